@@ -1,0 +1,1 @@
+"""Everything that touches bpy.data: rigs read, keyframes written, files opened."""

@@ -1,0 +1,103 @@
+"""RigMotion -> a new action, in bulk. The armature's other actions, its bones' rest pose and its rotation modes are not touched."""
+
+from __future__ import annotations
+
+import bpy
+import numpy as np
+from mathutils import Quaternion
+
+from ..core.tracks import RigMotion
+from .compat import ensure_fcurve
+
+_LINEAR = 1  # Keyframe.interpolation as a number, for foreach_set
+_IDENTITY = {"location": (0.0, 0.0, 0.0), "scale": (1.0, 1.0, 1.0)}
+
+
+def key_motion(
+    armature_object: bpy.types.Object,
+    motion: RigMotion,
+    *,
+    frames: np.ndarray,
+    action_name: str,
+    properties: tuple[tuple[str, str, float], ...] = (),
+) -> bpy.types.Action:
+    """Key a motion whose samples fall on the scene frames `frames` [T] into a new action and make it the armature's active one.
+
+    properties: custom properties of pose bones (an FK/IK switch, say) that are keyed once. Bones that carry mapped bones but play no
+    role themselves are keyed at rest where they are posed otherwise, so that an older pose cannot tilt the result.
+    """
+    action = bpy.data.actions.new(action_name)
+    action.use_fake_user = False
+    pose_bones = armature_object.pose.bones
+    armature_object.animation_data_create()
+    armature_object.animation_data.action = action
+
+    def write(data_path: str, values: np.ndarray, group: str, at: np.ndarray) -> None:
+        for component in range(values.shape[1]):
+            curve = ensure_fcurve(action, armature_object, data_path, index=component, group_name=group)
+            _fill(curve, at, values[:, component])
+
+    once = frames[:1]
+    for i, name in enumerate(motion.bone_names):
+        bone = pose_bones[name]
+        path = bone.path_from_id()
+        channel, values = _rotation_values(bone, motion.rotations_wxyz[:, i])
+        write(f"{path}.{channel}", values, name, frames)
+        if name == motion.root_bone:
+            write(f"{path}.location", motion.root_basis_location, name, frames)
+    for name in motion.bone_names:
+        _write_rest(pose_bones[name], write, once, with_rotation=False, skip_location=name == motion.root_bone)
+    for bone in _carriers(pose_bones, set(motion.bone_names)):
+        _write_rest(bone, write, once, with_rotation=True)
+    for name, key, value in properties:
+        bone = pose_bones.get(name)
+        if bone is not None and key in bone:
+            path = f'{bone.path_from_id()}["{bpy.utils.escape_identifier(key)}"]'
+            _fill(ensure_fcurve(action, armature_object, path, index=0, group_name=name), once, np.array([value]))
+    return action
+
+
+def _fill(curve: bpy.types.FCurve, frames: np.ndarray, values: np.ndarray) -> None:
+    points = curve.keyframe_points
+    points.add(len(frames))
+    points.foreach_set("co", np.stack([frames, values], axis=1).astype(np.float32).ravel())
+    points.foreach_set("interpolation", np.full(len(frames), _LINEAR, dtype=np.int32))
+    curve.update()
+
+
+def _rotation_values(bone: bpy.types.PoseBone, wxyz: np.ndarray) -> tuple[str, np.ndarray]:
+    """The bone's own kind of rotation: quaternion, Euler angles without jumps, or axis and angle."""
+    if bone.rotation_mode == "QUATERNION":
+        return "rotation_quaternion", wxyz
+    if bone.rotation_mode == "AXIS_ANGLE":
+        rows = [Quaternion(q).to_axis_angle() for q in wxyz]
+        return "rotation_axis_angle", np.array([[angle, *axis] for axis, angle in rows])
+    eulers = [Quaternion(wxyz[0]).to_euler(bone.rotation_mode)]
+    for q in wxyz[1:]:
+        eulers.append(Quaternion(q).to_euler(bone.rotation_mode, eulers[-1]))
+    return "rotation_euler", np.array(eulers)
+
+
+def _write_rest(bone: bpy.types.PoseBone, write, at: np.ndarray, *, with_rotation: bool, skip_location: bool = False) -> None:  # noqa: ANN001
+    path = bone.path_from_id()
+    for channel, rest in _IDENTITY.items():
+        if channel == "location" and skip_location:
+            continue
+        if not np.allclose(getattr(bone, channel), rest, atol=1e-6):
+            write(f"{path}.{channel}", np.array([rest]), bone.name, at)
+    if with_rotation:
+        channel, values = _rotation_values(bone, np.array([[1.0, 0.0, 0.0, 0.0]]))
+        if not np.allclose(getattr(bone, channel), values[0], atol=1e-6):
+            write(f"{path}.{channel}", values, bone.name, at)
+
+
+def _carriers(pose_bones, keyed: set[str]) -> list[bpy.types.PoseBone]:  # noqa: ANN001
+    """Bones above keyed ones that are not keyed themselves."""
+    found: dict[str, bpy.types.PoseBone] = {}
+    for name in keyed:
+        bone = pose_bones[name].parent
+        while bone is not None:
+            if bone.name not in keyed:
+                found[bone.name] = bone
+            bone = bone.parent
+    return list(found.values())

@@ -1,0 +1,51 @@
+"""The armature that a run is for, remembered so that it can be renamed or deleted while the worker runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import bpy
+
+from ..core.errors import Pose3DError
+
+
+@dataclass(frozen=True)
+class Target:
+    """An object as it was when the run began. The session id outlives renaming and undo, not the loading of a file."""
+
+    name: str
+    session_uid: int
+
+
+def remember(armature_object: bpy.types.Object) -> Target:
+    return Target(name=armature_object.name, session_uid=armature_object.session_uid)
+
+
+def find(target: Target, scene: bpy.types.Scene) -> bpy.types.Object:
+    """The object again, under whatever name it has now. Raises Pose3DError when it is gone from the scene."""
+    for candidate in bpy.data.objects:
+        if candidate.session_uid == target.session_uid and candidate.type == "ARMATURE":
+            if scene.objects.get(candidate.name) != candidate:
+                break
+            return candidate
+    raise Pose3DError(
+        f"The armature “{target.name}” was deleted while the clip was read.",
+        hint="Choose another one and import again.",
+    )
+
+
+def named_armature(name: str, scene: bpy.types.Scene) -> bpy.types.Object:
+    """The armature with this name in the scene. Raises Pose3DError."""
+    found = scene.objects.get(name)
+    if found is None or found.type != "ARMATURE":
+        raise Pose3DError(f"The armature “{name}” is not in the scene.", hint="Choose one in the Pose3D tab.")
+    return found
+
+
+def any_armature() -> bool:
+    return bool(bpy.data.armatures)
+
+
+def absolute_path(path: str) -> str:
+    """A path as Blender writes it (`//` is the folder of the .blend file) as a path of the file system."""
+    return bpy.path.abspath(path)

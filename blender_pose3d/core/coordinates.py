@@ -1,0 +1,31 @@
+"""The only place where coordinates are converted: camera axes (x right, y down, z forward) to Blender's world (z up)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .rotations import about_axis, apply
+
+_X, _Y, _Z = np.eye(3)
+# A level camera looks along the world's +y: camera (x, y, z) is world (x, z, -y).
+_WORLD_FROM_LEVEL_CAMERA = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
+
+
+@dataclass(frozen=True)
+class CameraPose:
+    """How the camera was held: pitch_rad > 0 looks down, roll_rad > 0 is turned clockwise as seen from behind it."""
+
+    pitch_rad: float = 0.0
+    roll_rad: float = 0.0
+
+
+def world_from_camera(camera: CameraPose) -> np.ndarray:
+    """Rotation matrix [3, 3]."""
+    return about_axis(_X, -camera.pitch_rad) @ about_axis(_Y, camera.roll_rad) @ _WORLD_FROM_LEVEL_CAMERA
+
+
+def to_world(vectors: np.ndarray, camera: CameraPose, *, heading_rad: float = 0.0) -> np.ndarray:
+    """[..., 3] in camera axes -> world axes, turned by `heading_rad` about the world's up axis."""
+    return apply(about_axis(_Z, heading_rad) @ world_from_camera(camera), vectors)

@@ -1,0 +1,165 @@
+"""RigSpec: what the solve needs to know of an armature, as plain arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from .errors import Pose3DError
+from .preset import CHAIN_ROLES, SIDES, Mapping
+from .rotations import apply, unit
+
+_MODELLING_TOLERANCE_RAD = np.radians(35.0)
+
+
+@dataclass(frozen=True)
+class RigSpec:
+    """An armature at rest, and which bone plays which role. B bones, parents before children.
+
+    bone_names [B]; parents [B], -1 for none; rest_heads [B, 3] and rest_tails [B, 3] in armature units and axes;
+    rest_rotations [B, 3, 3]: armature axes from the bone's own; world_from_armature [4, 4];
+    inherits_rotation [B]; local_location [B]: whether a bone's location is in its own axes (Blender's default) or its parent's.
+    """
+
+    bone_names: tuple[str, ...]
+    parents: np.ndarray
+    rest_heads: np.ndarray
+    rest_tails: np.ndarray
+    rest_rotations: np.ndarray
+    world_from_armature: np.ndarray
+    inherits_rotation: np.ndarray
+    local_location: np.ndarray
+    mapping: Mapping
+
+    def __post_init__(self) -> None:
+        if (self.parents >= np.arange(len(self.bone_names))).any():
+            raise Pose3DError("The armature's bones are not ordered from parent to child.", hint="This is a fault of Pose3D; please report it.")
+        linear = self.world_from_armature[:3, :3]
+        if abs(np.linalg.det(linear)) < 1e-18:
+            raise Pose3DError("The armature's scale is zero in some direction.", hint="Set the object's scale (N panel, Item) and try again.")
+        for role in ("left_thigh", "left_shin", "right_thigh", "right_shin"):
+            if self.length_m(role) < 1e-6:
+                bone = self.mapping.bone(role)
+                raise Pose3DError(f"The bone '{bone}' ({role.replace('_', ' ')}) has no length.", hint="Choose another bone or preset.")
+
+    @cached_property
+    def index(self) -> dict[str, int]:
+        return {name: i for i, name in enumerate(self.bone_names)}
+
+    @cached_property
+    def armature_from_world(self) -> np.ndarray:
+        """[3, 3] for directions."""
+        return np.linalg.inv(self.world_from_armature[:3, :3])
+
+    def chain(self, role: str) -> list[int]:
+        """Indices of the role's bones, parent first."""
+        return [self.index[name] for name in self.mapping.bones.get(role, ())]
+
+    def bone(self, role: str) -> int | None:
+        name = self.mapping.bone(role)
+        return None if name is None else self.index[name]
+
+    def is_below(self, bone: int, ancestor: int) -> bool:
+        while bone >= 0:
+            if bone == ancestor:
+                return True
+            bone = int(self.parents[bone])
+        return False
+
+    def world_points(self, points: np.ndarray) -> np.ndarray:
+        """Armature space -> world metres."""
+        return apply(self.world_from_armature[:3, :3], points) + self.world_from_armature[:3, 3]
+
+    @cached_property
+    def rest_heads_world_m(self) -> np.ndarray:
+        return self.world_points(self.rest_heads)
+
+    def end(self, role: str) -> np.ndarray:
+        """Where the role's segment ends at rest, armature space: the head of the next joint's bone, else the bone's own tail."""
+        side, _, part = role.partition("_")
+        following = {"upper_arm": "forearm", "forearm": "hand", "thigh": "shin", "shin": "foot", "foot": "toe"}.get(part)
+        bone = self.bone(role)
+        assert bone is not None
+        after = self.bone(f"{side}_{following}") if following else None
+        if after is not None and np.linalg.norm(self.rest_heads[after] - self.rest_heads[bone]) > 1e-9:
+            return self.rest_heads[after]
+        return self.rest_tails[bone]
+
+    def length_m(self, role: str) -> float:
+        bone = self.bone(role)
+        assert bone is not None
+        return float(np.linalg.norm(apply(self.world_from_armature[:3, :3], self.end(role) - self.rest_heads[bone])))
+
+    @cached_property
+    def leg_length_m(self) -> float:
+        return sum(self.length_m(f"{side}_{part}") for side in SIDES for part in ("thigh", "shin")) / 2
+
+    def middle(self, part: str) -> np.ndarray:
+        """Middle of the heads of a left and a right bone at rest, armature space."""
+        left, right = self.bone(f"left_{part}"), self.bone(f"right_{part}")
+        assert left is not None and right is not None
+        return (self.rest_heads[left] + self.rest_heads[right]) / 2
+
+    def across(self, part: str) -> np.ndarray:
+        """From the right bone's head to the left one's at rest, armature space."""
+        left, right = self.bone(f"left_{part}"), self.bone(f"right_{part}")
+        assert left is not None and right is not None
+        return self.rest_heads[left] - self.rest_heads[right]
+
+    @cached_property
+    def front_world(self) -> np.ndarray:
+        """The level direction that the character faces at rest."""
+        linear = self.world_from_armature[:3, :3]
+        left = unit(apply(linear, self.across("thigh"))) + unit(apply(linear, self.across("upper_arm")))
+        up = apply(linear, self.middle("upper_arm") - self.middle("thigh"))
+        front = np.cross(left, up)
+        front[2] = 0.0
+        if np.linalg.norm(front) < 1e-6 * (np.linalg.norm(left) * np.linalg.norm(up) + 1e-12):
+            raise Pose3DError(
+                "Pose3D cannot tell which way the character faces: its hips and shoulders are not side by side at rest.",
+                hint="Check that the preset's left and right bones are different ones.",
+            )
+        front = unit(front)
+        # Characters are modelled facing along an axis of their armature; a twisted rest pose does not change that.
+        axes = unit(linear.T)
+        level = np.concatenate([axes, -axes]) * [1, 1, 0]
+        level = unit(level[np.linalg.norm(level, axis=1) > 0.7])
+        nearest = level[(level @ front).argmax()] if len(level) else front
+        return nearest if nearest @ front > np.cos(_MODELLING_TOLERANCE_RAD) else front
+
+    @cached_property
+    def ground_m(self) -> float:
+        """Height of the ground in the world under the character at rest."""
+        return min(self.rest_heads_world_m[i, 2] for i in self._ankles()) - self.ankle_height_m
+
+    @cached_property
+    def ankle_height_m(self) -> float:
+        """How high the ankle joint is above the sole: what the rest pose shows, where that is plausible, else a share of the leg."""
+        height = min(self.rest_heads_world_m[i, 2] for i in self._ankles()) - self.world_from_armature[2, 3]
+        plausible = 0.02 * self.leg_length_m < height < 0.35 * self.leg_length_m
+        return float(height) if plausible else 0.1 * self.leg_length_m
+
+    def _ankles(self) -> list[int]:
+        feet = [self.bone(f"{side}_foot") for side in SIDES]
+        return [bone for bone in feet if bone is not None] or [b for s in SIDES if (b := self.bone(f"{s}_shin")) is not None]
+
+    def mapped_bones(self) -> list[int]:
+        """All bones that play a role, parent before child."""
+        names = {name for bones in self.mapping.bones.values() for name in bones}
+        return sorted(self.index[name] for name in names)
+
+
+def check_mapping(spec: RigSpec) -> list[str]:
+    """Sentences on a mapping that can be solved but looks wrong."""
+    warnings = []
+    for side in SIDES:
+        for upper, lower in (("upper_arm", "forearm"), ("forearm", "hand"), ("thigh", "shin"), ("shin", "foot")):
+            a, b = spec.bone(f"{side}_{upper}"), spec.bone(f"{side}_{lower}")
+            if a is not None and b is not None and not spec.is_below(b, a):
+                warnings.append(f"'{spec.bone_names[b]}' ({side} {lower}) is not below '{spec.bone_names[a]}' ({side} {upper.replace('_', ' ')}).")
+    for role in CHAIN_ROLES:
+        chain = spec.chain(role)
+        warnings += [f"The {role} chain is broken at '{spec.bone_names[b]}'." for a, b in zip(chain, chain[1:], strict=False) if not spec.is_below(b, a)]
+    return warnings

@@ -1,0 +1,362 @@
+"""From a track to a rig's bone rotations: all frames at once, no Blender, no loop over frames but one.
+
+The idea: every bone's world rotation is D(t) R_rest, where R_rest is the bone's rest rotation and D(t) = S(t) S_rest^-1 turns the
+rest segment into the one of the track. S is a frame made of directions that both skeletons have (along the limb, across the hips,
+square to the bend of the elbow). Bone roll, bone axes, rest pose and proportions drop out. A bone's keyable rotation is then
+R_rest^-1 D_parent^-1 D R_rest. Bones without a role keep their place on their parent: D = D_parent.
+All directions are in armature axes, so the object's rotation and scale drop out as well.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from .coordinates import CameraPose, to_world
+from .errors import Pose3DError
+from .filtering import rolling_minimum, smoothed
+from .preset import SIDES
+from .rig import RigSpec
+from .rotations import (
+    about_axis,
+    apply,
+    angle_between,
+    continuous,
+    frame,
+    quaternion_from_matrix,
+    slerp_matrices,
+    swing,
+    transposed,
+    unit,
+)
+from .skeleton import INDEX, LANDMARK_INDEX, Joint
+from .tracks import Pose3DTrack, RigMotion
+
+_UP = np.array([0.0, 0.0, 1.0])
+# An elbow or knee bent by this much tells its plane as strongly as the rest pose's guess does.
+_PLANE_BEND_RAD = np.radians(6.0)
+_PLANE_CONTINUITY = 0.3
+# How far a foot is turned at the ankle to stay level before it follows the shin.
+_ANKLE_RANGE_RAD = np.radians(35.0)
+# A rest pose shows an elbow's or knee's axis when it is bent by this much and the axis is near the anatomical one.
+_REST_BEND_RAD = np.radians(8.0)
+_REST_AXIS_TOLERANCE_RAD = np.radians(60.0)
+
+
+@dataclass(frozen=True)
+class SolveOptions:
+    """smoothing_s: standard deviation of the zero-phase filter on the joints, 0 for none; in_place: no path along the ground;
+    ground: keep the lowest point on the ground except in jumps; camera: how the camera was held.
+    """
+
+    smoothing_s: float = 0.04
+    in_place: bool = False
+    ground: bool = True
+    camera: CameraPose = field(default_factory=CameraPose)
+
+
+def solve(track: Pose3DTrack, rig: RigSpec, options: SolveOptions | None = None) -> RigMotion:
+    """Rotations of every mapped bone and the path of the root, at the track's own timestamps.
+
+    Raises Pose3DError if no frame of the track has a person.
+    """
+    options = options or SolveOptions()
+    if not track.detected.any():
+        raise Pose3DError("Nobody was found in the clip.", hint="Choose a clip or a frame range that shows a person.")
+    heading = float(np.arctan2(rig.front_world[0], -rig.front_world[1]))
+    joints = smoothed(track.positions_m.astype(float), track.timestamps_s, options.smoothing_s)
+    joints_world = to_world(joints, options.camera, heading_rad=heading)  # [T, 17, 3]
+    pose = _Pose(joints_world, rig)
+    deltas = _deltas(pose, rig, _head_landmarks(track, options, heading))
+    scale = rig.leg_length_m / _leg_length_m(track.positions_m)
+    path = smoothed(track.root_position_m.astype(float), track.timestamps_s, 2 * options.smoothing_s)
+    root_world = to_world(path, options.camera, heading_rad=heading) * scale
+    location = _root_location(rig, deltas, root_world, track, options)
+    keyed = rig.mapped_bones()
+    root = rig.index[rig.mapping.root]
+    if root not in keyed:
+        keyed = sorted([*keyed, root])
+    rotations = np.stack([_basis(rig, deltas, bone) for bone in keyed], axis=1)
+    return RigMotion(
+        bone_names=tuple(rig.bone_names[b] for b in keyed),
+        timestamps_s=track.timestamps_s.astype(float),
+        rotations_wxyz=continuous(quaternion_from_matrix(rotations)),
+        root_bone=rig.mapping.root,
+        root_location_m=location,
+        root_basis_location=_basis_location(rig, root, deltas, location),
+        heading_rad=heading,
+        scale=scale,
+    )
+
+
+class _Pose:
+    """The track's directions in armature axes, by joint name. [T, 3] each."""
+
+    def __init__(self, joints_world: np.ndarray, rig: RigSpec) -> None:
+        self._joints = apply(rig.armature_from_world, joints_world)
+        self.up = unit(apply(rig.armature_from_world, _UP))
+        self.front = unit(apply(rig.armature_from_world, rig.front_world))
+
+    def way(self, start: Joint, end: Joint) -> np.ndarray:
+        return unit(self._joints[:, INDEX[end]] - self._joints[:, INDEX[start]])
+
+    def limb(self, side: str, start: str, end: str) -> np.ndarray:
+        return self.way(Joint(f"{side}_{start}"), Joint(f"{side}_{end}"))
+
+
+def _deltas(pose: _Pose, rig: RigSpec, head: np.ndarray | None) -> np.ndarray:
+    """D for every bone: [T, B, 3, 3]."""
+    trunk_rest = unit(rig.middle("upper_arm") - rig.middle("thigh"))
+    trunk = pose.way(Joint.PELVIS, Joint.THORAX)
+    own: dict[int, np.ndarray] = {}
+    hips = _turn(pose.way(Joint.RIGHT_HIP, Joint.LEFT_HIP), trunk, rig.across("thigh"), trunk_rest)
+    chest = _turn(pose.way(Joint.RIGHT_SHOULDER, Joint.LEFT_SHOULDER), trunk, rig.across("upper_arm"), trunk_rest)
+    hips_bone = rig.bone("hips")
+    assert hips_bone is not None
+    own[hips_bone] = hips
+    spine = [b for b in rig.chain("spine") if b != hips_bone]
+    chest_bone = rig.bone("chest")
+    if chest_bone is None and spine:
+        chest_bone = spine.pop()
+    between = [slerp_matrices(hips, chest, (i + 1) / (len(spine) + 1)) for i in range(len(spine))]
+    if chest_bone is not None:
+        between, chest = _bent_to(trunk, rig, hips_bone, hips, spine, between, chest_bone, chest)
+        own[chest_bone] = chest
+    own.update(zip(spine, between, strict=True))
+    if head is None:
+        head = _turn_from_joints(pose, trunk_rest, rig)
+    neck = [b for b in rig.chain("neck") if b not in own]
+    own.update((bone, slerp_matrices(chest, head, (i + 1) / (len(neck) + 1))) for i, bone in enumerate(neck))
+    if (head_bone := rig.bone("head")) is not None:
+        own[head_bone] = head
+    for side in SIDES:
+        arm = (pose.limb(side, "shoulder", "elbow"), pose.limb(side, "elbow", "wrist"))
+        leg = (pose.limb(side, "hip", "knee"), pose.limb(side, "knee", "ankle"))
+        for parts, segments, parent, bends_to in ((("upper_arm", "forearm"), arm, chest, pose.front), (("thigh", "shin"), leg, hips, -pose.front)):
+            for part, delta in zip(parts, _hinged(rig, side, parts, segments, parent, bends_to), strict=True):
+                bone = rig.bone(f"{side}_{part}")
+                assert bone is not None
+                own[bone] = delta
+        if (foot := rig.bone(f"{side}_foot")) is not None:
+            shin = rig.bone(f"{side}_shin")
+            assert shin is not None
+            own[foot] = _foot(rig, pose, own[shin])
+    count = len(pose.way(Joint.PELVIS, Joint.THORAX))
+    deltas = np.empty((count, len(rig.bone_names), 3, 3))
+    still = np.broadcast_to(np.eye(3), (count, 3, 3))
+    for bone, parent_bone in enumerate(rig.parents):
+        follows = parent_bone >= 0 and rig.inherits_rotation[bone]
+        deltas[:, bone] = own.get(bone, deltas[:, parent_bone] if follows else still)
+    return deltas
+
+
+def _turn(primary: np.ndarray, secondary: np.ndarray, rest_primary: np.ndarray, rest_secondary: np.ndarray) -> np.ndarray:
+    return frame(primary, secondary) @ transposed(frame(rest_primary, rest_secondary))
+
+
+def _bent_to(
+    trunk: np.ndarray,
+    rig: RigSpec,
+    hips_bone: int,
+    hips: np.ndarray,
+    spine: list[int],
+    between: list[np.ndarray],
+    chest_bone: int,
+    chest: np.ndarray,
+) -> tuple[list[np.ndarray], np.ndarray]:
+    """Turn the bones between hips and chest so that the middle of the shoulders lies in the direction `trunk` from that of the hips.
+
+    The vector between the two is f + w, with w the part carried by the bones that may turn: solve f + C w = l * trunk for C in closed form.
+    A rig whose chest hangs directly on the hips turns the chest.
+    """
+    heads = rig.rest_heads
+    below_chest = rig.middle("upper_arm") - heads[chest_bone]
+    first = spine[0] if spine else chest_bone
+    fixed = apply(hips, heads[first] - rig.middle("thigh"))
+    if spine:
+        fixed = fixed + apply(chest, below_chest)
+        ends = [*(heads[b] for b in spine[1:]), heads[chest_bone]]
+        free = sum(apply(d, end - heads[b]) for d, end, b in zip(between, ends, spine, strict=True))
+    else:
+        free = apply(chest, below_chest)
+    along = (trunk * fixed).sum(-1)
+    root = along**2 - (fixed**2).sum(-1) + (np.asarray(free) ** 2).sum(-1)
+    reach = along + np.sqrt(np.maximum(root, 0))
+    wanted = reach[:, None] * trunk - fixed
+    usable = (root > 0) & (np.linalg.norm(wanted, axis=-1) > 1e-9) & (np.linalg.norm(free, axis=-1) > 1e-9)
+    turn = np.where(usable[:, None, None], swing(free, wanted), np.eye(3))
+    return ([turn @ d for d in between], chest) if spine else (between, turn @ chest)
+
+
+def _hinged(
+    rig: RigSpec, side: str, parts: tuple[str, str], segments: tuple[np.ndarray, np.ndarray], parent: np.ndarray, bends_to: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rotations of a limb's two segments; the twist comes from the plane in which the limb bends, and from the rest pose where it is straight."""
+    bones = [rig.bone(f"{side}_{part}") for part in parts]
+    assert bones[0] is not None and bones[1] is not None
+    upper_rest = unit(rig.rest_heads[bones[1]] - rig.rest_heads[bones[0]])
+    lower_rest = unit(rig.end(f"{side}_{parts[1]}") - rig.rest_heads[bones[1]])
+    axis_rest = _rest_axis(upper_rest, lower_rest, bends_to)
+    upper, lower = segments
+    unturned = parent @ swing(upper_rest, apply(transposed(parent), upper))
+    axis = _hinge_axis(upper, lower, apply(unturned, axis_rest))
+    return _turn(upper, axis, upper_rest, axis_rest), _turn(lower, axis, lower_rest, axis_rest)
+
+
+def _rest_axis(upper: np.ndarray, lower: np.ndarray, bends_to: np.ndarray) -> np.ndarray:
+    """The axis about which a limb bends, at rest: anatomical, unless the rest pose is bent and shows it."""
+    sideways = np.cross(upper, bends_to)
+    if np.linalg.norm(sideways) < 0.1:  # the limb points where it would bend to: any axis square to it
+        sideways = np.cross(upper, np.eye(3)[np.abs(upper).argmin()])
+    anatomical = unit(sideways)
+    shown = np.cross(upper, lower)
+    bend = np.arctan2(np.linalg.norm(shown), upper @ lower)
+    if bend > _REST_BEND_RAD and unit(shown) @ anatomical > np.cos(_REST_AXIS_TOLERANCE_RAD):
+        return unit(shown)
+    return anatomical
+
+
+def _hinge_axis(upper: np.ndarray, lower: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    """The bend axis [T, 3], square to `upper`, continuous through straight limbs.
+
+    The angle from `reference` to the seen axis is found as the unit complex number z that minimises
+    sum w |z - seen|^2 + |z - 1|^2 + continuity * |z_t - z_(t-1)|^2, where w grows with the bend: a tridiagonal system.
+    """
+    seen = np.cross(upper, lower)
+    side = np.cross(upper, reference)
+    sine = np.linalg.norm(seen, axis=-1)
+    z_seen = ((seen * reference).sum(-1) + 1j * (seen * side).sum(-1)) / np.maximum(sine, 1e-12)
+    weight = np.minimum((sine / np.sin(_PLANE_BEND_RAD)) ** 4, 1e4)
+    z = _tridiagonal(weight + 1.0, weight * z_seen + 1.0, _PLANE_CONTINUITY)
+    z = z / np.maximum(np.abs(z), 1e-9)
+    return unit(z.real[:, None] * reference + z.imag[:, None] * side)
+
+
+def _tridiagonal(diagonal: np.ndarray, right: np.ndarray, coupling: float) -> np.ndarray:
+    """Solve (diag + coupling * L) z = right, L the Laplacian of a path: Thomas' algorithm."""
+    n = len(diagonal)
+    neighbours = np.full(n, 2.0)
+    neighbours[[0, -1]] = 1.0 if n > 1 else 0.0
+    main = diagonal + coupling * neighbours
+    upper, value = np.empty(n), np.empty(n, complex)
+    upper[0], value[0] = -coupling / main[0], right[0] / main[0]
+    for i in range(1, n):
+        pivot = main[i] + coupling * upper[i - 1]
+        upper[i] = -coupling / pivot
+        value[i] = (right[i] + coupling * value[i - 1]) / pivot
+    for i in range(n - 2, -1, -1):
+        value[i] -= upper[i] * value[i + 1]
+    return value
+
+
+def _foot(rig: RigSpec, pose: _Pose, shin: np.ndarray) -> np.ndarray:
+    """The foot stays level as far as the ankle allows, facing where the shin faces; beyond that it follows the shin."""
+    left_rest = np.cross(pose.up, pose.front)
+    facing = apply(shin, pose.front)
+    level = facing - (facing * pose.up).sum(-1, keepdims=True) * pose.up
+    # A shin that lies down says nothing of the heading by its front; the side of the knee still does.
+    sideways = apply(shin, left_rest)
+    sideways = np.cross(sideways, np.broadcast_to(pose.up, sideways.shape))
+    level = np.where((sideways * level).sum(-1, keepdims=True) < 0, -sideways, sideways) + level
+    upright = np.broadcast_to(pose.up, level.shape)
+    flat = _turn(upright, level, pose.up, pose.front)
+    apart = angle_between(shin, flat)
+    share = np.minimum(1.0, _ANKLE_RANGE_RAD / np.maximum(apart, 1e-9))
+    return slerp_matrices(shin, flat, share)
+
+
+def _turn_from_joints(pose: _Pose, trunk_rest: np.ndarray, rig: RigSpec) -> np.ndarray:
+    """The head from thorax, nose and the top of the head."""
+    axis = pose.way(Joint.THORAX, Joint.HEAD_TOP)
+    forward = pose.way(Joint.THORAX, Joint.NOSE)
+    return _turn(axis, forward, trunk_rest, pose.front)
+
+
+def _head_landmarks(track: Pose3DTrack, options: SolveOptions, heading: float) -> np.ndarray | None:
+    """Reserved for the face landmarks; the joints are used where they are absent."""
+    return None
+
+
+def _root_location(rig: RigSpec, deltas: np.ndarray, root_world: np.ndarray, track: Pose3DTrack, options: SolveOptions) -> np.ndarray:
+    """Displacement of the root bone's head from rest: [T, 3], world metres."""
+    heads = _heads_from_hips(rig, deltas)  # [T, B, 3] world metres, relative to the middle of the hips
+    first = int(np.flatnonzero(track.detected)[0])
+    path = root_world - root_world[first]
+    middle_rest = rig.world_points(rig.middle("thigh"))
+    middle = np.empty_like(path)
+    middle[:, :2] = middle_rest[:2] + (0.0 if options.in_place else path[:, :2])
+    if options.ground:
+        middle[:, 2] = _height(rig, heads, path[:, 2], track.timestamps_s)
+    else:
+        middle[:, 2] = middle_rest[2] + path[:, 2]
+    root = rig.index[rig.mapping.root]
+    return middle + heads[:, root] - rig.rest_heads_world_m[root]
+
+
+def _heads_from_hips(rig: RigSpec, deltas: np.ndarray) -> np.ndarray:
+    """Forward kinematics: the bones' heads relative to the middle of the thighs' heads, world metres, [T, B, 3]."""
+    heads = np.zeros((*deltas.shape[:2], 3))
+    for bone, parent in enumerate(rig.parents):
+        if parent >= 0:
+            heads[:, bone] = heads[:, parent] + apply(deltas[:, parent], rig.rest_heads[bone] - rig.rest_heads[parent])
+    thighs = [rig.bone(f"{side}_thigh") for side in SIDES]
+    heads -= heads[:, thighs].mean(axis=1, keepdims=True)
+    return apply(rig.world_from_armature[:3, :3], heads)
+
+
+def _height(rig: RigSpec, heads: np.ndarray, path_z: np.ndarray, timestamps_s: np.ndarray) -> np.ndarray:
+    """Height of the middle of the hips: such that the lowest point is on the ground, except while the whole body is in the air.
+
+    In the air: the camera saw the hips higher above the lowest point than within half a second before and after.
+    """
+    leg = rig.leg_length_m
+    clearance = np.full(len(rig.bone_names), 0.06 * leg)
+    lowest: list[int] = []
+    for side in SIDES:
+        for part in ("shin", "forearm", "hand", "foot", "toe"):
+            if (bone := rig.bone(f"{side}_{part}")) is not None:
+                lowest.append(bone)
+                if part == "foot":
+                    clearance[bone] = rig.ankle_height_m
+                elif part == "toe":
+                    clearance[bone] = np.clip(rig.rest_heads_world_m[bone, 2] - rig.ground_m, 0.0, rig.ankle_height_m)
+    lowest += [b for role in ("hips", "head") if (b := rig.bone(role)) is not None]
+    if all(rig.bone(f"{side}_foot") is None for side in SIDES):
+        raise Pose3DError("No bone of the armature is a foot.", hint="Choose another preset, or name the feet in this one.")
+    standing = rig.ground_m - (heads[:, lowest, 2] - clearance[lowest]).min(axis=1)
+    above = path_z - standing
+    above = above - smoothed(rolling_minimum(above, timestamps_s, 0.5), timestamps_s, 0.2)
+    flight = np.clip((above / leg - 0.06) / 0.06, 0.0, 1.0)
+    return standing + flight * flight * (3 - 2 * flight) * above
+
+
+def _basis(rig: RigSpec, deltas: np.ndarray, bone: int) -> np.ndarray:
+    """The bone's keyable rotation, matrices [T, 3, 3]."""
+    rest = rig.rest_rotations[bone]
+    parent = rig.parents[bone]
+    turned = deltas[:, bone]
+    if parent >= 0 and rig.inherits_rotation[bone]:
+        turned = transposed(deltas[:, parent]) @ turned
+    return transposed(rest) @ turned @ rest
+
+
+def _basis_location(rig: RigSpec, root: int, deltas: np.ndarray, location_m: np.ndarray) -> np.ndarray:
+    """World displacement -> the root bone's keyable location [T, 3]. Bones above the root stay at rest."""
+    in_armature = apply(rig.armature_from_world, location_m)
+    if not rig.local_location[root]:
+        return in_armature
+    return apply(rig.rest_rotations[root].T, in_armature)
+
+
+def _leg_length_m(positions_m: np.ndarray) -> float:
+    lengths = [
+        np.linalg.norm(positions_m[:, INDEX[f"{side}_{a}"]] - positions_m[:, INDEX[f"{side}_{b}"]], axis=-1)
+        for side in SIDES
+        for a, b in (("hip", "knee"), ("knee", "ankle"))
+    ]
+    length = float(sum(np.median(part) for part in lengths) / 2)
+    if length < 1e-3:
+        raise Pose3DError("The legs in the track have no length.", hint="Import the clip again to make a new track.")
+    return length
+

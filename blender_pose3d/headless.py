@@ -1,0 +1,182 @@
+"""`retarget` in a Blender without a window: clip (or track file) and rig in, animated file out.
+
+Called by build.py inside a Blender; the motion engine runs in its own process, as it does for the panel.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import bpy
+
+from . import places
+from .bridge import files
+from .bridge.apply import AppliedMotion, apply_track, empty_stretches_s
+from .core.errors import Pose3DError
+from .core.track_io import read_track
+from .core.tracks import Pose3DTrack
+from .worker.engine import find_engine
+from .worker.job import Job
+from .worker.protocol import Event, Progress, Warning_
+
+BAD_INPUT = 2
+# A clip that is lifted already: everything but the solve is skipped.
+TRACK_SUFFIX = ".npz"
+
+
+def main(argv: list[str], *, resources: Path) -> int:
+    """Run one command; returns the exit code: 0 done, 2 for what the user can mend (one sentence on stderr)."""
+    places.set_resources(resources)
+    try:
+        command, *arguments = argv
+        if command != "retarget":
+            raise Pose3DError(f"There is no command '{command}' inside Blender.", hint="There is: retarget.")
+        retarget(_parse(arguments), resources=resources)
+    except Pose3DError as error:
+        print(error.sentence, file=sys.stderr, flush=True)
+        return BAD_INPUT
+    return 0
+
+
+@dataclass(frozen=True)
+class Options:
+    """One run of `retarget`; fields as on the command line."""
+
+    clip: Path
+    rig: str
+    out: Path
+    preset: str = "auto"
+    start: float | None = None
+    end: float | None = None
+    fps: float | None = None
+    model: str | None = None
+    report: Path | None = None
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> None:  # type: ignore[override]
+        raise Pose3DError(f"{message[:1].upper()}{message[1:]}.", hint="`python3 build.py retarget --help` tells how.")
+
+
+def _parse(arguments: list[str]) -> Options:
+    parser = _Parser(prog="retarget", allow_abbrev=False)
+    parser.add_argument("clip", type=Path)
+    parser.add_argument("--rig", required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--preset", default="auto")
+    for name in ("start", "end", "fps"):
+        parser.add_argument(f"--{name}", type=float)
+    parser.add_argument("--model")
+    parser.add_argument("--report", type=Path)
+    return Options(**vars(parser.parse_args(arguments)))
+
+
+def retarget(options: Options, *, resources: Path) -> AppliedMotion:
+    """Animate the rig from the clip, write the result and read it back. Raises Pose3DError; no output is left half written then."""
+    began = time.monotonic()
+    rig_file = files.parse_rig(options.rig)
+    if not options.clip.is_file():
+        raise Pose3DError(f"There is no clip {options.clip}.", hint="Check the path.")
+    out = options.out.absolute()
+    if out.suffix.lower() not in files.OUT_SUFFIXES:
+        raise Pose3DError(f"'{out.name}' is not a kind of file that Pose3D writes.", hint=f"Use one of: {', '.join(files.OUT_SUFFIXES)}.")
+    if options.fps is not None and not 1 <= options.fps <= 1000:
+        raise Pose3DError(f"{options.fps:g} is no frame rate.", hint="Give 1 to 1000 frames a second.")
+    for path in filter(None, (out, options.report and options.report.absolute())):
+        _require_writable(path)
+    # The rig before the clip: what is wrong with it is said within seconds.
+    armature_object = files.open_rig(rig_file)
+    files.require_mapping(armature_object, preset=options.preset, presets_folder=resources / "rigs")
+    track = _track(options, resources)
+    scene = bpy.context.scene
+    if options.fps or rig_file.path is None or rig_file.path.suffix.lower() != ".blend":
+        _set_rate(scene, options.fps or track.fps)
+    applied = apply_track(bpy.context, armature_object, track, preset=options.preset, resources=resources)
+    scene.frame_start, scene.frame_end = applied.frame_start, applied.frame_end
+    for warning in applied.warnings:
+        print(f"warning: {warning}", file=sys.stderr, flush=True)
+    files.export(out, armature_object)
+    bones, seconds = files.read_back(out)
+    print(f"Wrote {out}: {bones} bones, {seconds:.1f} s of animation (preset {applied.preset}).", flush=True)
+    if options.report:
+        report = _report(options, track, applied, out=out, seconds=time.monotonic() - began)
+        options.report.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    return applied
+
+
+def _track(options: Options, resources: Path) -> Pose3DTrack:
+    if options.clip.suffix.lower() == TRACK_SUFFIX:
+        return read_track(options.clip)
+    home = places.home_folder()
+    engine = find_engine(resources, None, home)
+    arguments: list[str | Path] = [options.clip.absolute()]
+    with tempfile.TemporaryDirectory(prefix="pose3d-") as folder:
+        out = Path(folder) / "track.npz"
+        arguments.append(out)
+        for name in ("start", "end", "model"):
+            value = getattr(options, name)
+            if value is not None:
+                arguments += [f"--{name}", str(value)]
+        with Job(engine.command("infer", arguments), engine.environment()) as job:
+            job.wait(on_event=_ProgressLines())
+        return read_track(out)
+
+
+class _ProgressLines:
+    """Progress on a terminal that may be a log file: a line for every tenth of a stage."""
+
+    def __init__(self) -> None:
+        self._said: dict[str, int] = {}
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, Warning_):
+            print(f"warning: {event.message}", file=sys.stderr, flush=True)
+        if isinstance(event, Progress) and event.total:
+            tenth = int(10 * event.done / event.total)
+            if tenth > self._said.get(event.stage, -1):
+                self._said[event.stage] = tenth
+                print(f"{event.stage}: {event.done:.0f} of {event.total:.0f}", flush=True)
+
+
+def _set_rate(scene: bpy.types.Scene, fps: float) -> None:
+    scene.render.fps = max(1, round(fps))
+    scene.render.fps_base = scene.render.fps / fps
+
+
+def _require_writable(path: Path) -> None:
+    if path.is_dir():
+        raise Pose3DError(f"{path} is a folder.", hint="Give the name of a file.")
+    if not path.parent.is_dir():
+        raise Pose3DError(f"There is no folder {path.parent}.", hint="Make it, or choose another one.")
+    try:
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as reason:
+        raise Pose3DError(f"The folder {path.parent} cannot be written to: {os.strerror(reason.errno or 0)}.", hint="Choose another one.") from None
+
+
+def _report(options: Options, track: Pose3DTrack, applied: AppliedMotion, *, out: Path, seconds: float) -> dict:
+    return {
+        "clip": str(options.clip),
+        "rig": options.rig,
+        "out": str(out),
+        "preset": applied.preset,
+        "action": applied.action_name,
+        "frames": [applied.frame_start, applied.frame_end],
+        "track_frames": track.frame_count,
+        "detected_frames": int(track.detected.sum()),
+        "empty_stretches_s": [[round(a, 3), round(b, 3)] for a, b in empty_stretches_s(track)],
+        "heading_rad": applied.motion.heading_rad,
+        "scale": applied.motion.scale,
+        "warnings": list(applied.warnings),
+        "seconds": round(seconds, 2),
+        "blender": bpy.app.version_string,
+        "provenance": track.provenance,
+    }

@@ -1,0 +1,1 @@
+"""Operators: thin, over plain functions of `run`, `bridge` and `worker`."""

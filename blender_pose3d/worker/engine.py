@@ -1,0 +1,78 @@
+"""Where the motion engine (the worker's own Python) is, and how it is called."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..core.errors import Pose3DError
+
+ENGINE_VARIABLE = "POSE3D_ENGINE_PYTHON"
+_COMMANDS_WITH_MODELS = frozenset({"detect", "infer", "model-file"})
+_NO_ENGINE_HINT = f"Set its Python in the add-on's preferences or in {ENGINE_VARIABLE}; `python3 build.py doctor` says how."
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A Python with torch and MediaPipe that can run `python -m lifter`.
+
+    resources: the folder that holds `lifter/`. models_dir: where the MediaPipe model lies or will be put.
+    """
+
+    python: Path
+    resources: Path
+    models_dir: Path
+
+    def command(self, name: str, arguments: Sequence[str | Path] = ()) -> list[str]:
+        """The argument list for `python -m lifter NAME ARGUMENTS… --progress json`; never goes through a shell."""
+        models = ["--models-dir", str(self.models_dir)] if name in _COMMANDS_WITH_MODELS else []
+        return [str(self.python), "-m", "lifter", name, *(str(a) for a in arguments), *models, "--progress", "json"]
+
+    def environment(self) -> dict[str, str]:
+        """The worker's environment: this process's own, less every Python setting that belongs to Blender's interpreter."""
+        kept = {k: v for k, v in os.environ.items() if not k.upper().startswith("PYTHON") and k != "VIRTUAL_ENV"}
+        return kept | {
+            "PYTHONPATH": str(self.resources),
+            "PYTHONNOUSERSITE": "1",
+            # Without it a torch.py or an io.py in the folder where Blender was started would be imported.
+            "PYTHONSAFEPATH": "1",
+            "PYTHONUTF8": "1",
+            "PYTHONUNBUFFERED": "1",
+        }
+
+
+def find_engine(resources: Path, preference_path: str | Path | None, home: Path) -> Engine:
+    """The engine that the user chose, else the one the environment names, else the one build.py made.
+
+    preference_path: from the add-on's preferences, empty when unset. home: the folder with `envs/` and `models/`.
+    A Python that was named but is not there is an error, never silently passed over. Raises Pose3DError.
+    """
+    if not (resources / "lifter" / "__init__.py").is_file():
+        raise Pose3DError(f"The motion engine's code is missing from {resources}.", hint="Install the add-on again.")
+    if preference_path:
+        python = _named_python(str(preference_path), "the add-on's preferences")
+    elif from_environment := os.environ.get(ENGINE_VARIABLE):
+        python = _named_python(from_environment, ENGINE_VARIABLE)
+    else:
+        python = python_of_environment(home / "envs" / "lifter")
+        if not python.is_file():
+            raise Pose3DError("The motion engine is not set up.", hint=_NO_ENGINE_HINT)
+    return Engine(python=python, resources=resources, models_dir=home / "models")
+
+
+def python_of_environment(folder: Path) -> Path:
+    """The interpreter inside a virtual environment, whether or not it exists."""
+    return folder / "Scripts" / "python.exe" if sys.platform == "win32" else folder / "bin" / "python"
+
+
+def _named_python(text: str, where: str) -> Path:
+    """A path that was named by a person: an interpreter, or the folder of a virtual environment. Links are kept: the link
+    is what makes a virtual environment's Python find its packages."""
+    path = Path(text).expanduser().absolute()
+    python = python_of_environment(path) if path.is_dir() else path
+    if not python.is_file() or not os.access(python, os.X_OK):
+        raise Pose3DError(f"There is no Python at {python}, which {where} names as the motion engine.", hint=_NO_ENGINE_HINT)
+    return python

@@ -1,0 +1,875 @@
+#!/usr/bin/env python3
+"""Pose3D's bootstrap and command line: makes the environments it needs, then runs the parts of the project in them.
+
+    python3 build.py COMMAND …                   outside Blender
+    blender -b -P build.py -- COMMAND …          inside a Blender; with a bpy wheel: <its python> build.py -- COMMAND …
+
+Standard library only, and one file, so that it runs before anything is installed.
+"""
+
+# No `from __future__` here: Python 3.6 must still be able to parse this file, to be told the sentence below.
+import sys
+
+if sys.version_info < (3, 11):  # noqa: UP036 - the whole point is to be run by an older one
+    sys.exit(
+        f"Pose3D needs Python 3.11 or newer, and this is Python {sys.version_info[0]}.{sys.version_info[1]} ({sys.executable}). "
+        "Run build.py with a newer one, for example: python3.11 build.py"
+    )
+
+import argparse
+import contextlib
+import hashlib
+import importlib.util
+import json
+import os
+import platform
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+import tomllib
+import traceback
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+ROOT = Path(__file__).resolve().parent
+MINIMUM_BLENDER = (4, 5)
+BAD_INPUT, BUG, INTERRUPTED = 2, 1, 130  # exit codes; 2 and 1 are also the worker's
+HEARTBEAT_S = 5.0
+
+
+class BuildError(Exception):
+    """Something the user can act on: `message` says what is wrong, `hint` what to do about it."""
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(f"{message} {hint}".strip())
+
+
+def say(text: str) -> None:
+    print(text, flush=True)
+
+
+# ---- places and pins --------------------------------------------------------------------------------------------------------
+
+
+def home_folder() -> Path:
+    """Where environments, models and the cache live: POSE3D_HOME, else `.pose3d` beside this file."""
+    return Path(os.environ.get("POSE3D_HOME") or ROOT / ".pose3d").expanduser().absolute()
+
+
+def read_pins(pyproject: Path = ROOT / "pyproject.toml") -> dict[str, list[str]]:
+    """The `[dependency-groups]` of pyproject.toml: group name -> requirements, each pinned to one version."""
+    groups: dict[str, list[str]] = tomllib.loads(pyproject.read_text(encoding="utf-8"))["dependency-groups"]
+    for pins in groups.values():
+        for pin in pins:
+            if "==" not in pin:
+                raise BuildError(f"'{pin}' in {pyproject} names no exact version.", hint="Write name==version.")
+    return groups
+
+
+def manifest_version() -> str:
+    return str(tomllib.loads((ROOT / "blender_manifest.toml").read_text(encoding="utf-8"))["version"])
+
+
+def require_writable_folder(folder: Path) -> Path:
+    """Make `folder` and prove that a file can be written there."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise BuildError(f"The folder {folder} cannot be written ({error.strerror}).", hint="Choose another one.") from error
+    return folder
+
+
+# ---- environments -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Environment:
+    """A virtual environment under the home folder. `pythons` may make it, best first; `free_gb` is what it takes on the disk."""
+
+    name: str
+    groups: tuple[str, ...]
+    pythons: tuple[tuple[int, int], ...]
+    free_gb: float
+
+    @property
+    def folder(self) -> Path:
+        return home_folder() / "envs" / self.name
+
+    @property
+    def python(self) -> Path:
+        return self.folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+    @property
+    def marker(self) -> Path:
+        """Written last, so that a half-made environment is never taken for a whole one. {group: fingerprint of its pins}"""
+        return self.folder / "complete.json"
+
+    def installed(self) -> dict[str, str]:
+        """What the marker says; nothing where the marker is missing or the Python that made the environment is gone."""
+        try:
+            groups = json.loads(self.marker.read_text(encoding="utf-8"))["groups"]
+        except (OSError, ValueError, KeyError):
+            return {}
+        return dict(groups) if self.python.exists() else {}
+
+    def is_complete(self, pins: Mapping[str, Sequence[str]]) -> bool:
+        installed = self.installed()
+        return all(installed.get(group) == fingerprint(pins[group]) for group in self.groups)
+
+
+def fingerprint(pins: Sequence[str]) -> str:
+    return hashlib.sha256("\n".join(sorted(pins)).encode()).hexdigest()
+
+
+def lifter_environment(*, with_tests: bool = False) -> Environment:
+    groups = ("lifter", "test") if with_tests else ("lifter",)
+    return Environment("lifter", groups, ((3, 11), (3, 12), (3, 13), (3, 14)), 3.0)
+
+
+def wheel_environment(group: str = "blender") -> Environment:
+    """The environment whose `bpy` serves as Blender. A bpy wheel is built for exactly one Python."""
+    version = next(pin.split("==")[1] for pin in read_pins()[group] if pin.startswith("bpy=="))
+    python = (3, 13) if version_tuple(version) >= (5, 1) else (3, 11)
+    return Environment(f"blender-{version}", (group,), (python,), 1.5)
+
+
+def version_tuple(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split("."))
+
+
+def make_engine() -> Path:
+    """The motion engine's Python: the one that POSE3D_ENGINE_PYTHON names, else the one in build.py's own environment."""
+    named = os.environ.get("POSE3D_ENGINE_PYTHON")
+    if not named:
+        return make_environment(lifter_environment())
+    if not Path(named).is_file():
+        raise BuildError(f"POSE3D_ENGINE_PYTHON names {named}, which is not there.", hint="Correct it, or unset it.")
+    return Path(named)
+
+
+def make_environment(environment: Environment, *, pins: Mapping[str, Sequence[str]] | None = None) -> Path:
+    """The environment's Python; makes the environment, or adds what its pins lack, where it is not complete yet."""
+    pins = read_pins() if pins is None else pins
+    if environment.is_complete(pins):
+        return environment.python
+    base = find_python(environment.pythons)
+    if base is None:
+        names = [f"python{major}.{minor}" for major, minor in environment.pythons]
+        raise BuildError(
+            f"No {' or '.join(names)} with its venv and ensurepip modules was found, which '{environment.name}' needs.",
+            hint=f"Install one so that it is on PATH (on Debian and Ubuntu: apt install {names[0]}-venv).",
+        )
+    with install_lock(require_writable_folder(environment.folder.parent) / f"{environment.name}.lock"):
+        if environment.is_complete(pins):  # another run made it while this one waited
+            return environment.python
+        installed = environment.installed()
+        environment.marker.unlink(missing_ok=True)
+        groups = sorted({*environment.groups, *(group for group in installed if group in pins)})
+        require_free_disk(environment)
+        started = time.monotonic()
+        wanted = [pin for group in groups for pin in pins[group]]
+        say(f"Making the environment '{environment.name}' in {environment.folder}: {', '.join(wanted)}")
+        if not installed or any(installed[group] != fingerprint(pins.get(group, ())) for group in installed):
+            create_venv(environment, base)
+            if pins.get("installer"):
+                install(environment, pins["installer"])
+        install(environment, wanted)
+        marker = {"python": run_for_output([str(environment.python), "-V"]), "groups": {g: fingerprint(pins[g]) for g in groups}}
+        environment.marker.write_text(json.dumps(marker, indent=1), encoding="utf-8")
+        say(f"The environment '{environment.name}' is ready ({time.monotonic() - started:.0f} s).")
+    return environment.python
+
+
+def find_python(versions: Sequence[tuple[int, int]]) -> str | None:
+    """The first that runs and has venv; of one version this file's own, then PATH's, pyenv's and the Windows launcher's."""
+    for major, minor in versions:
+        name = f"python{major}.{minor}"
+        candidates = [[found] for found in (shutil.which(name),) if found]
+        pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+        candidates += [[str(path)] for path in sorted(pyenv.glob(f"versions/{major}.{minor}*/bin/{name}"))]
+        if os.name == "nt" and shutil.which("py"):
+            candidates.append(["py", f"-{major}.{minor}"])
+        if sys.version_info[:2] == (major, minor) and "bpy" not in sys.modules:
+            candidates.insert(0, [sys.executable])
+        for candidate in candidates:  # a pyenv shim may exist and fail, and distributions split ensurepip off
+            path = run_for_output([*candidate, "-c", "import ensurepip, sys, venv; print(sys.executable)"])
+            if path:
+                return path
+    return None
+
+
+def run_for_output(command: Sequence[str], *, timeout_s: float = 60.0) -> str:
+    """What the command prints, stripped; the empty string where it cannot be run, fails or does not end in time."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, env=child_environment(), check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def require_free_disk(environment: Environment) -> None:
+    free_gb = shutil.disk_usage(environment.folder.parent).free / 1e9
+    if free_gb < environment.free_gb:
+        raise BuildError(
+            f"The disk that holds {environment.folder.parent} has {free_gb:.1f} GB free, "
+            f"and the environment '{environment.name}' needs {environment.free_gb:.1f} GB.",
+            hint="Make room, or set POSE3D_HOME to a folder on another disk.",
+        )
+
+
+@contextlib.contextmanager
+def install_lock(path: Path) -> Iterator[None]:
+    """Holds an operating-system lock, which ends with the process whatever happens to it."""
+    with path.open("a+b") as file:
+        waiting = False
+        while not try_lock(file.fileno()):
+            if not waiting:
+                say(f"Another run is installing (it holds {path}); waiting for it…")
+                waiting = True
+            time.sleep(1.0)
+        yield
+
+
+def try_lock(descriptor: int) -> bool:
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def create_venv(environment: Environment, base: str) -> None:
+    """A fresh virtual environment in place of whatever half-made one is there."""
+    shutil.rmtree(environment.folder, ignore_errors=True)
+    command = [base, "-m", "venv", str(environment.folder)]
+    done = subprocess.run(command, capture_output=True, text=True, env=child_environment(), check=False)
+    if done.returncode != 0:
+        raise failed_install(environment, done.stdout + done.stderr)
+
+
+def install(environment: Environment, pins: Sequence[str]) -> None:
+    """Runs pip in the environment and shows what it is at. Raises one clear sentence where it fails."""
+    pip = [str(environment.python), "-m", "pip", "install"]
+    options = ["--no-input", "--disable-pip-version-check"]
+    if "raw" in run_for_output([*pip, "--help"]):  # since pip 24.1; the one that a Python brings may be older
+        options += ["--progress-bar", "raw"]
+    progress = InstallProgress(environment, pinned=len(pins))
+    ended = threading.Event()
+    threading.Thread(target=progress.show_until, args=(ended,), daemon=True).start()
+    output: list[str] = []
+    command = [*pip, *options, *pins]
+    variables = child_environment(PYTHONIOENCODING="utf-8")
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", errors="replace", env=variables
+    ) as child:
+        try:
+            for line in child.stdout or ():
+                progress.read(line)
+                if not line.startswith("Progress "):
+                    output.append(line)
+        finally:  # an interrupted run leaves no pip behind that still writes into the environment
+            ended.set()
+            if child.poll() is None and sys.exc_info()[0]:
+                child.kill()
+    if child.returncode != 0:
+        raise failed_install(environment, "".join(output))
+
+
+class InstallProgress:
+    """pip's output as one line that changes on a terminal, and as a line now and then elsewhere."""
+
+    def __init__(self, environment: Environment, *, pinned: int) -> None:
+        self.environment = environment
+        self.pinned = pinned
+        self.found = 0  # packages that pip has come to so far; how many there will be it knows only at the end
+        self.package = ""
+        self.part = ""
+        self.to_install = 0
+        self.there_before = 0
+
+    def read(self, line: str) -> None:
+        """Takes in one line of pip's."""
+        collecting = re.match(r"Collecting ([^\s=<>!~(;\[]+)", line)
+        part = re.match(r"Progress (\d+) of (\d+)", line)
+        if collecting:
+            self.found, self.package, self.part = self.found + 1, collecting[1], ""
+        elif part:
+            self.part = f": {int(part[1]) / 1e6:.0f} of {int(part[2]) / 1e6:.0f} MB"
+        elif line.startswith("Installing collected packages:"):
+            self.there_before, self.to_install = self.count_installed(), line.count(",") + 1
+
+    def count_installed(self) -> int:
+        return sum(1 for _ in self.environment.folder.glob("[Ll]ib/**/site-packages/*.dist-info"))
+
+    def text(self) -> str:
+        if self.to_install:
+            done = min(max(self.count_installed() - self.there_before, 0), self.to_install)
+            return f"unpacking, {done} of {self.to_install} packages"
+        if self.found:
+            return f"package {self.found} ({self.pinned} pinned, and what they need), {self.package}{self.part}"
+        return "asking which packages there are"
+
+    def show_until(self, ended: threading.Event) -> None:
+        """Shows where pip is until `ended` is set, also while pip is silent; runs in a thread of its own."""
+        started_s = time.monotonic()
+        on_terminal = sys.stdout.isatty()
+        while not ended.wait(0.5 if on_terminal else HEARTBEAT_S):
+            line = f"  {self.environment.name}: {self.text()} ({time.monotonic() - started_s:.0f} s)"
+            if on_terminal:
+                print(f"\r\033[K{line[: shutil.get_terminal_size().columns - 1]}", end="", flush=True)
+            else:
+                say(line)
+        if on_terminal:
+            print("\r\033[K", end="", flush=True)
+
+
+UNREACHABLE = (
+    r"NewConnectionError|NameResolutionError|Failed to establish|Failed to connect|name resolution|ConnectTimeout|ReadTimeout|"
+    r"Read timed out|ProxyError|SSLError|CERTIFICATE_VERIFY_FAILED|Connection refused|ConnectionReset|Network is unreachable"
+)
+
+
+def failed_install(environment: Environment, output: str) -> BuildError:
+    """pip's or venv's output as one sentence. The whole of it goes into a log file that the sentence names."""
+    log = environment.folder.parent / f"{environment.name}.log"
+    with contextlib.suppress(OSError):
+        log.write_text(output, encoding="utf-8")
+    what = f"The environment '{environment.name}' could not be made"
+    if re.search(r"No space left on device|Errno 28|not enough space", output):
+        return BuildError(
+            f"{what}: the disk is full (folder {environment.folder.parent}, or the folder for temporary files).",
+            hint="Make room, or set POSE3D_HOME (and TMPDIR) to folders on another disk.",
+        )
+    if re.search(r"Permission denied|Read-only file system|Errno 13|Errno 30", output):
+        return BuildError(f"{what}: {environment.folder.parent} cannot be written.", hint="Set POSE3D_HOME to another folder.")
+    if re.search(UNREACHABLE, output):
+        return BuildError(
+            f"{what}: the package index could not be reached.",
+            hint=f"Check the network (and pip's proxy and index settings), then run the command again. pip's words are in {log}.",
+        )
+    match = re.search(r"No matching distribution found for (\S+)", output)
+    if match:
+        return BuildError(
+            f"{what}: there is no {match[1]} for this machine ({platform.system()} {platform.machine()}) and its Python.",
+            hint=f"Try Python 3.11. pip's words are in {log}.",
+        )
+    errors = [line.strip() for line in output.splitlines() if "error" in line.lower()] or output.strip().splitlines()[-1:]
+    return BuildError(f"{what}: {errors[-1] if errors else 'the installer said nothing'}", hint=f"More is in {log}.")
+
+
+def child_environment(**extra: str) -> dict[str, str]:
+    """The variables for a process in one of the environments: nothing of the user's own Python leaks in."""
+    kept = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME", "__PYVENV_LAUNCHER__")}
+    return {**kept, "PYTHONNOUSERSITE": "1", "POSE3D_HOME": str(home_folder()), **extra}
+
+
+def run_python(python: Path, *arguments: object, **extra: str) -> int:
+    """Runs `python ARGUMENTS` with the project importable and its own streams shared; returns the exit code."""
+    # -P: a torch.py in the folder where the user happens to be must not be imported.
+    return subprocess.call([python, "-P", *map(str, arguments)], env=child_environment(PYTHONPATH=str(ROOT), **extra))
+
+
+def require_success(code: int, what: str) -> None:
+    """The child has said why it failed; this ends the command with its exit code."""
+    if code != 0:
+        say(f"{what} failed (exit code {code}).")
+        raise SystemExit(code if code > 0 else 128 - code)
+
+
+# ---- Blenders ---------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Blender:
+    """A Blender executable, or a Python whose `bpy` wheel serves as one."""
+
+    path: str
+    version: tuple[int, ...]
+    is_wheel: bool
+
+    @property
+    def label(self) -> str:
+        return f"{'bpy' if self.is_wheel else 'Blender'} {'.'.join(map(str, self.version))} ({self.path})"
+
+    def command(self, *arguments: object) -> list[str]:
+        """Runs `build.py ARGUMENTS` inside it."""
+        script = str(ROOT / "build.py")
+        words = [str(argument) for argument in arguments]
+        if self.is_wheel:
+            return [self.path, script, "--", *words]
+        return [self.path, "-b", "--factory-startup", "--python-exit-code", "1", "-P", script, "--", *words]
+
+
+def probe_blender(path: str) -> Blender | None:
+    """Which Blender `path` is; None where it is none."""
+    said = run_for_output([path, "--version"])
+    is_wheel = said.startswith("Python ")
+    if is_wheel:
+        ask = "import bpy, os; print('\\nBlender', bpy.app.version_string, flush=True); os._exit(0)"
+        said = run_for_output([path, "-c", ask])
+    match = re.search(r"^Blender (\d+\.\d+(\.\d+)?)", said, re.MULTILINE)
+    return Blender(path, version_tuple(match[1]), is_wheel) if match else None
+
+
+def find_blender() -> Blender | None:
+    """The Blender in BLENDER, else the one on PATH; None where there is none that is new enough.
+
+    Raises BuildError where BLENDER names something that will not do: the user asked for it.
+    """
+    oldest = ".".join(map(str, MINIMUM_BLENDER))
+    wanted = os.environ.get("BLENDER")
+    if wanted:
+        blender = probe_blender(shutil.which(wanted) or wanted)
+        if blender is None:
+            raise BuildError(f"BLENDER is set to {wanted}, which is no Blender that runs.", hint="Correct it, or unset it.")
+        if blender.version < MINIMUM_BLENDER:
+            raise BuildError(f"BLENDER is {blender.label}, and Pose3D needs {oldest} or newer.", hint="Correct it, or unset it.")
+        return blender
+    on_path = shutil.which("blender")
+    blender = probe_blender(on_path) if on_path else None
+    return blender if blender is not None and blender.version >= MINIMUM_BLENDER else None
+
+
+def make_blender() -> Blender:
+    """A Blender to work with: the user's, else a bpy wheel in an environment of its own, made where it is missing."""
+    blender = find_blender()
+    if blender is not None:
+        return blender
+    wheels = [wheel_environment(group) for group in ("blender", "blender-5-2")]
+    ready = [wheel for wheel in wheels if wheel.is_complete(read_pins()) or find_python(wheel.pythons)]
+    environment = (ready or wheels)[0]
+    python = make_environment(environment)
+    return Blender(str(python), version_tuple(environment.name.removeprefix("blender-")), is_wheel=True)
+
+
+def run_in_blender(blender: Blender, engine: Path, *arguments: object) -> int:
+    return subprocess.call(blender.command(*arguments), env=child_environment(POSE3D_ENGINE_PYTHON=str(engine)))
+
+
+# ---- commands ---------------------------------------------------------------------------------------------------------------
+
+
+def command_setup(arguments: Sequence[str]) -> int:
+    """setup: make the environments and the landmark model, and nothing else."""
+    new_parser("setup", command_setup).parse_args(arguments)
+    blender = make_blender()
+    engine = make_engine()
+    provide_landmark_model(engine)
+    say(f"Ready: {engine} and {blender.label}")
+    return 0
+
+
+def provide_landmark_model(engine: Path) -> None:
+    code = run_python(engine, "-m", "lifter", "model-file", "--models-dir", home_folder() / "models")
+    require_success(code, "Providing MediaPipe's landmark model")
+
+
+def command_demo(arguments: Sequence[str]) -> int:
+    """demo [--out DIR]: animate two characters from the bundled clip, and measure how well that went."""
+    parser = new_parser("demo", command_demo)
+    parser.add_argument("--out", type=Path, default=Path("demo-out"), metavar="DIR", help="default: ./demo-out")
+    out = require_writable_folder(parser.parse_args(arguments).out.absolute())
+    clip, truth = ROOT / "tests/data/demo.mp4", ROOT / "tests/data/demo_truth.npz"
+    for path in (clip, truth):
+        if not path.is_file():
+            raise BuildError(f"The demo needs {path}, which is missing.", hint="Get a whole copy of the project.")
+
+    say("1/6 The environments and the landmark model")
+    engine = make_engine()
+    blender = make_blender()
+    provide_landmark_model(engine)
+    say("2/6 From the clip to a 3D track")
+    track = out / "track.npz"
+    require_success(run_python(engine, "-m", "lifter", "infer", clip, track), "Reading the clip")
+    say(f"3/6 Onto two characters, in {blender.label}")
+    shutil.rmtree(out / "frames", ignore_errors=True)  # an earlier run's frames would end up in this one's preview
+    code = run_in_blender(blender, engine, "demo-scene", "--track", track, "--truth", truth, "--out", out)
+    require_success(code, "The Blender part of the demo")
+    say("4/6 The preview")
+    require_success(run_python(engine, "-m", "lifter.preview", clip, track, out / "frames", out / "preview.mp4"), "The preview")
+    say("5/6 The track against the clip's ground truth")
+    evaluation = ["--track", track, "--truth", truth, "--json", out / "track_accuracy.json"]
+    require_success(run_python(engine, "-m", "lifter", "evaluate", *evaluation), "Measuring the track")
+    say("6/6 Done")
+    results = [out / name for name in ("demo.blend", "demo.glb", "demo.bvh", "preview.mp4")]
+    for path in results:
+        if not path.is_file() or path.stat().st_size == 0:
+            raise BuildError(f"{path} was not written.", hint="This is a fault in Pose3D; please report it with the lines above.")
+        say(f"  {path}  ({path.stat().st_size / 1e6:.1f} MB)")
+    for name in ("track_accuracy.json", "accuracy.json"):
+        say(f"  {name}:")
+        for measure, value in flat_measures(json.loads((out / name).read_text(encoding="utf-8"))):
+            say(f"    {measure:<56} {value}")
+    return 0
+
+
+def flat_measures(data: object, prefix: str = "") -> Iterator[tuple[str, str]]:
+    """A JSON document as lines: names joined by dots, numbers with three decimals. A row with a unit stays one line."""
+    if isinstance(data, dict) and "measure" in data and "value" in data:
+        value = next(flat_measures(data["value"]))[1]
+        bound = "at most" if data.get("better") == "lower" else "at least"
+        goal = "" if data.get("goal") is None else f"  (goal: {bound} {data['goal']:g})"
+        yield f"{prefix}{data['measure']}", f"{value} {data.get('unit', '')}{goal}".rstrip()
+    elif isinstance(data, dict):
+        for name, part in data.items():
+            inner = prefix + (f"{name}." if isinstance(part, (dict, list)) else name)
+            yield from flat_measures(part, inner)
+    elif isinstance(data, list):
+        for part in data:
+            yield from flat_measures(part, prefix)
+    else:
+        yield prefix, f"{data:.3f}" if isinstance(data, float) else str(data)
+
+
+RIG_FILES = "a .blend, .glb, .gltf, .fbx or .bvh file, or the word rigify"
+
+
+def command_retarget(arguments: Sequence[str]) -> int:
+    """retarget CLIP --rig FILE --out FILE: animate a character from a clip, without a window."""
+    check_retarget(arguments)
+    blender = make_blender()
+    return run_in_blender(blender, make_engine(), "retarget", *arguments)
+
+
+def check_retarget(arguments: Sequence[str]) -> None:
+    """What can be said at once, because what follows may install for minutes. The rest is checked inside Blender."""
+    parser = new_parser("retarget", command_retarget)
+    parser.add_argument("clip", type=Path, metavar="CLIP")
+    parser.add_argument("--rig", required=True, metavar="FILE", help=f"{RIG_FILES}; FILE.blend:ArmatureName names one of several")
+    parser.add_argument("--out", required=True, type=Path, metavar="FILE", help=".blend, .glb, .fbx or .bvh")
+    parser.add_argument("--preset", default="auto", metavar="auto|NAME|FILE.json", help="how the bones are named (default: auto)")
+    parser.add_argument("--start", type=float, metavar="S", help="first second of the clip")
+    parser.add_argument("--end", type=float, metavar="S", help="last second of the clip")
+    parser.add_argument("--fps", type=float, metavar="N", help="frame rate of the result")
+    parser.add_argument("--model", metavar="NAME", help="the network, one of those that `lifter models` lists")
+    parser.add_argument("--report", type=Path, metavar="FILE.json", help="where to write what was done")
+    options = parser.parse_args(arguments)
+    if not options.clip.is_file():
+        raise BuildError(f"There is no clip {options.clip}.", hint="Check the path.")
+    rig = Path(re.sub(r"(\.blend):[^/\\]*$", r"\1", options.rig))
+    if options.rig != "rigify" and not rig.is_file():
+        raise BuildError(f"There is no rig file {rig}.", hint=f"Give {RIG_FILES}.")
+    if options.out.suffix.lower() not in (".blend", ".glb", ".fbx", ".bvh"):
+        raise BuildError(f"Pose3D cannot write {options.out.name}.", hint="The name must end in .blend, .glb, .fbx or .bvh.")
+
+
+def command_lifter(arguments: Sequence[str]) -> int:
+    """lifter ARGS…: run `python -m lifter ARGS…` in the environment made for it."""
+    engine = make_engine()
+    if os.name == "nt" or "bpy" in sys.modules:
+        return run_python(engine, "-m", "lifter", *arguments)
+    sys.stdout.flush()
+    words = [str(engine), "-P", "-m", "lifter", *arguments]
+    # In this process's place, so that the exit code and signals are its own.
+    os.execve(engine, words, child_environment(PYTHONPATH=str(ROOT)))
+
+
+def command_bench(arguments: Sequence[str]) -> int:
+    """bench NAME [--json FILE]: a benchmark as a table, and as rows in FILE."""
+    parser = new_parser("bench", command_bench)
+    known = sorted(path.stem for path in (ROOT / "tests/bench").glob("*.py") if not path.stem.startswith("_"))
+    parser.add_argument("name", metavar="NAME", help=f"one of: {', '.join(known)}")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows {measure, value, unit, goal, better} there")
+    options = parser.parse_args(arguments)
+    if options.name not in known:
+        raise BuildError(f"There is no benchmark '{options.name}'.", hint=f"There are: {', '.join(known) or 'none yet'}.")
+    engine = make_engine()
+    provide_landmark_model(engine)
+    json_option = ["--json", options.json.absolute()] if options.json else []
+    extra = {"POSE3D_ENGINE_PYTHON": str(engine), "POSE3D_BLENDER_COMMAND": json.dumps(make_blender().command())}
+    return run_python(engine, "-m", "tests.bench", options.name, *json_option, **extra)
+
+
+def command_test(arguments: Sequence[str]) -> int:
+    """test [PYTEST ARGUMENTS]: the linter, the type checker and all tests; with arguments, only pytest."""
+    python = make_environment(lifter_environment(with_tests=True))
+    provide_landmark_model(python)
+    blenders = [str(make_environment(wheel_environment(group))) for group in ("blender-4-5", "blender")]
+    if find_python(wheel_environment("blender-5-2").pythons):
+        blenders.append(str(make_environment(wheel_environment("blender-5-2"))))
+    else:
+        say("Skipped: bpy 5.2, because no Python 3.13 was found.")
+    real = find_blender()
+    lent = ROOT.parent / "shared/tools/real-blender"  # a test machine may have one there that is not on PATH
+    lent_path = run_for_output([str(lent), "path", "5.2"]) if lent.is_file() else ""
+    if real and not real.is_wheel:
+        blenders.append(real.path)
+    elif lent_path:
+        blenders.append(lent_path)
+    else:
+        say("Skipped: a real Blender, because none is in BLENDER or on PATH.")
+    say("Testing with: " + ", ".join(blenders))
+    settings = str(ROOT / "pyproject.toml")
+    ruff = ["check", "--output-format", "concise", "--config", settings, str(ROOT)]
+    checks = {"ruff": ruff, "mypy": ["--config-file", settings]}
+    pytest = {"pytest": ["--rootdir", str(ROOT), "-c", settings, *(arguments or [str(ROOT / "tests")])]}
+    variables = child_environment(POSE3D_TEST_BLENDERS=os.pathsep.join(blenders))
+    codes = {}
+    for name, words in (pytest if arguments else {**checks, **pytest}).items():
+        say(f"== {name}")
+        codes[name] = subprocess.call([str(python), "-m", name, *words], env=variables, cwd=ROOT)
+    say("; ".join(f"{name}: {'passed' if code == 0 else f'FAILED ({code})'}" for name, code in codes.items()))
+    return max(abs(code) for code in codes.values())
+
+
+# ---- the extension package --------------------------------------------------------------------------------------------------
+
+
+def package_entries() -> dict[str, Path]:
+    """What lies at the package's root: name there -> where it is here."""
+    entries = {path.name: path for path in sorted((ROOT / "blender_pose3d").iterdir()) if path.name != "__pycache__"}
+    for name in ("lifter", "rigs", "blender_manifest.toml", "LICENSE", "README.md"):
+        if not (ROOT / name).exists():
+            raise BuildError(f"The package needs {name}, which is missing in {ROOT}.", hint="Get a whole copy of the project.")
+        entries[name] = ROOT / name
+    return entries
+
+
+def command_package(arguments: Sequence[str]) -> int:
+    """package [--out DIR] [--link DIR]: the extension's zip, built and validated by Blender's own commands."""
+    parser = new_parser("package", command_package)
+    parser.add_argument("--out", type=Path, default=ROOT / "dist", metavar="DIR", help="where the zip goes (default: dist)")
+    parser.add_argument("--link", type=Path, metavar="DIR", help="instead, fill DIR with links, for development")
+    options = parser.parse_args(arguments)
+    if options.link:
+        return link_package(options.link.absolute())
+    target = require_writable_folder(options.out.absolute()) / f"pose3d-{manifest_version()}.zip"
+    builder = extension_command(make_blender())
+    with tempfile.TemporaryDirectory(prefix="pose3d-package-") as folder:
+        stage, built = Path(folder) / "pose3d", Path(folder) / target.name
+        stage.mkdir()
+        left_out = shutil.ignore_patterns("__pycache__", "*.pyc", ".*", "*.tmp")
+        for name, source in package_entries().items():
+            if source.is_dir():
+                shutil.copytree(source, stage / name, ignore=left_out)
+            else:
+                shutil.copyfile(source, stage / name)
+        for words in (["build", "--source-dir", str(stage), "--output-filepath", str(built)], ["validate", str(built)]):
+            require_success(subprocess.call([*builder, *words], env=child_environment()), f"Blender's `extension {words[0]}`")
+        shutil.copyfile(built, target)
+    with zipfile.ZipFile(target) as archive:
+        say(f"{target}  ({target.stat().st_size / 1e6:.1f} MB, {len(archive.namelist())} files)")
+    return 0
+
+
+def extension_command(blender: Blender) -> list[str]:
+    """Blender's own extension tool. A wheel has no command line, but it carries the script behind it."""
+    if not blender.is_wheel:
+        return [blender.path, "--factory-startup", "--command", "extension"]
+    ask = "import importlib.util; print(importlib.util.find_spec('bpy').submodule_search_locations[0])"
+    found = sorted(Path(run_for_output([blender.path, "-c", ask])).glob("*/scripts/addons_core/bl_pkg/cli/blender_ext.py"))
+    if not found:
+        raise BuildError(f"{blender.label} carries no extension builder.", hint="Set BLENDER to a Blender and try again.")
+    return [blender.path, str(found[0])]
+
+
+def link_package(folder: Path) -> int:
+    require_writable_folder(folder)
+    entries = package_entries()
+    present = [path for path in folder.iterdir() if path.name != "__pycache__"]
+    for path in present:
+        if not (path.is_symlink() and path.resolve().is_relative_to(ROOT)):
+            raise BuildError(f"{path} is not a link that this command made.", hint="Give --link a new or empty folder.")
+    for path in present:
+        path.unlink()
+    for name, source in entries.items():
+        try:
+            (folder / name).symlink_to(source, target_is_directory=source.is_dir())
+        except OSError as error:
+            hint = "On Windows, turn developer mode on."
+            raise BuildError(f"No link could be made in {folder} ({error.strerror}).", hint=hint) from error
+    say(f"{folder}: {len(entries)} links")
+    return 0
+
+
+# ---- doctor -----------------------------------------------------------------------------------------------------------------
+
+PROBE = """
+import importlib.metadata as m, json, sys
+said = {"python": sys.version.split()[0]}
+for name in sys.argv[1:]:
+    try: said[name] = m.version(name)
+    except m.PackageNotFoundError: said[name] = None
+if said.get("torch"):
+    import torch
+    said["device"] = "mps" if torch.backends.mps.is_available() else "cpu"
+    if torch.cuda.is_available(): said["device"] = f"cuda ({torch.cuda.get_device_name(0)})"
+print(json.dumps(said))
+"""
+
+
+def command_doctor(arguments: Sequence[str]) -> int:
+    """doctor: what is installed, which versions, which device, which models; what is missing and how to get it."""
+    new_parser("doctor", command_doctor).parse_args(arguments)
+    missing: list[str] = []
+    setup = "python3 build.py setup"
+    row("Pose3D", f"{manifest_version()} in {ROOT}")
+    row("Python", f"{platform.python_version()} ({sys.executable})")
+    row("Platform", f"{platform.system()} {platform.release()} {platform.machine()}, {os.cpu_count()} processors")
+    place = next(folder for folder in (home_folder(), *home_folder().parents) if folder.exists())
+    row("Home folder", f"{home_folder()}, {shutil.disk_usage(place).free / 1e9:.1f} GB free")
+
+    packages = ["torch", "mediapipe", "opencv-contrib-python", "numpy", "safetensors", "av"]
+    if not doctor_environment(lifter_environment(), packages):
+        missing.append(f"the motion engine's environment: {setup}")
+    groups = ("blender-4-5", "blender", "blender-5-2")
+    wheels = {group: doctor_environment(wheel_environment(group), ["bpy", "numpy"]) for group in groups}
+    try:
+        blender = find_blender()
+        row("Blender", blender.label if blender else "none in BLENDER or on PATH")
+        if blender is None and not any(wheels[group] for group in ("blender", "blender-5-2")):
+            missing.append(f"a Blender: install one of version 4.5 or newer, or let a bpy wheel serve: {setup}")
+    except BuildError as error:
+        row("Blender", str(error))
+        missing.append("a Blender: correct or unset BLENDER")
+    models = sorted((home_folder() / "models").glob("*.task"))
+    for path in models:
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        row("Landmark model", f"{path.name}, {path.stat().st_size / 1e6:.1f} MB, SHA-256 {digest}")
+    if not models:
+        row("Landmark model", f"none in {home_folder() / 'models'}")
+        missing.append(f"MediaPipe's landmark model: {setup}")
+    weights = sorted((ROOT / "lifter/weights").glob("*.safetensors"))
+    row("Lifter weights", ", ".join(f"{path.name} ({path.stat().st_size / 1e6:.1f} MB)" for path in weights) or "none")
+    if not weights:
+        missing.append("the lifter's weights: get a whole copy of the project")
+    for line in missing:
+        say(f"Missing: {line}")
+    say("Something is missing." if missing else "Everything needed is there.")
+    return 1 if missing else 0
+
+
+def row(name: str, value: str) -> None:
+    say(f"{name:<24} {value}")
+
+
+def doctor_environment(environment: Environment, packages: Sequence[str]) -> bool:
+    """Shows the environment as it is on the disk; True where it is whole and its packages answer."""
+    title = f"env {environment.name}"
+    if not environment.is_complete(read_pins()):
+        state = "out of date or half made" if environment.folder.exists() else "not made"
+        row(title, state)
+        return False
+    said = run_for_output([str(environment.python), "-c", PROBE, *packages], timeout_s=120)
+    versions = json.loads(said) if said else {}
+    if not versions or any(versions[package] is None for package in packages):
+        row(title, f"broken: delete {environment.folder}")
+        return False
+    device = versions.pop("device", None)
+    row(title, ", ".join(f"{name} {version}" for name, version in versions.items()))
+    if device:
+        row("Device", device)
+    return True
+
+
+# ---- entry ------------------------------------------------------------------------------------------------------------------
+
+COMMANDS = {
+    "setup": command_setup,
+    "demo": command_demo,
+    "retarget": command_retarget,
+    "package": command_package,
+    "doctor": command_doctor,
+    "lifter": command_lifter,
+    "bench": command_bench,
+    "test": command_test,
+}
+IN_BLENDER = ("retarget", "demo-scene")
+
+
+class OneSentenceParser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise BuildError(f"{message[0].upper()}{message[1:]}.", hint=f"python3 {self.prog} --help tells how.")
+
+
+def new_parser(name: str, function: object) -> argparse.ArgumentParser:
+    summary = (getattr(function, "__doc__", None) or "").split(": ", 1)[-1]
+    return OneSentenceParser(prog=f"build.py {name}", description=summary, allow_abbrev=False)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Runs one command; returns its exit code. Failures that the user can act on are one sentence on stderr."""
+    usage = "\n".join(f"  {(function.__doc__ or name).splitlines()[0]}" for name, function in COMMANDS.items())
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        say(f"python3 build.py COMMAND …\n{usage}")
+        return 0 if arguments else BAD_INPUT
+    try:
+        if arguments[0] not in COMMANDS:
+            raise BuildError(f"There is no command '{arguments[0]}'.", hint=f"There are: {', '.join(COMMANDS)}.")
+        return COMMANDS[arguments[0]](arguments[1:])
+    except BuildError as error:
+        print(error, file=sys.stderr, flush=True)
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        print("Stopped.", file=sys.stderr, flush=True)
+        return INTERRUPTED
+
+
+def main_in_blender(arguments: Sequence[str]) -> int:
+    """`blender -b -P build.py -- ARGUMENTS`: the animating commands run in this very Blender, the others use it."""
+    import bpy  # type: ignore[import-not-found, unused-ignore]
+
+    if not arguments or arguments[0] not in IN_BLENDER:
+        os.environ.setdefault("BLENDER", bpy.app.binary_path or sys.executable)
+        return main(arguments)
+    try:
+        if arguments[0] == "retarget":
+            check_retarget(arguments[1:])
+            os.environ["POSE3D_ENGINE_PYTHON"] = str(make_engine())
+    except BuildError as error:
+        print(error, file=sys.stderr, flush=True)
+        return BAD_INPUT
+    os.environ.setdefault("POSE3D_HOME", str(home_folder()))
+    sys.path.insert(0, str(ROOT))
+    from blender_pose3d import headless
+
+    return int(headless.main(list(arguments), resources=ROOT))
+
+
+def leave(code: int, *, at_once: bool) -> NoReturn:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    code = code if code >= 0 else 128 - code  # a child that a signal ended
+    if at_once:  # the bpy wheel can hang while Python takes it down
+        os._exit(code)
+    sys.exit(code)
+
+
+def start() -> NoReturn:
+    in_real_blender = "bpy" in sys.modules
+    in_wheel = not in_real_blender and sys.argv[1:2] == ["--"]
+    if not in_real_blender and not in_wheel:
+        # As for Ctrl-C: what this process started (pip above all) ends with it.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+        leave(main(sys.argv[1:]), at_once=False)
+    if in_wheel and importlib.util.find_spec("bpy") is None:
+        sys.exit(f"The `--` is for the Python of a bpy wheel, and {sys.executable} has no bpy. Leave it out.")
+    arguments = sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else []
+    try:
+        code = main_in_blender(arguments)
+    except SystemExit as stop:  # argparse, and commands that pass a child's code on
+        code = stop.code if isinstance(stop.code, int) else 0
+    except BaseException:
+        traceback.print_exc()
+        code = BUG
+    leave(code, at_once=in_wheel)
+
+
+if __name__ == "__main__":
+    start()

@@ -1,0 +1,83 @@
+"""Weights on disk: safetensors beside a JSON of the same name (architecture, settings, provenance). Nothing is ever unpickled."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from .errors import LifterError
+from .models import build
+
+WEIGHTS_DIR = Path(__file__).parent / "weights"
+DEFAULT_MODEL = "atcn-27"
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """network (in eval mode), name, sha256 of the weights file, card: the JSON beside it."""
+
+    network: nn.Module
+    name: str
+    sha256: str
+    card: dict
+
+
+def available_models() -> list[str]:
+    return sorted(p.stem for p in WEIGHTS_DIR.glob("*.safetensors"))
+
+
+def save_model(path: Path, network: nn.Module, card: dict) -> None:
+    """Write PATH.safetensors (half precision) and PATH.json; each appears whole or not at all."""
+    tensors = {k: v.half().contiguous() if v.is_floating_point() else v.contiguous() for k, v in network.state_dict().items()}
+    weights, notes = path.with_suffix(".safetensors"), path.with_suffix(".json")
+    weights.parent.mkdir(parents=True, exist_ok=True)
+    partial = weights.with_suffix(".partial")
+    save_file(tensors, partial)
+    card = {"format_version": FORMAT_VERSION, **card, "sha256": _sha256(partial)}
+    os.replace(partial, weights)
+    partial.write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
+    os.replace(partial, notes)
+
+
+def load_model(model: str | Path | None = None, *, device: torch.device | str = "cpu") -> LoadedModel:
+    """A shipped model by name, or any .safetensors by path.
+
+    Raises LifterError if it is missing, does not match its hash or its architecture.
+    """
+    name = str(model or DEFAULT_MODEL)
+    path = Path(name) if name.endswith(".safetensors") else WEIGHTS_DIR / f"{name}.safetensors"
+    notes = path.with_suffix(".json")
+    if not path.is_file() or not notes.is_file():
+        raise LifterError(f"There is no model '{name}'.", hint=f"Choose one of: {', '.join(available_models()) or 'none installed'}.")
+    try:
+        card = json.loads(notes.read_text(encoding="utf-8"))
+        architecture, settings, expected = card["architecture"], card["settings"], card["sha256"]
+        version = int(card["format_version"])
+    except (ValueError, KeyError, TypeError) as reason:
+        raise LifterError(f"The description {notes.name} of the model cannot be read: {reason}.", hint="Install Pose3D again.") from None
+    if version > FORMAT_VERSION:
+        raise LifterError(f"The model '{path.stem}' was made by a newer version of Pose3D.", hint="Update Pose3D.")
+    actual = _sha256(path)
+    if actual != expected:
+        raise LifterError(f"The weights {path.name} are damaged: their SHA-256 is not the one in {notes.name}.", hint="Install Pose3D again.")
+    network = build(architecture, settings)
+    try:
+        network.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in load_file(path).items()})
+    except (SafetensorError, RuntimeError) as reason:
+        first = str(reason).splitlines()[0]
+        raise LifterError(f"The weights {path.name} do not fit the {architecture} network: {first}", hint="Install Pose3D again.") from None
+    return LoadedModel(network.eval().to(device), path.stem, actual, card)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

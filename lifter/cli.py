@@ -1,0 +1,266 @@
+"""The lifter's command line, `python -m lifter`. What loads torch, MediaPipe or OpenCV is imported where it is needed."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import dataclasses
+import os
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from .errors import LifterError
+from .landmark_model import DOWNLOADABLE, default_models_dir, find_landmark_model
+from .native_log import quiet_native_stderr
+from .progress import MODES, Reporter, make_reporter
+from .version import lifter_version
+
+if TYPE_CHECKING:
+    from .track_file import Pose2DTrack, Pose3DTrack
+
+EXIT_OK, EXIT_BUG, EXIT_BAD_INPUT = 0, 1, 2
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code: 0 done, 2 bad input (one sentence was printed), 1 a bug (a traceback was)."""
+    argv = list(sys.argv[1:] if argv is None else argv)
+    signal.signal(signal.SIGTERM, _terminated)
+    with quiet_native_stderr() as stderr:
+        # Before the arguments are parsed, so that a mistake in them is reported the way the caller asked for.
+        reporter = make_reporter(_wanted_mode(argv), stderr=stderr)
+        try:
+            arguments = _parse(argv)
+            return arguments.run(arguments, reporter) or EXIT_OK
+        except LifterError as error:
+            reporter.error(error)
+            return EXIT_BAD_INPUT
+        except ModuleNotFoundError as error:
+            if (error.name or "").split(".")[0] in ("lifter", ""):
+                raise
+            reporter.error(
+                LifterError(f"The Python package {error.name} is missing.", hint="`python3 build.py doctor` says what to do.")
+            )
+            return EXIT_BAD_INPUT
+        except KeyboardInterrupt:
+            return 128 + signal.SIGINT
+        except BrokenPipeError:
+            # Whoever asked is gone. Python would complain once more when it flushes stdout at its end.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return EXIT_BUG
+        except Exception:
+            traceback.print_exc(file=stderr)
+            return EXIT_BUG
+
+
+def _parse(argv: list[str]) -> argparse.Namespace:
+    parser = _parser()
+    if argv[:1] == ["evaluate"] and not {"-h", "--help"} & set(argv):
+        # `evaluate` has a parser of its own; argparse cannot pass options on untouched.
+        return argparse.Namespace(run=_evaluate, arguments=argv[1:])
+    return parser.parse_args(argv)
+
+
+def _terminated(signum: int, frame: object) -> NoReturn:
+    # An exception, so that temporary files are removed on the way out.
+    raise SystemExit(128 + signum)
+
+
+def _wanted_mode(argv: Sequence[str]) -> str:
+    parser = argparse.ArgumentParser(add_help=False, exit_on_error=False)
+    parser.add_argument("--progress", choices=MODES, default="auto")
+    with contextlib.suppress(argparse.ArgumentError):
+        return parser.parse_known_args(argv)[0].progress
+    return "auto"
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise LifterError(f"{message[:1].upper()}{message[1:]}.", hint=f"`{self.prog} --help` lists what can be given.")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="python -m lifter", description="Video of a person to 3D human pose.", allow_abbrev=False)
+    parser.add_argument("--version", action="version", version=lifter_version())
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    common = _Parser(add_help=False)
+    common.add_argument("--progress", choices=MODES, default="auto", help="how progress is shown; json: events on stdout")
+
+    detection = _Parser(add_help=False)
+    detection.add_argument("clip", metavar="CLIP", help="the video file")
+    detection.add_argument("--start", type=float, metavar="S", help="leave out what comes before, in seconds")
+    detection.add_argument("--end", type=float, metavar="S", help="leave out what comes after, in seconds")
+    detection.add_argument("--fps", type=float, metavar="N", help="look at most at N frames a second")
+
+    landmark_file = _Parser(add_help=False)
+    landmark_file.add_argument(
+        "--landmark-model", metavar="PATH", help=f"MediaPipe's .task file, or {'/'.join(DOWNLOADABLE)} to download it"
+    )
+    landmark_file.add_argument("--model-sha256", metavar="HEX", help="what the file given as PATH must have")
+    landmark_file.add_argument("--models-dir", type=Path, metavar="DIR", help="where model files are kept (.pose3d/models)")
+
+    lifting = _Parser(add_help=False)
+    lifting.add_argument("--model", metavar="NAME", help="the lifter's weights: a name, or a .safetensors file")
+    lifting.add_argument("--focal-px", type=float, metavar="F", help="the camera's focal length in pixels, where it is known")
+    lifting.add_argument("--device", metavar="NAME", help="cpu, cuda, mps; chosen by itself if left out")
+
+    def command(name: str, run: Callable[[argparse.Namespace, Reporter], int | None], about: str, *parents: _Parser) -> _Parser:
+        made = commands.add_parser(name, help=about, description=about, parents=[*parents, common], allow_abbrev=False)
+        made.set_defaults(run=run)
+        return made
+
+    out: dict[str, Any] = {"type": Path, "metavar": "OUT.npz", "help": "the file to write"}
+    command("detect", _detect, "Find the person's 2D landmarks in a clip.", detection, landmark_file).add_argument("out", **out)
+    made = command("lift", _lift, "Lift a detection file to 3D.", lifting)
+    made.add_argument("detection", type=Path, metavar="IN.npz", help="what `detect` wrote")
+    made.add_argument("out", **out)
+    made = command("infer", _infer, "Detect, then lift: from a clip to 3D.", detection, landmark_file, lifting)
+    made.add_argument("out", **out)
+    made = command("train", _train, "Train a network.")
+    made.add_argument("config", type=Path, metavar="CONFIG")
+    made.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
+    made.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="settings that replace those of CONFIG")
+    command("evaluate", _evaluate, "Measure a track (--track T.npz --truth T.npz) or a network (--pairs P.npz).")
+    command("models", _models, "List every network: parameters, receptive field, multiply-adds a frame.")
+    made = command("model-file", _model_file, "Find or make MediaPipe's model file; prints its path and SHA-256.", landmark_file)
+    made.add_argument("--wheel", type=Path, metavar="PATH", help="make it from this mediapipe 0.10.21 wheel")
+    return parser
+
+
+def _detect(arguments: argparse.Namespace, reporter: Reporter) -> None:
+    from .track_file import write_detection
+
+    reporter.start("detect", ["detect"])
+    _check_out(arguments.out)
+    began_s = time.monotonic()
+    detection = _run_detect(arguments, reporter)
+    write_detection(arguments.out, detection)
+    reporter.result(str(arguments.out), _summary(detection, detect_s=time.monotonic() - began_s))
+
+
+def _lift(arguments: argparse.Namespace, reporter: Reporter) -> None:
+    from .track_file import read_detection, write_track
+
+    reporter.start("lift", ["lift"])
+    _check_out(arguments.out)
+    began_s = time.monotonic()
+    track = _run_lift(arguments, reporter, read_detection(arguments.detection))
+    write_track(arguments.out, track)
+    reporter.result(str(arguments.out), _summary(track, lift_s=time.monotonic() - began_s))
+
+
+def _infer(arguments: argparse.Namespace, reporter: Reporter) -> None:
+    from .track_file import write_track
+
+    reporter.start("infer", ["detect", "lift"])
+    _check_out(arguments.out)
+    _check_focal(arguments)
+    began_s = time.monotonic()
+    detection = _run_detect(arguments, reporter)
+    detected_s = time.monotonic()
+    track = _run_lift(arguments, reporter, detection)
+    write_track(arguments.out, track)
+    lifted_s = time.monotonic()
+    reporter.result(str(arguments.out), _summary(track, detect_s=detected_s - began_s, lift_s=lifted_s - detected_s))
+
+
+def _train(arguments: argparse.Namespace, reporter: Reporter) -> int:
+    from .train import main as train_main
+
+    return train_main(arguments.config, resume=arguments.resume, overrides=arguments.overrides)
+
+
+def _evaluate(arguments: argparse.Namespace, reporter: Reporter) -> int:
+    from .evaluate import main as evaluate_main
+
+    return evaluate_main(arguments.arguments)
+
+
+def _models(arguments: argparse.Namespace, reporter: Reporter) -> None:
+    from .models import describe
+
+    rows = describe()
+    if arguments.progress == "json":
+        reporter.start("models", [])
+        reporter.result("", {"models": rows})
+        return
+    print(f"{'name':<16}{'parameters':>14}{'receptive field':>18}{'multiply-adds a frame':>24}")
+    for row in rows:
+        print(f"{row['name']:<16}{row['parameters']:>14,}{row['receptive_field']:>18}{row['macs_per_frame']:>24,}")
+
+
+def _model_file(arguments: argparse.Namespace, reporter: Reporter) -> None:
+    reporter.start("model-file", [])
+    model = _landmark_model(arguments, reporter, wheel=arguments.wheel)
+    reporter.result(str(model.path), {"sha256": model.sha256})
+
+
+def _run_detect(arguments: argparse.Namespace, reporter: Reporter) -> Pose2DTrack:
+    from .clip import open_clip
+    from .detect import detect
+
+    clip = open_clip(arguments.clip, start_s=arguments.start, end_s=arguments.end)
+    model = _landmark_model(arguments, reporter)
+    if not model.known:
+        reporter.warning(f"{model.path} is none of the published pose models; its SHA-256 is {model.sha256}.")
+    progress = _stage(reporter, "detect")
+    return detect(clip, landmark_model=model, sample_fps=arguments.fps, progress=progress)
+
+
+def _run_lift(arguments: argparse.Namespace, reporter: Reporter, detection: Pose2DTrack) -> Pose3DTrack:
+    _check_focal(arguments)
+    from .infer import lift
+
+    progress = _stage(reporter, "lift")
+    track = lift(detection, model=arguments.model, focal_length_px=arguments.focal_px, device=arguments.device, progress=progress)
+    versions = {"lifter": lifter_version(), "torch": version("torch"), **track.provenance.get("versions", {})}
+    return dataclasses.replace(track, provenance={**track.provenance, "versions": versions})
+
+
+def _landmark_model(arguments: argparse.Namespace, reporter: Reporter, *, wheel: Path | None = None) -> Any:
+    return find_landmark_model(
+        arguments.landmark_model,
+        models_dir=arguments.models_dir or default_models_dir(),
+        sha256=arguments.model_sha256,
+        wheel=wheel,
+        say=reporter.warning,
+    )
+
+
+def _stage(reporter: Reporter, stage: str) -> Callable[[int, int | None], None]:
+    reporter.progress(stage, 0, None)
+    return lambda done, total: reporter.progress(stage, done, total)
+
+
+def _check_out(path: Path) -> None:
+    from .files import check_writable
+
+    # Also keeps a clip from being overwritten where the arguments were swapped.
+    if path.suffix.lower() != ".npz":
+        raise LifterError(f"The output {path} is not called .npz.", hint="Give a file name that ends in .npz.")
+    check_writable(path)
+
+
+def _check_focal(arguments: argparse.Namespace) -> None:
+    if arguments.focal_px is not None and not 0 < arguments.focal_px < 1e6:
+        raise LifterError(
+            f"{arguments.focal_px:g} pixels is no focal length.", hint="Give a number above 0, or leave --focal-px out."
+        )
+
+
+def _summary(track: Pose2DTrack, **seconds: float) -> dict[str, Any]:
+    return {
+        "frames": len(track.timestamps_s),
+        "detected_frames": int(track.detected.sum()),
+        "fps": round(track.fps, 3),
+        "seconds": {
+            **{name.removesuffix("_s"): round(s, 3) for name, s in seconds.items()},
+            "total": round(sum(seconds.values()), 3),
+        },
+    }

@@ -1,0 +1,227 @@
+"""Training windows out of motion capture, made by vectorised torch on the training device.
+
+Every window gets a body of its own (limb lengths), a place in time (frame step), a virtual camera and the errors of a detector.
+Axes: the mocap's world has y up; a camera has x right, y down, z forward.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..joints import INDEX, JOINT_NAMES, MIRROR
+from ..normalise import encode_windows
+from .mocap import MotionClip
+
+# Lengths in metres for a body of 1.75 m, from joint centre to joint centre, and how far people differ (standard deviation, relative).
+_LENGTHS = {
+    "hip": 0.095,  # half the distance between the hips
+    "thigh": 0.43,
+    "shin": 0.42,
+    "lower_trunk": 0.24,
+    "upper_trunk": 0.25,
+    "shoulder": 0.18,  # half the distance between the shoulders
+    "upper_arm": 0.285,
+    "forearm": 0.255,
+    "neck": 0.235,
+    "head": 0.175,
+}
+_LENGTH_SPREAD = {"hip": 0.15, "shoulder": 0.10, "neck": 0.10, "head": 0.10}
+_DEFAULT_SPREAD = 0.06
+# (joint, where its bone starts, its length); parents before children.
+_CHAIN = (
+    ("spine", "pelvis", "lower_trunk"),
+    ("thorax", "spine", "upper_trunk"),
+    ("nose", "thorax", "neck"),
+    ("head_top", "nose", "head"),
+    *((f"{s}_knee", f"{s}_hip", "thigh") for s in ("left", "right")),
+    *((f"{s}_ankle", f"{s}_knee", "shin") for s in ("left", "right")),
+    *((f"{s}_elbow", f"{s}_shoulder", "upper_arm") for s in ("left", "right")),
+    *((f"{s}_wrist", f"{s}_elbow", "forearm") for s in ("left", "right")),
+)
+_BODY_HEIGHT_M = 1.75
+
+
+@dataclass(frozen=True)
+class CameraRange:
+    """Where virtual cameras stand: distance (log-uniform), elevation and roll (normal), and how often a body is turned any way at all."""
+
+    distance_m: tuple[float, float] = (2.0, 9.0)
+    elevation_mean_deg: float = 6.0
+    elevation_std_deg: float = 13.0
+    roll_std_deg: float = 5.0
+    tumble_share: float = 0.04
+
+
+@dataclass(frozen=True)
+class NoiseModel:
+    """The detector's errors, in shares of the body's height as the camera sees it.
+
+    bias_std: an offset of each joint that stays for the window; jitter_std: the largest standard deviation of the noise correlated
+    from frame to frame by `jitter_correlation`; burst_*: a limb's end that is somewhere else for some frames; exchange_share:
+    windows in which left and right are exchanged for some frames; clean_share: windows without any of it.
+    """
+
+    bias_std: float = 0.016
+    jitter_std: float = 0.012
+    jitter_correlation: float = 0.7
+    burst_share: float = 0.10
+    burst_std: float = 0.07
+    exchange_share: float = 0.05
+    clean_share: float = 0.10
+
+
+class MotionBatches:
+    """An endless source of (windows, targets).
+
+    windows [B, N, 17, 2] are encoded as in normalise.py; targets [B, 17, 3] are metres relative to the pelvis in the axes of the
+    encoding's virtual camera.
+    """
+
+    def __init__(
+        self,
+        clips: list[MotionClip],
+        *,
+        frames: int,
+        target: int,
+        seed: int,
+        device: torch.device | str = "cpu",
+        cameras: CameraRange | None = None,
+        noise: NoiseModel | None = None,
+        frame_s: tuple[float, float] = (1 / 60, 1 / 8),
+    ) -> None:
+        self.frames, self.target, self.device = frames, target, torch.device(device)
+        self.cameras, self.noise, self.frame_s = cameras or CameraRange(), noise, frame_s
+        self.generator = torch.Generator(device=self.device).manual_seed(seed)
+        self.positions = torch.cat([torch.from_numpy(c.positions_m) for c in clips]).to(self.device)  # [F, 17, 3]
+        lengths = torch.tensor([len(c.positions_m) for c in clips])
+        ends = lengths.cumsum(0)
+        self.first = (ends - lengths).to(self.device)
+        self.last = (ends - 1).to(self.device)
+        self.fps = torch.tensor([c.fps for c in clips]).to(self.device)
+        # A long clip is not worth its whole length: it repeats itself.
+        self.clip_weight = lengths.float().pow(0.75).to(self.device)
+
+    def _uniform(self, *shape: int) -> Tensor:
+        return torch.rand(*shape, generator=self.generator, device=self.device)
+
+    def _normal(self, *shape: int) -> Tensor:
+        return torch.randn(*shape, generator=self.generator, device=self.device)
+
+    def sample(self, batch: int) -> tuple[Tensor, Tensor]:
+        body = self._bodies(self._windows(batch))
+        camera = self._seen(body)
+        rays = camera[..., :2] / camera[..., 2:].clamp_min(0.2)
+        distance = camera[:, self.target, 0, 2]
+        if self.noise is not None:
+            rays = self._detected(rays, _BODY_HEIGHT_M / distance)
+        rays = derive_middle_joints(rays)
+        windows, view_from_camera = encode_windows(rays, self.target)
+        pose = camera[:, self.target] - camera[:, self.target, :1]
+        return windows, torch.einsum("bij,bkj->bki", view_from_camera, pose)
+
+    def _windows(self, batch: int) -> Tensor:
+        """[B, N, 17, 3] world positions; windows that reach past a clip's end repeat its edge, as inference does."""
+        clip = torch.multinomial(self.clip_weight, batch, replacement=True, generator=self.generator)
+        first, last = self.first[clip], self.last[clip]
+        centre = first + (self._uniform(batch) * (last - first + 1)).long()
+        low, high = torch.tensor(self.frame_s).log()
+        step = torch.exp(low + (high - low) * self._uniform(batch) ** 1.3) * self.fps[clip]  # source frames a window frame
+        offsets = torch.arange(self.frames, device=self.device) - self.target
+        index = (centre[:, None] + (offsets * step[:, None]).round().long()).clamp(first[:, None], last[:, None])
+        return self.positions[index]
+
+    def _bodies(self, source: Tensor) -> Tensor:
+        """The same directions on a body with its own limb lengths, mirrored half the time."""
+        b = source.shape[0]
+        size = 1 + 0.05 * self._normal(b, 1, 1)
+        length = {}
+        for name, metres in _LENGTHS.items():
+            spread = _LENGTH_SPREAD.get(name, _DEFAULT_SPREAD)
+            length[name] = metres * (1 + spread * self._normal(b, 1, 1)).clamp(0.7, 1.3) * size
+
+        def direction(a: str, b: str) -> Tensor:
+            return torch.nn.functional.normalize(source[:, :, INDEX[b]] - source[:, :, INDEX[a]], dim=-1, eps=1e-6)
+
+        joints: dict[str, Tensor] = {"pelvis": source[:, :, INDEX["pelvis"]]}
+        shoulders = (source[:, :, INDEX["left_shoulder"]] + source[:, :, INDEX["right_shoulder"]]) / 2
+        for name, parent, bone in _CHAIN:
+            if name == "thorax":  # the middle of the shoulders here, as everywhere in this package
+                way = torch.nn.functional.normalize(shoulders - source[:, :, INDEX["spine"]], dim=-1, eps=1e-6)
+            else:
+                way = direction(parent, name)
+            if parent not in joints:
+                for pair, base in (("hip", "pelvis"), ("shoulder", "thorax")):
+                    if parent.endswith(pair):
+                        half = direction(f"right_{pair}", f"left_{pair}") * length[pair]
+                        joints[f"left_{pair}"], joints[f"right_{pair}"] = joints[base] + half, joints[base] - half
+            joints[name] = joints[parent] + way * length[bone]
+        body = torch.stack([joints[name] for name in JOINT_NAMES], dim=2)
+        mirrored = body[:, :, list(MIRROR)] * torch.tensor([-1.0, 1.0, 1.0], device=self.device)
+        return torch.where((self._uniform(b) < 0.5)[:, None, None, None], mirrored, body)
+
+    def _seen(self, world: Tensor) -> Tensor:
+        """World -> a random camera that stands anywhere around the target frame's pelvis and looks at it."""
+        b, c = world.shape[0], self.cameras
+        yaw = self._uniform(b) * 2 * torch.pi
+        elevation = torch.deg2rad(c.elevation_mean_deg + c.elevation_std_deg * self._normal(b)).clamp(-0.6, 1.2)
+        roll = torch.deg2rad(c.roll_std_deg * self._normal(b))
+        turn = _axis_rotation(roll, 2) @ _axis_rotation(elevation, 0) @ _axis_rotation(yaw, 1)
+        tumble = torch.linalg.qr(self._normal(b, 3, 3))[0]
+        tumble = tumble * torch.linalg.det(tumble)[:, None, None]
+        turn = torch.where((self._uniform(b) < c.tumble_share)[:, None, None], tumble, turn)
+        to_camera = torch.tensor([[1.0, 0, 0], [0, -1.0, 0], [0, 0, -1.0]], device=self.device)
+        rotation = to_camera @ turn
+        near, far = torch.tensor(c.distance_m).log()
+        distance = torch.exp(near + (far - near) * self._uniform(b))
+        centred = world - world[:, self.target, 0][:, None, None]
+        seen = torch.einsum("bij,bnkj->bnki", rotation, centred)
+        return seen + torch.stack([torch.zeros_like(distance), torch.zeros_like(distance), distance], -1)[:, None, None]
+
+    def _detected(self, rays: Tensor, height: Tensor) -> Tensor:
+        """Add the detector's errors to exact rays; height [B]: the body's height in the same unit."""
+        model = self.noise
+        assert model is not None
+        b, n, j, _ = rays.shape
+        amount = self._uniform(b, 1, 1, 1) * 2  # some clips are worse than others
+        amount = torch.where(self._uniform(b, 1, 1, 1) < model.clean_share, 0.0, amount)
+        bias = model.bias_std * self._normal(b, 1, j, 2)
+        white = self._normal(b, n, j, 2)
+        jitter, rho = [white[:, 0]], model.jitter_correlation
+        for t in range(1, n):
+            jitter.append(rho * jitter[-1] + (1 - rho * rho) ** 0.5 * white[:, t])
+        error = amount * (bias + model.jitter_std * 0.6 * torch.stack(jitter, 1))
+        start, reach = self._uniform(b, 1, j) * n, 1 + self._uniform(b, 1, j) * n * 0.5
+        time = torch.arange(n, device=self.device)[None, :, None]
+        limb_end = torch.tensor([name.split("_")[-1] in ("wrist", "elbow", "ankle", "knee") for name in JOINT_NAMES], device=self.device)
+        burst = (time >= start) & (time < start + reach) & (self._uniform(b, 1, j) < model.burst_share) & limb_end
+        error = error + torch.where(burst[..., None], amount.clamp_max(1) * model.burst_std * self._normal(b, 1, j, 2), 0.0)
+        noisy = rays + error * height[:, None, None, None]
+        start, reach = self._uniform(b, 1) * n, 1 + self._uniform(b, 1) * n * 0.6
+        time = torch.arange(n, device=self.device)[None]
+        exchanged = (time >= start) & (time < start + reach) & (self._uniform(b, 1) < model.exchange_share) & (amount[:, :, 0, 0] > 0)
+        return torch.where(exchanged[:, :, None, None], noisy[:, :, list(MIRROR)], noisy)
+
+
+def derive_middle_joints(rays: Tensor) -> Tensor:
+    """Pelvis, thorax and spine of 2D joints [..., 17, 2] as the detector's landmarks give them: middles of hips and shoulders."""
+    out = rays.clone()
+    pelvis = (rays[..., INDEX["left_hip"], :] + rays[..., INDEX["right_hip"], :]) / 2
+    thorax = (rays[..., INDEX["left_shoulder"], :] + rays[..., INDEX["right_shoulder"], :]) / 2
+    out[..., INDEX["pelvis"], :] = pelvis
+    out[..., INDEX["thorax"], :] = thorax
+    out[..., INDEX["spine"], :] = (pelvis + thorax) / 2
+    return out
+
+
+def _axis_rotation(angle: Tensor, axis: int) -> Tensor:
+    """[B] radians -> [B, 3, 3] about x, y or z."""
+    c, s, one, nil = angle.cos(), angle.sin(), torch.ones_like(angle), torch.zeros_like(angle)
+    rows = {
+        0: (one, nil, nil, nil, c, -s, nil, s, c),
+        1: (c, nil, s, nil, one, nil, -s, nil, c),
+        2: (c, -s, nil, s, c, nil, nil, nil, one),
+    }[axis]
+    return torch.stack(rows, -1).view(-1, 3, 3)

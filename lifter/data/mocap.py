@@ -1,0 +1,60 @@
+"""Reader of the motion-capture archive: clips of 17 joints in metres, y up, split by subject."""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import LifterError
+from ..joints import JOINT_NAMES
+
+# These share no person with the rest.
+VALIDATION_SUBJECTS: frozenset[str] = frozenset({"cmu/03", "cmu/08", "cmu/10", "cmu/11", "cmu/martial"})
+_MISSING = -32768
+
+
+def subject_of(clip_name: str) -> str:
+    """'cmu/01/01_02#1' -> 'cmu/01'; 'mesh2motion/Walk' -> 'mesh2motion'."""
+    parts = clip_name.split("/")
+    return "/".join(parts[:2]) if len(parts) > 2 else parts[0]
+
+
+@dataclass(frozen=True)
+class MotionClip:
+    """name, fps, positions_m [T, 17, 3] in world axes (y up), joints as in `JOINT_NAMES`."""
+
+    name: str
+    fps: float
+    positions_m: np.ndarray
+
+    @property
+    def subject(self) -> str:
+        return subject_of(self.name)
+
+
+def read_mocap(path: Path) -> list[MotionClip]:
+    """All clips of the archive. Raises LifterError if the file is missing or is not such an archive."""
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            names, fps, lengths = archive["clip_names"], archive["fps"], archive["lengths"]
+            columns = [archive["joint_names"].tolist().index(name) for name in JOINT_NAMES]
+            delta = archive["delta_mm"][columns]  # [17, 3, sum of lengths] int16
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as reason:
+        raise LifterError(f"Cannot read the motion capture {path}: {reason}.", hint="Give the path of a mocap.npz in the training configuration.") from None
+    clips = []
+    for name, rate, end, length in zip(names, fps, np.cumsum(lengths), lengths, strict=True):
+        millimetres = np.cumsum(delta[:, :, end - length : end], axis=2, dtype=np.int16)  # the format wraps
+        if (millimetres == _MISSING).any():
+            continue
+        clips.append(MotionClip(str(name), float(rate), millimetres.transpose(2, 0, 1).astype(np.float32) / 1000))
+    return clips
+
+
+def split_by_subject(clips: list[MotionClip]) -> tuple[list[MotionClip], list[MotionClip]]:
+    """(training, validation): no subject is in both."""
+    training = [c for c in clips if c.subject not in VALIDATION_SUBJECTS]
+    validation = [c for c in clips if c.subject in VALIDATION_SUBJECTS]
+    return training, validation

@@ -1,0 +1,198 @@
+"""Inference: a detection file's landmarks to a 3D track.
+
+Before lifting, frames in which the detector exchanged left and right are found and mended. After it, the network's joints are
+blended with the detector's own world landmarks: the two err differently, so the mean of both is better than either.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .checkpoint import LoadedModel, load_model
+from .data.batches import derive_middle_joints
+from .errors import LifterError
+from .joints import INDEX, JOINT_NAMES, LIMB_JOINT_NAMES, MIRROR, joint_confidence_from_landmarks, joints_from_landmarks
+from .normalise import encode_windows, rays_from_pixels
+from .track_file import Pose2DTrack, Pose3DTrack
+
+# A phone's main camera films with a focal length of about nine tenths of the picture's long side; used where none is given.
+DEFAULT_FOCAL_SHARE = 0.9
+# The time between the frames of a window, where the clip has frames enough. The network was trained from 1/60 to 1/8 s.
+_WINDOW_STEP_S = 1 / 30
+# Share of the detector's own 3D in the result, fitted on rendered pairs (python -m lifter evaluate --pairs FILE).
+WORLD_LANDMARK_SHARE = 0.35
+_BATCH = 256
+_LIMBS = [INDEX[name] for name in LIMB_JOINT_NAMES]
+
+
+def lift(
+    detection: Pose2DTrack,
+    *,
+    model: str | Path | None = None,
+    focal_length_px: float | None = None,
+    device: str | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    world_share: float = WORLD_LANDMARK_SHARE,
+) -> Pose3DTrack:
+    """Lift a detection to 3D in camera axes, metres for a person of 1.75 m. Raises LifterError for a bad model or an empty detection."""
+    if not detection.detected.any():
+        raise LifterError("No frame of the clip shows a person.", hint="Choose a clip or a range that does.")
+    loaded = load_model(model, device=_device(device))
+    focal = focal_length_px or DEFAULT_FOCAL_SHARE * max(detection.image_size_px)
+    points = _filled(joints_from_landmarks(detection.landmarks_px.astype(np.float64)), detection.detected)  # [T, 17, 2]
+    exchanged = exchanged_frames(points, detection.detected)
+    points = np.where(exchanged[:, None, None], points[:, list(MIRROR)], points)
+    rays = rays_from_pixels(torch.from_numpy(points), focal, detection.image_size_px).float()
+    index = window_indices(detection.timestamps_s, loaded.network.config.frames, loaded.network.config.target)
+    poses, view_from_camera = run_network(loaded, rays, index, progress=progress)
+    world = joints_from_landmarks(detection.world_landmarks_m.astype(np.float64))
+    world = _filled(world - world[:, :1], detection.detected)
+    world = np.where(exchanged[:, None, None], world[:, list(MIRROR)], world)
+    poses = blended(poses, world, world_share)
+    positions = np.einsum("tji,tkj->tki", view_from_camera, poses)  # the virtual camera's axes -> the real one's
+    confidence = joint_confidence_from_landmarks(detection.landmark_confidence)
+    confidence = np.where(detection.detected[:, None], confidence, 0.0)
+    root = root_positions(positions, rays.numpy().astype(np.float64), confidence)
+    root = _filled(root, detection.detected)
+    card = {"name": loaded.name, "sha256": loaded.sha256, "architecture": loaded.card["architecture"]}
+    notes = {
+        "lifter_model": card,
+        "focal_length": "given" if focal_length_px else "assumed",
+        "world_landmark_share": world_share,
+        "exchanged_frames": int(exchanged.sum()),
+    }
+    fields: dict[str, Any] = {f.name: getattr(detection, f.name) for f in dataclasses.fields(Pose2DTrack)}
+    fields["provenance"] = {**detection.provenance, **notes}
+    return Pose3DTrack(
+        **fields,
+        positions_m=positions.astype(np.float32),
+        root_position_m=root.astype(np.float32),
+        confidence=confidence.astype(np.float32),
+        focal_length_px=float(focal),
+    )
+
+
+@torch.inference_mode()
+def run_network(
+    loaded: LoadedModel, rays: Tensor, index: np.ndarray, *, progress: Callable[[int, int], None] | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Poses of every frame, averaged with those of the mirrored input.
+
+    rays [T, 17, 2]; index [T, N]: the frames of each window. Returns poses [T, 17, 3], metres relative to the pelvis in the axes of
+    each window's virtual camera, and view_from_camera [T, 3, 3].
+    """
+    target = loaded.network.config.target
+    device = next(loaded.network.parameters()).device
+    rays = derive_middle_joints(rays.to(device))
+    sign = torch.tensor([-1.0, 1.0, 1.0], device=device)
+    mirror = list(MIRROR)
+    poses, rotations = [], []
+    for start in range(0, len(index), _BATCH):
+        windows, view_from_camera = encode_windows(rays[torch.from_numpy(index[start : start + _BATCH])], target)
+        straight = loaded.network(windows)
+        mirrored = loaded.network(windows[:, :, mirror] * sign[:2])[:, mirror] * sign
+        poses.append(((straight + mirrored) / 2).cpu())
+        rotations.append(view_from_camera.cpu())
+        if progress:
+            progress(min(start + _BATCH, len(index)), len(index))
+    pose = torch.cat(poses)
+    return (pose - pose[:, :1]).double().numpy(), torch.cat(rotations).double().numpy()
+
+
+def window_indices(timestamps_s: np.ndarray, frames: int, target: int) -> np.ndarray:
+    """Which frames each frame's window is made of, nearest in time, the clip's edges repeated: [T, N]."""
+    count = len(timestamps_s)
+    frame_s = float(np.median(np.diff(timestamps_s))) if count > 1 else _WINDOW_STEP_S
+    step_s = frame_s * max(1, round(_WINDOW_STEP_S / frame_s))
+    wanted = timestamps_s[:, None] + (np.arange(frames) - target) * step_s
+    after = np.searchsorted(timestamps_s, wanted).clip(1, max(count - 1, 1))
+    before = after - 1
+    after = after.clip(0, count - 1)
+    return np.where(np.abs(wanted - timestamps_s[before]) <= np.abs(timestamps_s[after] - wanted), before, after)
+
+
+def exchanged_frames(points: np.ndarray, detected: np.ndarray) -> np.ndarray:
+    """Frames in which left and right are exchanged: [T, 17, 2], [T] -> [T] bool.
+
+    The path through two states (as detected, exchanged) along which the joints move least (Viterbi). A small cost for being exchanged
+    settles which of the two is right: the detector is, mostly.
+    """
+    limbs = points[:, _LIMBS]
+    mirrored = points[:, list(MIRROR)][:, _LIMBS]
+    size = np.median(np.ptp(points[detected], axis=1).max(-1)) + 1e-9
+    cap = 0.5
+
+    def moved(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        return np.minimum(np.linalg.norm(a - b, axis=-1) / size, cap).sum(-1)
+
+    stay, change = moved(limbs[1:], limbs[:-1]), moved(limbs[1:], mirrored[:-1])  # [T - 1]
+    linked = detected[1:] & detected[:-1]
+    stay, change = np.where(linked, stay, 0.0), np.where(linked, change, 0.0)
+    prior = 0.004
+    cost = np.array([0.0, prior])
+    back = np.zeros((len(points), 2), dtype=int)
+    for t in range(1, len(points)):
+        options = cost[:, None] + np.array([[stay[t - 1], change[t - 1]], [change[t - 1], stay[t - 1]]])
+        back[t] = options.argmin(0)
+        cost = options.min(0) + np.array([0.0, prior])
+    state = np.zeros(len(points), dtype=int)
+    state[-1] = cost.argmin()
+    for t in range(len(points) - 1, 0, -1):
+        state[t - 1] = back[t, state[t]]
+    return state.astype(bool)
+
+
+def blended(poses: np.ndarray, world: np.ndarray, share: float) -> np.ndarray:
+    """(1 - share) of the network's joints and `share` of the detector's, pelvis on pelvis, at the network's size. [T, 17, 3] each."""
+    ours = np.median(np.linalg.norm(poses[:, _LIMBS], axis=-1))
+    theirs = np.median(np.linalg.norm(world[:, _LIMBS], axis=-1))
+    if not theirs > 1e-6:
+        return poses
+    shares = np.full((len(JOINT_NAMES), 1), share)
+    # The detector has no spine, and its head is a guess from the ears.
+    for name in ("spine", "head_top"):
+        shares[INDEX[name]] = 0.0
+    return (1 - shares) * poses + shares * world * (ours / theirs)
+
+
+def root_positions(positions: np.ndarray, rays: np.ndarray, confidence: np.ndarray) -> np.ndarray:
+    """The pelvis in camera space that brings the projected joints nearest to the seen ones, by weighted linear least squares.
+
+    positions [T, 17, 3] relative to the pelvis; rays [T, 17, 2] as (x/z, y/z); confidence [T, 17]. Returns [T, 3], metres.
+    """
+    weight = np.maximum(confidence, 1e-3)[..., None]
+    shape = rays.shape[:-1]
+    a = np.zeros((*shape, 2, 3))
+    a[..., 0, 0] = a[..., 1, 1] = 1.0
+    a[..., 2] = -rays
+    b = rays * positions[..., 2:] - positions[..., :2]
+    normal = np.einsum("tjki,tjkl,tjk->til", a, a, np.broadcast_to(weight, b.shape))
+    right = np.einsum("tjki,tjk,tjk->ti", a, b, np.broadcast_to(weight, b.shape))
+    root = np.linalg.solve(normal, right[..., None])[..., 0]
+    root[:, 2] = np.maximum(root[:, 2], 0.3)
+    return root
+
+
+def _filled(values: np.ndarray, valid: np.ndarray) -> np.ndarray:
+    """Frames that are not valid, interpolated between their neighbours, held at the ends: [T, ...]."""
+    places = np.flatnonzero(valid)
+    flat = values.reshape(len(values), -1)
+    columns = [np.interp(np.arange(len(values)), places, flat[places, c]) for c in range(flat.shape[1])]
+    return np.stack(columns, axis=1).reshape(values.shape)
+
+
+def _device(name: str | None) -> torch.device:
+    """The device by name, or the best there is."""
+    if name is None:
+        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    try:
+        return torch.zeros(1, device=name).device
+    except (RuntimeError, AssertionError):
+        raise LifterError(f"The device '{name}' cannot be used here.", hint="Leave --device out, or give cpu.") from None

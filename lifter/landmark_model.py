@@ -1,0 +1,379 @@
+"""MediaPipe's pose model file: found, made, downloaded, and always checked. Standard library only.
+
+A `.task` file is a zip of two TensorFlow Lite models: the person detector and the landmark network. MediaPipe's 1.x wheels no
+longer carry the models, but the 0.10.21 wheel does, and `make_task_from_wheel` packs them the way the Tasks API wants them. The
+landmark network lacks one thing, the scale of its input pixels, which is added without touching the rest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import struct
+import subprocess
+import sys
+import tempfile
+import urllib.request
+import zipfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from .errors import LifterError
+from .files import replacing
+
+WHEEL_VERSION = "0.10.21"
+# The models are the same in every platform's wheel; naming one platform serves machines that have no wheel of their own.
+WHEEL_PYTHON = "3.11"
+WHEEL_PLATFORM = "manylinux_2_28_x86_64"
+WHEEL_SHA256 = "05dc4a9e593655a79558d05d6227d31018c2537a4bd3362b51e230cf22aecfe3"
+
+# Member of the wheel, its SHA-256, and its name inside the .task file.
+_DETECTOR = (
+    "mediapipe/modules/pose_detection/pose_detection.tflite",
+    "9ba9dd3d42efaaba86b4ff0122b06f29c4122e756b329d89dca1e297fd8f866c",
+    "pose_detector.tflite",
+)
+_LANDMARKS = (
+    "mediapipe/modules/pose_landmark/pose_landmark_full.tflite",
+    "e9a5c5cb17f736fafd4c2ec1da3b3d331d6edbe8a0d32395855aeb2cdfd64b9f",
+    "pose_landmarks_detector.tflite",
+)
+
+MADE_NAME = "pose_landmarker_full.task"
+MADE_SHA256 = "4a54588e2f7460d9812f76ecbb5f331b8a0a3b591c80818078f3d2c275b8fd61"
+
+_DOWNLOAD_URL = "https://storage.googleapis.com/mediapipe-models/pose_landmarker/{stem}/float16/1/{stem}.task"
+# Google has published the full model under two hashes.
+_DOWNLOAD_SHA256S: dict[str, tuple[str, ...]] = {
+    "lite": ("59929e1d1ee95287735ddd833b19cf4ac46d29bc7afddbbf6753c459690d574a",),
+    "full": (
+        "5134a3aad27a58b93da0088d431f366da362b44e3ccfbe3462b3827a839011b1",
+        "4eaa5eb7a98365221087693fcc286334cf0858e2eb6e15b506aa4a7ecdcec4ad",
+    ),
+    "heavy": ("64437af838a65d18e5ba7a0d39b465540069bc8aae8308de3e318aad31fcbc7b",),
+}
+DOWNLOADABLE: tuple[str, ...] = tuple(_DOWNLOAD_SHA256S)
+_KNOWN_SHA256S: frozenset[str] = frozenset({MADE_SHA256}.union(*_DOWNLOAD_SHA256S.values()))
+_MAX_DOWNLOAD_BYTES = 64 << 20
+
+
+@dataclass(frozen=True)
+class LandmarkModel:
+    """A checked model file. `known` is False for a file that the user gave and whose SHA-256 is none of the published ones."""
+
+    path: Path
+    sha256: str
+    known: bool
+
+
+def default_models_dir() -> Path:
+    """`$POSE3D_HOME/models`, or `.pose3d/models` beside the `lifter` package."""
+    home = os.environ.get("POSE3D_HOME")
+    return (Path(home) if home else Path(__file__).resolve().parents[1] / ".pose3d") / "models"
+
+
+def find_landmark_model(
+    choice: str | Path | None = None,
+    *,
+    models_dir: Path | None = None,
+    sha256: str | None = None,
+    wheel: Path | None = None,
+    say: Callable[[str], None] = lambda _: None,
+) -> LandmarkModel:
+    """The model file to use, made or downloaded if it is not there yet.
+
+    choice: None for the default model (cached, else made from the wheel); "lite", "full" or "heavy" for Google's published file
+    (cached, else downloaded); anything else is a path. sha256: what the file must have, for a path. wheel: a local copy of
+    MediaPipe's wheel to make the default from. say: gets a line before anything that takes time. Raises LifterError.
+    """
+    if choice is not None and str(choice) not in DOWNLOADABLE:
+        return _given(Path(choice), sha256=sha256)
+    folder = models_dir or default_models_dir()
+    if choice is None:
+        path = folder / MADE_NAME
+        wanted: tuple[str, ...] = (MADE_SHA256,)
+    else:
+        path = folder / f"published_pose_landmarker_{choice}.task"
+        wanted = _DOWNLOAD_SHA256S[str(choice)]
+    if path.is_file():
+        digest = file_sha256(path)
+        if digest in wanted:
+            return LandmarkModel(path, digest, True)
+        say(f"{path} is damaged and is being replaced.")
+    if choice is not None:
+        say(f"Downloading the pose model to {path}.")
+        return LandmarkModel(path, _download(str(choice), path), True)
+    if wheel is not None:
+        return LandmarkModel(path, make_task_from_wheel(wheel, path), True)
+    say(f"Making the pose model from mediapipe {WHEEL_VERSION} (a 36 MB download, once): {path}.")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        temporary = tempfile.TemporaryDirectory(prefix=".wheel-", dir=folder, ignore_cleanup_errors=True)
+    except OSError as error:
+        raise LifterError(f"Cannot write to {folder}: {error.strerror}.", hint="Choose another with --models-dir.") from error
+    with temporary as name:
+        return LandmarkModel(path, make_task_from_wheel(obtain_wheel(Path(name)), path), True)
+
+
+def make_task_from_wheel(wheel_path: Path, out_path: Path) -> str:
+    """Pack the two models in a mediapipe 0.10.21 wheel (any platform's) into a .task file; returns its SHA-256.
+
+    Both models are checked, and the result is the same file, byte for byte, on every machine. Raises LifterError.
+    """
+    hint = f"Use the wheel of mediapipe {WHEEL_VERSION}."
+    models = []
+    try:
+        with zipfile.ZipFile(wheel_path) as wheel:
+            for member, sha256, _ in (_DETECTOR, _LANDMARKS):
+                data = wheel.read(member)
+                if hashlib.sha256(data).hexdigest() != sha256:
+                    raise LifterError(f"{member} in {wheel_path} is not the expected model.", hint=hint)
+                models.append(data)
+    except KeyError as error:
+        raise LifterError(f"{wheel_path} carries no pose models.", hint=hint) from error
+    except (OSError, zipfile.BadZipFile) as error:
+        raise LifterError(f"{wheel_path} cannot be read as a wheel: {error}.", hint=hint) from error
+    detector, landmarks = models
+    # The detector already says that its input is scaled to -1..1.
+    members = {_DETECTOR[2]: detector, _LANDMARKS[2]: with_input_scale(landmarks, mean=0.0, std=255.0)}
+    with replacing(out_path) as temporary:
+        _write_aligned_zip(temporary, members)
+        digest = file_sha256(temporary)
+        if digest != MADE_SHA256:
+            raise LifterError(f"The model made from {wheel_path} has SHA-256 {digest}.", hint="This is a bug; please report it.")
+    return digest
+
+
+def obtain_wheel(folder: Path) -> Path:
+    """Have pip download the mediapipe 0.10.21 wheel into `folder`; returns its checked path. Raises LifterError."""
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
+    command += ["--only-binary=:all:", "--python-version", WHEEL_PYTHON, "--platform", WHEEL_PLATFORM]
+    command += ["--dest", str(folder), f"mediapipe=={WHEEL_VERSION}"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    wheels = list(folder.glob("mediapipe-*.whl"))
+    if done.returncode or not wheels:
+        lines = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or done.stderr.splitlines()[-1:]
+        raise LifterError(
+            f"The pose model could not be fetched: {lines[-1] if lines else 'pip downloaded nothing'}",
+            hint="Check the network, or give a model file with --landmark-model.",
+        )
+    digest = file_sha256(wheels[0])
+    if digest != WHEEL_SHA256:
+        raise LifterError(
+            f"The downloaded {wheels[0].name} has SHA-256 {digest}, not the expected {WHEEL_SHA256}.",
+            hint="Try again; if it repeats, the package index in use is not to be trusted.",
+        )
+    return wheels[0]
+
+
+def file_sha256(path: Path) -> str:
+    """The SHA-256 of a file as 64 hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _given(path: Path, *, sha256: str | None) -> LandmarkModel:
+    if not path.is_file():
+        raise LifterError(
+            f"There is no pose model file {path}.",
+            hint=f"Give a .task file or one of {', '.join(DOWNLOADABLE)}, or leave it out.",
+        )
+    if not zipfile.is_zipfile(path):
+        raise LifterError(f"{path} is not a MediaPipe .task file.", hint="Give a pose_landmarker .task file.")
+    digest = file_sha256(path)
+    if sha256 is not None and digest != sha256.lower():
+        raise LifterError(f"{path} has SHA-256 {digest}, not {sha256}.", hint="Fetch the file again.")
+    return LandmarkModel(path, digest, sha256 is not None or digest in _KNOWN_SHA256S)
+
+
+def _download(name: str, path: Path) -> str:
+    url = _DOWNLOAD_URL.format(stem=f"pose_landmarker_{name}")
+    remedy = f"Check the network, or fetch {url} elsewhere and give it with --landmark-model."
+    try:
+        with urllib.request.urlopen(url, timeout=30) as answer:
+            data = answer.read(_MAX_DOWNLOAD_BYTES)
+    except OSError as error:
+        raise LifterError(
+            f"The {name} pose model could not be downloaded: {getattr(error, 'reason', error)}.", hint=remedy
+        ) from error
+    digest = hashlib.sha256(data).hexdigest()
+    if digest not in _DOWNLOAD_SHA256S[name]:
+        raise LifterError(f"The downloaded {name} pose model has the unexpected SHA-256 {digest}.", hint=remedy)
+    with replacing(path) as temporary:
+        temporary.write_bytes(data)
+    return digest
+
+
+def _write_aligned_zip(path: Path, members: Mapping[str, bytes]) -> None:
+    """A zip without compression whose members start at multiples of 16, so that TensorFlow Lite can use them where they lie."""
+    with path.open("wb") as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+        for name, data in members.items():
+            info = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
+            info.create_system = 3
+            info.external_attr = 0o644 << 16
+            header_length = 30 + len(name.encode()) + 4
+            padding = -(file.tell() + header_length) % 16
+            info.extra = struct.pack("<HH", 0xD935, padding) + bytes(padding)
+            archive.writestr(info, data)
+
+
+# A TensorFlow Lite model is a FlatBuffer: tables that refer forward to other tables. A new root table in front of the old bytes
+# can therefore refer into them and add to them, the weights keep their alignment, and the result depends on no library's version.
+
+# Field numbers of tflite's Model table and of the metadata tables, from their published schemas.
+_MODEL_BUFFERS, _MODEL_METADATA = 4, 6
+_BUFFER_DATA = 0
+_METADATA_NAME, _METADATA_BUFFER = 0, 1
+_MODEL_METADATA_SUBGRAPHS, _MODEL_METADATA_MIN_PARSER_VERSION = 3, 7
+_SUBGRAPH_METADATA_INPUTS = 2
+_TENSOR_METADATA_NAME, _TENSOR_METADATA_CONTENT, _TENSOR_METADATA_PROCESS_UNITS = 0, 3, 4
+_CONTENT_TYPE, _CONTENT = 0, 1
+_CONTENT_TYPE_IMAGE = 2
+_IMAGE_COLOR_SPACE = 0
+_COLOR_SPACE_RGB = 1
+_PROCESS_UNIT_TYPE, _PROCESS_UNIT_OPTIONS = 0, 1
+_PROCESS_UNIT_TYPE_NORMALIZATION = 1
+_NORMALIZATION_MEAN, _NORMALIZATION_STD = 0, 1
+
+
+def with_input_scale(model: bytes, *, mean: float, std: float) -> bytes:
+    """The TensorFlow Lite model with metadata that says: the input picture is RGB, each channel of it (value - mean) / std."""
+    writer = _FlatBufferWriter(b"TFL3")
+    old = _root_fields(model)
+    buffers = _vector_targets(model, old[_MODEL_BUFFERS])
+    entries = _vector_targets(model, old[_MODEL_METADATA]) if _MODEL_METADATA in old else []
+    metadata = _input_scale_metadata(mean, std)
+    fields: dict[int, _Slot] = {}
+    for number, position in old.items():
+        # The version, field 0, is the only number; all the others are references.
+        value = _u32(model, position)
+        fields[number] = value if number == 0 else _Existing(position + value)
+    new_buffer = writer.table({_BUFFER_DATA: writer.blob(metadata)})
+    new_entry = writer.table({_METADATA_NAME: writer.string("TFLITE_METADATA"), _METADATA_BUFFER: len(buffers)})
+    fields[_MODEL_BUFFERS] = writer.vector([*map(_Existing, buffers), new_buffer])
+    fields[_MODEL_METADATA] = writer.vector([*map(_Existing, entries), new_entry])
+    return writer.finish(writer.table(fields), behind=model)
+
+
+def _input_scale_metadata(mean: float, std: float) -> bytes:
+    w = _FlatBufferWriter(b"M001")
+    normalization = w.table({_NORMALIZATION_MEAN: w.floats([mean]), _NORMALIZATION_STD: w.floats([std])})
+    unit = w.table({_PROCESS_UNIT_TYPE: _PROCESS_UNIT_TYPE_NORMALIZATION, _PROCESS_UNIT_OPTIONS: normalization})
+    image = w.table({_IMAGE_COLOR_SPACE: _COLOR_SPACE_RGB})
+    tensor = {
+        _TENSOR_METADATA_NAME: w.string("image"),
+        _TENSOR_METADATA_CONTENT: w.table({_CONTENT_TYPE: _CONTENT_TYPE_IMAGE, _CONTENT: image}),
+        _TENSOR_METADATA_PROCESS_UNITS: w.vector([unit]),
+    }
+    subgraph = w.table({_SUBGRAPH_METADATA_INPUTS: w.vector([w.table(tensor)])})
+    version = w.string("1.0.0")
+    return w.finish(w.table({_MODEL_METADATA_SUBGRAPHS: w.vector([subgraph]), _MODEL_METADATA_MIN_PARSER_VERSION: version}))
+
+
+def _u32(data: bytes, position: int) -> int:
+    return int.from_bytes(data[position : position + 4], "little")
+
+
+def _root_fields(data: bytes) -> dict[int, int]:
+    """Number -> position of each field that the root table has."""
+    root = _u32(data, 0)
+    vtable = root - int.from_bytes(data[root : root + 4], "little", signed=True)
+    size = int.from_bytes(data[vtable : vtable + 2], "little")
+    offsets = struct.unpack_from(f"<{(size - 4) // 2}H", data, vtable + 4)
+    return {number: root + offset for number, offset in enumerate(offsets) if offset}
+
+
+def _vector_targets(data: bytes, field: int) -> list[int]:
+    """The positions that a field's vector of references points to."""
+    vector = field + _u32(data, field)
+    slots = range(vector + 4, vector + 4 + 4 * _u32(data, vector), 4)
+    return [slot + _u32(data, slot) for slot in slots]
+
+
+@dataclass(frozen=True)
+class _Existing:
+    """A position in the old bytes that a new reference points to."""
+
+    position: int
+
+
+_Place = Callable[[], int]
+_Slot = int | _Existing | _Place
+
+
+class _FlatBufferWriter:
+    """Lays out a FlatBuffer from the front. Each method returns a function that, when its parent is laid out, writes the object.
+
+    Every field of a table gets four bytes; smaller numbers lie in the first of them.
+    """
+
+    def __init__(self, identifier: bytes) -> None:
+        self._data = bytearray(4) + identifier
+        self._into_old: list[tuple[int, int]] = []
+
+    def table(self, fields: Mapping[int, _Slot]) -> _Place:
+        def place() -> int:
+            count = max(fields) + 1
+            # The table begins where the list of its fields' offsets ends, on a multiple of 4.
+            self._align(4, after=4 + 2 * count)
+            start = len(self._data)
+            order = {number: 4 + 4 * i for i, number in enumerate(sorted(fields))}
+            offsets = (order.get(number, 0) for number in range(count))
+            self._data += struct.pack(f"<{2 + count}H", 4 + 2 * count, 4 + 4 * len(fields), *offsets)
+            position = len(self._data)
+            self._data += struct.pack("<i", position - start)
+            self._slots([fields[number] for number in order])
+            return position
+
+        return place
+
+    def vector(self, items: list[_Slot]) -> _Place:
+        def place() -> int:
+            self._align(4)
+            position = len(self._data)
+            self._data += struct.pack("<I", len(items))
+            self._slots(items)
+            return position
+
+        return place
+
+    def blob(self, data: bytes) -> _Place:
+        return self._counted(len(data), data, alignment=16)
+
+    def string(self, text: str) -> _Place:
+        return self._counted(len(text.encode()), text.encode() + b"\0", alignment=4)
+
+    def floats(self, values: list[float]) -> _Place:
+        return self._counted(len(values), struct.pack(f"<{len(values)}f", *values), alignment=4)
+
+    def finish(self, root: _Place, *, behind: bytes = b"") -> bytes:
+        """The whole: header, everything that the root leads to, then the bytes that _Existing positions count from."""
+        struct.pack_into("<I", self._data, 0, root())
+        self._align(16)
+        for slot, position in self._into_old:
+            struct.pack_into("<I", self._data, slot, len(self._data) + position - slot)
+        return bytes(self._data) + behind
+
+    def _counted(self, count: int, data: bytes, *, alignment: int) -> _Place:
+        def place() -> int:
+            self._align(alignment, after=4)
+            position = len(self._data)
+            self._data += struct.pack("<I", count) + data
+            return position
+
+        return place
+
+    def _slots(self, values: list[_Slot]) -> None:
+        start = len(self._data)
+        self._data += bytes(4 * len(values))
+        for slot, value in zip(range(start, len(self._data), 4), values, strict=True):
+            if isinstance(value, _Existing):
+                self._into_old.append((slot, value.position))
+            else:
+                number = value if isinstance(value, int) else value() - slot
+                struct.pack_into("<I", self._data, slot, number)
+
+    def _align(self, alignment: int, *, after: int = 0) -> None:
+        """Pad so that `after` bytes further on is a multiple of the alignment."""
+        self._data += bytes(-(len(self._data) + after) % alignment)

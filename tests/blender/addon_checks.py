@@ -1,0 +1,332 @@
+"""Runs inside a Blender: `addon_checks.py -- CHECK… `. Prints a line for each check, ends with 0 when all hold.
+
+Not collected by pytest; test_addon.py starts it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import sys
+import traceback
+from pathlib import Path
+
+import bpy
+
+ROOT = Path(__file__).resolve().parents[2]
+EXTENSION = "bl_ext.user_default.pose3d"
+
+
+def traces() -> dict[str, object]:
+    """Everything that an add-on may leave behind in Blender."""
+    handlers = {name: len(value) for name in dir(bpy.app.handlers) if isinstance(value := getattr(bpy.app.handlers, name), list)}
+    menus = {
+        name: len(draw._draw_funcs)
+        for name in dir(bpy.types)
+        if hasattr(draw := getattr(getattr(bpy.types, name), "draw", None), "_draw_funcs")
+    }
+    keymaps = bpy.context.window_manager.keyconfigs.addon
+    return {
+        "types": {name for name in dir(bpy.types) if not name.startswith("_")},
+        "operators": set(dir(bpy.ops.pose3d)),
+        "scene": set(bpy.types.Scene.bl_rna.properties.keys()) | set(vars(bpy.types.Scene)),
+        "window manager": set(bpy.types.WindowManager.bl_rna.properties.keys()) | set(vars(bpy.types.WindowManager)),
+        "handlers": handlers,
+        "menus": {name: count for name, count in menus.items() if count > 1},
+        "keymaps": sum(len(k.keymap_items) for k in keymaps.keymaps) if keymaps else 0,
+        "classes": {
+            base.__name__: {c.__qualname__ for c in base.__subclasses__() if "pose3d" in c.__module__ and c.is_registered}
+            for base in (bpy.types.Operator, bpy.types.Panel, bpy.types.PropertyGroup, bpy.types.AddonPreferences)
+        },
+    }
+
+
+def test_folder() -> Path:
+    return Path(os.environ["POSE3D_TEST_FOLDER"])
+
+
+def differences(before: dict[str, object], after: dict[str, object]) -> list[str]:
+    return [f"{key}: {before[key]} -> {after[key]}" for key in before if before[key] != after[key]]
+
+
+def fails_with(text: str, **properties: object) -> None:
+    """The operator refuses with a report that contains `text`, and leaves nothing running."""
+    try:
+        result = bpy.ops.pose3d.import_pose_from_video(**properties)
+    except RuntimeError as error:
+        assert text in str(error), f"“{text}” is not in: {error}"
+        assert "Traceback" not in str(error), str(error)
+    else:
+        raise AssertionError(f"no refusal but {result}; “{text}” was expected")
+    state = bpy.context.window_manager.pose3d_run
+    assert not state.is_running and state.message_is_error and text in state.message, state.message
+
+
+def fails_in_poll(text: str) -> None:
+    assert not bpy.ops.pose3d.import_pose_from_video.poll()
+    try:
+        bpy.ops.pose3d.import_pose_from_video()
+    except RuntimeError as error:
+        assert text in str(error), error
+
+
+@contextlib.contextmanager
+def registered():
+    import blender_pose3d
+
+    blender_pose3d.register()
+    try:
+        yield
+    finally:
+        blender_pose3d.unregister()
+
+
+@contextlib.contextmanager
+def variable(name: str, value: str):
+    before = os.environ.get(name)
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        os.environ.pop(name, None)
+        if before is not None:
+            os.environ[name] = before
+
+
+def add_armature(name: str = "Figure") -> bpy.types.Object:
+    armature_object = bpy.data.objects.new(name, bpy.data.armatures.new(name))
+    bpy.context.scene.collection.objects.link(armature_object)
+    return armature_object
+
+
+def check_importing_does_nothing() -> None:
+    modules, environment = set(sys.modules), dict(os.environ)
+    before = traces()
+    import blender_pose3d  # noqa: F401
+
+    new = {m for m in sys.modules if m.startswith("blender_pose3d")} - modules
+    assert new == {"blender_pose3d"}, new
+    assert dict(os.environ) == environment
+    assert not differences(before, traces())
+
+
+def check_ten_registrations_leave_nothing() -> None:
+    import blender_pose3d
+
+    before = traces()
+    for _ in range(10):
+        blender_pose3d.register()
+        during = traces()
+        assert len(during["classes"]["Operator"]) >= 3, during["classes"]
+        assert {"pose3d"} <= during["scene"] - before["scene"]
+        assert {"pose3d_run"} <= during["window manager"] - before["window manager"]
+        assert during["menus"].get("TOPBAR_MT_file_import", 1) > before["menus"].get("TOPBAR_MT_file_import", 1)
+        assert bpy.context.window_manager.pose3d_run.message == "", "the message of an earlier registration"
+        bpy.context.window_manager.pose3d_run.message = "left over"
+        blender_pose3d.unregister()
+        left = differences(before, traces())
+        assert not left, left
+
+
+def check_presets_are_the_shipped_ones() -> None:
+    with registered():
+        items = bpy.context.scene.pose3d.bl_rna.properties["preset"]
+        shipped = {p.stem for p in (ROOT / "rigs").glob("*.json")}
+        settings = bpy.context.scene.pose3d
+        assert settings.preset == "auto", settings.preset
+        for name in sorted(shipped):
+            settings.preset = name
+            assert settings.preset == name
+        settings.preset = "auto"
+        try:
+            settings.preset = "no such preset"
+        except TypeError:
+            pass
+        else:
+            raise AssertionError(f"an unknown preset was taken: {items}")
+
+
+def check_settings_stay_in_the_file() -> None:
+    path = test_folder() / "settings.blend"
+    with registered():
+        figure = add_armature()
+        settings = bpy.context.scene.pose3d
+        settings.clip_path, settings.armature, settings.use_range, settings.end_s = "//walk.mp4", figure, True, 3.5
+        bpy.context.window_manager.pose3d_run.message = "of this session only"
+        bpy.ops.wm.save_as_mainfile(filepath=str(path))
+        bpy.ops.wm.read_factory_settings(use_empty=True)
+        bpy.ops.wm.open_mainfile(filepath=str(path))
+        settings = bpy.context.scene.pose3d
+        assert (settings.clip_path, settings.armature.name, settings.end_s) == ("//walk.mp4", "Figure", 3.5)
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+
+
+def check_every_property_has_a_tooltip() -> None:
+    with registered():
+        operators = [getattr(bpy.types, name) for name in dir(bpy.types) if name.startswith("POSE3D_OT_")]
+        assert len(operators) >= 3
+        for name in dir(bpy.ops.pose3d):
+            assert getattr(bpy.ops.pose3d, name).get_rna_type().description, name
+        for group in (bpy.context.scene.pose3d, *operators):
+            inherited = {*bpy.types.Operator.bl_rna.properties.keys(), *bpy.types.PropertyGroup.bl_rna.properties.keys()}
+            for prop in group.bl_rna.properties:
+                if prop.identifier not in inherited and not prop.is_hidden:
+                    assert prop.description, f"{group} {prop.identifier}"
+
+
+def check_refusals_in_one_sentence() -> None:
+    import blender_pose3d
+
+    tmp = test_folder()
+    clip = tmp / "clip.mp4"
+    clip.write_bytes(b"not a video")
+    blender_pose3d.register()
+    settings = bpy.context.scene.pose3d
+    fails_in_poll("There is no armature to animate")
+    figure = add_armature()
+    fails_with("No clip is chosen")
+    fails_with("There is no clip at", filepath=str(tmp / "none.mp4"))
+    bpy.context.view_layer.objects.active = None
+    fails_with("No armature is chosen", filepath=str(clip))
+    fails_with("The armature “Nobody” is not in the scene", filepath=str(clip), armature="Nobody")
+    settings.armature = figure
+    settings.use_range, settings.start_s, settings.end_s = True, 2.0, 1.0
+    fails_with("ends before it starts", filepath=str(clip))
+    settings.use_range = False
+    with variable("POSE3D_ENGINE_PYTHON", str(tmp / "no-python")):
+        fails_with("There is no Python at", filepath=str(clip))
+    with variable("POSE3D_HOME", str(clip)), variable("POSE3D_ENGINE_PYTHON", sys.executable):
+        fails_with("cannot be made", filepath=str(clip))
+    bpy.context.scene.collection.objects.unlink(figure)
+    fails_with("The armature “Figure” is not in the scene", filepath=str(clip))
+    blender_pose3d.unregister()
+
+
+def check_a_deleted_or_renamed_target() -> None:
+    """A run keeps its armature through a new name, and says so when it is gone."""
+    from blender_pose3d.bridge import targets
+    from blender_pose3d.core.errors import Pose3DError
+
+    scene = bpy.context.scene
+    figure = add_armature("Walker")
+    target = targets.remember(figure)
+    figure.name = "Runner"
+    decoy = add_armature("Walker")
+    assert targets.find(target, scene) == figure != decoy
+    scene.collection.objects.unlink(figure)
+    for remove in (lambda: None, lambda: bpy.data.objects.remove(figure)):
+        remove()
+        try:
+            targets.find(target, scene)
+        except Pose3DError as error:
+            assert "Walker" in error.message
+        else:
+            raise AssertionError("a deleted armature was found")
+
+
+def check_disabling_ends_the_worker() -> None:
+    """A run of a real process, as the panel starts it, does not outlive the add-on."""
+    import blender_pose3d
+    from blender_pose3d.ops import run
+    from blender_pose3d.worker.job import Job
+
+    blender_pose3d.register()
+    figure = add_armature()
+    clip = test_folder() / "clip.mp4"
+    clip.write_bytes(b"not a video")
+    request = run.request_from_scene(bpy.context, filepath=str(clip), armature=figure.name, preset="auto")
+    job = Job([os.environ["POSE3D_TEST_PYTHON"], "-c", "import time; time.sleep(60)"])
+    job.start()
+    run._current = run.Run(request=request, job=job)
+    assert not bpy.ops.pose3d.import_pose_from_video.poll(), "a second run beside the first"
+    assert bpy.ops.pose3d.cancel.poll()
+    blender_pose3d.unregister()
+    assert run.current() is None and job.ended
+    try:
+        os.kill(job.pid, 0)
+    except ProcessLookupError:
+        return
+    raise AssertionError("the worker outlived the add-on")
+
+
+def check_enabled_as_an_extension() -> None:
+    """Under its real name, from the extensions folder, with its preferences; the zip has this shape."""
+    import addon_utils  # exists once bpy does
+
+    assert not any(name.startswith("blender_pose3d") for name in sys.modules), "this check needs a process of its own"
+    sys.path.remove(str(ROOT))  # an absolute self-import fails then
+    folder = Path(bpy.utils.user_resource("EXTENSIONS")) / "user_default" / "pose3d"
+    ignore = shutil.ignore_patterns("__pycache__", "weights", "*.npz")
+    shutil.copytree(ROOT / "blender_pose3d", folder, ignore=ignore)
+    for part in ("lifter", "rigs"):
+        shutil.copytree(ROOT / part, folder / part, ignore=ignore)
+    shutil.copy(ROOT / "blender_manifest.toml", folder)
+    os.environ.pop("POSE3D_RESOURCES")
+    os.environ.pop("POSE3D_HOME", None)
+    os.environ.pop("POSE3D_ENGINE_PYTHON", None)
+    bpy.ops.preferences.addon_refresh()
+    before = traces()
+    for _ in range(2):
+        assert addon_utils.enable(EXTENSION, default_set=True), "not enabled"
+        preferences = bpy.context.preferences.addons[EXTENSION].preferences
+        preferences.engine_python = str(folder / "no-python")
+        figure = add_armature()
+        clip = folder / "clip.mp4"
+        clip.write_bytes(b"not a video")
+        fails_with("which the add-on's preferences names", filepath=str(clip), armature=figure.name)
+        preferences.engine_python = ""
+        fails_with("is not set up", filepath=str(clip), armature=figure.name)
+        addon_utils.disable(EXTENSION, default_set=True)
+        left = differences(before, traces())
+        assert not left, left
+    assert not {"torch", "mediapipe", "cv2", "lifter"} & set(sys.modules)
+
+
+def check_import_of_a_clip() -> None:
+    """The whole path, blocking as in a script: POSE3D_TEST_CLIP onto a Rigify rig. Only the new action is added."""
+    from blender_pose3d.bridge.files import open_rig, parse_rig
+
+    figure = open_rig(parse_rig("rigify"))
+    before = {kind: set(getattr(bpy.data, kind).keys()) for kind in ("actions", "objects", "armatures", "meshes")}
+    with registered():
+        settings = bpy.context.scene.pose3d
+        settings.clip_path, settings.armature = os.environ["POSE3D_TEST_CLIP"], figure
+        settings.use_range, settings.start_s, settings.end_s = True, 0.0, 1.0
+        result = bpy.ops.pose3d.import_pose_from_video()
+        state = bpy.context.window_manager.pose3d_run
+        assert result == {"FINISHED"}, (result, state.message)
+        assert not state.is_running and not state.message_is_error
+        action = figure.animation_data.action
+        assert action.name in state.message, state.message
+    after = {kind: set(getattr(bpy.data, kind).keys()) for kind in before}
+    assert after == before | {"actions": before["actions"] | {action.name}}, (before, after)
+    first, last = action.frame_range
+    fps = bpy.context.scene.render.fps
+    assert 0.5 * fps < last - first <= fps, (first, last)
+    tracks = list((Path(os.environ["POSE3D_HOME"]) / "cache").iterdir())
+    assert [t.suffix for t in tracks] == [".npz"], tracks
+
+
+def main(names: list[str]) -> int:
+    sys.path.insert(0, str(ROOT))
+    os.environ["POSE3D_RESOURCES"] = str(ROOT)
+    failed = 0
+    print(f"Blender {bpy.app.version_string}, Python {sys.version.split()[0]}")
+    for name in names:
+        bpy.ops.wm.read_factory_settings(use_empty=True)
+        try:
+            globals()[f"check_{name}"]()
+        except Exception:  # the next checks still have something to say
+            failed += 1
+            print(f"FAILED {name}\n{traceback.format_exc()}")
+        else:
+            print(f"ok {name}")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    code = main(sys.argv[sys.argv.index("--") + 1 :])
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)

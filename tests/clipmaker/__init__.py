@@ -1,0 +1,1 @@
+"""Renders short clips of a mannequin with exact ground truth beside them."""

@@ -1,0 +1,136 @@
+"""Clips made for a test: small, with the frame's number and the picture's upper left corner readable from the pixels."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+
+from lifter.landmark_model import LandmarkModel, find_landmark_model
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+SHARED_CLIPS = REPOSITORY.parent / "shared" / "clips"
+
+WIDTH_PX, HEIGHT_PX = 160, 120
+_BITS = 8
+
+
+def numbered_picture(number: int, *, width: int = WIDTH_PX, height: int = HEIGHT_PX) -> np.ndarray:
+    """[H, W, 3] RGB: a red upper left corner, the number as light and dark bars in the middle."""
+    picture = np.full((height, width, 3), 60, np.uint8)
+    picture[: height // 4, : width // 4] = (230, 20, 20)
+    for bit in range(_BITS):
+        left = bit * width // _BITS
+        picture[height // 2 : 3 * height // 4, left : left + width // _BITS] = 220 if number >> bit & 1 else 20
+    return picture
+
+
+def number_of(picture: np.ndarray) -> int:
+    """The number drawn by numbered_picture."""
+    height, width = picture.shape[:2]
+    row = picture[5 * height // 8].mean(1)
+    return sum((row[(2 * bit + 1) * width // (2 * _BITS)] > 128) << bit for bit in range(_BITS))
+
+
+def red_corner(picture: np.ndarray) -> str:
+    """Where the red corner is, such as "upper left"."""
+    height, width = picture.shape[:2]
+    places = {"upper left": (0, 0), "upper right": (0, -1), "lower left": (-1, 0), "lower right": (-1, -1)}
+    redness = picture[..., 0].astype(int) - picture[..., 1]
+    return max(places, key=lambda name: redness[places[name][0] * 9 % height, places[name][1] * 9 % width])
+
+
+def write_clip(
+    path: Path,
+    times_ms: Sequence[int],
+    *,
+    codec: str = "libx264",
+    pixels: str = "yuv420p",
+    source: str = "rgb24",
+    size: tuple[int, int] = (WIDTH_PX, HEIGHT_PX),
+    pixel_aspect: Fraction = Fraction(1),
+    fast_start: bool = False,
+) -> Path:
+    """A clip whose frames are shown at exactly these times; frame i carries the number i."""
+    options = {"movflags": "faststart"} if fast_start else {}
+    with av.open(str(path), "w", options=options) as container:
+        stream = container.add_stream(codec, rate=1000)
+        stream.width, stream.height = size
+        stream.pix_fmt = pixels
+        stream.codec_context.time_base = Fraction(1, 1000)
+        stream.codec_context.sample_aspect_ratio = pixel_aspect
+        for number, time_ms in enumerate(times_ms):
+            picture = numbered_picture(number, width=size[0], height=size[1])
+            if source == "rgba":
+                picture = np.dstack([picture, np.full(picture.shape[:2], 128, np.uint8)])
+            frame = av.VideoFrame.from_ndarray(picture, source)
+            frame.pts, frame.time_base = time_ms, Fraction(1, 1000)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return path
+
+
+def write_sound(path: Path) -> Path:
+    """A file with sound only."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("aac" if path.suffix != ".wav" else "pcm_s16le", rate=44100, layout="mono")
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 44100), np.int16), "s16", "mono")
+        frame.rate = 44100
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return path
+
+
+def set_rotation(path: Path, clockwise_deg: int) -> None:
+    """Write the display matrix that a phone writes into an MP4's track header."""
+    content = bytearray(path.read_bytes())
+    # Version and flags, two times, track, reserved, duration (24 bytes), reserved, layer, group, volume, reserved (16).
+    matrix_at = content.index(b"tkhd") + 4 + 24 + 16
+    a, b, c, d = {0: (1, 0, 0, 1), 90: (0, 1, -1, 0), 180: (-1, 0, 0, -1), 270: (0, -1, 1, 0)}[clockwise_deg]
+    one, w_one = 1 << 16, 1 << 30
+    x = {90: HEIGHT_PX, 180: WIDTH_PX}.get(clockwise_deg, 0)
+    y = {180: HEIGHT_PX, 270: WIDTH_PX}.get(clockwise_deg, 0)
+    matrix = struct.pack(">9i", a * one, b * one, 0, c * one, d * one, 0, x * one, y * one, w_one)
+    content[matrix_at : matrix_at + 36] = matrix
+    path.write_bytes(content)
+
+
+def write_video_without_frames(path: Path) -> Path:
+    """A file with a video track in it and not one frame."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=25)
+        stream.width, stream.height, stream.pix_fmt = WIDTH_PX, HEIGHT_PX, "yuv420p"
+        container.start_encoding()
+    return path
+
+
+@pytest.fixture
+def steady_clip(tmp_path: Path) -> Path:
+    """Fifty frames, 25 a second, written by OpenCV."""
+    path = tmp_path / "steady.mp4"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), 25, (WIDTH_PX, HEIGHT_PX))
+    for number in range(50):
+        writer.write(cv2.cvtColor(numbered_picture(number), cv2.COLOR_RGB2BGR))
+    writer.release()
+    return path
+
+
+@pytest.fixture(scope="session")
+def made_model() -> LandmarkModel:
+    """The default pose model, from the cache where it is there, else made (which takes the network)."""
+    return find_landmark_model()
+
+
+@pytest.fixture(scope="session")
+def person_clip() -> Path:
+    """A short clip with a person in it."""
+    for path in (REPOSITORY / "tests" / "data" / "demo.mp4", SHARED_CLIPS / "squats-5fps.mp4"):
+        if path.is_file():
+            return path
+    pytest.skip("needs a clip with a person")

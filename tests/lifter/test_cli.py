@@ -1,0 +1,206 @@
+"""`python -m lifter` as a process of its own: what it prints where, its exit codes, and what it leaves behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lifter.landmark_model import LandmarkModel
+from lifter.track_file import read_detection, write_detection
+
+from .conftest import REPOSITORY, SHARED_CLIPS, write_clip, write_sound
+
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+
+
+def run(*arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "lifter", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, env=ENVIRONMENT, **options)
+
+
+def events(stdout: str) -> list[dict[str, Any]]:
+    """Every line of stdout, each of which must be a JSON object."""
+    return [json.loads(line) for line in stdout.splitlines()]
+
+
+def test_detect_speaks_json(person_clip: Path, made_model: LandmarkModel, tmp_path: Path) -> None:
+    done = run("detect", person_clip, tmp_path / "out.npz", "--progress", "json", "--end", "2")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    first, *middle, last = events(done.stdout)
+    assert first == {"event": "start", "protocol": 1, "command": "detect", "stages": ["detect"]}
+    assert {event["event"] for event in middle} == {"progress"}
+    assert all(event["stage"] == "detect" for event in middle)
+    counts = [event["done"] for event in middle]
+    assert counts == sorted(counts)
+    track = read_detection(tmp_path / "out.npz")
+    assert counts[-1] == len(track.timestamps_s)
+    assert last["event"] == "result" and last["output"] == str(tmp_path / "out.npz")
+    assert last["summary"]["frames"] == len(track.timestamps_s)
+    assert last["summary"]["detected_frames"] == track.detected.sum() > 0
+    assert last["summary"]["seconds"]["total"] > 0
+    settings = track.provenance["settings"]
+    assert (settings["start_s"], settings["end_s"], settings["sample_fps"]) == (0.0, 2.0, None)
+    assert track.provenance["clip"]["name"] == person_clip.name
+    assert [p.name for p in tmp_path.iterdir()] == ["out.npz"]
+
+
+def test_detect_for_a_person(person_clip: Path, made_model: LandmarkModel, tmp_path: Path) -> None:
+    done = run("detect", person_clip, tmp_path / "out.npz", "--end", "1", "--fps", "5")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(str(tmp_path / "out.npz")) and "detected_frames" in done.stdout
+    # None of MediaPipe's chatter.
+    assert all(line.startswith("detect: ") for line in done.stderr.splitlines())
+    bar = run("detect", person_clip, tmp_path / "out.npz", "--end", "1", "--fps", "5", "--progress=bar")
+    assert bar.returncode == 0 and "detect: 100%" in bar.stderr
+    times_s = read_detection(tmp_path / "out.npz").timestamps_s
+    assert len(times_s) in (5, 6)
+
+
+def _bad_command_lines(folder: Path, person_clip: Path) -> dict[str, tuple[list[object], str]]:
+    (folder / "empty.mp4").write_bytes(b"")
+    (folder / "text.npz").write_text("no track")
+    (folder / "file").write_text("")
+    whole = write_clip(folder / "whole.mp4", [i * 40 for i in range(200)]).read_bytes()
+    (folder / "half.mp4").write_bytes(whole[: len(whole) // 2])
+    write_sound(folder / "sound.mp4")
+    write_clip(folder / "nobody.mp4", [i * 40 for i in range(20)])
+    out = folder / "out.npz"
+    clip = person_clip
+    return {
+        "missing": (["detect", folder / "none.mp4", out], "There is no file"),
+        "empty": (["detect", folder / "empty.mp4", out], "is empty"),
+        "a folder": (["detect", folder, out], "is a folder"),
+        "truncated": (["detect", folder / "half.mp4", out], "is truncated"),
+        "sound only": (["detect", folder / "sound.mp4", out], "only sound"),
+        "no person": (["detect", folder / "nobody.mp4", out], "No person was found"),
+        "past the end": (["detect", clip, out, "--start", "99999"], "past the end"),
+        "negative": (["detect", clip, out, "--start", "-1"], "is not a time"),
+        "no rate": (["detect", clip, out, "--fps", "0"], "frames a second"),
+        "no number": (["detect", clip, out, "--start", "soon"], "invalid float"),
+        "unwritable": (["detect", clip, folder / "file" / "out.npz"], "Cannot write"),
+        "onto a folder": (["detect", clip, _folder(folder / "a.npz")], "is a folder"),
+        "swapped": (["detect", out, clip], "not called .npz"),
+        "no model": (["detect", clip, out, "--landmark-model", folder / "none.task"], "no pose model file"),
+        "not a model": (["detect", clip, out, "--landmark-model", folder / "text.npz"], "not a MediaPipe .task"),
+        "infer, empty": (["infer", folder / "empty.mp4", out], "is empty"),
+        "infer, no lens": (["infer", clip, out, "--focal-px", "-5"], "no focal length"),
+        "lift, missing": (["lift", folder / "none.npz", out], "There is no track file"),
+        "lift, text": (["lift", folder / "text.npz", out], "not a track file"),
+        "no command": ([], "required"),
+        "unknown command": (["fly"], "invalid choice"),
+        "unknown option": (["detect", clip, out, "--speed", "9"], "Unrecognized"),
+        "too few": (["detect", clip], "required"),
+    }
+
+
+def _folder(path: Path) -> Path:
+    path.mkdir()
+    return path
+
+
+def test_bad_input_is_one_sentence_and_exit_code_2(person_clip: Path, made_model: LandmarkModel, tmp_path: Path) -> None:
+    lines = _bad_command_lines(tmp_path, person_clip)
+    before = sorted(tmp_path.iterdir())
+    for name, (arguments, sentence) in lines.items():
+        began_s = time.monotonic()
+        done = run(*arguments)
+        assert time.monotonic() - began_s < 30, name
+        assert done.returncode == 2, (name, done)
+        assert done.stdout == "", (name, done)
+        # A slow machine may have said how far it was before.
+        *progress, error = done.stderr.splitlines()
+        assert error.startswith("error: ") and sentence in error, (name, done.stderr)
+        assert all(line.startswith("detect: ") for line in progress), (name, done.stderr)
+        if name not in ("missing", "no person", "no rate", "infer, empty", "unknown command", "too few"):
+            continue
+        spoken = run(*arguments, "--progress", "json")
+        assert (spoken.returncode, spoken.stderr) == (2, ""), (name, spoken)
+        last = events(spoken.stdout)[-1]
+        assert last["event"] == "error" and sentence in last["message"] and last["hint"], (name, last)
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_model_file_and_version(made_model: LandmarkModel) -> None:
+    done = run("model-file", "--progress", "json")
+    assert events(done.stdout)[-1] == {
+        "event": "result",
+        "output": str(made_model.path),
+        "summary": {"sha256": made_model.sha256},
+    }
+    assert run("--version").stdout.strip().count(".") == 2
+
+
+def test_models_lists_every_network() -> None:
+    pytest.importorskip("torch")
+    rows = events(run("models", "--progress", "json").stdout)[-1]["summary"]["models"]
+    assert rows and all(row["parameters"] > 0 and row["receptive_field"] > 0 and row["macs_per_frame"] > 0 for row in rows)
+    table = run("models")
+    assert table.returncode == 0
+    assert all(row["name"] in table.stdout and f"{row['parameters']:,}" in table.stdout for row in rows)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows ends a process without asking it")
+@pytest.mark.skipif(not SHARED_CLIPS.is_dir(), reason="needs a clip that takes a while")
+def test_ending_the_process_is_prompt_and_leaves_nothing(made_model: LandmarkModel, tmp_path: Path) -> None:
+    clip = SHARED_CLIPS / "people-one-by-one.mp4"
+    command = [sys.executable, "-m", "lifter", "detect", str(clip), str(tmp_path / "out.npz"), "--progress", "json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT) as process:
+        assert process.stdout is not None and process.stderr is not None
+        for line in process.stdout:
+            event = json.loads(line)
+            if event["event"] == "progress" and event["done"] > 10:
+                break
+        process.send_signal(signal.SIGTERM)
+        began_s = time.monotonic()
+        assert process.wait(timeout=20) == 128 + signal.SIGTERM
+        assert time.monotonic() - began_s < 5
+        assert process.stderr.read() == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_bug_shows_its_traceback_and_exit_code_1(tmp_path: Path, person_clip: Path) -> None:
+    # A broken installation: a module of the lifter that does not import.
+    broken = tmp_path / "lifter"
+    broken.mkdir()
+    for source in (REPOSITORY / "lifter").glob("*.py"):
+        (broken / source.name).write_bytes(source.read_bytes())
+    (broken / "clip.py").write_text("raise KeyError('a bug')\n")
+    command = [sys.executable, "-m", "lifter", "detect", str(person_clip), str(tmp_path / "out.npz")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=tmp_path, env={**os.environ, "PYTHONPATH": ""})
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr and "a bug" in done.stderr
+
+
+def test_detection_and_bad_input_do_not_wait_for_torch() -> None:
+    code = "import sys, lifter.cli, lifter.detect, lifter.track_file; print(sorted({'torch', 'mediapipe'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, env=ENVIRONMENT)
+    assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_infer_and_lift_agree(person_clip: Path, made_model: LandmarkModel, tmp_path: Path) -> None:
+    pytest.importorskip("lifter.infer")
+    from lifter.track_file import read_track
+
+    inferred = run("infer", person_clip, tmp_path / "a.npz", "--end", "2", "--progress", "json")
+    assert inferred.returncode == 0, (inferred.stdout, inferred.stderr)
+    spoken = events(inferred.stdout)
+    assert spoken[0]["stages"] == ["detect", "lift"]
+    assert {event.get("stage") for event in spoken[1:-1]} == {"detect", "lift"}
+    assert set(spoken[-1]["summary"]["seconds"]) == {"detect", "lift", "total"}
+    track = read_track(tmp_path / "a.npz")
+    assert {"lifter", "mediapipe", "torch", "numpy"} <= set(track.provenance["versions"])
+    assert track.provenance["clip"]["name"] == person_clip.name
+    write_detection(tmp_path / "detection.npz", read_detection(tmp_path / "a.npz"))
+    lifted = run("lift", tmp_path / "detection.npz", tmp_path / "b.npz")
+    assert lifted.returncode == 0, lifted.stderr
+    again = read_track(tmp_path / "b.npz")
+    assert abs(again.positions_m - track.positions_m).max() < 1e-4

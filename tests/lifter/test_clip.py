@@ -1,0 +1,326 @@
+"""Clips: true times, upright pictures, every pixel format as RGB, and a sentence for each file that is no clip."""
+
+from __future__ import annotations
+
+import os
+import time
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from lifter.clip import frames, open_clip
+from lifter.errors import LifterError
+
+from .conftest import (
+    HEIGHT_PX,
+    SHARED_CLIPS,
+    WIDTH_PX,
+    number_of,
+    numbered_picture,
+    red_corner,
+    set_rotation,
+    write_clip,
+    write_sound,
+    write_video_without_frames,
+)
+
+UNEVEN_MS = [0, 10, 50, 60, 200, 210, 400, 1000, 1010, 1020]
+
+
+def _times_and_numbers(path: Path, **options: float) -> tuple[list[float], list[int]]:
+    sample_fps = options.pop("sample_fps", None)
+    found = [(time_s, number_of(rgb)) for time_s, rgb in frames(open_clip(path, **options), sample_fps=sample_fps)]
+    return [t for t, _ in found], [n for _, n in found]
+
+
+def test_a_steady_clip(steady_clip: Path) -> None:
+    clip = open_clip(steady_clip)
+    assert (clip.fps, clip.frame_count, clip.size_px, clip.duration_s) == (25.0, 50, (WIDTH_PX, HEIGHT_PX), 2.0)
+    assert len(clip.sha256) == 64
+    times_s, numbers = _times_and_numbers(steady_clip)
+    np.testing.assert_allclose(times_s, np.arange(50) / 25, atol=1e-6)
+    assert numbers == list(range(50))
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.mov"])
+def test_variable_rate_keeps_its_times(name: str, tmp_path: Path) -> None:
+    times_s, numbers = _times_and_numbers(write_clip(tmp_path / name, UNEVEN_MS))
+    np.testing.assert_allclose(times_s, np.array(UNEVEN_MS) / 1000, atol=1e-6)
+    assert numbers == list(range(len(UNEVEN_MS)))
+
+
+@pytest.mark.parametrize("fps", [5, 24, 60, 240])
+def test_frame_rates(fps: int, tmp_path: Path) -> None:
+    times_ms = [round(i * 1000 / fps) for i in range(24)]
+    times_s, numbers = _times_and_numbers(write_clip(tmp_path / "a.mp4", times_ms))
+    np.testing.assert_allclose(times_s, np.array(times_ms) / 1000, atol=1e-6)
+    assert numbers == list(range(24))
+
+
+def test_a_stream_without_times_gets_its_rate(tmp_path: Path) -> None:
+    # Raw H.264 carries pictures and nothing else.
+    write_clip(tmp_path / "a.h264", [i * 40 for i in range(20)])
+    clip = open_clip(tmp_path / "a.h264")
+    times_s, numbers = _times_and_numbers(tmp_path / "a.h264")
+    assert numbers == list(range(20))
+    np.testing.assert_allclose(np.diff(times_s), 1 / clip.fps, rtol=0.01)
+
+
+@pytest.mark.parametrize(
+    ("reported_s", "expected_s"),
+    [
+        ([0, 0, 0, 0], [0, 0.1, 0.2, 0.3]),  # no stamps at all: the header's rate
+        ([0, 0.1, 0.1, 0.2], [0, 0.1, 0.101, 0.2]),  # one stamp twice: no lasting delay
+        ([0, 0.1, 0.05, 0.2], [0, 0.1, 0.101, 0.2]),
+        ([-0.2, -0.1, 0, 0.1], [0, 0.1, 0.2, 0.3]),
+        ([float("nan"), 0.1, float("nan"), 0.2], [0, 0.1, 0.101, 0.2]),
+    ],
+)
+def test_times_always_increase(reported_s: list[float], expected_s: list[float]) -> None:
+    from lifter.clip import _Clock
+
+    clock = _Clock(0.1)
+    np.testing.assert_allclose([clock.next(t) for t in reported_s], expected_s, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("clockwise_deg", "corner", "size_px"),
+    [
+        (0, "upper left", (WIDTH_PX, HEIGHT_PX)),
+        (90, "upper right", (HEIGHT_PX, WIDTH_PX)),
+        (180, "lower right", (WIDTH_PX, HEIGHT_PX)),
+        (270, "lower left", (HEIGHT_PX, WIDTH_PX)),
+    ],
+)
+def test_a_phones_rotation_is_applied(clockwise_deg: int, corner: str, size_px: tuple[int, int], tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "phone.mp4", [0, 40, 80])
+    set_rotation(path, clockwise_deg)
+    clip = open_clip(path)
+    assert (clip.rotation_deg, clip.size_px) == (clockwise_deg, size_px)
+    for _, rgb in frames(clip):
+        assert rgb.shape == (size_px[1], size_px[0], 3)
+        assert red_corner(rgb) == corner
+
+
+def test_pixels_that_are_not_square_become_square(tmp_path: Path) -> None:
+    clip = open_clip(write_clip(tmp_path / "a.mp4", [0, 40], pixel_aspect=Fraction(4, 3)))
+    assert clip.size_px == (round(WIDTH_PX * 4 / 3), HEIGHT_PX)
+    assert all(rgb.shape == (HEIGHT_PX, clip.size_px[0], 3) for _, rgb in frames(clip))
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "pixels", "source"),
+    [
+        ("ten_bit.mp4", "libx264", "yuv420p10le", "rgb24"),
+        ("full_chroma.mp4", "libx264", "yuv444p", "rgb24"),
+        ("alpha.mov", "qtrle", "argb", "rgba"),
+        ("alpha_vp9.webm", "libvpx-vp9", "yuva420p", "rgba"),
+        ("ffv1_16.mkv", "ffv1", "yuv420p16le", "rgb24"),
+        ("jpeg.avi", "mjpeg", "yuvj420p", "rgb24"),
+    ],
+)
+def test_pixel_formats_become_rgb(name: str, codec: str, pixels: str, source: str, tmp_path: Path) -> None:
+    path = write_clip(tmp_path / name, [0, 40, 80, 120], codec=codec, pixels=pixels, source=source)
+    for number, (_, rgb) in enumerate(frames(open_clip(path))):
+        assert rgb.dtype == np.uint8 and rgb.shape == (HEIGHT_PX, WIDTH_PX, 3)
+        assert number_of(rgb) == number
+        np.testing.assert_allclose(rgb[5, 5].astype(int), (230, 20, 20), atol=25)
+
+
+@pytest.mark.parametrize(("codec", "pixels", "name"), [("libx264", "gray", "a.mp4"), ("ffv1", "gray16le", "a.mkv")])
+def test_grey_becomes_rgb(codec: str, pixels: str, name: str, tmp_path: Path) -> None:
+    path = write_clip(tmp_path / name, [0, 40, 80], codec=codec, pixels=pixels)
+    for number, (_, rgb) in enumerate(frames(open_clip(path))):
+        assert rgb.shape == (HEIGHT_PX, WIDTH_PX, 3) and number_of(rgb) == number
+        assert np.ptp(rgb.astype(int), axis=2).max() == 0
+
+
+def test_four_k_streams_one_frame_at_a_time(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "a.mp4", [i * 33 for i in range(4)], size=(3840, 2160))
+    clip = open_clip(path)
+    assert clip.size_px == (3840, 2160)
+    stream = frames(clip)
+    assert [number_of(next(stream)[1]) for _ in range(2)] == [0, 1]
+    stream.close()
+
+
+def test_a_range(steady_clip: Path) -> None:
+    clip = open_clip(steady_clip, start_s=0.4, end_s=0.8)
+    assert clip.expected_frame_count == 10
+    times_s, numbers = _times_and_numbers(steady_clip, start_s=0.4, end_s=0.8)
+    assert numbers == list(range(10, 21))
+    assert times_s[0] == pytest.approx(0.4)
+
+
+@pytest.mark.parametrize(
+    ("sample_fps", "kept"), [(5, range(0, 50, 5)), (12.5, range(0, 50, 2)), (25, range(50)), (24.9, range(50)), (100, range(50))]
+)
+def test_sampling_keeps_at_most_so_many_frames(sample_fps: float, kept: range, steady_clip: Path) -> None:
+    _, numbers = _times_and_numbers(steady_clip, sample_fps=sample_fps)
+    if sample_fps == 24.9:
+        assert 48 <= len(numbers) <= 50
+    else:
+        assert numbers == list(kept)
+
+
+def test_sampling_does_not_drift(steady_clip: Path) -> None:
+    # 10 of 25 a second: the nearest frames to every 100 ms.
+    times_s, _ = _times_and_numbers(steady_clip, sample_fps=10)
+    assert len(times_s) == 20
+    assert np.abs(np.array(times_s) - np.arange(20) / 10).max() <= 0.04
+
+
+def test_sampling_an_uneven_clip(tmp_path: Path) -> None:
+    times_s, _ = _times_and_numbers(write_clip(tmp_path / "a.mkv", UNEVEN_MS), sample_fps=20)
+    assert times_s == pytest.approx([0, 0.05, 0.2, 0.4, 1.0])
+
+
+@pytest.mark.parametrize("sample_fps", [0, -5, float("nan"), float("inf")])
+def test_an_impossible_rate(sample_fps: float, steady_clip: Path) -> None:
+    with pytest.raises(LifterError, match="frames a second"):
+        next(frames(open_clip(steady_clip), sample_fps=sample_fps))
+
+
+def _truncated(path: Path, *, fast_start: bool) -> Path:
+    write_clip(path, [i * 40 for i in range(200)], fast_start=fast_start)
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) * 6 // 10])
+    return path
+
+
+def _directory(path: Path) -> Path:
+    path.mkdir()
+    return path
+
+
+def _bytes(path: Path, content: bytes) -> Path:
+    path.write_bytes(content)
+    return path
+
+
+BAD_CLIPS = {
+    "missing": (lambda folder: folder / "none.mp4", "There is no file"),
+    "folder": (lambda folder: _directory(folder / "a.mp4"), "is a folder"),
+    "empty": (lambda folder: _bytes(folder / "a.mp4", b""), "is empty"),
+    "text": (lambda folder: _bytes(folder / "a.mp4", b"This is a letter.\n" * 30), "is not a video"),
+    "playlist": (lambda folder: _bytes(folder / "a.m3u8", b"#EXTM3U\n#EXTINF:10,\nhttp://127.0.0.1:9/a.ts\n"), "is not a video"),
+    "list of other files": (lambda folder: _list_of_files(folder), "is not a video"),
+    "noise": (lambda folder: _bytes(folder / "a.mp4", np.random.default_rng(1).bytes(20000)), "is not a video"),
+    "truncated before its index": (lambda folder: _truncated(folder / "a.mp4", fast_start=False), "truncated: the index"),
+    "truncated after its index": (lambda folder: _truncated(folder / "a.mp4", fast_start=True), "is truncated"),
+    "truncated Matroska": (lambda folder: _truncated(folder / "a.mkv", fast_start=False), "is truncated"),
+    "truncated AVI": (lambda folder: _truncated_avi(folder / "a.avi"), "is truncated"),
+    "sound only, MP4": (lambda folder: write_sound(folder / "a.mp4"), "only sound"),
+    "sound only, M4A": (lambda folder: write_sound(folder / "a.m4a"), "only sound"),
+    "sound only, Matroska": (lambda folder: write_sound(folder / "a.mka"), "only sound"),
+    "sound only, WAV": (lambda folder: write_sound(folder / "a.wav"), "only sound"),
+    "no frames": (lambda folder: write_video_without_frames(folder / "a.mp4"), "no (frame|video) that can be decoded"),
+    "no frame whole": (lambda folder: _blanked(folder / "a.mp4"), "no frame that can be decoded"),
+}
+
+
+def _list_of_files(folder: Path) -> Path:
+    """Text that FFmpeg would follow to a good clip."""
+    write_clip(folder / "good.mkv", [0, 40, 80])
+    return _bytes(folder / "a.mp4", b"ffconcat version 1.0\nfile 'good.mkv'\n")
+
+
+def _blanked(path: Path) -> Path:
+    """The index is whole, the pictures are zeros."""
+    content = bytearray(write_clip(path, [i * 40 for i in range(20)], fast_start=True).read_bytes())
+    begin = content.index(b"mdat") + 4
+    content[begin:] = bytes(len(content) - begin)
+    path.write_bytes(content)
+    return path
+
+
+def _truncated_avi(path: Path) -> Path:
+    write_clip(path, [i * 40 for i in range(100)], codec="mjpeg", pixels="yuvj420p")
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    return path
+
+
+@pytest.mark.parametrize("name", BAD_CLIPS)
+def test_what_is_no_clip_is_refused_at_once(name: str, tmp_path: Path) -> None:
+    make, sentence = BAD_CLIPS[name]
+    path = make(tmp_path)
+    began_s = time.monotonic()
+    with pytest.raises(LifterError, match=sentence) as caught:
+        open_clip(path)
+    assert time.monotonic() - began_s < 5
+    assert str(path) in caught.value.message and caught.value.hint and "\n" not in caught.value.message
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root reads everything")
+def test_a_file_that_may_not_be_read(steady_clip: Path) -> None:
+    steady_clip.chmod(0)
+    with pytest.raises(LifterError, match="cannot be read"):
+        open_clip(steady_clip)
+
+
+@pytest.mark.parametrize(
+    ("start_s", "end_s", "sentence"),
+    [
+        (5, None, "past the end"),
+        (1, 0.5, "not after the start"),
+        (1, 1, "not after the start"),
+        (-1, None, "not a time"),
+        (None, float("nan"), "not a time"),
+        (None, 0, "not after the start"),
+    ],
+)
+def test_a_range_outside_the_clip(start_s: float | None, end_s: float | None, sentence: str, steady_clip: Path) -> None:
+    with pytest.raises(LifterError, match=sentence):
+        open_clip(steady_clip, start_s=start_s, end_s=end_s)
+
+
+def test_a_range_without_a_frame(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "a.mkv", UNEVEN_MS)
+    with pytest.raises(LifterError, match="no frame between 0.5 s and 0.9 s"):
+        list(frames(open_clip(path, start_s=0.5, end_s=0.9)))
+
+
+def test_the_part_that_is_there_of_a_truncated_clip(tmp_path: Path) -> None:
+    path = _truncated(tmp_path / "a.mp4", fast_start=True)
+    times_s, numbers = _times_and_numbers(path, end_s=1.0)
+    assert numbers == list(range(26)) and times_s[-1] == pytest.approx(1.0)
+    # Asking for more than there is says up to where there is something.
+    with pytest.raises(LifterError, match="can be decoded only up to") as caught:
+        _times_and_numbers(path, end_s=8.0)
+    assert "--end" in caught.value.hint
+
+
+def test_a_name_that_ffmpeg_would_read_as_a_protocol(steady_clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(steady_clip.parent)
+    steady_clip.rename("file:a?b=%03d.mp4")
+    assert open_clip("file:a?b=%03d.mp4").frame_count == 50
+
+
+@pytest.mark.skipif(not SHARED_CLIPS.is_dir(), reason="needs the shared clips")
+@pytest.mark.parametrize(
+    ("name", "size_px", "frame_count", "fps"),
+    [
+        ("walk-sit-stand.mp4", (720, 720), 187, 20),
+        ("squats-5fps.mp4", (720, 1280), 65, 5),
+        ("people-one-by-one.mp4", (768, 432), 1394, 10),
+    ],
+)
+def test_the_shared_clips(name: str, size_px: tuple[int, int], frame_count: int, fps: float) -> None:
+    clip = open_clip(SHARED_CLIPS / name)
+    assert (clip.size_px, clip.frame_count, clip.fps) == (size_px, frame_count, fps)
+    times_s = [t for t, _ in frames(clip)]
+    np.testing.assert_allclose(times_s, np.arange(frame_count) / fps, atol=1e-3)
+
+
+def test_the_pictures_agree_with_another_decoder(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "a.mp4", UNEVEN_MS)
+    with av.open(str(path)) as container:
+        others = [(float(frame.time), frame.to_ndarray(format="rgb24")) for frame in container.decode(video=0)]
+    for (time_s, rgb), (other_s, other) in zip(frames(open_clip(path)), others, strict=True):
+        assert time_s == pytest.approx(other_s)
+        assert np.abs(rgb.astype(int) - other).mean() < 3
+    assert number_of(numbered_picture(201)) == 201

@@ -1,0 +1,240 @@
+"""The pose model file, and detection with the real MediaPipe on real clips."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import zipfile
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from lifter import landmark_model
+from lifter.clip import frames, open_clip
+from lifter.detect import Cancelled, detect
+from lifter.errors import LifterError
+from lifter.joints import LANDMARK_INDEX
+from lifter.landmark_model import LandmarkModel, find_landmark_model, make_task_from_wheel
+from lifter.track_file import read_detection, write_detection
+
+from .conftest import HEIGHT_PX, SHARED_CLIPS, WIDTH_PX, numbered_picture, set_rotation
+
+needs_shared_clips = pytest.mark.skipif(not SHARED_CLIPS.is_dir(), reason="needs the shared clips")
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return landmark_model.obtain_wheel(tmp_path_factory.mktemp("wheel"))
+
+
+def test_the_made_model_is_always_the_same_file(wheel: Path, tmp_path: Path) -> None:
+    assert make_task_from_wheel(wheel, tmp_path / "a.task") == landmark_model.MADE_SHA256
+    assert hashlib.sha256((tmp_path / "a.task").read_bytes()).hexdigest() == landmark_model.MADE_SHA256
+    assert [p.name for p in tmp_path.iterdir()] == ["a.task"]
+
+
+def test_the_made_model_is_the_wheels_models_and_the_input_scale(wheel: Path, tmp_path: Path) -> None:
+    # MediaPipe's own schema reads what was written without it.
+    from mediapipe.tasks.metadata import metadata_schema_py_generated as metadata_schema
+    from mediapipe.tasks.metadata import schema_py_generated as schema
+
+    make_task_from_wheel(wheel, tmp_path / "a.task")
+    with zipfile.ZipFile(tmp_path / "a.task") as task, zipfile.ZipFile(wheel) as archive:
+        detector, landmarks = task.read("pose_detector.tflite"), task.read("pose_landmarks_detector.tflite")
+        assert detector == archive.read("mediapipe/modules/pose_detection/pose_detection.tflite")
+        original = archive.read("mediapipe/modules/pose_landmark/pose_landmark_full.tflite")
+        whole_file = (tmp_path / "a.task").read_bytes()
+        for model in (detector, original):
+            assert whole_file.index(model) % 16 == 0
+    assert landmarks.endswith(original)
+    old, new = (schema.ModelT.InitFromPackedBuf(data) for data in (original, landmarks))
+    assert (new.version, new.description, len(new.subgraphs)) == (old.version, old.description, len(old.subgraphs))
+    assert len(new.operatorCodes) == len(old.operatorCodes) and len(new.buffers) == len(old.buffers) + 1
+    for a, b in zip(new.buffers, old.buffers, strict=False):
+        np.testing.assert_array_equal(a.data if a.data is not None else (), b.data if b.data is not None else ())
+    assert [entry.name for entry in new.metadata[:-1]] == [entry.name for entry in old.metadata]
+    assert new.metadata[-1].name == b"TFLITE_METADATA"
+    for model, mean, std in ((new, 0.0, 255.0), (schema.ModelT.InitFromPackedBuf(detector), 127.5, 127.5)):
+        entry = next(entry for entry in model.metadata if entry.name == b"TFLITE_METADATA")
+        metadata = metadata_schema.ModelMetadataT.InitFromPackedBuf(bytes(model.buffers[entry.buffer].data))
+        tensor = metadata.subgraphMetadata[0].inputTensorMetadata[0]
+        assert tensor.content.contentProperties.colorSpace == metadata_schema.ColorSpaceType.RGB
+        assert (list(tensor.processUnits[0].options.mean), list(tensor.processUnits[0].options.std)) == ([mean], [std])
+
+
+def test_a_damaged_cached_model_is_made_again(wheel: Path, tmp_path: Path) -> None:
+    said: list[str] = []
+    path = tmp_path / landmark_model.MADE_NAME
+    path.write_bytes(b"half a model")
+    model = find_landmark_model(models_dir=tmp_path, wheel=wheel, say=said.append)
+    assert (model.path, model.sha256, model.known) == (path, landmark_model.MADE_SHA256, True)
+    assert "damaged" in said[0]
+    # The second time there is nothing to do, and no wheel is needed.
+    assert find_landmark_model(models_dir=tmp_path, wheel=tmp_path / "none.whl", say=said.append) == model
+    assert len(said) == 1
+
+
+def test_wrong_wheels_are_refused_and_leave_nothing(wheel: Path, tmp_path: Path) -> None:
+    (tmp_path / "text.whl").write_text("no wheel")
+    with zipfile.ZipFile(tmp_path / "other.whl", "w") as other:
+        other.writestr("mediapipe/__init__.py", "")
+    with zipfile.ZipFile(tmp_path / "changed.whl", "w") as changed, zipfile.ZipFile(wheel) as archive:
+        for member in (
+            "mediapipe/modules/pose_detection/pose_detection.tflite",
+            "mediapipe/modules/pose_landmark/pose_landmark_full.tflite",
+        ):
+            changed.writestr(member, archive.read(member)[:-1] + b"x")
+    for name, sentence in (
+        ("none.whl", "cannot be read"),
+        ("text.whl", "cannot be read"),
+        ("other.whl", "carries no pose models"),
+        ("changed.whl", "is not the expected model"),
+    ):
+        with pytest.raises(LifterError, match=sentence):
+            make_task_from_wheel(tmp_path / name, tmp_path / "out" / "a.task")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_given_model(made_model: LandmarkModel, tmp_path: Path) -> None:
+    assert find_landmark_model(made_model.path) == made_model
+    assert find_landmark_model(made_model.path, sha256=made_model.sha256.upper()).known
+    with pytest.raises(LifterError, match="has SHA-256"):
+        find_landmark_model(made_model.path, sha256="0" * 64)
+    with pytest.raises(LifterError, match="no pose model file"):
+        find_landmark_model(tmp_path / "none.task")
+    (tmp_path / "text.task").write_text("no model")
+    with pytest.raises(LifterError, match=r"not a MediaPipe \.task"):
+        find_landmark_model(tmp_path / "text.task")
+    with zipfile.ZipFile(tmp_path / "other.task", "w") as other:
+        other.writestr("a.txt", "")
+    assert not find_landmark_model(tmp_path / "other.task").known
+
+
+@needs_shared_clips
+def test_a_zip_that_is_no_model_is_refused_by_a_sentence(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "other.task", "w") as other:
+        other.writestr("a.txt", "")
+    with pytest.raises(LifterError, match="MediaPipe cannot use the pose model"):
+        detect(open_clip(SHARED_CLIPS / "squats-5fps.mp4"), landmark_model=find_landmark_model(tmp_path / "other.task"))
+
+
+@needs_shared_clips
+def test_a_person_is_found_where_they_are(made_model: LandmarkModel, tmp_path: Path) -> None:
+    calls: list[tuple[int, int | None]] = []
+    clip = open_clip(SHARED_CLIPS / "squats-5fps.mp4", end_s=3.95)
+    track = detect(clip, landmark_model=made_model, progress=lambda done, total: calls.append((done, total)))
+    assert track.detected.all() and len(track.timestamps_s) == 20
+    assert calls == [(i, 20) for i in range(1, 21)]
+    assert (track.fps, track.image_size_px) == (5.0, (720, 1280))
+    points = {name: track.landmarks_px[:, i] for name, i in LANDMARK_INDEX.items()}
+    # A whole person, upright in the picture: pixels of the full picture, y down.
+    assert (points["nose"][:, 1] < points["left_hip"][:, 1]).all() and (
+        points["left_hip"][:, 1] < points["left_ankle"][:, 1]
+    ).all()
+    assert 0.3 * 1280 < np.mean(points["left_ankle"][:, 1] - points["nose"][:, 1]) < 1280
+    # Hip-centred, in metres, y down too.
+    world = track.world_landmarks_m
+    hips = (world[:, LANDMARK_INDEX["left_hip"]] + world[:, LANDMARK_INDEX["right_hip"]]) / 2
+    assert np.abs(hips).max() < 0.05
+    assert 0.3 < np.mean(world[:, LANDMARK_INDEX["left_ankle"], 1] - world[:, LANDMARK_INDEX["nose"], 1]) < 2.2
+    assert track.landmark_confidence.mean() > 0.8
+    write_detection(tmp_path / "a.npz", track)
+    read = read_detection(tmp_path / "a.npz")
+    assert read.provenance["clip"]["sha256"] == clip.sha256
+    assert read.provenance["landmark_model"]["sha256"] == made_model.sha256
+    assert read.provenance["versions"]["lifter"] != "unknown"
+
+
+@needs_shared_clips
+def test_a_turned_clip_gives_the_same_landmarks(made_model: LandmarkModel, tmp_path: Path) -> None:
+    # The same pictures twice: upright, and lying on their side under a display matrix that turns them back.
+    source = cv2.VideoCapture(str(SHARED_CLIPS / "squats-5fps.mp4"))
+    upright, turned = tmp_path / "upright.mp4", tmp_path / "turned.mp4"
+    writers = [
+        cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), 5, size)
+        for path, size in ((upright, (720, 1280)), (turned, (1280, 720)))
+    ]
+    for _ in range(10):
+        _, frame = source.read()
+        writers[0].write(frame)
+        writers[1].write(cv2.rotate(frame, cv2.ROTATE_90_COUNTERCLOCKWISE))
+    for writer in writers:
+        writer.release()
+    set_rotation(turned, 90)
+    a, b = (detect(open_clip(path), landmark_model=made_model) for path in (upright, turned))
+    assert a.image_size_px == b.image_size_px == (720, 1280)
+    # Two encodings of the same pictures, so not quite the same pixels.
+    assert np.median(np.linalg.norm(a.landmarks_px - b.landmarks_px, axis=-1)) < 5
+
+
+@needs_shared_clips
+def test_landmarks_refer_to_the_full_picture_of_a_four_k_clip(made_model: LandmarkModel, tmp_path: Path) -> None:
+    source = cv2.VideoCapture(str(SHARED_CLIPS / "walk-sit-stand.mp4"))
+    source.set(cv2.CAP_PROP_POS_FRAMES, 60)
+    writers = {
+        size: cv2.VideoWriter(str(tmp_path / f"{size}.mp4"), cv2.VideoWriter_fourcc(*"mp4v"), 20, (size, size))
+        for size in (720, 2880)
+    }
+    for _ in range(6):
+        _, frame = source.read()
+        for size, writer in writers.items():
+            writer.write(cv2.resize(frame, (size, size)))
+    for writer in writers.values():
+        writer.release()
+    small, large = (detect(open_clip(tmp_path / f"{size}.mp4"), landmark_model=made_model) for size in (720, 2880))
+    assert large.image_size_px == (2880, 2880)
+    assert np.median(np.linalg.norm(small.landmarks_px - large.landmarks_px / 4, axis=-1)) < 6
+
+
+@needs_shared_clips
+@pytest.mark.slow
+def test_empty_stretches_are_marked_empty(made_model: LandmarkModel) -> None:
+    path = SHARED_CLIPS / "people-one-by-one.mp4"
+    track = detect(open_clip(path), landmark_model=made_model)
+    share = _share_of_foreground(path, empty_frames=(5, 30, 50, 725, 735, 900, 910))
+    empty, present = share < 0.0005, share > 0.03
+    assert empty.sum() > 250 and present.sum() > 1000
+    assert not track.detected[empty].any()
+    assert track.detected[present].mean() > 0.97
+    stretches = [(kind, len(list(frames))) for kind, frames in itertools.groupby(track.detected[2:-2])]
+    assert sum(kind and length > 50 for kind, length in stretches) == 6
+    # Nothing is invented where nobody is.
+    assert np.isnan(track.landmarks_px[~track.detected]).all() and np.isnan(track.world_landmarks_m[~track.detected]).all()
+    assert (track.landmark_confidence[~track.detected] == 0).all()
+
+
+def _share_of_foreground(path: Path, *, empty_frames: tuple[int, ...]) -> np.ndarray:
+    """[T]: how much of each picture differs from the empty room. A fixed camera, so this needs no network."""
+    capture = cv2.VideoCapture(str(path))
+    pictures = []
+    while (read := capture.read())[0]:
+        pictures.append(cv2.resize(cv2.cvtColor(read[1], cv2.COLOR_BGR2GRAY), (192, 108), interpolation=cv2.INTER_AREA))
+    stack = np.stack(pictures).astype(np.int16)
+    room = np.median(stack[list(empty_frames)], axis=0)
+    return (np.abs(stack - room) > 25).mean((1, 2))
+
+
+def test_a_clip_without_a_person(made_model: LandmarkModel, steady_clip: Path) -> None:
+    with pytest.raises(LifterError, match="No person was found") as caught:
+        detect(open_clip(steady_clip), landmark_model=made_model)
+    assert "--start" in caught.value.hint
+
+
+def test_frames_closer_than_a_millisecond(made_model: LandmarkModel, tmp_path: Path) -> None:
+    # They must not reach MediaPipe as equal milliseconds, which it refuses.
+    path = tmp_path / "fast.mp4"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), 3000, (WIDTH_PX, HEIGHT_PX))
+    for number in range(8):
+        writer.write(numbered_picture(number))
+    writer.release()
+    assert len({round(time_s * 1000) for time_s, _ in frames(open_clip(path))}) < 8
+    with pytest.raises(LifterError, match="No person was found"):
+        detect(open_clip(path), landmark_model=made_model)
+
+
+def test_cancelling(made_model: LandmarkModel, steady_clip: Path) -> None:
+    answers = iter([False, False, True])
+    with pytest.raises(Cancelled):
+        detect(open_clip(steady_clip), landmark_model=made_model, cancelled=lambda: next(answers))

@@ -1,0 +1,337 @@
+"""build.py as its users meet it: in processes of its own, and its environments made for real, only small."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+BUILD = ROOT / "build.py"
+BLENDERS = [path for path in os.environ.get("POSE3D_TEST_BLENDERS", "").split(os.pathsep) if path]
+
+
+def run(*arguments: object, python: str = sys.executable, cwd: Path = ROOT, **variables: str) -> subprocess.CompletedProcess[str]:
+    """`python build.py ARGUMENTS` with `variables` over this process's own."""
+    command = [python, str(BUILD), *map(str, arguments)]
+    environment = {**os.environ, **variables}
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=300, check=False)
+
+
+def assert_one_sentence(done: subprocess.CompletedProcess[str], *words: str) -> None:
+    """It failed, and said why on stderr without a traceback."""
+    assert done.returncode != 0, done
+    assert "Traceback" not in done.stdout + done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+    for word in words:
+        assert word in done.stderr
+
+
+@pytest.fixture(scope="module")
+def build() -> Iterator[ModuleType]:
+    spec = importlib.util.spec_from_file_location("pose3d_build", BUILD)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["pose3d_build"] = module
+    spec.loader.exec_module(module)
+    yield module
+    del sys.modules["pose3d_build"]
+
+
+# ---- sentences --------------------------------------------------------------------------------------------------------------
+
+
+def older_pythons() -> list[str]:
+    names = [f"python3.{minor}" for minor in range(6, 11)]
+    found = [path for name in names if (path := shutil.which(name))]
+    found += [str(path) for name in names for path in Path.home().glob(f".pyenv/versions/*/bin/{name}")]
+    return [path for path in found if subprocess.run([path, "-V"], capture_output=True, check=False).returncode == 0]
+
+
+def test_an_older_python_can_parse_it() -> None:
+    ast.parse(BUILD.read_text(encoding="utf-8"), feature_version=(3, 6))
+
+
+def test_an_older_python_is_told_so() -> None:
+    pythons = older_pythons()
+    if not pythons:
+        pytest.skip("no Python older than 3.11 on this machine")
+    for python in pythons:
+        done = run("demo", python=python)
+        assert_one_sentence(done, "Pose3D needs Python 3.11 or newer", python)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["dance"], ["no command 'dance'", "demo"]),
+        (["retarget"], ["CLIP", "--help"]),
+        (["retarget", "none.mp4", "--rig", "rigify", "--out", "o.glb"], ["no clip none.mp4"]),
+        (["retarget", "pyproject.toml", "--rig", "none.blend:Arm", "--out", "o.glb"], ["no rig file none.blend"]),
+        (["retarget", "pyproject.toml", "--rig", "rigify", "--out", "o.mov"], ["cannot write o.mov", ".glb"]),
+        (["retarget", "pyproject.toml", "--rig", "rigify", "--out", "o.glb", "--fps", "x"], ["--fps"]),
+        (["bench", "nothing"], ["no benchmark 'nothing'"]),
+        (["demo", "--out", "pyproject.toml"], ["pyproject.toml cannot be written"]),
+        (["package", "--link", "tests"], ["not a link"]),
+        (["--", "retarget"], ["no bpy"]),
+    ],
+)
+def test_bad_input_is_one_sentence(arguments: list[str], words: list[str]) -> None:
+    assert_one_sentence(run(*arguments), *words)
+
+
+def test_a_blender_that_is_none_is_one_sentence() -> None:
+    assert_one_sentence(run("package", BLENDER=shutil.which("true") or sys.executable), "BLENDER is")
+
+
+def test_an_engine_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
+    assert_one_sentence(run("lifter", "models", POSE3D_ENGINE_PYTHON=str(tmp_path / "python")), "POSE3D_ENGINE_PYTHON names")
+
+
+def test_a_home_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert_one_sentence(run("lifter", "models", POSE3D_HOME=str(tmp_path / "file"), POSE3D_ENGINE_PYTHON=""), "cannot be written")
+
+
+def test_help_names_every_command(build: ModuleType) -> None:
+    done = run("--help")
+    assert done.returncode == 0
+    assert all(re.search(rf"^  {name}\b", done.stdout, re.MULTILINE) for name in build.COMMANDS)
+
+
+def test_doctor_on_an_empty_home_says_what_is_missing_and_how_to_get_it(tmp_path: Path) -> None:
+    done = run("doctor", POSE3D_HOME=str(tmp_path / "home"))
+    assert done.returncode == 1
+    assert "Missing: the motion engine's environment: python3 build.py setup" in done.stdout
+    assert not (tmp_path / "home").exists(), "doctor only looks"
+
+
+def test_lifter_passes_arguments_and_exit_codes_on(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    engine = {"POSE3D_ENGINE_PYTHON": sys.executable}
+    (tmp_path / "numpy.py").write_text("raise SystemExit('the folder of the user was imported from')")
+    assert run("lifter", "models", cwd=tmp_path, **engine).returncode == 0
+    assert run("lifter", "infer", "none.mp4", "o.npz", cwd=tmp_path, **engine).returncode == 2
+
+
+# ---- pins and environments --------------------------------------------------------------------------------------------------
+
+
+def test_every_pin_is_exact_and_every_environment_has_its_group(build: ModuleType) -> None:
+    pins = build.read_pins()
+    assert {"installer", "lifter", "blender", "blender-4-5", "blender-5-2", "test"} <= set(pins)
+    assert build.wheel_environment("blender").name == "blender-5.0.1"
+    assert build.wheel_environment("blender-5-2").pythons == ((3, 13),)
+
+
+def test_a_pin_without_a_version_is_refused(build: ModuleType, tmp_path: Path) -> None:
+    pyproject = tmp_path / "pyproject.toml"
+    pyproject.write_text('[dependency-groups]\nlifter = ["torch==2.13.0", "numpy>=2"]\n')
+    with pytest.raises(build.BuildError, match="numpy>=2"):
+        build.read_pins(pyproject)
+
+
+def make_wheel(folder: Path, name: str, version: str) -> str:
+    """A wheel with one module; returns the requirement that installs it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}-{version}-py3-none-any.whl"
+    info = f"{name}-{version}.dist-info"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(f"{name}.py", f"VERSION = '{version}'\n")
+        archive.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+        archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr(f"{info}/RECORD", f"{name}.py,,\n{info}/METADATA,,\n{info}/WHEEL,,\n{info}/RECORD,,\n")
+    return f"{name}=={version}"
+
+
+@pytest.fixture
+def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """pip sees the wheels in the returned folder and nothing else; the home folder is a fresh one."""
+    monkeypatch.setenv("POSE3D_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "wheels"))
+    return tmp_path / "wheels"
+
+
+def version_of(python: Path, module: str) -> str:
+    command = [str(python), "-c", f"import {module}; print({module}.VERSION)"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def small_environment(build: ModuleType, *groups: str):
+    return build.Environment("small", groups, (sys.version_info[:2],), 0.01)
+
+
+def test_an_environment_is_made_once_and_again_when_its_pins_change(build: ModuleType, offline: Path, capsys) -> None:
+    pins = {"one": [make_wheel(offline, "pinned_one", "1.0")], "two": [make_wheel(offline, "pinned_two", "1.0")]}
+    environment = small_environment(build, "one")
+    python = build.make_environment(environment, pins=pins)
+    assert version_of(python, "pinned_one") == "1.0"
+    assert "Making" in capsys.readouterr().out
+    build.make_environment(environment, pins=pins)
+    assert capsys.readouterr().out == ""
+
+    both = small_environment(build, "one", "two")
+    assert not both.is_complete(pins)
+    build.make_environment(both, pins=pins)
+    assert version_of(python, "pinned_two") == "1.0"
+    assert environment.is_complete(pins) and both.is_complete(pins)
+
+    left_over = environment.folder / "left-over"
+    left_over.touch()
+    changed = {**pins, "one": [make_wheel(offline, "pinned_one", "2.0")]}
+    assert not environment.is_complete(changed)
+    build.make_environment(environment, pins=changed)
+    assert version_of(python, "pinned_one") == "2.0"
+    assert both.is_complete(changed), "what was there besides is kept"
+    assert not left_over.exists(), "an environment with other pins is made anew"
+
+
+def test_a_half_made_environment_is_not_used(build: ModuleType, offline: Path) -> None:
+    pins = {"one": [make_wheel(offline, "pinned_one", "1.0"), "not_there==1.0"]}
+    environment = small_environment(build, "one")
+    with pytest.raises(build.BuildError, match=r"there is no not_there==1\.0"):
+        build.make_environment(environment, pins=pins)
+    assert environment.python.exists() and not environment.is_complete(pins)
+    make_wheel(offline, "not_there", "1.0")
+    assert version_of(build.make_environment(environment, pins=pins), "not_there") == "1.0"
+
+
+def test_two_runs_at_once_install_once(build: ModuleType, offline: Path) -> None:
+    pins = {"one": [make_wheel(offline, "pinned_one", "1.0")]}
+    script = (
+        "import importlib.util, sys\n"
+        f"spec = importlib.util.spec_from_file_location('pose3d_build', {str(BUILD)!r})\n"
+        "build = importlib.util.module_from_spec(spec); sys.modules['pose3d_build'] = build; spec.loader.exec_module(build)\n"
+        f"build.make_environment(build.Environment('small', ('one',), (sys.version_info[:2],), 0.01), pins={pins!r})\n"
+    )
+    runs = [subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    said = [child.communicate(timeout=120)[0] for child in runs]
+    assert [child.returncode for child in runs] == [0, 0]
+    assert sorted("Making the environment" in text for text in said) == [False, True]
+    assert any("waiting" in text for text in said)
+
+
+def test_no_python_that_fits_is_one_sentence(build: ModuleType, offline: Path) -> None:
+    environment = build.Environment("small", ("one",), ((3, 99),), 0.01)
+    with pytest.raises(build.BuildError, match=r"No python3\.99 with its venv and ensurepip"):
+        build.make_environment(environment, pins={"one": []})
+
+
+def test_too_little_disk_is_one_sentence(build: ModuleType, offline: Path) -> None:
+    environment = build.Environment("small", ("one",), (sys.version_info[:2],), 1e9)
+    with pytest.raises(build.BuildError, match="GB free.*POSE3D_HOME"):
+        build.make_environment(environment, pins={"one": []})
+
+
+def test_no_network_is_one_sentence(build: ModuleType, offline: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PIP_NO_INDEX")
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")  # nobody listens there
+    monkeypatch.setenv("PIP_RETRIES", "1")
+    with pytest.raises(build.BuildError, match="could not be reached"):
+        build.make_environment(small_environment(build, "one"), pins={"one": ["pinned_one==1.0"]})
+
+
+def test_a_disk_that_fills_up_is_one_sentence(build: ModuleType, offline: Path) -> None:
+    environment = small_environment(build, "one")
+    environment.folder.mkdir(parents=True)
+    output = "Collecting torch\nERROR: Could not install packages due to an OSError: [Errno 28] No space left on device\n"
+    assert "the disk is full" in str(build.failed_install(environment, output))
+
+
+def test_progress_follows_pip(build: ModuleType) -> None:
+    progress = build.InstallProgress(small_environment(build, "one"), pinned=2)
+    for line in ("Collecting torch==2.13.0\n", "  Downloading torch-2.13.0.whl (180 MB)\n", "Progress 90000000 of 180000000\n"):
+        progress.read(line)
+    assert progress.text() == "package 1 (2 pinned, and what they need), torch: 90 of 180 MB"
+    progress.read("Installing collected packages: numpy, torch\n")
+    assert progress.text() == "unpacking, 0 of 2 packages"
+
+
+# ---- the package ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("blender", BLENDERS or [None])
+def test_the_package_is_whole_and_has_nothing_else(blender: str | None, tmp_path: Path) -> None:
+    if blender is None:
+        pytest.skip("no Blender in POSE3D_TEST_BLENDERS")
+    done = run("package", "--out", tmp_path, BLENDER=blender)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (path,) = tmp_path.glob("*.zip")
+    with zipfile.ZipFile(path) as archive:
+        names = set(archive.namelist())
+        archive.extractall(tmp_path / "bl_ext_test" / "pose3d")
+    manifest = (ROOT / "blender_manifest.toml").read_text(encoding="utf-8")
+    assert f'version = "{path.stem.removeprefix("pose3d-")}"' in manifest
+    assert {"blender_manifest.toml", "LICENSE", "README.md", "__init__.py", "core/errors.py", "lifter/__main__.py"} <= names
+    for folder, suffix in (("lifter/weights", ".safetensors"), ("rigs", ".json")):
+        here = {file.relative_to(ROOT).as_posix() for file in (ROOT / folder).glob(f"*{suffix}")}
+        assert here <= names
+    assert not [name for name in names if "__pycache__" in name or name.endswith((".pyc", ".tmp"))]
+    assert not [name for name in names if name.startswith(("tests", "build", "."))]
+    # Every import in it is relative: it works under the name that Blender gives it.
+    imports = "import bl_ext_test.pose3d.core.errors, bl_ext_test.pose3d.worker.protocol"
+    isolated = [sys.executable, "-I", "-c", f"import sys; sys.path.insert(0, {str(tmp_path)!r}); {imports}"]
+    assert subprocess.run(isolated, check=False).returncode == 0
+
+
+def test_link_makes_the_shape_of_the_package_and_can_be_run_again(build: ModuleType, tmp_path: Path) -> None:
+    for _ in range(2):
+        done = run("package", "--link", tmp_path / "pose3d")
+        assert done.returncode == 0, done.stderr
+    assert {path.name for path in (tmp_path / "pose3d").iterdir()} == set(build.package_entries())
+    assert (tmp_path / "pose3d/lifter/__init__.py").is_file() and (tmp_path / "pose3d/core/errors.py").is_file()
+
+
+# ---- inside Blender ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("blender", BLENDERS or [None])
+def test_the_exit_code_and_the_sentence_come_out_of_a_blender(build: ModuleType, blender: str | None, tmp_path: Path) -> None:
+    if blender is None:
+        pytest.skip("no Blender in POSE3D_TEST_BLENDERS")
+    found = build.probe_blender(blender)
+    assert found is not None
+    for arguments, words in (
+        (["retarget", tmp_path / "none.mp4", "--rig", "rigify", "--out", tmp_path / "o.glb"], "There is no clip"),
+        (["dance"], "no command 'dance'"),
+    ):
+        done = subprocess.run(found.command(*arguments), capture_output=True, text=True, timeout=120, check=False)
+        assert done.returncode == 2, done.stdout + done.stderr
+        assert words in done.stderr and "Traceback" not in done.stderr
+
+
+# ---- benchmarks -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_benchmark_prints_a_table_and_writes_rows(tmp_path: Path) -> None:
+    from tests.bench import __main__ as bench
+
+    rows = [
+        {"measure": "limb direction error", "value": 9.5, "unit": "degrees", "goal": 12.0, "better": "lower"},
+        {"measure": "speed", "value": 20.0, "unit": "frames/s", "goal": 25.0, "better": "higher"},
+        {"measure": "size", "value": 3.0, "unit": "MB", "goal": None, "better": "lower"},
+    ]
+    bench.check(rows)
+    lines = bench.table(rows).splitlines()
+    assert lines[1].split() == ["limb", "direction", "error", "9.5", "degrees", "at", "most", "12", "met"]
+    assert lines[2].endswith("at least 25  MISSED") and lines[3].endswith("MB")
+    with pytest.raises(ValueError, match="not a row"):
+        bench.check([{"measure": "size"}])
+
+
+def test_measures_are_flattened_for_the_demo(build: ModuleType) -> None:
+    rows = [{"measure": "m", "value": 1.5, "unit": "mm", "goal": 2, "better": "lower"}]
+    data = {"track": {"p_mpjpe_mm": 41.23456}, "rows": rows}
+    assert list(build.flat_measures(data)) == [("track.p_mpjpe_mm", "41.235"), ("rows.m", "1.500 mm  (goal: at most 2)")]

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from blender_pose3d.core.errors import Pose3DError
+from blender_pose3d.worker.engine import Engine, find_engine, python_of_environment
+from blender_pose3d.worker.job import Job
+from tests.worker.engines import ENGINE_PYTHON, MODELS
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(autouse=True)
+def no_engine_named(monkeypatch):
+    monkeypatch.delenv("POSE3D_ENGINE_PYTHON", raising=False)
+
+
+def make_python(path: Path) -> Path:
+    path.parent.mkdir(parents=True)
+    path.write_text("#!/bin/sh\n")
+    path.chmod(0o755)
+    return path
+
+
+def test_the_preference_comes_first_then_the_variable_then_home(tmp_path, monkeypatch):
+    chosen, named = make_python(tmp_path / "chosen" / "python"), make_python(tmp_path / "named" / "python")
+    made = make_python(python_of_environment(tmp_path / "home" / "envs" / "lifter"))
+    home = tmp_path / "home"
+    assert find_engine(ROOT, "", home) == Engine(made, ROOT, home / "models")
+    monkeypatch.setenv("POSE3D_ENGINE_PYTHON", str(named))
+    assert find_engine(ROOT, None, home).python == named
+    assert find_engine(ROOT, str(chosen), home).python == chosen
+
+
+def test_the_folder_of_an_environment_will_do(tmp_path):
+    python = make_python(python_of_environment(tmp_path / "env"))
+    assert find_engine(ROOT, tmp_path / "env", tmp_path).python == python
+
+
+def test_no_engine(tmp_path):
+    with pytest.raises(Pose3DError, match="not set up") as caught:
+        find_engine(ROOT, "", tmp_path)
+    assert "preferences" in caught.value.hint
+
+
+def test_a_named_python_that_is_missing_is_not_passed_over(tmp_path, monkeypatch):
+    make_python(python_of_environment(tmp_path / "envs" / "lifter"))
+    with pytest.raises(Pose3DError, match="preferences names"):
+        find_engine(ROOT, str(tmp_path / "none"), tmp_path)
+    monkeypatch.setenv("POSE3D_ENGINE_PYTHON", str(tmp_path / "none"))
+    with pytest.raises(Pose3DError, match="POSE3D_ENGINE_PYTHON names"):
+        find_engine(ROOT, "", tmp_path)
+
+
+def test_resources_without_the_lifter(tmp_path):
+    with pytest.raises(Pose3DError, match="code is missing"):
+        find_engine(tmp_path, "", tmp_path)
+
+
+def test_blenders_python_settings_do_not_reach_the_worker(tmp_path, monkeypatch):
+    """Seen from inside a real child: a stray module in its folder, PYTHONHOME and PYTHONPATH of Blender change nothing."""
+    (tmp_path / "json.py").write_text("raise SystemExit('the json.py of the working folder was imported')")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONHOME", "/blender/python")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("KEPT", "yes")
+    engine = Engine(Path(sys.executable), ROOT, tmp_path)
+    program = "import json, os, sys; print(json.dumps([sys.path, dict(os.environ), sys.flags.no_user_site]))"
+    done = subprocess.run([sys.executable, "-c", program], env=engine.environment(), capture_output=True, text=True, check=True)
+    path, environment, no_user_site = json.loads(done.stdout)
+    assert str(ROOT) in path and str(tmp_path) not in path and "" not in path
+    assert "PYTHONHOME" not in environment and environment["KEPT"] == "yes"
+    assert no_user_site == 1
+    assert os.environ["PYTHONHOME"] == "/blender/python", "our own environment is left alone"
+
+
+def test_command_is_a_list_with_the_clip_as_it_is(tmp_path):
+    engine = Engine(tmp_path / "my python", ROOT, tmp_path)
+    python, infer = str(tmp_path / "my python"), ["infer", "/clips/a b; rm.mp4", "out.npz"]
+    assert engine.command("infer", [Path("/clips/a b; rm.mp4"), "out.npz"]) == [
+        *(python, "-m", "lifter", *infer, "--models-dir", str(tmp_path), "--progress", "json")
+    ]
+    assert engine.command("models") == [python, "-m", "lifter", "models", "--progress", "json"]
+
+
+@pytest.fixture
+def real_engine():
+    if ENGINE_PYTHON is None:
+        pytest.skip("no Python with the motion engine's packages (POSE3D_ENGINE_PYTHON, or build.py's environment)")
+    return Engine(ENGINE_PYTHON, ROOT, MODELS)
+
+
+def test_the_real_worker_says_in_one_sentence_that_the_clip_is_missing(real_engine, tmp_path):
+    job = Job(real_engine.command("infer", [tmp_path / "none.mp4", tmp_path / "out.npz"]), real_engine.environment())
+    with pytest.raises(Pose3DError) as caught:
+        job.wait(120)
+    assert "none.mp4" in caught.value.message and "unexpectedly" not in caught.value.message, job.log_tail
+    assert list(tmp_path.iterdir()) == []
