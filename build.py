@@ -837,6 +837,10 @@ def main_in_blender(arguments: Sequence[str]) -> int:
         return BAD_INPUT
     os.environ.setdefault("POSE3D_HOME", str(home_folder()))
     sys.path.insert(0, str(ROOT))
+    if arguments[0] == "demo-scene":
+        from tests.demo import scene
+
+        return int(scene.main(list(arguments[1:]), resources=ROOT))
     from blender_pose3d import headless
 
     return int(headless.main(list(arguments), resources=ROOT))

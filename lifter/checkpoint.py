@@ -57,24 +57,32 @@ def load_model(model: str | Path | None = None, *, device: torch.device | str = 
     path = Path(name) if name.endswith(".safetensors") else WEIGHTS_DIR / f"{name}.safetensors"
     notes = path.with_suffix(".json")
     if not path.is_file() or not notes.is_file():
-        raise LifterError(f"There is no model '{name}'.", hint=f"Choose one of: {', '.join(available_models()) or 'none installed'}.")
+        raise LifterError(
+            f"There is no model '{name}'.", hint=f"Choose one of: {', '.join(available_models()) or 'none installed'}."
+        )
     try:
         card = json.loads(notes.read_text(encoding="utf-8"))
         architecture, settings, expected = card["architecture"], card["settings"], card["sha256"]
         version = int(card["format_version"])
     except (ValueError, KeyError, TypeError) as reason:
-        raise LifterError(f"The description {notes.name} of the model cannot be read: {reason}.", hint="Install Pose3D again.") from None
+        raise LifterError(
+            f"The description {notes.name} of the model cannot be read: {reason}.", hint="Install Pose3D again."
+        ) from None
     if version > FORMAT_VERSION:
         raise LifterError(f"The model '{path.stem}' was made by a newer version of Pose3D.", hint="Update Pose3D.")
     actual = _sha256(path)
     if actual != expected:
-        raise LifterError(f"The weights {path.name} are damaged: their SHA-256 is not the one in {notes.name}.", hint="Install Pose3D again.")
+        raise LifterError(
+            f"The weights {path.name} are damaged: their SHA-256 is not the one in {notes.name}.", hint="Install Pose3D again."
+        )
     network = build(architecture, settings)
     try:
         network.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in load_file(path).items()})
     except (SafetensorError, RuntimeError) as reason:
         first = str(reason).splitlines()[0]
-        raise LifterError(f"The weights {path.name} do not fit the {architecture} network: {first}", hint="Install Pose3D again.") from None
+        raise LifterError(
+            f"The weights {path.name} do not fit the {architecture} network: {first}", hint="Install Pose3D again."
+        ) from None
     return LoadedModel(network.eval().to(device), path.stem, actual, card)
 
 

@@ -1,7 +1,7 @@
 """`python -m lifter evaluate`: a track against exact joints, or a model on rendered pairs.
 
-    evaluate --track TRACK.npz --truth TRUTH.npz [--json FILE]
-    evaluate --pairs PAIRS.npz [--model NAME] [--json FILE]
+evaluate --track TRACK.npz --truth TRUTH.npz [--json FILE]
+evaluate --pairs PAIRS.npz [--model NAME] [--json FILE]
 """
 
 from __future__ import annotations
@@ -79,13 +79,15 @@ def _truth_at(path: Path, timestamps_s: np.ndarray) -> np.ndarray:
             order = [archive["joint_names"].tolist().index(name) for name in JOINT_NAMES]
             positions, times = archive["positions_camera_m"][:, order].astype(np.float64), archive["timestamps_s"]
     except (OSError, KeyError, ValueError, IndexError, zipfile.BadZipFile) as reason:
-        raise LifterError(f"Cannot read the exact joints {path}: {reason}.", hint="Give the file that the clip maker wrote beside the clip.") from None
+        raise LifterError(
+            f"Cannot read the exact joints {path}: {reason}.", hint="Give the file that the clip maker wrote beside the clip."
+        ) from None
     after = np.searchsorted(times, timestamps_s).clip(1, len(times) - 1)
     return positions[np.where(timestamps_s - times[after - 1] < times[after] - timestamps_s, after - 1, after)]
 
 
 def measure_pairs(path: Path, model: str | None) -> dict[str, dict[str, float]]:
-    """Detector, network and blends of both on the held-out rendered pairs, 12 limb joints, mean of frames, after left-right mending."""
+    """Detector, network and blends of both on the held-out rendered pairs: 12 limb joints, mean of frames."""
     import torch
 
     from .checkpoint import load_model
@@ -96,7 +98,9 @@ def measure_pairs(path: Path, model: str | None) -> dict[str, dict[str, float]]:
     pairs, loaded = read_pairs(path), load_model(model)
     config = loaded.network.config
     sums: dict[str, list[dict[str, float]]] = {}
-    for truth, rays, detected, world, held_out in zip(pairs.truth_m, pairs.rays, pairs.detected, pairs.world_m, pairs.held_out, strict=True):
+    for truth, rays, detected, world, held_out in zip(
+        pairs.truth_m, pairs.rays, pairs.detected, pairs.world_m, pairs.held_out, strict=True
+    ):
         if not held_out:
             continue
         exact = (truth - truth[:, :1])[detected].astype(np.float64)

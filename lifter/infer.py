@@ -41,7 +41,10 @@ def lift(
     progress: Callable[[int, int], None] | None = None,
     world_share: float = WORLD_LANDMARK_SHARE,
 ) -> Pose3DTrack:
-    """Lift a detection to 3D in camera axes, metres for a person of 1.75 m. Raises LifterError for a bad model or an empty detection."""
+    """Lift a detection to 3D in camera axes, metres for a person of 1.75 m.
+
+    Raises LifterError for a bad model or an empty detection.
+    """
     if not detection.detected.any():
         raise LifterError("No frame of the clip shows a person.", hint="Choose a clip or a range that does.")
     loaded = load_model(model, device=_device(device))
@@ -85,8 +88,8 @@ def run_network(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Poses of every frame, averaged with those of the mirrored input.
 
-    rays [T, 17, 2]; index [T, N]: the frames of each window. Returns poses [T, 17, 3], metres relative to the pelvis in the axes of
-    each window's virtual camera, and view_from_camera [T, 3, 3].
+    rays [T, 17, 2]; index [T, N]: the frames of each window. Returns poses [T, 17, 3], metres relative to the pelvis in the axes
+    of each window's virtual camera, and view_from_camera [T, 3, 3].
     """
     target = loaded.network.config.target
     device = next(loaded.network.parameters()).device
@@ -121,8 +124,8 @@ def window_indices(timestamps_s: np.ndarray, frames: int, target: int) -> np.nda
 def exchanged_frames(points: np.ndarray, detected: np.ndarray) -> np.ndarray:
     """Frames in which left and right are exchanged: [T, 17, 2], [T] -> [T] bool.
 
-    The path through two states (as detected, exchanged) along which the joints move least (Viterbi). A small cost for being exchanged
-    settles which of the two is right: the detector is, mostly.
+    The path through two states (as detected, exchanged) along which the joints move least (Viterbi). A small cost for being
+    exchanged settles which of the two is right: the detector is, mostly.
     """
     limbs = points[:, _LIMBS]
     mirrored = points[:, list(MIRROR)][:, _LIMBS]
@@ -150,7 +153,7 @@ def exchanged_frames(points: np.ndarray, detected: np.ndarray) -> np.ndarray:
 
 
 def blended(poses: np.ndarray, world: np.ndarray, share: float) -> np.ndarray:
-    """(1 - share) of the network's joints and `share` of the detector's, pelvis on pelvis, at the network's size. [T, 17, 3] each."""
+    """(1 - share) of the network's joints, `share` of the detector's, pelvis on pelvis, at the network's size: [T, 17, 3]."""
     ours = np.median(np.linalg.norm(poses[:, _LIMBS], axis=-1))
     theirs = np.median(np.linalg.norm(world[:, _LIMBS], axis=-1))
     if not theirs > 1e-6:

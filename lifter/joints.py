@@ -99,7 +99,7 @@ def mirrored_name(name: str) -> str:
 MIRROR: tuple[int, ...] = tuple(INDEX[mirrored_name(n)] for n in JOINT_NAMES)
 LANDMARK_MIRROR: tuple[int, ...] = tuple(LANDMARK_INDEX[mirrored_name(n)] for n in LANDMARK_NAMES)
 
-# How far above the middle of the ears the top of the head is, in lengths of the line from the middle of the shoulders to the ears.
+# How far above the ears' middle the top of the head is, in lengths of the line from the shoulders' middle to the ears'.
 _HEAD_TOP_EXTENSION = 0.6
 
 
@@ -119,7 +119,7 @@ def joints_from_landmarks(landmarks: np.ndarray) -> np.ndarray:
         "spine": (pelvis + thorax) / 2,
         "head_top": ears + _HEAD_TOP_EXTENSION * (ears - thorax),
     }
-    return np.stack([derived.get(name, lm.get(name)) for name in JOINT_NAMES], axis=-2)
+    return np.stack([(lm | derived)[name] for name in JOINT_NAMES], axis=-2)
 
 
 def joint_confidence_from_landmarks(confidence: np.ndarray) -> np.ndarray:
@@ -133,4 +133,4 @@ def joint_confidence_from_landmarks(confidence: np.ndarray) -> np.ndarray:
         "spine": np.minimum(pelvis, thorax),
         "head_top": np.minimum(c["left_ear"], c["right_ear"]),
     }
-    return np.stack([derived.get(name, c.get(name)) for name in JOINT_NAMES], axis=-1)
+    return np.stack([(c | derived)[name] for name in JOINT_NAMES], axis=-1)

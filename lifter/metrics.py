@@ -11,7 +11,7 @@ def mpjpe(predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:
 
 
 def similarity_aligned(predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """`predicted` after the rotation, scale and translation that bring each pose nearest to `truth` (Procrustes, no reflection)."""
+    """`predicted` after the rotation, scale and shift that bring each pose nearest to `truth` (Procrustes, no reflection)."""
     mu_p, mu_t = predicted.mean(-2, keepdims=True), truth.mean(-2, keepdims=True)
     p, t = predicted - mu_p, truth - mu_t
     u, s, vt = np.linalg.svd(np.swapaxes(p, -1, -2) @ t)

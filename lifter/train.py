@@ -69,11 +69,15 @@ def read_config(path: Path, overrides: list[str]) -> TrainConfig:
             raise LifterError(f"{path.name} has an unknown key '{unknown[0]}'.", hint=f"Known are: {', '.join(sorted(known))}.")
         config = TrainConfig(**values)
     except OSError as reason:
-        raise LifterError(f"Cannot read the training configuration {path}: {reason.strerror}.", hint="Give the path of a .toml file.") from None
+        raise LifterError(
+            f"Cannot read the training configuration {path}: {reason.strerror}.", hint="Give the path of a .toml file."
+        ) from None
     except (tomllib.TOMLDecodeError, TypeError) as reason:
         raise LifterError(f"The training configuration {path.name} is not right: {reason}.") from None
     base = path.parent
-    return replace(config, mocap=str((base / config.mocap).resolve()), pairs=str((base / config.pairs).resolve()) if config.pairs else "")
+    return replace(
+        config, mocap=str((base / config.mocap).resolve()), pairs=str((base / config.pairs).resolve()) if config.pairs else ""
+    )
 
 
 def pose_loss(predicted: Tensor, truth: Tensor, bone_weight: float) -> Tensor:
@@ -81,8 +85,7 @@ def pose_loss(predicted: Tensor, truth: Tensor, bone_weight: float) -> Tensor:
     known = truth.isfinite().all(-1)  # [B, 17]
     truth = torch.where(known[..., None], truth, predicted.detach())
     joint = ((predicted - truth).norm(dim=-1) * known)[:, 1:].sum() / known[:, 1:].sum()
-    children, parents = zip(*_BONES, strict=True)
-    children, parents = list(children), list(parents)
+    children, parents = [j for j, _ in _BONES], [p for _, p in _BONES]
     both = known[:, children] & known[:, parents]
     difference = (predicted[:, children] - predicted[:, parents]) - (truth[:, children] - truth[:, parents])
     return joint + bone_weight * ((difference.norm(dim=-1) * both).sum() / both.sum())
@@ -94,7 +97,9 @@ class Validation:
     def __init__(self, clips: list[MotionClip], pairs: Pairs | None, *, frames: int, target: int, noise: NoiseModel) -> None:
         self.sets: dict[str, tuple[Tensor, Tensor]] = {}
         for name, model in (("clean", None), ("noisy", noise)):
-            self.sets[name] = MotionBatches(clips, frames=frames, target=target, seed=7, noise=model, frame_s=(1 / 50, 1 / 20)).sample(2048)
+            self.sets[name] = MotionBatches(
+                clips, frames=frames, target=target, seed=7, noise=model, frame_s=(1 / 50, 1 / 20)
+            ).sample(2048)
         if pairs is not None:
             windows, truth, places = PairBatches(pairs, frames=frames, target=target, seed=0).all_windows()
             keep = torch.from_numpy(pairs.held_out)[places[:, 0]]
@@ -187,7 +192,11 @@ def main(config_path: Path, *, resume: bool = False, overrides: list[str] | None
         state["spent_s"] += time.monotonic() - began
         loss_sum, loss_n = loss_sum + loss.item(), loss_n + 1
         if time.monotonic() - last_note > 60:
-            row = {"minutes": round(state["spent_s"] / 60, 2), "step": state["step"], "loss_mm": round(1000 * loss_sum / loss_n, 2)}
+            row = {
+                "minutes": round(state["spent_s"] / 60, 2),
+                "step": state["step"],
+                "loss_mm": round(1000 * loss_sum / loss_n, 2),
+            }
             row |= {k: round(v, 2) for k, v in checks.measure(averaged).items()}
             row["waiting_share"] = round(state["making_s"] / state["spent_s"], 3)
             _write_row(log, row)

@@ -13,16 +13,19 @@ SIDES = ("left", "right")
 _SIDED = ("clavicle", "upper_arm", "forearm", "hand", "thigh", "shin", "foot", "toe")
 CHAIN_ROLES: tuple[str, ...] = ("spine", "neck")
 ROLES: tuple[str, ...] = ("hips", "spine", "chest", "neck", "head", *(f"{side}_{part}" for part in _SIDED for side in SIDES))
-REQUIRED_ROLES: tuple[str, ...] = ("hips", *(f"{side}_{part}" for part in ("upper_arm", "forearm", "thigh", "shin") for side in SIDES))
+REQUIRED_ROLES: tuple[str, ...] = (
+    "hips",
+    *(f"{side}_{part}" for part in ("upper_arm", "forearm", "thigh", "shin") for side in SIDES),
+)
 _KEYS = {"format_version", "name", "description", "bones", "root", "properties"}
 _LARGEST_PRESET_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
 class Preset:
-    """name (the file's); title; bones: role -> for each link of the chain (one, except for spine and neck) the names it may have, best first;
-    root: names of a bone that carries the path in place of the hips; properties: custom properties of pose bones to set and key,
-    (bone, property, value), such as an FK/IK switch.
+    """name (the file's); title; bones: role -> for each link of the chain (one, except for spine and neck) the names it may have,
+    best first; root: names of a bone that carries the path in place of the hips; properties: custom properties of pose bones to
+    set and key, (bone, property, value), such as an FK/IK switch.
     """
 
     name: str
@@ -80,7 +83,9 @@ def load_preset(path: Path) -> Preset:
         links[role] = tuple(_names(path, role, link) for link in chain)
     if missing := [role for role in REQUIRED_ROLES if role not in links]:
         raise _bad(path, f"the role '{missing[0]}' is missing")
-    return Preset(path.stem, title, links, _names(path, "root", data.get("root", [])), _properties(path, data.get("properties", [])))
+    return Preset(
+        path.stem, title, links, _names(path, "root", data.get("root", [])), _properties(path, data.get("properties", []))
+    )
 
 
 def load_presets(folder: Path) -> list[Preset]:
@@ -91,7 +96,8 @@ def load_presets(folder: Path) -> list[Preset]:
 def match(preset: Preset, bone_names: list[str]) -> tuple[Mapping | None, float, str]:
     """Try a preset on an armature.
 
-    Returns (mapping or None if a required role has no bone, share of the preset's links that were found, first missing required role).
+    Returns (mapping or None if a required role has no bone, share of the preset's links that were found, first missing required
+    role).
     Names are compared without a name space before ':' and without regard to case; an exact name wins.
     """
     by_name = {_plain(name): name for name in reversed(bone_names)}
@@ -131,9 +137,13 @@ def choose(presets: list[Preset], bone_names: list[str], wanted: str = "auto") -
     if wanted != "auto":
         named = [p for p in presets if p.name == wanted]
         if not named:
-            raise Pose3DError(f"There is no preset '{wanted}'.", hint=f"Choose one of: auto, {', '.join(p.name for p in presets)}.")
+            raise Pose3DError(
+                f"There is no preset '{wanted}'.", hint=f"Choose one of: auto, {', '.join(p.name for p in presets)}."
+            )
         presets = named
-    tried = sorted(((*match(p, bone_names), p) for p in presets), key=lambda t: (t[0] is not None, t[1], len(t[3].bones)), reverse=True)
+    tried = sorted(
+        ((*match(p, bone_names), p) for p in presets), key=lambda t: (t[0] is not None, t[1], len(t[3].bones)), reverse=True
+    )
     if not tried:
         raise Pose3DError("There are no presets.", hint="Install Pose3D again.")
     mapping, _, missing, preset = tried[0]

@@ -23,7 +23,11 @@ def resampled(motion: RigMotion, fps: float) -> RigMotion:
     def between(values: np.ndarray) -> np.ndarray:
         return values[before] + share[:, None] * (values[after] - values[before])
 
-    rotations = slerp(motion.rotations_wxyz[before], motion.rotations_wxyz[after], np.broadcast_to(share[:, None], (len(share), len(motion.bone_names))))
+    rotations = slerp(
+        motion.rotations_wxyz[before],
+        motion.rotations_wxyz[after],
+        np.broadcast_to(share[:, None], (len(share), len(motion.bone_names))),
+    )
     return replace(
         motion,
         timestamps_s=wanted + motion.timestamps_s[0],

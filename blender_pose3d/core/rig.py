@@ -35,14 +35,20 @@ class RigSpec:
 
     def __post_init__(self) -> None:
         if (self.parents >= np.arange(len(self.bone_names))).any():
-            raise Pose3DError("The armature's bones are not ordered from parent to child.", hint="This is a fault of Pose3D; please report it.")
+            raise Pose3DError(
+                "The armature's bones are not ordered from parent to child.", hint="This is a fault of Pose3D; please report it."
+            )
         linear = self.world_from_armature[:3, :3]
         if abs(np.linalg.det(linear)) < 1e-18:
-            raise Pose3DError("The armature's scale is zero in some direction.", hint="Set the object's scale (N panel, Item) and try again.")
+            raise Pose3DError(
+                "The armature's scale is zero in some direction.", hint="Set the object's scale (N panel, Item) and try again."
+            )
         for role in ("left_thigh", "left_shin", "right_thigh", "right_shin"):
             if self.length_m(role) < 1e-6:
                 bone = self.mapping.bone(role)
-                raise Pose3DError(f"The bone '{bone}' ({role.replace('_', ' ')}) has no length.", hint="Choose another bone or preset.")
+                raise Pose3DError(
+                    f"The bone '{bone}' ({role.replace('_', ' ')}) has no length.", hint="Choose another bone or preset."
+                )
 
     @cached_property
     def index(self) -> dict[str, int]:
@@ -136,7 +142,7 @@ class RigSpec:
 
     @cached_property
     def ankle_height_m(self) -> float:
-        """How high the ankle joint is above the sole: what the rest pose shows, where that is plausible, else a share of the leg."""
+        """How high the ankle joint is above the sole: as the rest pose shows where that is plausible, else by the leg."""
         height = min(self.rest_heads_world_m[i, 2] for i in self._ankles()) - self.world_from_armature[2, 3]
         plausible = 0.02 * self.leg_length_m < height < 0.35 * self.leg_length_m
         return float(height) if plausible else 0.1 * self.leg_length_m
@@ -158,8 +164,13 @@ def check_mapping(spec: RigSpec) -> list[str]:
         for upper, lower in (("upper_arm", "forearm"), ("forearm", "hand"), ("thigh", "shin"), ("shin", "foot")):
             a, b = spec.bone(f"{side}_{upper}"), spec.bone(f"{side}_{lower}")
             if a is not None and b is not None and not spec.is_below(b, a):
-                warnings.append(f"'{spec.bone_names[b]}' ({side} {lower}) is not below '{spec.bone_names[a]}' ({side} {upper.replace('_', ' ')}).")
+                child, parent = f"'{spec.bone_names[b]}' ({side} {lower})", f"'{spec.bone_names[a]}' ({side} {upper})"
+                warnings.append(f"{child} is not below {parent}.".replace("upper_arm", "upper arm"))
     for role in CHAIN_ROLES:
         chain = spec.chain(role)
-        warnings += [f"The {role} chain is broken at '{spec.bone_names[b]}'." for a, b in zip(chain, chain[1:], strict=False) if not spec.is_below(b, a)]
+        warnings += [
+            f"The {role} chain is broken at '{spec.bone_names[b]}'."
+            for a, b in zip(chain, chain[1:], strict=False)
+            if not spec.is_below(b, a)
+        ]
     return warnings

@@ -13,7 +13,7 @@ def unit(v: np.ndarray) -> np.ndarray:
 
 
 def frame(primary: np.ndarray, secondary: np.ndarray) -> np.ndarray:
-    """Rotation matrices [..., 3, 3] whose columns are `primary`, the part of `secondary` square to it, and their cross product."""
+    """Rotation matrices [..., 3, 3] of the columns `primary`, the part of `secondary` square to it, and their cross product."""
     x = unit(primary)
     y = unit(secondary - (secondary * x).sum(-1, keepdims=True) * x)
     return np.stack([x, y, np.cross(x, y)], axis=-1)
@@ -29,7 +29,7 @@ def apply(m: np.ndarray, v: np.ndarray) -> np.ndarray:
 
 
 def swing(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """The smallest rotation that turns direction a into direction b: [..., 3] -> [..., 3, 3]. Opposite directions turn about some axis."""
+    """The smallest rotation that turns direction a into b: [..., 3] -> [..., 3, 3]. Opposite ones turn about some axis."""
     a, b = unit(a), unit(b)
     a, b = np.broadcast_arrays(a, b)
     cosine = (a * b).sum(-1)

@@ -30,7 +30,10 @@ class Joint(StrEnum):
 JOINT_NAMES: tuple[str, ...] = tuple(joint.value for joint in Joint)
 INDEX: dict[str, int] = {name: i for i, name in enumerate(JOINT_NAMES)}
 
-_FACE = "nose left_eye_inner left_eye left_eye_outer right_eye_inner right_eye right_eye_outer left_ear right_ear mouth_left mouth_right"
+_FACE = (
+    "nose left_eye_inner left_eye left_eye_outer right_eye_inner right_eye right_eye_outer "
+    "left_ear right_ear mouth_left mouth_right"
+)
 _PAIRS = "shoulder elbow wrist pinky index thumb hip knee ankle heel foot_index"
 LANDMARK_NAMES: tuple[str, ...] = (*_FACE.split(), *(f"{side}_{part}" for part in _PAIRS.split() for side in ("left", "right")))
 LANDMARK_INDEX: dict[str, int] = {name: i for i, name in enumerate(LANDMARK_NAMES)}

@@ -19,9 +19,8 @@ from .filtering import rolling_minimum, smoothed
 from .preset import SIDES
 from .rig import RigSpec
 from .rotations import (
-    about_axis,
-    apply,
     angle_between,
+    apply,
     continuous,
     frame,
     quaternion_from_matrix,
@@ -30,7 +29,7 @@ from .rotations import (
     transposed,
     unit,
 )
-from .skeleton import INDEX, LANDMARK_INDEX, Joint
+from .skeleton import INDEX, Joint
 from .tracks import Pose3DTrack, RigMotion
 
 _UP = np.array([0.0, 0.0, 1.0])
@@ -133,7 +132,10 @@ def _deltas(pose: _Pose, rig: RigSpec, head: np.ndarray | None) -> np.ndarray:
     for side in SIDES:
         arm = (pose.limb(side, "shoulder", "elbow"), pose.limb(side, "elbow", "wrist"))
         leg = (pose.limb(side, "hip", "knee"), pose.limb(side, "knee", "ankle"))
-        for parts, segments, parent, bends_to in ((("upper_arm", "forearm"), arm, chest, pose.front), (("thigh", "shin"), leg, hips, -pose.front)):
+        for parts, segments, parent, bends_to in (
+            (("upper_arm", "forearm"), arm, chest, pose.front),
+            (("thigh", "shin"), leg, hips, -pose.front),
+        ):
             for part, delta in zip(parts, _hinged(rig, side, parts, segments, parent, bends_to), strict=True):
                 bone = rig.bone(f"{side}_{part}")
                 assert bone is not None
@@ -165,10 +167,10 @@ def _bent_to(
     chest_bone: int,
     chest: np.ndarray,
 ) -> tuple[list[np.ndarray], np.ndarray]:
-    """Turn the bones between hips and chest so that the middle of the shoulders lies in the direction `trunk` from that of the hips.
+    """Turn the bones between hips and chest so that the middle of the shoulders lies in the direction `trunk` from the hips'.
 
-    The vector between the two is f + w, with w the part carried by the bones that may turn: solve f + C w = l * trunk for C in closed form.
-    A rig whose chest hangs directly on the hips turns the chest.
+    The vector between the two is f + w, with w the part carried by the bones that may turn: solve f + C w = l * trunk for C in
+    closed form. A rig whose chest hangs directly on the hips turns the chest.
     """
     heads = rig.rest_heads
     below_chest = rig.middle("upper_arm") - heads[chest_bone]
@@ -177,11 +179,11 @@ def _bent_to(
     if spine:
         fixed = fixed + apply(chest, below_chest)
         ends = [*(heads[b] for b in spine[1:]), heads[chest_bone]]
-        free = sum(apply(d, end - heads[b]) for d, end, b in zip(between, ends, spine, strict=True))
+        free = np.sum([apply(d, end - heads[b]) for d, end, b in zip(between, ends, spine, strict=True)], axis=0)
     else:
         free = apply(chest, below_chest)
     along = (trunk * fixed).sum(-1)
-    root = along**2 - (fixed**2).sum(-1) + (np.asarray(free) ** 2).sum(-1)
+    root = along**2 - (fixed**2).sum(-1) + (free**2).sum(-1)
     reach = along + np.sqrt(np.maximum(root, 0))
     wanted = reach[:, None] * trunk - fixed
     usable = (root > 0) & (np.linalg.norm(wanted, axis=-1) > 1e-9) & (np.linalg.norm(free, axis=-1) > 1e-9)
@@ -190,9 +192,14 @@ def _bent_to(
 
 
 def _hinged(
-    rig: RigSpec, side: str, parts: tuple[str, str], segments: tuple[np.ndarray, np.ndarray], parent: np.ndarray, bends_to: np.ndarray
+    rig: RigSpec,
+    side: str,
+    parts: tuple[str, str],
+    segments: tuple[np.ndarray, np.ndarray],
+    parent: np.ndarray,
+    bends_to: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Rotations of a limb's two segments; the twist comes from the plane in which the limb bends, and from the rest pose where it is straight."""
+    """Rotations of a limb's two segments; the twist comes from the plane of the bend, from the rest pose where it is straight."""
     bones = [rig.bone(f"{side}_{part}") for part in parts]
     assert bones[0] is not None and bones[1] is not None
     upper_rest = unit(rig.rest_heads[bones[1]] - rig.rest_heads[bones[0]])
@@ -278,7 +285,9 @@ def _head_landmarks(track: Pose3DTrack, options: SolveOptions, heading: float) -
     return None
 
 
-def _root_location(rig: RigSpec, deltas: np.ndarray, root_world: np.ndarray, track: Pose3DTrack, options: SolveOptions) -> np.ndarray:
+def _root_location(
+    rig: RigSpec, deltas: np.ndarray, root_world: np.ndarray, track: Pose3DTrack, options: SolveOptions
+) -> np.ndarray:
     """Displacement of the root bone's head from rest: [T, 3], world metres."""
     heads = _heads_from_hips(rig, deltas)  # [T, B, 3] world metres, relative to the middle of the hips
     first = int(np.flatnonzero(track.detected)[0])
@@ -300,7 +309,7 @@ def _heads_from_hips(rig: RigSpec, deltas: np.ndarray) -> np.ndarray:
     for bone, parent in enumerate(rig.parents):
         if parent >= 0:
             heads[:, bone] = heads[:, parent] + apply(deltas[:, parent], rig.rest_heads[bone] - rig.rest_heads[parent])
-    thighs = [rig.bone(f"{side}_thigh") for side in SIDES]
+    thighs = [thigh for side in SIDES if (thigh := rig.bone(f"{side}_thigh")) is not None]
     heads -= heads[:, thighs].mean(axis=1, keepdims=True)
     return apply(rig.world_from_armature[:3, :3], heads)
 
@@ -359,4 +368,3 @@ def _leg_length_m(positions_m: np.ndarray) -> float:
     if length < 1e-3:
         raise Pose3DError("The legs in the track have no length.", hint="Import the clip again to make a new track.")
     return length
-

@@ -81,7 +81,11 @@ def read_track(path: Path | str) -> Pose3DTrack:
     arrays = {name: values[name] for name, key in _KEYS.items() if "T" in key.shape}
     width, height = (int(v) for v in values["image_size_px"])
     return Pose3DTrack(
-        fps=float(values["fps"]), image_size_px=(width, height), focal_length_px=float(values["focal_length_px"]), provenance=provenance, **arrays
+        fps=float(values["fps"]),
+        image_size_px=(width, height),
+        focal_length_px=float(values["focal_length_px"]),
+        provenance=provenance,
+        **arrays,
     )
 
 
@@ -127,7 +131,17 @@ def _load(path: Path) -> dict[str, np.ndarray]:
             return {name: archive[name] for name in _KEYS}
     except FileNotFoundError:
         raise Pose3DError(f"There is no track file {path}.", hint=_REMEDY) from None
-    except (OSError, ValueError, EOFError, KeyError, MemoryError, NotImplementedError, SyntaxError, zlib.error, zipfile.BadZipFile) as reason:
+    except (
+        OSError,
+        ValueError,
+        EOFError,
+        KeyError,
+        MemoryError,
+        NotImplementedError,
+        SyntaxError,
+        zlib.error,
+        zipfile.BadZipFile,
+    ) as reason:
         raise _bad(path, str(reason).splitlines()[0] if str(reason) else type(reason).__name__) from None
 
 

@@ -12,8 +12,8 @@ class Pose3DTrack:
     """One person's motion. T frames; camera axes are x right, y down, z forward.
 
     fps; timestamps_s [T]; positions_m [T, 17, 3] relative to the pelvis; root_position_m [T, 3] of the pelvis in camera space;
-    confidence [T, 17]; landmarks_px [T, 33, 2], landmark_confidence [T, 33] and world_landmarks_m [T, 33, 3] as detected (NaN where
-    nobody was); detected [T]; image_size_px (width, height); focal_length_px; provenance.
+    confidence [T, 17]; landmarks_px [T, 33, 2], landmark_confidence [T, 33] and world_landmarks_m [T, 33, 3] as detected (NaN
+    where nobody was); detected [T]; image_size_px (width, height); focal_length_px; provenance.
     """
 
     fps: float
@@ -39,9 +39,10 @@ class RigMotion:
     """Keyable motion of a rig: K bones, T frames.
 
     bone_names [K]; timestamps_s [T]; rotations_wxyz [T, K, 4]: each bone's rotation in its own rest axes (a pose bone's
-    `rotation_quaternion`), signs continuous in time; root_bone: the bone that carries the path; root_location_m [T, 3]: how far its
-    head is from rest, metres, world axes; root_basis_location [T, 3]: the same as the root bone's keyable location.
-    heading_rad: how far the track was turned about the world's up axis so that a person who faces the camera faces where the rig does.
+    `rotation_quaternion`), signs continuous in time; root_bone: the bone that carries the path; root_location_m [T, 3]: how far
+    its head is from rest, metres, world axes; root_basis_location [T, 3]: the same as the root bone's keyable location.
+    heading_rad: how far the track was turned about the world's up axis so that a person who faces the camera faces where the rig
+    does; scale: the rig's leg in lengths of the person's.
     """
 
     bone_names: tuple[str, ...]

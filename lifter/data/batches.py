@@ -15,7 +15,7 @@ from ..joints import INDEX, JOINT_NAMES, MIRROR
 from ..normalise import encode_windows
 from .mocap import MotionClip
 
-# Lengths in metres for a body of 1.75 m, from joint centre to joint centre, and how far people differ (standard deviation, relative).
+# Lengths in metres for a body of 1.75 m, between joint centres, and how far people differ (standard deviation, relative).
 _LENGTHS = {
     "hip": 0.095,  # half the distance between the hips
     "thigh": 0.43,
@@ -46,7 +46,7 @@ _BODY_HEIGHT_M = 1.75
 
 @dataclass(frozen=True)
 class CameraRange:
-    """Where virtual cameras stand: distance (log-uniform), elevation and roll (normal), and how often a body is turned any way at all."""
+    """Where virtual cameras stand: distance (log-uniform), elevation and roll (normal); how often a body is turned any way."""
 
     distance_m: tuple[float, float] = (2.0, 9.0)
     elevation_mean_deg: float = 6.0
@@ -59,9 +59,9 @@ class CameraRange:
 class NoiseModel:
     """The detector's errors, in shares of the body's height as the camera sees it.
 
-    bias_std: an offset of each joint that stays for the window; jitter_std: the largest standard deviation of the noise correlated
-    from frame to frame by `jitter_correlation`; burst_*: a limb's end that is somewhere else for some frames; exchange_share:
-    windows in which left and right are exchanged for some frames; clean_share: windows without any of it.
+    bias_std: an offset of each joint that stays for the window; jitter_std: the largest standard deviation of the noise that is
+    correlated from frame to frame by `jitter_correlation`; burst_*: a limb's end that is somewhere else for some frames;
+    exchange_share: windows in which left and right are exchanged for some frames; clean_share: windows without any of it.
     """
 
     bias_std: float = 0.016
@@ -195,13 +195,17 @@ class MotionBatches:
         error = amount * (bias + model.jitter_std * 0.6 * torch.stack(jitter, 1))
         start, reach = self._uniform(b, 1, j) * n, 1 + self._uniform(b, 1, j) * n * 0.5
         time = torch.arange(n, device=self.device)[None, :, None]
-        limb_end = torch.tensor([name.split("_")[-1] in ("wrist", "elbow", "ankle", "knee") for name in JOINT_NAMES], device=self.device)
+        limb_end = torch.tensor(
+            [name.split("_")[-1] in ("wrist", "elbow", "ankle", "knee") for name in JOINT_NAMES], device=self.device
+        )
         burst = (time >= start) & (time < start + reach) & (self._uniform(b, 1, j) < model.burst_share) & limb_end
         error = error + torch.where(burst[..., None], amount.clamp_max(1) * model.burst_std * self._normal(b, 1, j, 2), 0.0)
         noisy = rays + error * height[:, None, None, None]
         start, reach = self._uniform(b, 1) * n, 1 + self._uniform(b, 1) * n * 0.6
         time = torch.arange(n, device=self.device)[None]
-        exchanged = (time >= start) & (time < start + reach) & (self._uniform(b, 1) < model.exchange_share) & (amount[:, :, 0, 0] > 0)
+        exchanged = (
+            (time >= start) & (time < start + reach) & (self._uniform(b, 1) < model.exchange_share) & (amount[:, :, 0, 0] > 0)
+        )
         return torch.where(exchanged[:, :, None, None], noisy[:, :, list(MIRROR)], noisy)
 
 

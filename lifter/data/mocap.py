@@ -43,7 +43,10 @@ def read_mocap(path: Path) -> list[MotionClip]:
             columns = [archive["joint_names"].tolist().index(name) for name in JOINT_NAMES]
             delta = archive["delta_mm"][columns]  # [17, 3, sum of lengths] int16
     except (OSError, KeyError, ValueError, zipfile.BadZipFile) as reason:
-        raise LifterError(f"Cannot read the motion capture {path}: {reason}.", hint="Give the path of a mocap.npz in the training configuration.") from None
+        raise LifterError(
+            f"Cannot read the motion capture {path}: {reason}.",
+            hint="Give the path of a mocap.npz in the training configuration.",
+        ) from None
     clips = []
     for name, rate, end, length in zip(names, fps, np.cumsum(lengths), lengths, strict=True):
         millimetres = np.cumsum(delta[:, :, end - length : end], axis=2, dtype=np.int16)  # the format wraps

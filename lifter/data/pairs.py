@@ -24,7 +24,8 @@ class Pairs:
     """S sequences of T frames, 12 limb joints known.
 
     truth_m [S, T, 17, 3] camera axes, NaN where the joint is not known; rays [S, T, 17, 2] from the detector, gaps held;
-    detected [S, T]; world_m [S, T, 17, 3] the detector's own 3D, gaps NaN; held_out [S]: its character or subject is for validation.
+    detected [S, T]; world_m [S, T, 17, 3] the detector's own 3D, gaps NaN; held_out [S]: its character or subject is for
+    validation.
     """
 
     truth_m: np.ndarray
@@ -45,16 +46,23 @@ def read_pairs(path: Path) -> Pairs:
         truth[:, :, known] = data["joints_camera_m"]
         for middle, pair in (("pelvis", "hip"), ("thorax", "shoulder")):
             truth[:, :, INDEX[middle]] = (truth[:, :, INDEX[f"left_{pair}"]] + truth[:, :, INDEX[f"right_{pair}"]]) / 2
-        size = tuple(int(v) for v in data["image_px"])
+        width_px, height_px = (int(v) for v in data["image_px"])
         pixels = joints_from_landmarks(data["landmarks_px"].astype(np.float32))
         subjects = [subject_of(str(name)) for name in data["clip_names"]]
         characters = [str(name) for name in data["character"]]
         world = joints_from_landmarks(data["world_landmarks_m"].astype(np.float32))
         focal = data["focal_px"]
     except (OSError, KeyError, ValueError, zipfile.BadZipFile) as reason:
-        raise LifterError(f"Cannot read the rendered pairs {path}: {reason}.", hint="Give the path of a rendered_pairs.npz.") from None
+        raise LifterError(
+            f"Cannot read the rendered pairs {path}: {reason}.", hint="Give the path of a rendered_pairs.npz."
+        ) from None
     detected = np.isfinite(pixels).all((2, 3))
-    rays = np.stack([rays_from_pixels(torch.from_numpy(held(p, d)), float(f), size).numpy() for p, d, f in zip(pixels, detected, focal, strict=True)])
+    rays = np.stack(
+        [
+            rays_from_pixels(torch.from_numpy(held(p, d)), float(f), (width_px, height_px)).numpy()
+            for p, d, f in zip(pixels, detected, focal, strict=True)
+        ]
+    )
     held_out = np.array([c in HELD_OUT_CHARACTERS or s in VALIDATION_SUBJECTS for c, s in zip(characters, subjects, strict=True)])
     usable = detected.mean(1) > 0.7
     return Pairs(truth[usable], rays[usable], detected[usable], world[usable], held_out[usable])

@@ -19,7 +19,9 @@ def build(architecture: str, settings: dict) -> nn.Module:
     network, config_type = NETWORKS[architecture]
     known = {f.name for f in fields(config_type)}
     if unknown := set(settings) - known:
-        raise LifterError(f"The {architecture} network has no setting '{sorted(unknown)[0]}'.", hint=f"It has: {', '.join(sorted(known))}.")
+        raise LifterError(
+            f"The {architecture} network has no setting '{sorted(unknown)[0]}'.", hint=f"It has: {', '.join(sorted(known))}."
+        )
     try:
         return network(config_type(**settings))
     except (TypeError, ValueError) as reason:

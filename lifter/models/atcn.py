@@ -5,7 +5,7 @@ journal version. Where the papers are silent the reading is the one that reprodu
 (5.69M / 8.46M / 11.25M for 27 / 81 / 243 frames).
 
 B windows, N frames, J = 17 joints, C channels, n_i the length that layer i starts from: N/3, N/9, ... 3.
-Everything is kept channels-last, [B, n, C], because every convolution here has a stride equal to its reach and so is a matrix product.
+Everything is kept channels-last, [B, n, C]: every convolution here has a stride equal to its kernel and so is a matrix product.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class Rows(nn.Module):
 
 
 class TemporalAttention(nn.Module):
-    """Scores of the frames against the target frame, mapped from layer to layer: N -> n_0 -> n_1 ... (eqs. 1 to 3, recursive theta)."""
+    """Scores of the frames against the target frame, mapped from layer to layer: N -> n_0 -> n_1 ... (eqs. 1 to 3, recursive)."""
 
     def __init__(self, config: ATCNConfig) -> None:
         super().__init__()

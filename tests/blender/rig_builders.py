@@ -1,0 +1,207 @@
+"""Armatures made for the tests, inside Blender: a body with Mixamo's bone names, in every way that rigs differ."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from math import radians
+from pathlib import Path
+
+import addon_utils
+import bpy
+import numpy as np
+from mathutils import Euler, Matrix, Vector
+
+# Bone -> parent, head. Metres, T-pose, facing -Y, left at +X.
+_BODY: dict[str, tuple[str, tuple[float, float, float]]] = {
+    "Hips": ("", (0, 0, 0.95)),
+    "Spine": ("Hips", (0, 0.01, 1.05)),
+    "Spine1": ("Spine", (0, 0.02, 1.17)),
+    "Spine2": ("Spine1", (0, 0.02, 1.29)),
+    "Neck": ("Spine2", (0, 0.03, 1.48)),
+    "Head": ("Neck", (0, 0.01, 1.58)),
+    "LeftShoulder": ("Spine2", (0.03, 0.02, 1.43)),
+    "LeftArm": ("LeftShoulder", (0.18, 0.03, 1.43)),
+    "LeftForeArm": ("LeftArm", (0.46, 0.03, 1.43)),
+    "LeftHand": ("LeftForeArm", (0.71, 0.03, 1.43)),
+    "LeftUpLeg": ("Hips", (0.09, 0, 0.92)),
+    "LeftLeg": ("LeftUpLeg", (0.09, -0.005, 0.50)),
+    "LeftFoot": ("LeftLeg", (0.09, 0.02, 0.09)),
+    "LeftToeBase": ("LeftFoot", (0.09, -0.12, 0.02)),
+}
+_TIPS = {"Head": (0, 0, 0.2), "Hand": (0.15, 0, 0), "ToeBase": (0, -0.06, 0)}
+
+
+@dataclass(frozen=True)
+class Build:
+    """How an armature differs from the plain one.
+
+    arms_down_deg: A-pose; legs_apart_deg; elbows_bent_deg: forearms turned to the front; seed: random bone rolls, and with
+    `tails_anywhere` random bone axes; lengths: bone -> factor on its offset from its parent; placed: the object's matrix; built_in:
+    axes and units of the bones themselves, taken back by the object; parented: the object hangs on a turned and scaled empty;
+    modes: rotation modes, in turn; under_root: the hips hang on a root bone that is posed; loose: hips with location in their
+    parent's axes and thighs that do not inherit rotation.
+    """
+
+    arms_down_deg: float = 0.0
+    legs_apart_deg: float = 0.0
+    elbows_bent_deg: float = 0.0
+    seed: int | None = None
+    tails_anywhere: bool = False
+    lengths: dict[str, float] = field(default_factory=dict)
+    placed: Matrix = field(default_factory=lambda: Matrix.Identity(4))
+    built_in: Matrix = field(default_factory=lambda: Matrix.Identity(4))
+    parented: bool = False
+    modes: tuple[str, ...] = ("QUATERNION",)
+    under_root: bool = False
+    loose: bool = False
+
+
+def _turned(x: float = 0, y: float = 0, z: float = 0, scale: float = 1) -> Matrix:
+    return Euler((radians(x), radians(y), radians(z))).to_matrix().to_4x4() @ Matrix.Scale(scale, 4)
+
+
+_Y_UP_CENTIMETRES = _turned(x=-90, scale=100)
+_CHILD = {"Hips": 0.75, "LeftUpLeg": 1.1, "LeftLeg": 0.6, "LeftFoot": 0.6, "LeftArm": 1.3, "LeftForeArm": 1.5, "LeftHand": 1.4, "Neck": 0.4}
+EULER_MODES = ("XYZ", "ZXY", "YXZ", "XZY", "YZX", "ZYX")
+
+BUILDS: dict[str, Build] = {
+    "plain": Build(),
+    "random_rolls": Build(seed=1),
+    "random_axes": Build(seed=2, tails_anywhere=True),
+    "a_pose": Build(arms_down_deg=45, legs_apart_deg=8, elbows_bent_deg=15, seed=3),
+    "long_arms_short_legs": Build(lengths=_CHILD, arms_down_deg=20),
+    "wide": Build(lengths={"LeftUpLeg": 2.2, "LeftArm": 0.5, "LeftShoulder": 3.0, "Spine2": 0.3}),
+    "turned_object": Build(placed=_turned(z=70) @ Matrix.Translation((1, 2, 0.5)), seed=4),
+    "tilted_object": Build(placed=_turned(x=20, y=-15, z=100), seed=5),
+    "centimetres_y_up": Build(built_in=_Y_UP_CENTIMETRES, seed=6),
+    "uneven_scale": Build(placed=Matrix.Diagonal((1.2, 0.8, 1.5, 1))),
+    "mirrored": Build(placed=_turned(z=40) @ Matrix.Diagonal((-1, 1, 1, 1)), arms_down_deg=30, seed=7),
+    "parented": Build(parented=True, seed=8),
+    "euler": Build(modes=EULER_MODES, seed=9, arms_down_deg=45),
+    "axis_angle": Build(modes=("AXIS_ANGLE",), seed=10),
+    "posed_root": Build(under_root=True, seed=11),
+    "loose": Build(under_root=True, loose=True, seed=12),
+}
+# Level heading of the character at rest, degrees about the world's up axis from facing -Y.
+HEADINGS_DEG = {"turned_object": 70.0, "parented": 30.0, "mirrored": 40.0}
+
+
+def build(name: str) -> bpy.types.Object:
+    """The armature of that name in the present scene, linked and visible."""
+    how = BUILDS[name]
+    bones = _placed_bones(how)
+    armature = bpy.data.armatures.new(name)
+    made = bpy.data.objects.new(name, armature)
+    bpy.context.scene.collection.objects.link(made)
+    random = np.random.default_rng(how.seed)
+    with _edited(made):
+        for bone, (parent, head, tail) in bones.items():
+            edit = armature.edit_bones.new(bone)
+            edit.head, edit.tail = how.built_in @ head, how.built_in @ tail
+            if how.tails_anywhere:
+                edit.tail = edit.head + Vector(random.normal(size=3)).normalized() * edit.length
+            if how.seed is not None:
+                edit.roll = random.uniform(-np.pi, np.pi)
+            edit.parent = armature.edit_bones.get(parent)
+            if how.loose:
+                edit.use_local_location = bone != "Hips"
+                edit.use_inherit_rotation = not bone.endswith("UpLeg")
+    made.matrix_world = how.placed @ how.built_in.inverted()
+    for i, bone in enumerate(made.pose.bones):
+        bone.rotation_mode = how.modes[i % len(how.modes)]
+    if how.under_root:
+        made.pose.bones["Root"].rotation_quaternion = Euler((0.3, -0.4, 0.8)).to_quaternion()
+        made.pose.bones["Root"].location = (0.1, 0.2, 0.3)
+    if how.parented:
+        empty = bpy.data.objects.new("Carrier", None)
+        bpy.context.scene.collection.objects.link(empty)
+        empty.matrix_world = Matrix.Translation((1, 2, 0)) @ _turned(z=30, scale=2)
+        made.parent = empty
+    bpy.context.view_layer.update()
+    return made
+
+
+def _placed_bones(how: Build) -> dict[str, tuple[str, Vector, Vector]]:
+    """Bone -> parent, head, tail in world axes."""
+    root = {"Root": ("", (0.0, 0.0, 0.0))} if how.under_root else {}
+    body = {**root, **_BODY}
+    for bone, (parent, (x, y, z)) in list(body.items()):
+        if bone.startswith("Left"):
+            body[bone.replace("Left", "Right")] = (parent.replace("Left", "Right"), (-x, y, z))
+    heads: dict[str, Vector] = {}
+    for bone, (parent, place) in body.items():
+        if not parent:
+            heads[bone] = Vector(place)
+            continue
+        offset = Vector(place) - Vector(body[parent][1])
+        offset *= how.lengths.get(bone.replace("Right", "Left"), 1.0)
+        side = -1 if bone.startswith("Right") else 1
+        if parent.endswith(("Arm", "ForeArm")):
+            if parent.endswith("ForeArm"):
+                offset = _turned(z=-side * how.elbows_bent_deg) @ offset
+            offset = _turned(y=side * how.arms_down_deg) @ offset
+        elif parent.endswith(("UpLeg", "Leg")):
+            offset = _turned(y=-side * how.legs_apart_deg) @ offset
+        heads[bone] = heads[parent] + offset
+    parents = {bone: parent or ("Root" if how.under_root and bone == "Hips" else "") for bone, (parent, _) in body.items()}
+    out = {}
+    for bone, head in heads.items():
+        children = [child for child, parent in parents.items() if parent == bone]
+        side = -1 if bone.startswith("Right") else 1
+        tip = next((Vector((side * x, y, z)) for end, (x, y, z) in _TIPS.items() if bone.endswith(end)), Vector((0, 0, 0.1)))
+        onward = heads[children[0]] if len(children) == 1 and bone != "Root" else head + tip
+        out[bone] = (parents[bone], head, onward)
+    return out
+
+
+def from_description(path: Path) -> bpy.types.Object:
+    """An armature from one of MakeHuman's JSON skeletons (bones with head, tail, roll and parent)."""
+    data = json.loads(path.read_text(encoding="utf-8"))
+    bones = data.get("bones", data)
+    armature = bpy.data.armatures.new(path.stem)
+    made = bpy.data.objects.new(path.stem, armature)
+    bpy.context.scene.collection.objects.link(made)
+    with _edited(made):
+        for name, bone in bones.items():
+            edit = armature.edit_bones.new(name)
+            edit.head, edit.tail = bone["head"]["default_position"], bone["tail"]["default_position"]
+            edit.roll = bone["roll"]
+        for name, bone in bones.items():
+            edit = armature.edit_bones[name]
+            edit.parent = armature.edit_bones.get(bone["parent"])
+            edit.use_connect = bool(bone.get("use_connect"))
+            edit.use_inherit_rotation = bone.get("use_inherit_rotation", True)
+            edit.use_local_location = bone.get("use_local_location", True)
+    bpy.context.view_layer.update()
+    return made
+
+
+def metarig() -> bpy.types.Object:
+    addon_utils.enable("rigify", default_set=True)
+    bpy.ops.object.armature_human_metarig_add()
+    return bpy.context.object
+
+
+class _edited:  # noqa: N801 - used as a function
+    """Edit mode on one object, and out of it again."""
+
+    def __init__(self, made: bpy.types.Object) -> None:
+        self._made = made
+
+    def __enter__(self) -> None:
+        bpy.context.view_layer.objects.active = self._made
+        bpy.ops.object.mode_set(mode="EDIT")
+
+    def __exit__(self, *_: object) -> None:
+        bpy.ops.object.mode_set(mode="OBJECT")
+
+
+def named(name: str) -> Callable[[], bpy.types.Object]:
+    """How to make a rig in an empty scene: a name of BUILDS, "metarig", or the path of a skeleton's JSON."""
+    if name == "metarig":
+        return metarig
+    if name.endswith(".json"):
+        return lambda: from_description(Path(name))
+    return lambda: build(name)
