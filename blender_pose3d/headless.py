@@ -11,10 +11,11 @@ import os
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import bpy
+import numpy as np
 
 from . import places
 from .bridge import files
@@ -89,6 +90,8 @@ def retarget(options: Options, *, resources: Path) -> AppliedMotion:
         raise Pose3DError(f"'{out.name}' is not a kind of file that Pose3D writes.", hint=f"Use one of: {', '.join(files.OUT_SUFFIXES)}.")
     if options.fps is not None and not 1 <= options.fps <= 1000:
         raise Pose3DError(f"{options.fps:g} is no frame rate.", hint="Give 1 to 1000 frames a second.")
+    if rig_file.path is not None and out.exists() and out.samefile(rig_file.path):
+        raise Pose3DError(f"{out} is the rig itself, which Pose3D does not overwrite.", hint="Give another name for the result.")
     for path in filter(None, (out, options.report and options.report.absolute())):
         _require_writable(path)
     # The rig before the clip: what is wrong with it is said within seconds.
@@ -102,8 +105,12 @@ def retarget(options: Options, *, resources: Path) -> AppliedMotion:
     scene.frame_start, scene.frame_end = applied.frame_start, applied.frame_end
     for warning in applied.warnings:
         print(f"warning: {warning}", file=sys.stderr, flush=True)
-    files.export(out, armature_object)
-    bones, seconds = files.read_back(out)
+    files.export(out, armature_object, bones=applied.motion.bone_names)
+    frame_s = scene.render.fps_base / scene.render.fps
+    wanted_s = (applied.frame_end - applied.frame_start) * frame_s
+    bones, seconds = files.read_back(out, armature_object.name)
+    if abs(seconds - wanted_s) > 1.01 * frame_s:
+        raise Pose3DError(f"{out} holds {seconds:.2f} s of animation where {wanted_s:.2f} s were written.", hint="Please report this.")
     print(f"Wrote {out}: {bones} bones, {seconds:.1f} s of animation (preset {applied.preset}).", flush=True)
     if options.report:
         report = _report(options, track, applied, out=out, seconds=time.monotonic() - began)
@@ -113,7 +120,9 @@ def retarget(options: Options, *, resources: Path) -> AppliedMotion:
 
 def _track(options: Options, resources: Path) -> Pose3DTrack:
     if options.clip.suffix.lower() == TRACK_SUFFIX:
-        return read_track(options.clip)
+        if options.model:
+            raise Pose3DError(f"{options.clip.name} is lifted already, so --model has nothing to do.", hint="Leave it out, or give the clip.")
+        return _in_range(read_track(options.clip), options)
     home = places.home_folder()
     engine = find_engine(resources, None, home)
     arguments: list[str | Path] = [options.clip.absolute()]
@@ -127,6 +136,23 @@ def _track(options: Options, resources: Path) -> Pose3DTrack:
         with Job(engine.command("infer", arguments), engine.environment()) as job:
             job.wait(on_event=_ProgressLines())
         return read_track(out)
+
+
+def _in_range(track: Pose3DTrack, options: Options) -> Pose3DTrack:
+    """The frames from --start to --end, as the motion engine chooses them from a clip."""
+    times = track.timestamps_s
+    keep = np.ones(len(times), bool)
+    if options.start is not None:
+        keep &= times >= options.start
+    if options.end is not None:
+        keep &= times <= options.end
+    if not keep.any():
+        raise Pose3DError(
+            f"{options.clip.name} has no frame in that range; it goes from {times[0]:.2f} to {times[-1]:.2f} s.",
+            hint="Choose another start and end.",
+        )
+    arrays = {field.name: getattr(track, field.name) for field in fields(track)}
+    return replace(track, **{name: value[keep] for name, value in arrays.items() if isinstance(value, np.ndarray)})
 
 
 class _ProgressLines:

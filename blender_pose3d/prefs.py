@@ -7,6 +7,8 @@ from pathlib import Path
 import bpy
 
 from . import places
+from .core.errors import Pose3DError
+from .ui.message import draw_message
 from .worker.engine import Engine, find_engine
 
 
@@ -27,10 +29,14 @@ class Pose3DPreferences(bpy.types.AddonPreferences):
         options={"PATH_SUPPORTS_BLEND_RELATIVE"},
     )
 
-    def draw(self, _context: bpy.types.Context) -> None:
+    def draw(self, context: bpy.types.Context) -> None:
         column = self.layout.column()
         column.prop(self, "engine_python")
         column.prop(self, "cache_folder")
+        try:
+            draw_message(column, context, f"The motion engine runs in {engine(context).python}", icon="CHECKMARK")
+        except Pose3DError as error:
+            draw_message(column, context, error.sentence, icon="ERROR")
 
 
 def engine(context: bpy.types.Context) -> Engine:

@@ -38,6 +38,11 @@ def _title(file: Path) -> str:
         return file.stem  # what is wrong with it is said when it is used
 
 
+def preset_title(preset: str) -> str:
+    """What the menu calls a preset; the name itself where it is not a shipped one."""
+    return next((title for name, title, _, _ in _preset_items if name == preset), preset)
+
+
 def _presets(_self: object, _context: object) -> list[tuple[str, str, str, int]]:
     return _preset_items
 

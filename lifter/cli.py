@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from .errors import LifterError
 from .landmark_model import DOWNLOADABLE, default_models_dir, find_landmark_model
 from .native_log import quiet_native_stderr
+from .parent import end_with_parent
 from .progress import MODES, Reporter, make_reporter
 from .version import lifter_version
 
@@ -31,6 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code: 0 done, 2 bad input (one sentence was printed), 1 a bug (a traceback was)."""
     argv = list(sys.argv[1:] if argv is None else argv)
     signal.signal(signal.SIGTERM, _terminated)
+    end_with_parent()
     with quiet_native_stderr() as stderr:
         # Before the arguments are parsed, so that a mistake in them is reported the way the caller asked for.
         reporter = make_reporter(_wanted_mode(argv), stderr=stderr)

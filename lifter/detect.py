@@ -72,7 +72,7 @@ def detect(
     if not detected.any():
         raise LifterError(
             f"No person was found in {clip.path} ({len(rows)} frames looked at).",
-            hint="Use a clip that shows one person whole, large and well lit, or choose another part with --start and --end.",
+            hint="Use a clip that shows one person whole, large and well lit, or choose another part of it.",
         )
     values[~detected] = np.nan
     times = np.array(timestamps_s)

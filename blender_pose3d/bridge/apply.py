@@ -59,7 +59,7 @@ def apply_track(
     return AppliedMotion(
         action_name=action.name,
         preset=mapping.preset,
-        warnings=tuple(check_mapping(rig)) + _gap_warnings(track),
+        warnings=tuple(check_mapping(rig)) + _gap_warnings(track) + _unseen_warnings(armature_object),
         frame_start=int(frames[0]),
         frame_end=int(frames[-1]),
         motion=motion,
@@ -73,6 +73,20 @@ def _gap_warnings(track: Pose3DTrack) -> tuple[str, ...]:
     spans = ", ".join(f"{a:.1f} to {b:.1f} s" for a, b in empty[:5])
     more = f" and {len(empty) - 5} more" if len(empty) > 5 else ""
     return (f"Nobody was found at {spans}{more}; the pose is held there.",)
+
+
+def _unseen_warnings(armature_object: bpy.types.Object) -> tuple[str, ...]:
+    """Settings of the user's that keep the new action from being seen; they are left as they are."""
+    name, data = armature_object.name, armature_object.animation_data
+    warnings = []
+    if armature_object.data.pose_position == "REST":
+        warnings.append(f"'{name}' shows its rest position: choose Pose Position in its Armature properties to see the animation.")
+    tracks = [track for track in data.nla_tracks if not track.mute and len(track.strips)] if data.use_nla else []
+    if any(track.is_solo for track in tracks):
+        warnings.append(f"An NLA track of '{name}' plays solo and hides the animation: click its star.")
+    elif tracks and (data.action_blend_type != "REPLACE" or data.action_influence < 1):
+        warnings.append(f"The action of '{name}' is blended with its NLA tracks, so the pose is a mixture: mute them, or choose Replace.")
+    return tuple(warnings)
 
 
 def empty_stretches_s(track: Pose3DTrack) -> list[tuple[float, float]]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import bpy
 
 BLENDER_VERSION: tuple[int, int, int] = bpy.app.version
+# 4.5 to 5.2 all do it; tests/blender/test_rigs.py finds out when a later one does not.
+GLTF_FPS_BASE_IS_INVERTED = True
 
 
 def ensure_fcurve(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +13,8 @@ import addon_utils
 import bpy
 
 from ..core.errors import Pose3DError
+from .bvh import write_bvh
+from .compat import GLTF_FPS_BASE_IS_INVERTED
 from .rig_reader import choose_mapping, read_rig
 
 RIG_SUFFIXES = (".blend", ".glb", ".gltf", ".fbx", ".bvh")
@@ -65,61 +69,114 @@ def require_mapping(armature_object: bpy.types.Object, *, preset: str, presets_f
     read_rig(armature_object, choose_mapping(armature_object, preset=preset, presets_folder=presets_folder))
 
 
-def export(path: Path, armature_object: bpy.types.Object) -> None:
+def export(path: Path, armature_object: bpy.types.Object, *, bones: Sequence[str] = ()) -> None:
     """Write the scene's animated armature (and what it carries) to a file, by extension. The file appears whole or not at all.
 
+    bones: those that a .bvh holds, all when empty. Changes what is selected and visible, except in the .blend.
     Raises Pose3DError if it cannot be written.
     """
+    kind = path.suffix.lower()
+    if kind not in OUT_SUFFIXES:
+        raise Pose3DError(f"'{path.suffix}' is not a kind of file that Pose3D writes.", hint=f"Use one of: {', '.join(OUT_SUFFIXES)}.")
     partial = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
-    _enable_addon(path.suffix.lower())
+    _enable_addon(kind)
     try:
-        _export(partial, armature_object)
+        _WRITERS[kind](partial, armature_object, bones)
         if not partial.is_file() or partial.stat().st_size == 0:
             raise Pose3DError(f"Blender did not write {path}.", hint="Choose another folder or another kind of file.")
         os.replace(partial, path)
     except (RuntimeError, OSError) as reason:
-        raise Pose3DError(f"Cannot write {path}: {_first_line(reason)}.", hint="Choose a folder that can be written to.") from None
+        raise Pose3DError(f"Cannot write {path}: {_first_line(reason)}.", hint="Choose another folder or another kind of file.") from None
     finally:
         partial.unlink(missing_ok=True)
 
 
-def read_back(path: Path) -> tuple[int, float]:
-    """Open a written file again: (number of bones, length of the animation in seconds). Raises Pose3DError if there is no animation in it."""
-    armature_object = open_rig(RigFile(path))
-    actions = [a for a in bpy.data.actions if a.frame_range[1] >= a.frame_range[0]]
+def read_back(path: Path, armature_name: str = "") -> tuple[int, float]:
+    """Open a written file again: (number of bones, length of the animation in seconds). armature_name: which one, in a .blend.
+
+    Raises Pose3DError if there is no animation in it.
+    """
+    armature_object = open_rig(RigFile(path, armature_name if path.suffix.lower() == ".blend" else ""))
     data = armature_object.animation_data
-    action = (data.action if data else None) or (actions[0] if actions else None)
-    if action is None:
+    if data is None or data.action is None:
         raise Pose3DError(f"{path.name} was written, but holds no animation when it is read back.", hint="Please report this.")
     render = bpy.context.scene.render
-    frames = action.frame_range[1] - action.frame_range[0]
-    return len(armature_object.data.bones), frames * render.fps_base / render.fps
+    frames = data.action.frame_range[1] - data.action.frame_range[0]
+    # Blender's FBX importer lays keys out at the rounded rate.
+    base = 1.0 if path.suffix.lower() == ".fbx" else render.fps_base
+    return len(armature_object.data.bones), frames * base / render.fps
 
 
-def _export(path: Path, armature_object: bpy.types.Object) -> None:
-    kind = path.suffix.lower()
-    if kind == ".blend":
-        bpy.ops.wm.save_as_mainfile(filepath=str(path), copy=True, compress=True)
-        return
-    family = {armature_object, *(o for o in bpy.context.scene.objects if o.find_armature() == armature_object or o.parent == armature_object)}
-    for item in bpy.context.scene.objects:
-        item.select_set(item in family)
-    bpy.context.view_layer.objects.active = armature_object
-    scene = bpy.context.scene
-    if kind == ".glb":
+def _write_blend(path: Path, armature_object: bpy.types.Object, bones: Sequence[str]) -> None:
+    bpy.ops.wm.save_as_mainfile(filepath=str(path), copy=True, compress=True)
+
+
+def _write_glb(path: Path, armature_object: bpy.types.Object, bones: Sequence[str]) -> None:
+    _select_family(armature_object)
+    with _gltf_rate(bpy.context.scene):
         bpy.ops.export_scene.gltf(
-            filepath=str(path), export_format="GLB", use_selection=True, export_animation_mode="ACTIVE_ACTIONS", export_frame_range=True
+            filepath=str(path),
+            export_format="GLB",
+            use_selection=True,
+            export_animation_mode="ACTIVE_ACTIONS",
+            export_nla_strips_merged_animation_name=armature_object.animation_data.action.name,
+            export_frame_range=True,
+            export_anim_slide_to_zero=True,
         )
-    elif kind == ".fbx":
-        bpy.ops.export_scene.fbx(
-            filepath=str(path), use_selection=True, object_types={"ARMATURE", "MESH"}, add_leaf_bones=False, bake_anim_use_all_actions=False, bake_anim_use_nla_strips=False
+
+
+def _write_fbx(path: Path, armature_object: bpy.types.Object, bones: Sequence[str]) -> None:
+    _select_family(armature_object)
+    bpy.ops.export_scene.fbx(
+        filepath=str(path),
+        use_selection=True,
+        object_types={"ARMATURE", "MESH"},
+        add_leaf_bones=False,
+        bake_anim_use_all_actions=False,
+        bake_anim_use_nla_strips=False,
+        bake_anim_simplify_factor=0.0,
+    )
+
+
+def _write_bvh(path: Path, armature_object: bpy.types.Object, bones: Sequence[str]) -> None:
+    write_bvh(path, bpy.context, armature_object, bones=bones)
+
+
+_WRITERS: dict[str, Callable[[Path, bpy.types.Object, Sequence[str]], None]] = {
+    ".blend": _write_blend,
+    ".glb": _write_glb,
+    ".fbx": _write_fbx,
+    ".bvh": _write_bvh,
+}
+
+
+def _select_family(armature_object: bpy.types.Object) -> None:
+    """Select the armature and what hangs on it, as far as this view layer shows it, and nothing else."""
+    shown = bpy.context.view_layer.objects
+    if armature_object.name not in shown:
+        raise Pose3DError(
+            f"The armature '{armature_object.name}' is in a collection that the view layer leaves out.", hint="Include it in the file."
         )
-    elif kind == ".bvh":
-        bpy.ops.export_anim.bvh(
-            filepath=str(path), frame_start=scene.frame_start, frame_end=scene.frame_end, root_transform_only=True, rotate_mode="NATIVE"
-        )
-    else:
-        raise Pose3DError(f"'{path.suffix}' is not a kind of file that Pose3D writes.", hint=f"Use one of: {', '.join(OUT_SUFFIXES)}.")
+    armature_object.hide_set(False)
+    armature_object.hide_viewport = armature_object.hide_select = False
+    below = {armature_object, *armature_object.children_recursive}
+    for item in shown:
+        item.select_set(item in below or item.find_armature() == armature_object)
+    if not armature_object.select_get():
+        raise Pose3DError(f"The armature '{armature_object.name}' is in a hidden collection.", hint="Show it in the file.")
+    shown.active = armature_object
+
+
+@contextlib.contextmanager
+def _gltf_rate(scene: bpy.types.Scene) -> Iterator[None]:
+    """Blender's glTF exporter takes fps * fps_base for the frame rate, which is fps / fps_base; so it is given the inverse base."""
+    base = scene.render.fps_base
+    if GLTF_FPS_BASE_IS_INVERTED:
+        scene.render.fps_base = 1 / base
+    try:
+        yield
+    finally:
+        scene.render.fps_base = base
 
 
 def _import(path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import bpy
 import numpy as np
 from mathutils import Quaternion
@@ -24,13 +26,18 @@ def key_motion(
     """Key a motion whose samples fall on the scene frames `frames` [T] into a new action and make it the armature's active one.
 
     properties: custom properties of pose bones (an FK/IK switch, say) that are keyed once. Bones that carry mapped bones but play no
-    role themselves are keyed at rest where they are posed otherwise, so that an older pose cannot tilt the result.
+    role themselves are keyed at rest where they are posed otherwise, so that an older pose cannot tilt the result; where the NLA may
+    pose them at another time, they are keyed at rest in any case.
     """
     action = bpy.data.actions.new(action_name)
     action.use_fake_user = False
     pose_bones = armature_object.pose.bones
-    armature_object.animation_data_create()
-    armature_object.animation_data.action = action
+    data = armature_object.animation_data_create()
+    old = data.action
+    if old is not None and old.users == 1:
+        # This armature is all that keeps it: without a user it would not be saved.
+        old.use_fake_user = True
+    data.action = action
 
     def write(data_path: str, values: np.ndarray, group: str, at: np.ndarray) -> None:
         for component in range(values.shape[1]):
@@ -38,6 +45,7 @@ def key_motion(
             _fill(curve, at, values[:, component])
 
     once = frames[:1]
+    by_nla = data.use_nla and any(not track.mute and len(track.strips) for track in data.nla_tracks)
     for i, name in enumerate(motion.bone_names):
         bone = pose_bones[name]
         path = bone.path_from_id()
@@ -46,9 +54,9 @@ def key_motion(
         if name == motion.root_bone:
             write(f"{path}.location", motion.root_basis_location, name, frames)
     for name in motion.bone_names:
-        _write_rest(pose_bones[name], write, once, with_rotation=False, skip_location=name == motion.root_bone)
+        _write_rest(pose_bones[name], write, once, with_rotation=False, skip_location=name == motion.root_bone, always=by_nla)
     for bone in _carriers(pose_bones, set(motion.bone_names)):
-        _write_rest(bone, write, once, with_rotation=True)
+        _write_rest(bone, write, once, with_rotation=True, always=by_nla)
     for name, key, value in properties:
         bone = pose_bones.get(name)
         if bone is not None and key in bone:
@@ -70,24 +78,33 @@ def _rotation_values(bone: bpy.types.PoseBone, wxyz: np.ndarray) -> tuple[str, n
     if bone.rotation_mode == "QUATERNION":
         return "rotation_quaternion", wxyz
     if bone.rotation_mode == "AXIS_ANGLE":
-        rows = [Quaternion(q).to_axis_angle() for q in wxyz]
-        return "rotation_axis_angle", np.array([[angle, *axis] for axis, angle in rows])
+        sine = np.linalg.norm(wxyz[:, 1:], axis=1, keepdims=True)
+        axes = np.where(sine > 1e-9, wxyz[:, 1:] / np.maximum(sine, 1e-9), [0.0, 1.0, 0.0])
+        return "rotation_axis_angle", np.hstack([2 * np.arctan2(sine, wxyz[:, :1]), axes])
     eulers = [Quaternion(wxyz[0]).to_euler(bone.rotation_mode)]
     for q in wxyz[1:]:
         eulers.append(Quaternion(q).to_euler(bone.rotation_mode, eulers[-1]))
     return "rotation_euler", np.array(eulers)
 
 
-def _write_rest(bone: bpy.types.PoseBone, write, at: np.ndarray, *, with_rotation: bool, skip_location: bool = False) -> None:  # noqa: ANN001
+def _write_rest(
+    bone: bpy.types.PoseBone,
+    write: Callable[[str, np.ndarray, str, np.ndarray], None],
+    at: np.ndarray,
+    *,
+    with_rotation: bool,
+    skip_location: bool = False,
+    always: bool = False,
+) -> None:
     path = bone.path_from_id()
     for channel, rest in _IDENTITY.items():
         if channel == "location" and skip_location:
             continue
-        if not np.allclose(getattr(bone, channel), rest, atol=1e-6):
+        if always or not np.allclose(getattr(bone, channel), rest, atol=1e-6):
             write(f"{path}.{channel}", np.array([rest]), bone.name, at)
     if with_rotation:
         channel, values = _rotation_values(bone, np.array([[1.0, 0.0, 0.0, 0.0]]))
-        if not np.allclose(getattr(bone, channel), values[0], atol=1e-6):
+        if always or not np.allclose(getattr(bone, channel), values[0], atol=1e-6):
             write(f"{path}.{channel}", values, bone.name, at)
 
 

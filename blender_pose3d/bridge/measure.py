@@ -24,17 +24,21 @@ LIMBS: tuple[tuple[str, str, str, str, str], ...] = tuple(
 
 
 def posed_limb_directions(context: bpy.types.Context, armature_object: bpy.types.Object, rig: RigSpec, frames: np.ndarray) -> np.ndarray:
-    """World directions of the limbs in the order of `LIMBS`, from the heads of the evaluated pose bones: [T, 8, 3]."""
+    """World directions of the limbs in the order of `LIMBS`, from the heads of the evaluated pose bones: [T, 8, 3].
+
+    frames [T] may fall between whole frames.
+    """
     out = np.empty((len(frames), len(LIMBS), 3))
     before = context.scene.frame_current
     for t, frame in enumerate(frames):
-        context.scene.frame_set(int(frame))
+        context.scene.frame_set(int(np.floor(frame)), subframe=float(frame % 1))
         posed = armature_object.evaluated_get(context.evaluated_depsgraph_get())
         world = posed.matrix_world
         for i, (_, _, _, start, end) in enumerate(LIMBS):
-            bone = posed.pose.bones[rig.mapping.bone(start)]
-            after = rig.mapping.bone(end)
-            tip = posed.pose.bones[after].head if after else bone.tail
+            index, after = rig.bone(start), rig.bone(end)
+            assert index is not None, start
+            bone = posed.pose.bones[rig.bone_names[index]]
+            tip = bone.tail if after is None else posed.pose.bones[rig.bone_names[after]].head
             out[t, i] = (world @ tip) - (world @ bone.head)
     context.scene.frame_set(before)
     return unit(out)

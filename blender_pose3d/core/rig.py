@@ -21,6 +21,7 @@ class RigSpec:
     bone_names [B]; parents [B], -1 for none; rest_heads [B, 3] and rest_tails [B, 3] in armature units and axes;
     rest_rotations [B, 3, 3]: armature axes from the bone's own; world_from_armature [4, 4];
     inherits_rotation [B]; local_location [B]: whether a bone's location is in its own axes (Blender's default) or its parent's.
+    Left and right are the sides as seen: an object mirrored by its scale shows the left bones on the character's right.
     """
 
     bone_names: tuple[str, ...]
@@ -44,11 +45,10 @@ class RigSpec:
                 "The armature's scale is zero in some direction.", hint="Set the object's scale (N panel, Item) and try again."
             )
         for role in ("left_thigh", "left_shin", "right_thigh", "right_shin"):
-            if self.length_m(role) < 1e-6:
-                bone = self.mapping.bone(role)
-                raise Pose3DError(
-                    f"The bone '{bone}' ({role.replace('_', ' ')}) has no length.", hint="Choose another bone or preset."
-                )
+            bone, length_m = self.bone(role), self.length_m(role)
+            if bone is not None and length_m < 1e-6:
+                what = f"The bone '{self.bone_names[bone]}' ({role.replace('_', ' ')}) has no length."
+                raise Pose3DError(what, hint="Choose another bone or preset.")
 
     @cached_property
     def index(self) -> dict[str, int]:
@@ -64,8 +64,16 @@ class RigSpec:
         return [self.index[name] for name in self.mapping.bones.get(role, ())]
 
     def bone(self, role: str) -> int | None:
+        """Index of the role's only (or first) bone, None if it has none."""
+        side, _, part = role.partition("_")
+        if side in SIDES and self.is_mirrored:
+            role = f"{SIDES[1 - SIDES.index(side)]}_{part}"
         name = self.mapping.bone(role)
         return None if name is None else self.index[name]
+
+    @cached_property
+    def is_mirrored(self) -> bool:
+        return bool(np.linalg.det(self.world_from_armature[:3, :3]) < 0)
 
     def is_below(self, bone: int, ancestor: int) -> bool:
         while bone >= 0:
@@ -164,8 +172,8 @@ def check_mapping(spec: RigSpec) -> list[str]:
         for upper, lower in (("upper_arm", "forearm"), ("forearm", "hand"), ("thigh", "shin"), ("shin", "foot")):
             a, b = spec.bone(f"{side}_{upper}"), spec.bone(f"{side}_{lower}")
             if a is not None and b is not None and not spec.is_below(b, a):
-                child, parent = f"'{spec.bone_names[b]}' ({side} {lower})", f"'{spec.bone_names[a]}' ({side} {upper})"
-                warnings.append(f"{child} is not below {parent}.".replace("upper_arm", "upper arm"))
+                above = f"'{spec.bone_names[a]}' ({side} {upper.replace('_', ' ')})"
+                warnings.append(f"'{spec.bone_names[b]}' ({side} {lower}) is not below {above}.")
     for role in CHAIN_ROLES:
         chain = spec.chain(role)
         warnings += [

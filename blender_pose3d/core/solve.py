@@ -19,6 +19,7 @@ from .filtering import rolling_minimum, smoothed
 from .preset import SIDES
 from .rig import RigSpec
 from .rotations import (
+    about_axis,
     angle_between,
     apply,
     continuous,
@@ -29,15 +30,18 @@ from .rotations import (
     transposed,
     unit,
 )
-from .skeleton import INDEX, Joint
+from .skeleton import INDEX, LANDMARK_INDEX, Joint
 from .tracks import Pose3DTrack, RigMotion
 
 _UP = np.array([0.0, 0.0, 1.0])
 # An elbow or knee bent by this much tells its plane as strongly as the rest pose's guess does.
 _PLANE_BEND_RAD = np.radians(6.0)
-_PLANE_CONTINUITY = 0.3
+# About the time that the twist takes from the one to the other.
+_PLANE_TIME_S = 0.1
 # How far a foot is turned at the ankle to stay level before it follows the shin.
 _ANKLE_RANGE_RAD = np.radians(35.0)
+_NECK_RANGE_RAD = np.radians(100.0)
+_NOSE_BELOW_EARS_RAD = np.radians(10.0)
 # A rest pose shows an elbow's or knee's axis when it is bent by this much and the axis is near the anatomical one.
 _REST_BEND_RAD = np.radians(8.0)
 _REST_AXIS_TOLERANCE_RAD = np.radians(60.0)
@@ -66,8 +70,8 @@ def solve(track: Pose3DTrack, rig: RigSpec, options: SolveOptions | None = None)
     heading = float(np.arctan2(rig.front_world[0], -rig.front_world[1]))
     joints = smoothed(track.positions_m.astype(float), track.timestamps_s, options.smoothing_s)
     joints_world = to_world(joints, options.camera, heading_rad=heading)  # [T, 17, 3]
-    pose = _Pose(joints_world, rig)
-    deltas = _deltas(pose, rig, _head_landmarks(track, options, heading))
+    pose = _Pose(joints_world, track.timestamps_s, rig)
+    deltas = _deltas(pose, rig, _turn_from_face(track, options, heading, pose, rig))
     scale = rig.leg_length_m / _leg_length_m(track.positions_m)
     path = smoothed(track.root_position_m.astype(float), track.timestamps_s, 2 * options.smoothing_s)
     root_world = to_world(path, options.camera, heading_rad=heading) * scale
@@ -83,7 +87,7 @@ def solve(track: Pose3DTrack, rig: RigSpec, options: SolveOptions | None = None)
         rotations_wxyz=continuous(quaternion_from_matrix(rotations)),
         root_bone=rig.mapping.root,
         root_location_m=location,
-        root_basis_location=_basis_location(rig, root, deltas, location),
+        root_basis_location=_basis_location(rig, root, location),
         heading_rad=heading,
         scale=scale,
     )
@@ -92,7 +96,8 @@ def solve(track: Pose3DTrack, rig: RigSpec, options: SolveOptions | None = None)
 class _Pose:
     """The track's directions in armature axes, by joint name. [T, 3] each."""
 
-    def __init__(self, joints_world: np.ndarray, rig: RigSpec) -> None:
+    def __init__(self, joints_world: np.ndarray, timestamps_s: np.ndarray, rig: RigSpec) -> None:
+        self.timestamps_s = timestamps_s
         self._joints = apply(rig.armature_from_world, joints_world)
         self.up = unit(apply(rig.armature_from_world, _UP))
         self.front = unit(apply(rig.armature_from_world, rig.front_world))
@@ -104,7 +109,7 @@ class _Pose:
         return self.way(Joint(f"{side}_{start}"), Joint(f"{side}_{end}"))
 
 
-def _deltas(pose: _Pose, rig: RigSpec, head: np.ndarray | None) -> np.ndarray:
+def _deltas(pose: _Pose, rig: RigSpec, face: tuple[np.ndarray, np.ndarray] | None) -> np.ndarray:
     """D for every bone: [T, B, 3, 3]."""
     trunk_rest = unit(rig.middle("upper_arm") - rig.middle("thigh"))
     trunk = pose.way(Joint.PELVIS, Joint.THORAX)
@@ -118,13 +123,18 @@ def _deltas(pose: _Pose, rig: RigSpec, head: np.ndarray | None) -> np.ndarray:
     chest_bone = rig.bone("chest")
     if chest_bone is None and spine:
         chest_bone = spine.pop()
+    if chest_bone is None:  # the hips carry the trunk by themselves
+        own[hips_bone] = hips = chest = _turn(trunk, pose.way(Joint.RIGHT_HIP, Joint.LEFT_HIP), trunk_rest, rig.across("thigh"))
     between = [slerp_matrices(hips, chest, (i + 1) / (len(spine) + 1)) for i in range(len(spine))]
     if chest_bone is not None:
         between, chest = _bent_to(trunk, rig, hips_bone, hips, spine, between, chest_bone, chest)
         own[chest_bone] = chest
     own.update(zip(spine, between, strict=True))
-    if head is None:
-        head = _turn_from_joints(pose, trunk_rest, rig)
+    head = _head(pose, trunk_rest)
+    if face is not None:
+        turned, trust = face
+        # A face that looks backwards is a detector that took the back of the head for one.
+        head = slerp_matrices(head, turned, np.where(angle_between(chest, turned) < _NECK_RANGE_RAD, trust, 0.0))
     neck = [b for b in rig.chain("neck") if b not in own]
     own.update((bone, slerp_matrices(chest, head, (i + 1) / (len(neck) + 1))) for i, bone in enumerate(neck))
     if (head_bone := rig.bone("head")) is not None:
@@ -136,7 +146,7 @@ def _deltas(pose: _Pose, rig: RigSpec, head: np.ndarray | None) -> np.ndarray:
             (("upper_arm", "forearm"), arm, chest, pose.front),
             (("thigh", "shin"), leg, hips, -pose.front),
         ):
-            for part, delta in zip(parts, _hinged(rig, side, parts, segments, parent, bends_to), strict=True):
+            for part, delta in zip(parts, _hinged(rig, side, parts, segments, parent, bends_to, pose.timestamps_s), strict=True):
                 bone = rig.bone(f"{side}_{part}")
                 assert bone is not None
                 own[bone] = delta
@@ -198,6 +208,7 @@ def _hinged(
     segments: tuple[np.ndarray, np.ndarray],
     parent: np.ndarray,
     bends_to: np.ndarray,
+    timestamps_s: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Rotations of a limb's two segments; the twist comes from the plane of the bend, from the rest pose where it is straight."""
     bones = [rig.bone(f"{side}_{part}") for part in parts]
@@ -207,7 +218,7 @@ def _hinged(
     axis_rest = _rest_axis(upper_rest, lower_rest, bends_to)
     upper, lower = segments
     unturned = parent @ swing(upper_rest, apply(transposed(parent), upper))
-    axis = _hinge_axis(upper, lower, apply(unturned, axis_rest))
+    axis = _hinge_axis(upper, lower, apply(unturned, axis_rest), timestamps_s)
     return _turn(upper, axis, upper_rest, axis_rest), _turn(lower, axis, lower_rest, axis_rest)
 
 
@@ -224,34 +235,33 @@ def _rest_axis(upper: np.ndarray, lower: np.ndarray, bends_to: np.ndarray) -> np
     return anatomical
 
 
-def _hinge_axis(upper: np.ndarray, lower: np.ndarray, reference: np.ndarray) -> np.ndarray:
+def _hinge_axis(upper: np.ndarray, lower: np.ndarray, reference: np.ndarray, timestamps_s: np.ndarray) -> np.ndarray:
     """The bend axis [T, 3], square to `upper`, continuous through straight limbs.
 
-    The angle from `reference` to the seen axis is found as the unit complex number z that minimises
-    sum w |z - seen|^2 + |z - 1|^2 + continuity * |z_t - z_(t-1)|^2, where w grows with the bend: a tridiagonal system.
+    The angle from `reference` to the seen axis is found as the unit complex number z that minimises the integral of
+    w |z - seen|^2 + |z - 1|^2 + time^2 |dz/dt|^2, where w grows with the bend: a tridiagonal system.
     """
     seen = np.cross(upper, lower)
     side = np.cross(upper, reference)
     sine = np.linalg.norm(seen, axis=-1)
     z_seen = ((seen * reference).sum(-1) + 1j * (seen * side).sum(-1)) / np.maximum(sine, 1e-12)
     weight = np.minimum((sine / np.sin(_PLANE_BEND_RAD)) ** 4, 1e4)
-    z = _tridiagonal(weight + 1.0, weight * z_seen + 1.0, _PLANE_CONTINUITY)
+    z = _tridiagonal(weight + 1.0, weight * z_seen + 1.0, (_PLANE_TIME_S / np.diff(timestamps_s)) ** 2)
     z = z / np.maximum(np.abs(z), 1e-9)
     return unit(z.real[:, None] * reference + z.imag[:, None] * side)
 
 
-def _tridiagonal(diagonal: np.ndarray, right: np.ndarray, coupling: float) -> np.ndarray:
-    """Solve (diag + coupling * L) z = right, L the Laplacian of a path: Thomas' algorithm."""
+def _tridiagonal(diagonal: np.ndarray, right: np.ndarray, coupling: np.ndarray) -> np.ndarray:
+    """Solve (diag + L) z = right, L the Laplacian of a path whose n - 1 edges weigh `coupling`: Thomas' algorithm."""
     n = len(diagonal)
-    neighbours = np.full(n, 2.0)
-    neighbours[[0, -1]] = 1.0 if n > 1 else 0.0
-    main = diagonal + coupling * neighbours
+    before, after = np.append(0.0, coupling), np.append(coupling, 0.0)
+    main = diagonal + before + after
     upper, value = np.empty(n), np.empty(n, complex)
-    upper[0], value[0] = -coupling / main[0], right[0] / main[0]
+    upper[0], value[0] = -after[0] / main[0], right[0] / main[0]
     for i in range(1, n):
-        pivot = main[i] + coupling * upper[i - 1]
-        upper[i] = -coupling / pivot
-        value[i] = (right[i] + coupling * value[i - 1]) / pivot
+        pivot = main[i] + before[i] * upper[i - 1]
+        upper[i] = -after[i] / pivot
+        value[i] = (right[i] + before[i] * value[i - 1]) / pivot
     for i in range(n - 2, -1, -1):
         value[i] -= upper[i] * value[i + 1]
     return value
@@ -273,16 +283,34 @@ def _foot(rig: RigSpec, pose: _Pose, shin: np.ndarray) -> np.ndarray:
     return slerp_matrices(shin, flat, share)
 
 
-def _turn_from_joints(pose: _Pose, trunk_rest: np.ndarray, rig: RigSpec) -> np.ndarray:
+def _head(pose: _Pose, trunk_rest: np.ndarray) -> np.ndarray:
     """The head from thorax, nose and the top of the head."""
     axis = pose.way(Joint.THORAX, Joint.HEAD_TOP)
     forward = pose.way(Joint.THORAX, Joint.NOSE)
     return _turn(axis, forward, trunk_rest, pose.front)
 
 
-def _head_landmarks(track: Pose3DTrack, options: SolveOptions, heading: float) -> np.ndarray | None:
-    """Reserved for the face landmarks; the joints are used where they are absent."""
-    return None
+def _turn_from_face(
+    track: Pose3DTrack, options: SolveOptions, heading: float, pose: _Pose, rig: RigSpec
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """The head by the detector's ears and nose: rotations [T, 3, 3] and how far to trust them [T]; None where there are none.
+
+    Of the 17 joints only the nose tells which way a head is turned, and it is near the neck's axis; the ears are a hand apart.
+    """
+    seen = np.flatnonzero(track.detected)
+    face = {name: track.world_landmarks_m[:, LANDMARK_INDEX[name]].astype(float) for name in ("left_ear", "right_ear", "nose")}
+    across, ahead = face["left_ear"] - face["right_ear"], face["nose"] - (face["left_ear"] + face["right_ear"]) / 2
+    if np.linalg.norm(across[seen], axis=-1).min() < 1e-3 or np.linalg.norm(ahead[seen], axis=-1).min() < 1e-3:
+        return None
+    nearest = seen[np.abs(np.arange(track.frame_count)[:, None] - seen[None]).argmin(1)]
+    ways = []
+    for way in (across, ahead):
+        steady = smoothed(unit(way[nearest]), track.timestamps_s, 1.5 * options.smoothing_s)
+        ways.append(apply(rig.armature_from_world, to_world(steady, options.camera, heading_rad=heading)))
+    left_rest = unit(np.cross(pose.up, pose.front))
+    # On a level head the nose is below the ears.
+    nose_rest = apply(about_axis(left_rest, _NOSE_BELOW_EARS_RAD), pose.front)
+    return _turn(*ways, left_rest, nose_rest), track.landmark_confidence[:, LANDMARK_INDEX["nose"]] * track.detected
 
 
 def _root_location(
@@ -321,16 +349,12 @@ def _height(rig: RigSpec, heads: np.ndarray, path_z: np.ndarray, timestamps_s: n
     """
     leg = rig.leg_length_m
     clearance = np.full(len(rig.bone_names), 0.06 * leg)
-    lowest: list[int] = []
     for side in SIDES:
-        for part in ("shin", "forearm", "hand", "foot", "toe"):
-            if (bone := rig.bone(f"{side}_{part}")) is not None:
-                lowest.append(bone)
-                if part == "foot":
-                    clearance[bone] = rig.ankle_height_m
-                elif part == "toe":
-                    clearance[bone] = np.clip(rig.rest_heads_world_m[bone, 2] - rig.ground_m, 0.0, rig.ankle_height_m)
-    lowest += [b for role in ("hips", "head") if (b := rig.bone(role)) is not None]
+        if (foot := rig.bone(f"{side}_foot")) is not None:
+            clearance[foot] = rig.ankle_height_m
+        if (toe := rig.bone(f"{side}_toe")) is not None:
+            clearance[toe] = np.clip(rig.rest_heads_world_m[toe, 2] - rig.ground_m, 0.0, rig.ankle_height_m)
+    lowest = rig.mapped_bones()
     if all(rig.bone(f"{side}_foot") is None for side in SIDES):
         raise Pose3DError("No bone of the armature is a foot.", hint="Choose another preset, or name the feet in this one.")
     standing = rig.ground_m - (heads[:, lowest, 2] - clearance[lowest]).min(axis=1)
@@ -350,12 +374,11 @@ def _basis(rig: RigSpec, deltas: np.ndarray, bone: int) -> np.ndarray:
     return transposed(rest) @ turned @ rest
 
 
-def _basis_location(rig: RigSpec, root: int, deltas: np.ndarray, location_m: np.ndarray) -> np.ndarray:
+def _basis_location(rig: RigSpec, root: int, location_m: np.ndarray) -> np.ndarray:
     """World displacement -> the root bone's keyable location [T, 3]. Bones above the root stay at rest."""
     in_armature = apply(rig.armature_from_world, location_m)
-    if not rig.local_location[root]:
-        return in_armature
-    return apply(rig.rest_rotations[root].T, in_armature)
+    axes_of = root if rig.local_location[root] else rig.parents[root]
+    return apply(rig.rest_rotations[axes_of].T, in_armature) if axes_of >= 0 else in_armature
 
 
 def _leg_length_m(positions_m: np.ndarray) -> float:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import zipfile
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
@@ -16,36 +19,39 @@ from .skeleton import JOINT_NAMES, LANDMARK_NAMES
 from .tracks import Pose3DTrack
 
 FORMAT_VERSION = 1
-_LARGEST_FILE_BYTES = 4 << 30
+_LARGEST_FILE_BYTES = 2 << 30
+_MOST_KEYS = 64
 _REMEDY = "Import the clip again to make a new one."
 
 
 @dataclass(frozen=True)
 class _Key:
-    """kind: numpy dtype kinds allowed; shape: T for frames; gaps: NaN is allowed where nobody was detected."""
+    """kind: "text", "integer" or a numpy type; shape: T for frames; unseen: what the values are where nobody was detected;
+    share: values from 0 to 1.
+    """
 
     kind: str
     shape: tuple[int | str, ...]
-    gaps: bool = False
-    share: bool = False  # values from 0 to 1
+    unseen: float | None = None
+    share: bool = False
 
 
 _KEYS: dict[str, _Key] = {
-    "format_version": _Key("iu", ()),
-    "fps": _Key("f", ()),
-    "timestamps_s": _Key("f", ("T",)),
-    "joint_names": _Key("U", (len(JOINT_NAMES),)),
-    "positions_m": _Key("f", ("T", len(JOINT_NAMES), 3)),
-    "root_position_m": _Key("f", ("T", 3)),
-    "confidence": _Key("f", ("T", len(JOINT_NAMES)), share=True),
-    "landmark_names": _Key("U", (len(LANDMARK_NAMES),)),
-    "landmarks_px": _Key("f", ("T", len(LANDMARK_NAMES), 2), gaps=True),
-    "landmark_confidence": _Key("f", ("T", len(LANDMARK_NAMES)), share=True),
-    "world_landmarks_m": _Key("f", ("T", len(LANDMARK_NAMES), 3), gaps=True),
-    "detected": _Key("b", ("T",)),
-    "image_size_px": _Key("iu", (2,)),
-    "focal_length_px": _Key("f", ()),
-    "provenance": _Key("U", ()),
+    "format_version": _Key("integer", ()),
+    "fps": _Key("float64", ()),
+    "timestamps_s": _Key("float64", ("T",)),
+    "joint_names": _Key("text", (len(JOINT_NAMES),)),
+    "positions_m": _Key("float32", ("T", len(JOINT_NAMES), 3)),
+    "root_position_m": _Key("float32", ("T", 3)),
+    "confidence": _Key("float32", ("T", len(JOINT_NAMES)), unseen=0.0, share=True),
+    "landmark_names": _Key("text", (len(LANDMARK_NAMES),)),
+    "landmarks_px": _Key("float32", ("T", len(LANDMARK_NAMES), 2), unseen=math.nan),
+    "landmark_confidence": _Key("float32", ("T", len(LANDMARK_NAMES)), unseen=0.0, share=True),
+    "world_landmarks_m": _Key("float32", ("T", len(LANDMARK_NAMES), 3), unseen=math.nan),
+    "detected": _Key("bool", ("T",)),
+    "image_size_px": _Key("integer", (2,)),
+    "focal_length_px": _Key("float64", ()),
+    "provenance": _Key("text", ()),
 }
 
 
@@ -53,59 +59,35 @@ def read_track(path: Path | str) -> Pose3DTrack:
     """Read and check a track file. Raises Pose3DError that names the file, the key and what is wrong with it."""
     path = Path(path)
     values = _load(path)
-    frames = len(values["timestamps_s"]) if values["timestamps_s"].ndim == 1 else 0
-    for name, key in _KEYS.items():
-        _check(path, name, key, values[name], frames)
-    for name, expected in (("joint_names", JOINT_NAMES), ("landmark_names", LANDMARK_NAMES)):
-        if tuple(values[name].tolist()) != expected:
-            raise _bad(path, f"its {name} are not the ones that this version knows")
-    if frames == 0:
-        raise _bad(path, "it has no frames")
-    if frames > 1 and not (np.diff(values["timestamps_s"]) > 0).all():
-        raise _bad(path, "its timestamps_s do not increase")
-    for name in ("fps", "focal_length_px"):
-        if not float(values[name]) > 0:
-            raise _bad(path, f"its {name} is not above 0")
-    if not (values["image_size_px"] > 0).all():
-        raise _bad(path, "its image_size_px is not above 0")
-    seen = values["detected"]
-    for name in ("landmarks_px", "world_landmarks_m"):
-        if not np.isfinite(values[name][seen]).all():
-            raise _bad(path, f"its {name} have values that are not finite in frames marked as detected")
-    try:
-        provenance = json.loads(str(values["provenance"]))
-    except (ValueError, RecursionError):
-        raise _bad(path, "its provenance is not JSON") from None
-    if not isinstance(provenance, dict):
-        raise _bad(path, "its provenance is not a JSON object")
-    arrays = {name: values[name] for name, key in _KEYS.items() if "T" in key.shape}
+    _check(path, values)
     width, height = (int(v) for v in values["image_size_px"])
     return Pose3DTrack(
         fps=float(values["fps"]),
         image_size_px=(width, height),
         focal_length_px=float(values["focal_length_px"]),
-        provenance=provenance,
-        **arrays,
+        provenance=json.loads(str(values["provenance"])),
+        **{name: values[name] for name, key in _KEYS.items() if "T" in key.shape},
     )
 
 
 def write_track(path: Path | str, track: Pose3DTrack) -> None:
-    """Write a track file; it appears whole or not at all. Raises Pose3DError if it cannot be written."""
+    """Write a track file; it appears whole or not at all. Raises Pose3DError if the track is not right or cannot be written."""
     path = Path(path)
-    values = {name: getattr(track, name) for name in _KEYS if hasattr(track, name)}
+    values = {name: np.asarray(getattr(track, name), key.kind) for name, key in _KEYS.items() if "T" in key.shape}
     values |= {
-        "format_version": np.int64(FORMAT_VERSION),
+        "format_version": np.array(FORMAT_VERSION),
         "joint_names": np.array(JOINT_NAMES),
         "landmark_names": np.array(LANDMARK_NAMES),
         "image_size_px": np.array(track.image_size_px, dtype=np.int64),
-        "fps": np.float64(track.fps),
-        "focal_length_px": np.float64(track.focal_length_px),
+        "fps": np.array(track.fps, np.float64),
+        "focal_length_px": np.array(track.focal_length_px, np.float64),
         "provenance": np.array(json.dumps(track.provenance)),
     }
+    _check(path, values)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         with partial.open("wb") as file:
-            np.savez_compressed(file, **values)
+            np.savez_compressed(file, **values)  # type: ignore[arg-type]
         os.replace(partial, path)
     except OSError as reason:
         partial.unlink(missing_ok=True)
@@ -113,48 +95,105 @@ def write_track(path: Path | str, track: Pose3DTrack) -> None:
 
 
 def _load(path: Path) -> dict[str, np.ndarray]:
+    """The keys of the table that the file has. What it says it unpacks to is looked at before memory is asked for."""
+    values: dict[str, np.ndarray] = {}
     try:
         with zipfile.ZipFile(path) as archive:
-            if sum(item.file_size for item in archive.infolist()) > _LARGEST_FILE_BYTES:
-                raise _bad(path, "it unpacks to more than 4 GiB")
-        with np.load(path, allow_pickle=False) as archive:
-            present = set(archive.files)
-            if "format_version" not in present:
-                raise _bad(path, "format_version is missing")
-            version = archive["format_version"]
-            if version.shape != () or version.dtype.kind not in "iu" or int(version) < 1:
-                raise _bad(path, "its format_version is not a whole number from 1")
-            if int(version) > FORMAT_VERSION:
-                raise Pose3DError(f"The track file {path.name} was written by a newer version of Pose3D.", hint="Update Pose3D.")
-            if missing := [name for name in _KEYS if name not in present]:
-                raise _bad(path, f"{missing[0]} is missing")
-            return {name: archive[name] for name in _KEYS}
+            members = archive.infolist()
+            sizes = {item.filename: item.file_size for item in members}
+            if len(sizes) != len(members) or any("/" in name or "\\" in name for name in sizes):
+                raise _bad(path, "it has a key twice or a path inside")
+            if len(sizes) > _MOST_KEYS or sum(sizes.values()) > _LARGEST_FILE_BYTES:
+                raise _bad(path, "it would unpack to more than a track can hold")
+            for name in _KEYS:
+                if (member := f"{name}.npy") in sizes:
+                    with archive.open(member) as file:
+                        values[name] = _array(path, name, file, sizes[member])
     except FileNotFoundError:
         raise Pose3DError(f"There is no track file {path}.", hint=_REMEDY) from None
-    except (
-        OSError,
-        ValueError,
-        EOFError,
-        KeyError,
-        MemoryError,
-        NotImplementedError,
-        SyntaxError,
-        zlib.error,
-        zipfile.BadZipFile,
-    ) as reason:
+    # What zipfile and numpy raise on a damaged file; RuntimeError is an encrypted or unknown member.
+    except (OSError, ValueError, EOFError, RuntimeError, SyntaxError, zlib.error, zipfile.BadZipFile) as reason:
         raise _bad(path, str(reason).splitlines()[0] if str(reason) else type(reason).__name__) from None
+    return values
 
 
-def _check(path: Path, name: str, key: _Key, value: np.ndarray, frames: int) -> None:
+def _array(path: Path, name: str, file: IO[bytes], size_bytes: int) -> np.ndarray:
+    """One array without pickles, from a member of `size_bytes`."""
+    version = np.lib.format.read_magic(file)
+    if version not in ((1, 0), (2, 0)):
+        raise _bad(path, f"{name} is of the unknown array format {version}")
+    read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, fortran_order, dtype = read_header(file)
+    if dtype.hasobject:
+        raise _bad(path, f"{name} holds pickled objects, which are never read")
+    wanted_bytes = math.prod(shape) * dtype.itemsize
+    if any(n < 0 for n in shape) or wanted_bytes > size_bytes:
+        raise _bad(path, f"{name} has the impossible shape {list(shape)}")
+    # To the end, so that the archive's checksum is compared.
+    data = bytearray(file.read())
+    if len(data) != wanted_bytes:
+        raise _bad(path, f"{name} is longer or shorter than its shape says")
+    return np.frombuffer(data, dtype).reshape(shape, order="F" if fortran_order else "C")
+
+
+def _check(path: Path, values: Mapping[str, np.ndarray]) -> None:
+    """Everything that the table says."""
+    _check_version(path, values.get("format_version"))
+    if missing := [name for name in _KEYS if name not in values]:
+        raise _bad(path, f"{missing[0]} is missing")
+    times = values["timestamps_s"]
+    frames = len(times) if times.ndim == 1 else 0
+    for name, key in _KEYS.items():
+        _check_form(path, name, key, values[name], frames)
+    if frames == 0:
+        raise _bad(path, "its timestamps_s have no frame")
+    if frames > 1 and not (np.diff(times) > 0).all():
+        raise _bad(path, "its timestamps_s do not increase")
+    for name, key in _KEYS.items():
+        _check_values(path, name, key, values[name], values["detected"])
+    for name, expected in (("joint_names", JOINT_NAMES), ("landmark_names", LANDMARK_NAMES)):
+        if tuple(values[name].tolist()) != expected:
+            raise _bad(path, f"its {name} are not the ones that this version knows")
+    for name in ("fps", "focal_length_px", "image_size_px"):
+        if not (values[name] > 0).all():
+            raise _bad(path, f"its {name} is not above 0")
+    try:
+        provenance = json.loads(str(values["provenance"]))
+    except (ValueError, RecursionError):
+        provenance = None
+    if not isinstance(provenance, dict):
+        raise _bad(path, "its provenance is not a JSON object")
+
+
+def _check_version(path: Path, version: np.ndarray | None) -> None:
+    if version is None:
+        raise _bad(path, "format_version is missing")
+    if version.shape != () or version.dtype.kind not in "iu" or int(version) < 1:
+        raise _bad(path, "its format_version is not a whole number from 1")
+    if int(version) > FORMAT_VERSION:
+        what = f"The track file {path.name} was written by a newer version of Pose3D (format_version {int(version)})."
+        raise Pose3DError(what, hint="Update Pose3D.")
+
+
+def _check_form(path: Path, name: str, key: _Key, value: np.ndarray, frames: int) -> None:
     expected = tuple(frames if n == "T" else n for n in key.shape)
     if value.shape != expected:
         raise _bad(path, f"{name} has the shape {list(value.shape)} where {list(expected)} is expected")
-    if value.dtype.kind not in key.kind:
-        raise _bad(path, f"{name} has the type {value.dtype}")
-    if key.kind == "f" and not key.gaps and not np.isfinite(value).all():
+    kinds = {"text": "U", "integer": "iu"}.get(key.kind)
+    if value.dtype.kind not in kinds if kinds else value.dtype != np.dtype(key.kind):
+        raise _bad(path, f"{name} is {value.dtype} where {key.kind} is expected")
+
+
+def _check_values(path: Path, name: str, key: _Key, value: np.ndarray, detected: np.ndarray) -> None:
+    seen = value[detected] if key.unseen is not None else value
+    if value.dtype.kind == "f" and not np.isfinite(seen).all():
         raise _bad(path, f"{name} has values that are not finite")
     if key.share and not ((value >= 0) & (value <= 1)).all():
         raise _bad(path, f"{name} has values outside 0 to 1")
+    if key.unseen is not None and not np.array_equal(
+        value[~detected], np.full_like(value[~detected], key.unseen), equal_nan=True
+    ):
+        raise _bad(path, f"{name} has values where nobody was detected")
 
 
 def _bad(path: Path, what: str) -> Pose3DError:

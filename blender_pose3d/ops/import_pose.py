@@ -114,10 +114,10 @@ class POSE3D_OT_import_pose_from_video(bpy.types.Operator):
         except BaseException:  # a bug shows its traceback, but must not leave the panel running for ever
             self._finish(context)
             raise
-        for warning in (*current.job.warnings, *applied.warnings):
+        warnings = [*current.job.warnings, *applied.warnings]
+        for warning in warnings:
             self.report({"WARNING"}, warning)
-        frames = f"frames {applied.frame_start} to {applied.frame_end}"
-        return self._finish(context, message=f"Made the action “{applied.action_name}”, {frames}.")
+        return self._finish(context, message="\n".join([run.summary(context, applied), *warnings]))
 
     def _finish(self, context: bpy.types.Context, *, message: str = "", error: Pose3DError | None = None) -> set[str]:
         """The one exit: gives the timer back, ends the worker if it still runs, and tells the user how it went."""
@@ -133,7 +133,7 @@ class POSE3D_OT_import_pose_from_video(bpy.types.Operator):
         elif error is not None:
             self.report({"ERROR"}, text)
         elif message:
-            self.report({"INFO"}, text)
+            self.report({"INFO"}, message.splitlines()[0])
         return {"FINISHED"} if message and error is None else {"CANCELLED"}
 
 

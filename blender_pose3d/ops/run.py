@@ -9,7 +9,7 @@ from pathlib import Path
 
 import bpy
 
-from .. import places, prefs
+from .. import places, prefs, props
 from ..bridge import targets
 from ..bridge.apply import AppliedMotion, apply_track
 from ..core.errors import Pose3DError
@@ -135,6 +135,14 @@ def apply(context: bpy.types.Context, run: Run) -> AppliedMotion:
     return apply_track(context, armature_object, track, preset=run.request.preset, resources=places.resources_root())
 
 
+def summary(context: bpy.types.Context, applied: AppliedMotion) -> str:
+    """What was made, for the animator."""
+    last, end = applied.frame_end, context.scene.frame_end
+    beyond = f" The scene ends at frame {end} already." if end < last else ""
+    preset = props.preset_title(applied.preset)
+    return f"Made the action “{applied.action_name}”, frames {applied.frame_start} to {last}, preset {preset}.{beyond}"
+
+
 def show(context: bpy.types.Context, *, message: str | None = None, is_error: bool = False) -> None:
     """Bring what the panel shows up to date, and have it drawn again when that changed."""
     state = context.window_manager.pose3d_run
@@ -144,6 +152,8 @@ def show(context: bpy.types.Context, *, message: str | None = None, is_error: bo
         "stage": STAGE_TITLES.get(run.job.stage, run.job.stage) if run else "",
         "progress": run.job.percent / 100 if run else 0.0,
     }
+    if message is None and run is not None and run.job.warnings:
+        message = run.job.warnings[-1]  # why nothing moves, when a model is fetched first
     if message is not None:
         values |= {"message": message, "message_is_error": is_error}
     before = [getattr(state, name) for name in values]

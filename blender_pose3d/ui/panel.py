@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import textwrap
-
 import bpy
 
 from ..ops.import_pose import POSE3D_OT_cancel, POSE3D_OT_import_pose_from_video
-
-_POINTS_A_CHARACTER = 7.0  # of Blender's interface font, about; only decides where a message is wrapped
-_MESSAGE_LINES = 14
+from .message import draw_message
 
 
 class POSE3D_PT_main(bpy.types.Panel):
@@ -55,14 +51,4 @@ class POSE3D_PT_main(bpy.types.Panel):
             row.scale_y = 1.5
             row.operator(POSE3D_OT_import_pose_from_video.bl_idname, icon="ARMATURE_DATA")
         if state.message:
-            self._draw_message(context, state)
-
-    def _draw_message(self, context: bpy.types.Context, state: bpy.types.PropertyGroup) -> None:
-        width = context.region.width / context.preferences.system.ui_scale
-        characters = max(16, int(width / _POINTS_A_CHARACTER) - 6)
-        lines = [part for line in state.message.splitlines() for part in textwrap.wrap(line, characters) or [""]]
-        box = self.layout.box().column(align=True)
-        box.alert = state.message_is_error
-        for number, line in enumerate(lines[:_MESSAGE_LINES]):
-            icon = ("ERROR" if state.message_is_error else "INFO") if number == 0 else "BLANK1"
-            box.label(text=line, icon=icon, translate=False)
+            draw_message(layout, context, state.message, icon="ERROR" if state.message_is_error else "INFO")

@@ -12,7 +12,10 @@ from ..core.errors import Pose3DError
 
 ENGINE_VARIABLE = "POSE3D_ENGINE_PYTHON"
 _COMMANDS_WITH_MODELS = frozenset({"detect", "infer", "model-file"})
-_NO_ENGINE_HINT = f"Set its Python in the add-on's preferences or in {ENGINE_VARIABLE}; `python3 build.py doctor` says how."
+_NO_ENGINE_HINT = (
+    "Run `python3 build.py setup` in the project's folder, and set the Python that it prints as Engine Python in the add-on's "
+    f"preferences (or in {ENGINE_VARIABLE})."
+)
 
 
 @dataclass(frozen=True)
@@ -60,12 +63,21 @@ def find_engine(resources: Path, preference_path: str | Path | None, home: Path)
         python = python_of_environment(home / "envs" / "lifter")
         if not python.is_file():
             raise Pose3DError("The motion engine is not set up.", hint=_NO_ENGINE_HINT)
-    return Engine(python=python, resources=resources, models_dir=home / "models")
+    return Engine(python=python, resources=resources, models_dir=_models_dir(python, home))
 
 
 def python_of_environment(folder: Path) -> Path:
     """The interpreter inside a virtual environment, whether or not it exists."""
     return folder / "Scripts" / "python.exe" if sys.platform == "win32" else folder / "bin" / "python"
+
+
+def _models_dir(python: Path, home: Path) -> Path:
+    """The home's, or while it has none the one that build.py filled when it made this Python: an installed add-on has a home of
+    its own, and what is on the disk already is not fetched again."""
+    beside = Path(*python.parts[:-4], "models")
+    if python.parts[-4:-2] == ("envs", "lifter") and beside.is_dir() and not (home / "models").is_dir():
+        return beside
+    return home / "models"
 
 
 def _named_python(text: str, where: str) -> Path:

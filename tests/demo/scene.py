@@ -38,16 +38,17 @@ def main(argv: list[str], *, resources: Path) -> int:
     parser = argparse.ArgumentParser(prog="demo-scene")
     for name in ("track", "truth", "out"):
         parser.add_argument(f"--{name}", type=Path, required=True)
+    parser.add_argument("--measure-only", action="store_true", help="write accuracy.json and nothing else")
     options = parser.parse_args(argv)
     try:
-        _run(options.track, options.truth, options.out, resources)
+        _run(options.track, options.truth, options.out, resources, measure_only=options.measure_only)
     except Pose3DError as error:
         print(error.sentence, file=sys.stderr, flush=True)
         return 2
     return 0
 
 
-def _run(track_path: Path, truth_path: Path, out: Path, resources: Path) -> None:
+def _run(track_path: Path, truth_path: Path, out: Path, resources: Path, *, measure_only: bool) -> None:
     track = read_track(track_path)
     people = [human(), imp()]
     scene = bpy.context.scene
@@ -60,6 +61,8 @@ def _run(track_path: Path, truth_path: Path, out: Path, resources: Path) -> None
         rows += _accuracy(person, applied, track, truth_path, resources)
         print(f"{person.name}: preset {applied.preset}, frames {applied.frame_start} to {applied.frame_end}", flush=True)
     (out / "accuracy.json").write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
+    if measure_only:
+        return
     _stage()
     files.export(out / "demo.blend", people[0])
     files.export(out / "demo.glb", people[1])

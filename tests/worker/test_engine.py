@@ -1,19 +1,24 @@
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
 
 from blender_pose3d.core.errors import Pose3DError
 from blender_pose3d.worker.engine import Engine, find_engine, python_of_environment
-from blender_pose3d.worker.job import Job
+from blender_pose3d.worker.job import PARENT_PIPE_VARIABLE, Job
 from tests.worker.engines import ENGINE_PYTHON, MODELS
+from tests.worker.workers import assert_gone, is_alive
 
 ROOT = Path(__file__).resolve().parents[2]
+CLIP = ROOT / "tests" / "data" / "demo.mp4"
 
 
 @pytest.fixture(autouse=True)
@@ -43,10 +48,21 @@ def test_the_folder_of_an_environment_will_do(tmp_path):
     assert find_engine(ROOT, tmp_path / "env", tmp_path).python == python
 
 
+def test_the_models_that_build_py_fetched_serve_an_add_on_with_a_home_of_its_own(tmp_path):
+    python = make_python(python_of_environment(tmp_path / "project" / "envs" / "lifter"))
+    home = tmp_path / "home"
+    assert find_engine(ROOT, python, home).models_dir == home / "models"
+    (tmp_path / "project" / "models").mkdir()
+    assert find_engine(ROOT, python, home).models_dir == tmp_path / "project" / "models"
+    assert find_engine(ROOT, make_python(tmp_path / "project" / "other" / "python"), home).models_dir == home / "models"
+    (home / "models").mkdir(parents=True)
+    assert find_engine(ROOT, python, home).models_dir == home / "models"
+
+
 def test_no_engine(tmp_path):
     with pytest.raises(Pose3DError, match="not set up") as caught:
         find_engine(ROOT, "", tmp_path)
-    assert "preferences" in caught.value.hint
+    assert "build.py setup" in caught.value.hint and "preferences" in caught.value.hint
 
 
 def test_a_named_python_that_is_missing_is_not_passed_over(tmp_path, monkeypatch):
@@ -102,3 +118,57 @@ def test_the_real_worker_says_in_one_sentence_that_the_clip_is_missing(real_engi
         job.wait(120)
     assert "none.mp4" in caught.value.message and "unexpectedly" not in caught.value.message, job.log_tail
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="keeps the worker's stdout open through /proc")
+def test_the_real_worker_ends_when_its_parent_is_killed(real_engine, tmp_path):
+    """In the middle of detecting, with a reader left on its stdout, so that no broken pipe ends it."""
+    parent = textwrap.dedent(
+        """
+        import json, sys, time
+        from blender_pose3d.worker.job import Job
+        job = Job(json.loads(sys.argv[1]), json.loads(sys.argv[2]))
+        job.start()
+        while not job.fraction > 0:
+            assert not job.ended, job.error
+            job.poll()
+        print(job.pid, flush=True)
+        time.sleep(60)
+        """
+    )
+    command = real_engine.command("infer", [CLIP, tmp_path / "out.npz"])
+    arguments = [json.dumps(command), json.dumps(real_engine.environment())]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    with subprocess.Popen([sys.executable, "-c", parent, *arguments], env=environment, stdout=subprocess.PIPE, text=True) as started:
+        worker = int(started.stdout.readline())
+        try:
+            with open(f"/proc/{worker}/fd/1", "rb"):
+                assert is_alive(worker)
+                started.kill()
+                assert_gone(worker, within_s=2.0)
+        finally:
+            started.kill()
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(worker, signal.SIGKILL)
+    assert list(tmp_path.iterdir()) == [], "nothing half-written"
+
+
+@pytest.mark.parametrize("stdin", ["null", "closed", "terminal", "a pipe that nobody promised to keep"])
+def test_the_real_worker_runs_to_its_end_where_stdin_says_nothing(real_engine, stdin):
+    command, environment = real_engine.command("models"), real_engine.environment() | {PARENT_PIPE_VARIABLE: "1"}
+    with contextlib.ExitStack() as stack:
+        given: int | None = subprocess.DEVNULL
+        if stdin == "closed":
+            command, given = ["sh", "-c", 'exec "$@" <&-', "sh", *command], None
+        elif stdin == "terminal":
+            master, given = os.openpty()
+            stack.callback(os.close, given)
+            os.close(master)  # a terminal that has hung up: reading gives its end at once
+        elif stdin != "null":
+            del environment[PARENT_PIPE_VARIABLE]
+            given, writer = os.pipe()
+            stack.callback(os.close, given)
+            os.close(writer)
+        done = subprocess.run(command, env=environment, stdin=given, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[-1])["event"] == "result"

@@ -16,9 +16,9 @@ from blender_pose3d.core.errors import Pose3DError
 from blender_pose3d.worker.job import Job, JobState
 from blender_pose3d.worker.protocol import Event, Garbage, Progress, Result, Start, Unknown, Warning_
 from tests.worker import workers
+from tests.worker.workers import CANCEL_S, assert_gone, is_alive
 
 ROOT = Path(__file__).resolve().parents[2]
-CANCEL_S = 1.0
 
 
 def until(job: Job, done, timeout_s: float = 20.0) -> list[Event]:
@@ -30,22 +30,6 @@ def until(job: Job, done, timeout_s: float = 20.0) -> list[Event]:
         events += job.poll()
         time.sleep(0.01)
     return events
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    stat = Path(f"/proc/{pid}/stat")
-    return not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] != "Z"
-
-
-def assert_gone(pid: int, within_s: float = CANCEL_S) -> None:
-    deadline = time.monotonic() + within_s
-    while is_alive(pid):
-        assert time.monotonic() < deadline, f"process {pid} still runs"
-        time.sleep(0.01)
 
 
 def test_good_worker_polled(tmp_path):
@@ -72,11 +56,14 @@ def test_good_worker_waited_for(tmp_path):
         job.start()
 
 
-def test_fraction_counts_over_the_stages(tmp_path):
-    with Job(workers.command(tmp_path, workers.SLOW)) as job:
-        until(job, lambda events: any(isinstance(e, Progress) for e in events))
-        assert job.stage == "detect" and job.fraction == pytest.approx(1 / 8)
-        assert job.percent == 12
+def test_fraction_goes_over_all_stages_and_gives_the_longer_one_more(tmp_path):
+    seen: list[float] = []
+    with Job(workers.command(tmp_path, workers.HALF_OF_EACH_STAGE)) as job:
+        until(job, lambda events: seen.append(job.fraction) or any(isinstance(e, Warning_) for e in events))
+        assert job.stage == "lift"
+        assert job.fraction == pytest.approx(3 / 4 + 1 / 8), "half of the last of two stages, of which the first takes 3 of 4 parts"
+        assert job.percent == 87
+    assert seen == sorted(seen)
 
 
 def test_the_workers_own_error_is_told_as_it_is(tmp_path):

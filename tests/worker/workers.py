@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import time
 from pathlib import Path
+
+CANCEL_S = 1.0
 
 _SAY = """
 import json, os, signal, subprocess, sys, time
@@ -53,6 +57,15 @@ say("start", protocol=1, command="infer", stages=["detect", "lift"])
 say("progress", stage="detect", done=1, total=4)
 time.sleep(60)
 """
+HALF_OF_EACH_STAGE = """
+say("start", protocol=1, command="infer", stages=["detect", "lift"])
+for stage in ("detect", "lift"):
+    for done in (0, 1, 2):
+        say("progress", stage=stage, done=done, total=4)
+        time.sleep(0.05)
+say("warning", message="half of it")
+time.sleep(60)
+"""
 STUBBORN = """
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 child = subprocess.Popen([sys.executable, "-c",
@@ -88,6 +101,22 @@ while True:
     say("progress", stage="detect", done=1, total=None)
     time.sleep(0.05)
 """
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    stat = Path(f"/proc/{pid}/stat")
+    return not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+def assert_gone(pid: int, within_s: float = CANCEL_S) -> None:
+    deadline = time.monotonic() + within_s
+    while is_alive(pid):
+        assert time.monotonic() < deadline, f"process {pid} still runs"
+        time.sleep(0.01)
 
 
 def command(folder: Path, program: str, *arguments: str) -> list[str]:
