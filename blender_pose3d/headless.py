@@ -80,14 +80,16 @@ def _parse(arguments: list[str]) -> Options:
 
 
 def retarget(options: Options, *, resources: Path) -> AppliedMotion:
-    """Animate the rig from the clip, write the result and read it back. Raises Pose3DError; no output is left half written then."""
+    """Animate the rig from the clip, write the result and read it back. Raises Pose3DError; no output is half written then."""
     began = time.monotonic()
     rig_file = files.parse_rig(options.rig)
     if not options.clip.is_file():
         raise Pose3DError(f"There is no clip {options.clip}.", hint="Check the path.")
     out = options.out.absolute()
     if out.suffix.lower() not in files.OUT_SUFFIXES:
-        raise Pose3DError(f"'{out.name}' is not a kind of file that Pose3D writes.", hint=f"Use one of: {', '.join(files.OUT_SUFFIXES)}.")
+        raise Pose3DError(
+            f"'{out.name}' is not a kind of file that Pose3D writes.", hint=f"Use one of: {', '.join(files.OUT_SUFFIXES)}."
+        )
     if options.fps is not None and not 1 <= options.fps <= 1000:
         raise Pose3DError(f"{options.fps:g} is no frame rate.", hint="Give 1 to 1000 frames a second.")
     if rig_file.path is not None and out.exists() and out.samefile(rig_file.path):
@@ -110,7 +112,9 @@ def retarget(options: Options, *, resources: Path) -> AppliedMotion:
     wanted_s = (applied.frame_end - applied.frame_start) * frame_s
     bones, seconds = files.read_back(out, armature_object.name)
     if abs(seconds - wanted_s) > 1.01 * frame_s:
-        raise Pose3DError(f"{out} holds {seconds:.2f} s of animation where {wanted_s:.2f} s were written.", hint="Please report this.")
+        raise Pose3DError(
+            f"{out} holds {seconds:.2f} s of animation where {wanted_s:.2f} s were written.", hint="Please report this."
+        )
     print(f"Wrote {out}: {bones} bones, {seconds:.1f} s of animation (preset {applied.preset}).", flush=True)
     if options.report:
         report = _report(options, track, applied, out=out, seconds=time.monotonic() - began)
@@ -121,7 +125,9 @@ def retarget(options: Options, *, resources: Path) -> AppliedMotion:
 def _track(options: Options, resources: Path) -> Pose3DTrack:
     if options.clip.suffix.lower() == TRACK_SUFFIX:
         if options.model:
-            raise Pose3DError(f"{options.clip.name} is lifted already, so --model has nothing to do.", hint="Leave it out, or give the clip.")
+            raise Pose3DError(
+                f"{options.clip.name} is lifted already, so --model has nothing to do.", hint="Leave it out, or give the clip."
+            )
         return _in_range(read_track(options.clip), options)
     home = places.home_folder()
     engine = find_engine(resources, None, home)
@@ -185,7 +191,9 @@ def _require_writable(path: Path) -> None:
         with tempfile.TemporaryFile(dir=path.parent):
             pass
     except OSError as reason:
-        raise Pose3DError(f"The folder {path.parent} cannot be written to: {os.strerror(reason.errno or 0)}.", hint="Choose another one.") from None
+        raise Pose3DError(
+            f"The folder {path.parent} cannot be written to: {os.strerror(reason.errno or 0)}.", hint="Choose another one."
+        ) from None
 
 
 def _report(options: Options, track: Pose3DTrack, applied: AppliedMotion, *, out: Path, seconds: float) -> dict:

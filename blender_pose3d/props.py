@@ -93,11 +93,13 @@ class Pose3DSettings(bpy.types.PropertyGroup):
         description="Give the focal length of the camera that filmed the clip, instead of having it estimated",
     )
     focal_length_px: bpy.props.FloatProperty(  # type: ignore[valid-type]
-        name="Focal Length (px)",
+        name="Focal Length",
         description="Focal length in pixels of the clip: picture width × lens in millimetres ÷ sensor width in millimetres",
         min=1.0,
         soft_max=10000.0,
+        precision=0,
         default=1500.0,
+        subtype="PIXEL",
     )
 
 

@@ -38,9 +38,8 @@ def available_models() -> list[str]:
 def save_model(path: Path, network: nn.Module, card: dict) -> None:
     """Write PATH.safetensors (half precision) and PATH.json; each appears whole or not at all."""
     tensors = {k: v.half().contiguous() if v.is_floating_point() else v.contiguous() for k, v in network.state_dict().items()}
-    weights, notes = path.with_suffix(".safetensors"), path.with_suffix(".json")
+    weights, notes, partial = (path.with_name(path.name + suffix) for suffix in (".safetensors", ".json", ".partial"))
     weights.parent.mkdir(parents=True, exist_ok=True)
-    partial = weights.with_suffix(".partial")
     save_file(tensors, partial)
     card = {"format_version": FORMAT_VERSION, **card, "sha256": _sha256(partial)}
     os.replace(partial, weights)
@@ -64,7 +63,9 @@ def load_model(model: str | Path | None = None, *, device: torch.device | str = 
         card = json.loads(notes.read_text(encoding="utf-8"))
         architecture, settings, expected = card["architecture"], card["settings"], card["sha256"]
         version = int(card["format_version"])
-    except (ValueError, KeyError, TypeError) as reason:
+        if not isinstance(architecture, str) or not isinstance(settings, dict):
+            raise TypeError("architecture must be a text and settings an object")
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as reason:
         raise LifterError(
             f"The description {notes.name} of the model cannot be read: {reason}.", hint="Install Pose3D again."
         ) from None
@@ -78,7 +79,7 @@ def load_model(model: str | Path | None = None, *, device: torch.device | str = 
     network = build(architecture, settings)
     try:
         network.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in load_file(path).items()})
-    except (SafetensorError, RuntimeError) as reason:
+    except (SafetensorError, OSError, RuntimeError) as reason:
         first = str(reason).splitlines()[0]
         raise LifterError(
             f"The weights {path.name} do not fit the {architecture} network: {first}", hint="Install Pose3D again."

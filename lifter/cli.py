@@ -33,9 +33,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     argv = list(sys.argv[1:] if argv is None else argv)
     signal.signal(signal.SIGTERM, _terminated)
     end_with_parent()
-    with quiet_native_stderr() as stderr:
-        # Before the arguments are parsed, so that a mistake in them is reported the way the caller asked for.
-        reporter = make_reporter(_wanted_mode(argv), stderr=stderr)
+    # Before the arguments are parsed, so that a mistake in them is reported the way the caller asked for.
+    mode = _wanted_mode(argv)
+    # For a program stderr is the log, and its end all that explains a crash in native code.
+    with contextlib.nullcontext(sys.stderr) if mode == "json" else quiet_native_stderr() as stderr:
+        reporter = make_reporter(mode, stderr=stderr)
         try:
             arguments = _parse(argv)
             return arguments.run(arguments, reporter) or EXIT_OK

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import re
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
@@ -112,6 +113,11 @@ def _landmarker(model_path: Path) -> Iterator[_LandmarksOf]:
         landmarker = vision.PoseLandmarker.create_from_options(options)
     except (OSError, ValueError, RuntimeError) as error:
         reason = (str(error) or type(error).__name__).splitlines()[0]
+        if missing := re.match(r"(\S+\.so\S*): cannot open shared object file", reason):
+            raise LifterError(
+                f"MediaPipe needs the system's library {missing[1]}, which is missing.",
+                hint="Install it (Debian, Ubuntu: apt install libgles2 libegl1) and try again.",
+            ) from error
         raise LifterError(
             f"MediaPipe cannot use the pose model {model_path}: {reason}", hint="Leave out --landmark-model to use the usual one."
         ) from error

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import zipfile
 from pathlib import Path
 
 import numpy as np
 
+from .data.mocap import UNREADABLE, first_line
 from .errors import LifterError
 from .joints import INDEX, JOINT_NAMES, LIMB_JOINT_NAMES, joints_from_landmarks
 from .metrics import direction_error_deg, mpjve, n_mpjpe, p_mpjpe
@@ -78,9 +78,10 @@ def _truth_at(path: Path, timestamps_s: np.ndarray) -> np.ndarray:
         with np.load(path, allow_pickle=False) as archive:
             order = [archive["joint_names"].tolist().index(name) for name in JOINT_NAMES]
             positions, times = archive["positions_camera_m"][:, order].astype(np.float64), archive["timestamps_s"]
-    except (OSError, KeyError, ValueError, IndexError, zipfile.BadZipFile) as reason:
+    except UNREADABLE as reason:
         raise LifterError(
-            f"Cannot read the exact joints {path}: {reason}.", hint="Give the file that the clip maker wrote beside the clip."
+            f"Cannot read the exact joints {path}: {first_line(reason)}.",
+            hint="Give the file that the clip maker wrote beside the clip.",
         ) from None
     after = np.searchsorted(times, timestamps_s).clip(1, len(times) - 1)
     return positions[np.where(timestamps_s - times[after - 1] < times[after] - timestamps_s, after - 1, after)]
@@ -88,15 +89,13 @@ def _truth_at(path: Path, timestamps_s: np.ndarray) -> np.ndarray:
 
 def measure_pairs(path: Path, model: str | None) -> dict[str, dict[str, float]]:
     """Detector, network and blends of both on the held-out rendered pairs: 12 limb joints, mean of frames."""
-    import torch
 
     from .checkpoint import load_model
     from .data.pairs import held, read_pairs
-    from .infer import blended, exchanged_frames, run_network, window_indices
+    from .infer import blended, exchanged_frames, run_network
     from .joints import MIRROR
 
     pairs, loaded = read_pairs(path), load_model(model)
-    config = loaded.network.config
     sums: dict[str, list[dict[str, float]]] = {}
     for truth, rays, detected, world, held_out in zip(
         pairs.truth_m, pairs.rays, pairs.detected, pairs.world_m, pairs.held_out, strict=True
@@ -104,13 +103,13 @@ def measure_pairs(path: Path, model: str | None) -> dict[str, dict[str, float]]:
         if not held_out:
             continue
         exact = (truth - truth[:, :1])[detected].astype(np.float64)
-        index = window_indices(np.arange(len(rays)) / 30, config.frames, config.target)
+        times = np.arange(len(rays)) / 30
         own = held(world - world[:, :1], detected).astype(np.float64)
         swap = exchanged_frames(rays, detected)[:, None, None]
         mended_rays, mended_own = np.where(swap, rays[:, list(MIRROR)], rays), np.where(swap, own[:, list(MIRROR)], own)
         results = {"mediapipe": own, "mediapipe, mended": mended_own}
         for label, these in (("network", rays), ("network, mended", mended_rays)):
-            poses, view_from_camera = run_network(loaded, torch.from_numpy(these).float(), index)
+            poses, view_from_camera = run_network(loaded, these, times)
             results[label] = np.einsum("tji,tkj->tki", view_from_camera, poses)
         for share in (0.2, 0.35, 0.5):
             results[f"blend {share}"] = np.einsum("tji,tkj->tki", view_from_camera, blended(poses, mended_own, share))

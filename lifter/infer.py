@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from .checkpoint import LoadedModel, load_model
 from .data.batches import derive_middle_joints
@@ -24,10 +23,10 @@ from .track_file import Pose2DTrack, Pose3DTrack
 
 # A phone's main camera films with a focal length of about nine tenths of the picture's long side; used where none is given.
 DEFAULT_FOCAL_SHARE = 0.9
-# The time between the frames of a window, where the clip has frames enough. The network was trained from 1/60 to 1/8 s.
+# The time between the frames of a window, whatever the clip's own rate: between its frames the joints are interpolated.
 _WINDOW_STEP_S = 1 / 30
 # Share of the detector's own 3D in the result, fitted on rendered pairs (python -m lifter evaluate --pairs FILE).
-WORLD_LANDMARK_SHARE = 0.35
+WORLD_LANDMARK_SHARE = 0.2
 _BATCH = 256
 _LIMBS = [INDEX[name] for name in LIMB_JOINT_NAMES]
 
@@ -52,17 +51,17 @@ def lift(
     points = _filled(joints_from_landmarks(detection.landmarks_px.astype(np.float64)), detection.detected)  # [T, 17, 2]
     exchanged = exchanged_frames(points, detection.detected)
     points = np.where(exchanged[:, None, None], points[:, list(MIRROR)], points)
-    rays = rays_from_pixels(torch.from_numpy(points), focal, detection.image_size_px).float()
-    index = window_indices(detection.timestamps_s, loaded.network.config.frames, loaded.network.config.target)
-    poses, view_from_camera = run_network(loaded, rays, index, progress=progress)
+    rays = rays_from_pixels(torch.from_numpy(points), focal, detection.image_size_px).numpy()
+    poses, view_from_camera = run_network(loaded, rays, detection.timestamps_s, progress=progress)
     world = joints_from_landmarks(detection.world_landmarks_m.astype(np.float64))
     world = _filled(world - world[:, :1], detection.detected)
     world = np.where(exchanged[:, None, None], world[:, list(MIRROR)], world)
     poses = blended(poses, world, world_share)
     positions = np.einsum("tji,tkj->tki", view_from_camera, poses)  # the virtual camera's axes -> the real one's
     confidence = joint_confidence_from_landmarks(detection.landmark_confidence)
+    confidence = np.where(exchanged[:, None], confidence[:, list(MIRROR)], confidence)
     confidence = np.where(detection.detected[:, None], confidence, 0.0)
-    root = root_positions(positions, rays.numpy().astype(np.float64), confidence)
+    root = root_positions(positions, rays.astype(np.float64), confidence)
     root = _filled(root, detection.detected)
     card = {"name": loaded.name, "sha256": loaded.sha256, "architecture": loaded.card["architecture"]}
     notes = {
@@ -84,41 +83,51 @@ def lift(
 
 @torch.inference_mode()
 def run_network(
-    loaded: LoadedModel, rays: Tensor, index: np.ndarray, *, progress: Callable[[int, int], None] | None = None
+    loaded: LoadedModel,
+    rays: np.ndarray,
+    timestamps_s: np.ndarray,
+    *,
+    progress: Callable[[int, int], None] | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Poses of every frame, averaged with those of the mirrored input.
 
-    rays [T, 17, 2]; index [T, N]: the frames of each window. Returns poses [T, 17, 3], metres relative to the pelvis in the axes
-    of each window's virtual camera, and view_from_camera [T, 3, 3].
+    rays [T, 17, 2], timestamps_s [T]. Returns poses [T, 17, 3], metres relative to the pelvis in the axes of each window's
+    virtual camera, and view_from_camera [T, 3, 3].
     """
-    target = loaded.network.config.target
+    config = loaded.network.config
     device = next(loaded.network.parameters()).device
-    rays = derive_middle_joints(rays.to(device))
+    times = window_times(timestamps_s, config.frames, config.target)  # [T, N]
     sign = torch.tensor([-1.0, 1.0, 1.0], device=device)
     mirror = list(MIRROR)
     poses, rotations = [], []
-    for start in range(0, len(index), _BATCH):
-        windows, view_from_camera = encode_windows(rays[torch.from_numpy(index[start : start + _BATCH])], target)
+    for start in range(0, len(times), _BATCH):
+        seen = values_at(rays.astype(np.float32), timestamps_s, times[start : start + _BATCH])
+        windows, view_from_camera = encode_windows(derive_middle_joints(torch.from_numpy(seen).to(device)), config.target)
         straight = loaded.network(windows)
         mirrored = loaded.network(windows[:, :, mirror] * sign[:2])[:, mirror] * sign
         poses.append(((straight + mirrored) / 2).cpu())
         rotations.append(view_from_camera.cpu())
         if progress:
-            progress(min(start + _BATCH, len(index)), len(index))
+            progress(min(start + _BATCH, len(times)), len(times))
     pose = torch.cat(poses)
     return (pose - pose[:, :1]).double().numpy(), torch.cat(rotations).double().numpy()
 
 
-def window_indices(timestamps_s: np.ndarray, frames: int, target: int) -> np.ndarray:
-    """Which frames each frame's window is made of, nearest in time, the clip's edges repeated: [T, N]."""
-    count = len(timestamps_s)
-    frame_s = float(np.median(np.diff(timestamps_s))) if count > 1 else _WINDOW_STEP_S
-    step_s = frame_s * max(1, round(_WINDOW_STEP_S / frame_s))
-    wanted = timestamps_s[:, None] + (np.arange(frames) - target) * step_s
-    after = np.searchsorted(timestamps_s, wanted).clip(1, max(count - 1, 1))
+def window_times(timestamps_s: np.ndarray, frames: int, target: int) -> np.ndarray:
+    """The times at which each frame's window looks at the clip, the clip's ends repeated: [T, N] seconds."""
+    wanted = timestamps_s[:, None] + (np.arange(frames) - target) * _WINDOW_STEP_S
+    return wanted.clip(timestamps_s[0], timestamps_s[-1])
+
+
+def values_at(values: np.ndarray, timestamps_s: np.ndarray, times_s: np.ndarray) -> np.ndarray:
+    """Linear interpolation over time: values [T, ...] at times_s [...]."""
+    after = np.searchsorted(timestamps_s, times_s).clip(1, max(len(timestamps_s) - 1, 1))
     before = after - 1
-    after = after.clip(0, count - 1)
-    return np.where(np.abs(wanted - timestamps_s[before]) <= np.abs(timestamps_s[after] - wanted), before, after)
+    after = after.clip(0, len(timestamps_s) - 1)
+    span = timestamps_s[after] - timestamps_s[before]
+    share = np.where(span > 0, (times_s - timestamps_s[before]) / np.where(span > 0, span, 1.0), 0.0).clip(0.0, 1.0)
+    share = share.reshape(*share.shape, *([1] * (values.ndim - 1))).astype(values.dtype)
+    return values[before] + share * (values[after] - values[before])
 
 
 def exchanged_frames(points: np.ndarray, detected: np.ndarray) -> np.ndarray:

@@ -156,7 +156,7 @@ def obtain_wheel(folder: Path) -> Path:
         lines = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or done.stderr.splitlines()[-1:]
         raise LifterError(
             f"The pose model could not be fetched: {lines[-1] if lines else 'pip downloaded nothing'}",
-            hint="Check the network, or give a model file with --landmark-model.",
+            hint="Check the network and try again, or give a model file with --landmark-model on the command line.",
         )
     digest = file_sha256(wheels[0])
     if digest != WHEEL_SHA256:

@@ -53,7 +53,7 @@ def absolute(folder: str) -> list[Import]:
         ("blender_pose3d/core", STANDARD | {"numpy"}),
         ("blender_pose3d/worker", STANDARD),
         ("blender_pose3d", STANDARD | {"numpy", "bpy", "mathutils", "bmesh", "gpu", "bpy_extras", "addon_utils", "bl_ui"}),
-        ("build.py", STANDARD | {"bpy", "blender_pose3d"}),
+        ("build.py", STANDARD | {"bpy", "blender_pose3d", "tests"}),
     ],
 )
 def test_only_these_are_imported(folder: str, allowed: set[str]) -> None:

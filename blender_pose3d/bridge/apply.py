@@ -12,13 +12,14 @@ from ..core.resample import resampled
 from ..core.rig import check_mapping
 from ..core.solve import SolveOptions, solve
 from ..core.tracks import Pose3DTrack, RigMotion
-from .keyframes import key_motion
+from .keyframes import key_motion, require_editable
 from .rig_reader import choose_mapping, read_rig
 
 
 @dataclass(frozen=True)
 class AppliedMotion:
-    """action_name; preset that was used; warnings for the user; frame_start and frame_end of the keys; motion as solved for the scene's frames."""
+    """action_name; preset that was used; warnings for the user; frame_start and frame_end of the keys; motion: as solved for the
+    scene's frames."""
 
     action_name: str
     preset: str
@@ -42,6 +43,7 @@ def apply_track(
     preset: "auto", a preset's name, or the path of a preset file; resources: the folder that holds rigs/.
     Raises Pose3DError (nothing is changed then).
     """
+    require_editable(armature_object)
     context.view_layer.update()
     mapping = choose_mapping(armature_object, preset=preset, presets_folder=resources / "rigs")
     rig = read_rig(armature_object, mapping)
@@ -52,7 +54,11 @@ def apply_track(
     frames = scene.frame_start + np.arange(len(motion.timestamps_s))
     clip_name = str((track.provenance.get("clip") or {}).get("name") or "clip")
     action = key_motion(
-        armature_object, motion, frames=frames, action_name=f"{armature_object.name} {Path(clip_name).stem}", properties=mapping.properties
+        armature_object,
+        motion,
+        frames=frames,
+        action_name=f"{armature_object.name} {Path(clip_name).stem}",
+        properties=mapping.properties,
     )
     # The new action takes effect at once, and the dependency graph knows it.
     scene.frame_set(scene.frame_current)
@@ -80,12 +86,14 @@ def _unseen_warnings(armature_object: bpy.types.Object) -> tuple[str, ...]:
     name, data = armature_object.name, armature_object.animation_data
     warnings = []
     if armature_object.data.pose_position == "REST":
-        warnings.append(f"'{name}' shows its rest position: choose Pose Position in its Armature properties to see the animation.")
+        warnings.append(f"'{name}' shows its rest position: choose Pose Position in its Armature properties to see it move.")
     tracks = [track for track in data.nla_tracks if not track.mute and len(track.strips)] if data.use_nla else []
     if any(track.is_solo for track in tracks):
         warnings.append(f"An NLA track of '{name}' plays solo and hides the animation: click its star.")
     elif tracks and (data.action_blend_type != "REPLACE" or data.action_influence < 1):
-        warnings.append(f"The action of '{name}' is blended with its NLA tracks, so the pose is a mixture: mute them, or choose Replace.")
+        warnings.append(
+            f"The action of '{name}' is blended with its NLA tracks, so the pose is mixed: mute them, or choose Replace."
+        )
     return tuple(warnings)
 
 

@@ -1,7 +1,7 @@
 """A posed armature as a BVH file: y up, metres, in the world's place.
 
-Blender's own exporter writes the armature's axes and units and leaves the object's place out, so that a character built z up lies on
-its face in every program that expects BVH's y up; and it keeps the path only where a parentless bone carries it.
+Blender's own exporter writes the armature's axes and units and leaves the object's place out, so that a character built z up lies
+on its face in every program that expects BVH's y up; and it keeps the path only where a parentless bone carries it.
 """
 
 from __future__ import annotations
@@ -56,8 +56,8 @@ def write_bvh(path: Path, context: bpy.types.Context, armature_object: bpy.types
         scene.frame_set(frame)
         _sample(joints, armature_object.evaluated_get(context.evaluated_depsgraph_get()))
     scene.frame_set(before)
-    heads = np.array([joint.rest_head for joint in joints])
-    moving = {joint.bone for joint in joints if joint.parent is None or _moves(joint, _STILL * float(np.ptp(heads, axis=0).max()))}
+    tolerance = _STILL * float(np.ptp([joint.rest_head for joint in joints], axis=0).max())
+    moving = {joint.bone for joint in joints if joint.parent is None or _moves(joint, tolerance)}
     lines = ["HIERARCHY"]
     _describe(joints[0], moving, lines, indent="")
     count = scene.frame_end - scene.frame_start + 1

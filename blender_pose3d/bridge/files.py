@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import json
+import io
 import os
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ import bpy
 from ..core.errors import Pose3DError
 from .bvh import write_bvh
 from .compat import GLTF_FPS_BASE_IS_INVERTED
+from .keyframes import require_editable
 from .rig_reader import choose_mapping, read_rig
 
 RIG_SUFFIXES = (".blend", ".glb", ".gltf", ".fbx", ".bvh")
@@ -31,7 +33,7 @@ class RigFile:
 
 
 def parse_rig(text: str) -> RigFile:
-    """"file.blend:Name", a path or the word rigify. Raises Pose3DError if there is no such file or it is of no known kind."""
+    """ "file.blend:Name", a path or the word rigify. Raises Pose3DError if there is no such file or it is of no known kind."""
     if text == "rigify":
         return RigFile(None)
     name, path = "", Path(text)
@@ -39,14 +41,19 @@ def parse_rig(text: str) -> RigFile:
         head, _, name = text.rpartition(".blend:")
         path = Path(f"{head}.blend")
     if path.suffix.lower() not in RIG_SUFFIXES:
-        raise Pose3DError(f"'{text}' is not a rig file.", hint=f"Give a file of the kind {', '.join(RIG_SUFFIXES)}, or the word rigify.")
+        raise Pose3DError(
+            f"'{text}' is not a rig file.", hint=f"Give a file of the kind {', '.join(RIG_SUFFIXES)}, or the word rigify."
+        )
     if not path.is_file():
         raise Pose3DError(f"There is no rig file {path}.", hint="Check the path.")
     return RigFile(path.absolute(), name)
 
 
 def open_rig(rig: RigFile) -> bpy.types.Object:
-    """Open a rig in an otherwise empty scene and return its armature. Raises Pose3DError if the file has none, or cannot be read."""
+    """Open a rig in an otherwise empty scene and return its armature.
+
+    Raises Pose3DError if the file has none, or cannot be read.
+    """
     label = rig.path.name if rig.path else "rigify"
     if rig.path is not None and rig.path.suffix.lower() == ".blend":
         _reading(label, lambda: bpy.ops.wm.open_mainfile(filepath=str(rig.path), load_ui=False))
@@ -65,7 +72,8 @@ def open_rig(rig: RigFile) -> bpy.types.Object:
 
 
 def require_mapping(armature_object: bpy.types.Object, *, preset: str, presets_folder: Path) -> None:
-    """Fail early where the rig cannot be solved. Raises Pose3DError."""
+    """Fail early where the rig cannot be animated. Raises Pose3DError."""
+    require_editable(armature_object)
     read_rig(armature_object, choose_mapping(armature_object, preset=preset, presets_folder=presets_folder))
 
 
@@ -77,16 +85,21 @@ def export(path: Path, armature_object: bpy.types.Object, *, bones: Sequence[str
     """
     kind = path.suffix.lower()
     if kind not in OUT_SUFFIXES:
-        raise Pose3DError(f"'{path.suffix}' is not a kind of file that Pose3D writes.", hint=f"Use one of: {', '.join(OUT_SUFFIXES)}.")
+        raise Pose3DError(
+            f"'{path.suffix}' is not a kind of file that Pose3D writes.", hint=f"Use one of: {', '.join(OUT_SUFFIXES)}."
+        )
     partial = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
     _enable_addon(kind)
     try:
-        _WRITERS[kind](partial, armature_object, bones)
+        with _without_tracebacks():
+            _WRITERS[kind](partial, armature_object, bones)
         if not partial.is_file() or partial.stat().st_size == 0:
             raise Pose3DError(f"Blender did not write {path}.", hint="Choose another folder or another kind of file.")
         os.replace(partial, path)
     except (RuntimeError, OSError) as reason:
-        raise Pose3DError(f"Cannot write {path}: {_first_line(reason)}.", hint="Choose another folder or another kind of file.") from None
+        raise Pose3DError(
+            f"Cannot write {path}: {_words(reason)}.", hint="Choose another folder or another kind of file."
+        ) from None
     finally:
         partial.unlink(missing_ok=True)
 
@@ -155,7 +168,8 @@ def _select_family(armature_object: bpy.types.Object) -> None:
     shown = bpy.context.view_layer.objects
     if armature_object.name not in shown:
         raise Pose3DError(
-            f"The armature '{armature_object.name}' is in a collection that the view layer leaves out.", hint="Include it in the file."
+            f"The armature '{armature_object.name}' is in a collection that the view layer leaves out.",
+            hint="Include it in the file.",
         )
     armature_object.hide_set(False)
     armature_object.hide_viewport = armature_object.hide_select = False
@@ -169,7 +183,7 @@ def _select_family(armature_object: bpy.types.Object) -> None:
 
 @contextlib.contextmanager
 def _gltf_rate(scene: bpy.types.Scene) -> Iterator[None]:
-    """Blender's glTF exporter takes fps * fps_base for the frame rate, which is fps / fps_base; so it is given the inverse base."""
+    """Blender's glTF exporter takes fps * fps_base for the frame rate, which is fps / fps_base; it is given the inverse base."""
     base = scene.render.fps_base
     if GLTF_FPS_BASE_IS_INVERTED:
         scene.render.fps_base = 1 / base
@@ -190,17 +204,34 @@ def _import(path: Path) -> None:
         bpy.ops.import_anim.bvh(filepath=str(path), axis_forward="-Z", axis_up="Y", rotate_mode="NATIVE", update_scene_fps=True)
 
 
-def _reading(label: str, action) -> None:  # noqa: ANN001
+_DAMAGE = (RuntimeError, OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, AssertionError, EOFError)
+
+
+def _reading(label: str, action: Callable[[], object]) -> None:
     """Blender's importers raise many kinds of exception on damaged files; each is the same sentence to the user."""
     try:
-        action()
-    except (RuntimeError, OSError, ValueError, KeyError, IndexError, TypeError, AttributeError, AssertionError, EOFError, json.JSONDecodeError) as reason:
-        raise Pose3DError(f"Blender cannot read {label}: {_first_line(reason)}.", hint="Check that the file opens in Blender.") from None
+        with _without_tracebacks():
+            action()
+    except _DAMAGE as reason:
+        raise Pose3DError(
+            f"Blender cannot read {label}: {_words(reason)}.", hint="Check that the file opens in Blender."
+        ) from None
 
 
-def _first_line(reason: BaseException) -> str:
-    lines = [line for line in str(reason).splitlines() if line.strip() and not line.startswith("Traceback")]
-    return (lines[-1] if lines else type(reason).__name__).removeprefix("Error: ").strip().rstrip(".")
+@contextlib.contextmanager
+def _without_tracebacks() -> Iterator[None]:
+    """An operator written in Python prints its traceback before it raises; what the user needs of it is in the exception."""
+    with contextlib.redirect_stderr(io.StringIO()):
+        yield
+
+
+def _words(reason: BaseException) -> str:
+    """What an operator's exception says, in one line, without the traceback that Blender puts into it."""
+    lines = [line.strip() for line in str(reason).splitlines() if line.strip() and not line.startswith("Location:")]
+    last = lines[-1] if lines else type(reason).__name__
+    if any(line.endswith("Traceback (most recent call last):") for line in lines):
+        last = re.sub(r"^[\w.]*(Error|Exception|Interrupt): ", "", last)
+    return last.removeprefix("Error: ").strip().rstrip(".")
 
 
 def _enable_addon(kind: str) -> None:
@@ -217,7 +248,9 @@ def _rigify() -> bpy.types.Object:
         metarig = bpy.context.object
         bpy.ops.pose.rigify_generate()
     except (RuntimeError, AttributeError) as reason:
-        raise Pose3DError(f"Rigify cannot make its rig here: {_first_line(reason)}.", hint="Check that this Blender has the Rigify add-on.") from None
+        raise Pose3DError(
+            f"Rigify cannot make its rig here: {_words(reason)}.", hint="Check that this Blender has the Rigify add-on."
+        ) from None
     rigs = [o for o in bpy.context.scene.objects if o.type == "ARMATURE" and o != metarig]
     if not rigs:
         raise Pose3DError("Rigify did not make a rig.", hint="Check that this Blender has the Rigify add-on.")

@@ -1,4 +1,4 @@
-"""RigMotion -> a new action, in bulk. The armature's other actions, its bones' rest pose and its rotation modes are not touched."""
+"""RigMotion -> a new action, in bulk. The armature's other actions, its rest pose and its rotation modes are not touched."""
 
 from __future__ import annotations
 
@@ -8,11 +8,21 @@ import bpy
 import numpy as np
 from mathutils import Quaternion
 
+from ..core.errors import Pose3DError
 from ..core.tracks import RigMotion
 from .compat import ensure_fcurve
 
 _LINEAR = 1  # Keyframe.interpolation as a number, for foreach_set
 _IDENTITY = {"location": (0.0, 0.0, 0.0), "scale": (1.0, 1.0, 1.0)}
+
+
+def require_editable(armature_object: bpy.types.Object) -> None:
+    """Raises Pose3DError where keys would be lost with the session."""
+    if armature_object.library is not None:
+        raise Pose3DError(
+            f"'{armature_object.name}' is linked from another file, so its animation would not be saved.",
+            hint="Make a library override of it first (Object menu, Library Override).",
+        )
 
 
 def key_motion(
@@ -25,9 +35,9 @@ def key_motion(
 ) -> bpy.types.Action:
     """Key a motion whose samples fall on the scene frames `frames` [T] into a new action and make it the armature's active one.
 
-    properties: custom properties of pose bones (an FK/IK switch, say) that are keyed once. Bones that carry mapped bones but play no
-    role themselves are keyed at rest where they are posed otherwise, so that an older pose cannot tilt the result; where the NLA may
-    pose them at another time, they are keyed at rest in any case.
+    properties: custom properties of pose bones (an FK/IK switch, say) that are keyed once. Bones that carry mapped bones but play
+    no role themselves are keyed at rest where they are posed otherwise, so that an older pose cannot tilt the result; where the
+    NLA may pose them at another time, they are keyed at rest in any case.
     """
     action = bpy.data.actions.new(action_name)
     action.use_fake_user = False
@@ -108,7 +118,7 @@ def _write_rest(
             write(f"{path}.{channel}", values, bone.name, at)
 
 
-def _carriers(pose_bones, keyed: set[str]) -> list[bpy.types.PoseBone]:  # noqa: ANN001
+def _carriers(pose_bones: bpy.types.bpy_prop_collection, keyed: set[str]) -> list[bpy.types.PoseBone]:
     """Bones above keyed ones that are not keyed themselves."""
     found: dict[str, bpy.types.PoseBone] = {}
     for name in keyed:

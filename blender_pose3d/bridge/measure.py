@@ -23,7 +23,9 @@ LIMBS: tuple[tuple[str, str, str, str, str], ...] = tuple(
 )
 
 
-def posed_limb_directions(context: bpy.types.Context, armature_object: bpy.types.Object, rig: RigSpec, frames: np.ndarray) -> np.ndarray:
+def posed_limb_directions(
+    context: bpy.types.Context, armature_object: bpy.types.Object, rig: RigSpec, frames: np.ndarray
+) -> np.ndarray:
     """World directions of the limbs in the order of `LIMBS`, from the heads of the evaluated pose bones: [T, 8, 3].
 
     frames [T] may fall between whole frames.

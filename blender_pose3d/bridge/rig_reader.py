@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import bpy
@@ -30,12 +29,7 @@ def choose_mapping(armature_object: bpy.types.Object, *, preset: str, presets_fo
 
 
 def read_rig(armature_object: bpy.types.Object, mapping: Mapping) -> RigSpec:
-    """The armature at rest, as arrays. Raises Pose3DError for an armature that cannot be solved.
-
-    Where the object's scale mirrors the character, the bones named left are on its right, and the mapping's sides are exchanged.
-    """
-    if armature_object.matrix_world.determinant() < 0:
-        mapping = _sides_exchanged(mapping)
+    """The armature at rest, as arrays. Raises Pose3DError for an armature that cannot be solved."""
     bones = _parents_first(armature_object.data.bones)
     index = {bone.name: i for i, bone in enumerate(bones)}
     rest = np.array([bone.matrix_local for bone in bones], dtype=float)  # [B, 4, 4]
@@ -51,15 +45,6 @@ def read_rig(armature_object: bpy.types.Object, mapping: Mapping) -> RigSpec:
         local_location=np.array([bone.use_local_location for bone in bones]),
         mapping=mapping,
     )
-
-
-def _sides_exchanged(mapping: Mapping) -> Mapping:
-    other = {"left": "right", "right": "left"}
-    bones = {}
-    for role, names in mapping.bones.items():
-        side, _, part = role.partition("_")
-        bones[f"{other[side]}_{part}" if side in other else role] = names
-    return replace(mapping, bones=bones)
 
 
 def _parents_first(bones: bpy.types.ArmatureBones) -> list[bpy.types.Bone]:

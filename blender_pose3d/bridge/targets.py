@@ -43,7 +43,7 @@ def named_armature(name: str, scene: bpy.types.Scene) -> bpy.types.Object:
 
 
 def any_armature() -> bool:
-    return bool(bpy.data.armatures)
+    return any(armature.users for armature in bpy.data.armatures)  # those of deleted characters have none
 
 
 def absolute_path(path: str) -> str:

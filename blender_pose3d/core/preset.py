@@ -163,7 +163,8 @@ def _plain(name: str) -> str:
 
 def _names(path: Path, role: str, value: object) -> tuple[str, ...]:
     names = [value] if isinstance(value, str) else value
-    if not isinstance(names, list) or not all(isinstance(n, str) and n for n in names):
+    needed = role != "root"
+    if not isinstance(names, list) or not all(isinstance(n, str) and n for n in names) or (needed and not names):
         raise _bad(path, f"'{role}' must be a bone name or a list of bone names")
     return tuple(names)
 
@@ -171,9 +172,12 @@ def _names(path: Path, role: str, value: object) -> tuple[str, ...]:
 def _properties(path: Path, value: object) -> tuple[tuple[str, str, float], ...]:
     rows = []
     for item in value if isinstance(value, list) else [None]:
-        if not isinstance(item, dict) or set(item) != {"bone", "property", "value"} or not isinstance(item["value"], int | float):
+        if not isinstance(item, dict) or set(item) != {"bone", "property", "value"}:
             raise _bad(path, "'properties' must be a list of {bone, property, value}")
-        rows.append((str(item["bone"]), str(item["property"]), float(item["value"])))
+        bone, name, number = item["bone"], item["property"], item["value"]
+        if not isinstance(bone, str) or not isinstance(name, str) or not isinstance(number, int | float) or not abs(number) < 1e9:
+            raise _bad(path, "'properties' must be a list of {bone: text, property: text, value: number}")
+        rows.append((bone, name, float(number)))
     return tuple(rows)
 
 

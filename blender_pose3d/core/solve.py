@@ -19,7 +19,6 @@ from .filtering import rolling_minimum, smoothed
 from .preset import SIDES
 from .rig import RigSpec
 from .rotations import (
-    about_axis,
     angle_between,
     apply,
     continuous,
@@ -40,7 +39,9 @@ _PLANE_BEND_RAD = np.radians(6.0)
 _PLANE_TIME_S = 0.1
 # How far a foot is turned at the ankle to stay level before it follows the shin.
 _ANKLE_RANGE_RAD = np.radians(35.0)
+# How far a head turns against the chest, and over which angle the face loses its say before that.
 _NECK_RANGE_RAD = np.radians(100.0)
+_NECK_FADE_RAD = np.radians(20.0)
 _NOSE_BELOW_EARS_RAD = np.radians(10.0)
 # A rest pose shows an elbow's or knee's axis when it is bent by this much and the axis is near the anatomical one.
 _REST_BEND_RAD = np.radians(8.0)
@@ -101,6 +102,8 @@ class _Pose:
         self._joints = apply(rig.armature_from_world, joints_world)
         self.up = unit(apply(rig.armature_from_world, _UP))
         self.front = unit(apply(rig.armature_from_world, rig.front_world))
+        # Not the cross product of these: in a mirrored object that points to the right.
+        self.left = unit(apply(rig.armature_from_world, np.cross(_UP, rig.front_world)))
 
     def way(self, start: Joint, end: Joint) -> np.ndarray:
         return unit(self._joints[:, INDEX[end]] - self._joints[:, INDEX[start]])
@@ -134,7 +137,8 @@ def _deltas(pose: _Pose, rig: RigSpec, face: tuple[np.ndarray, np.ndarray] | Non
     if face is not None:
         turned, trust = face
         # A face that looks backwards is a detector that took the back of the head for one.
-        head = slerp_matrices(head, turned, np.where(angle_between(chest, turned) < _NECK_RANGE_RAD, trust, 0.0))
+        believable = np.clip((_NECK_RANGE_RAD - angle_between(chest, turned)) / _NECK_FADE_RAD, 0.0, 1.0)
+        head = slerp_matrices(head, turned, trust * believable)
     neck = [b for b in rig.chain("neck") if b not in own]
     own.update((bone, slerp_matrices(chest, head, (i + 1) / (len(neck) + 1))) for i, bone in enumerate(neck))
     if (head_bone := rig.bone("head")) is not None:
@@ -307,10 +311,9 @@ def _turn_from_face(
     for way in (across, ahead):
         steady = smoothed(unit(way[nearest]), track.timestamps_s, 1.5 * options.smoothing_s)
         ways.append(apply(rig.armature_from_world, to_world(steady, options.camera, heading_rad=heading)))
-    left_rest = unit(np.cross(pose.up, pose.front))
     # On a level head the nose is below the ears.
-    nose_rest = apply(about_axis(left_rest, _NOSE_BELOW_EARS_RAD), pose.front)
-    return _turn(*ways, left_rest, nose_rest), track.landmark_confidence[:, LANDMARK_INDEX["nose"]] * track.detected
+    nose_rest = np.cos(_NOSE_BELOW_EARS_RAD) * pose.front - np.sin(_NOSE_BELOW_EARS_RAD) * pose.up
+    return _turn(ways[0], ways[1], pose.left, nose_rest), track.landmark_confidence[nearest, LANDMARK_INDEX["nose"]]
 
 
 def _root_location(

@@ -16,9 +16,8 @@ _POLL_INTERVAL_S = 0.1
 
 
 class POSE3D_OT_import_pose_from_video(bpy.types.Operator):
-    """Find the person in the clip, lift the pose to 3D and animate the armature with it, as a new action. Blender stays usable
-    meanwhile. Run without a window, or from a script, it returns when the action is there"""
-
+    # Run without a window, or from a script, it returns when the action is there.
+    bl_description = "Give the armature the motion of the person in the clip, as a new action. You can go on working meanwhile"
     bl_idname = "pose3d.import_pose_from_video"
     bl_label = "Import Pose From Video"
     # Without REGISTER: the redo panel would read the whole clip again, and block, at every touch of an option.
@@ -162,7 +161,7 @@ class POSE3D_OT_open_video(bpy.types.Operator):
 
 
 class POSE3D_OT_cancel(bpy.types.Operator):
-    """Stop reading the clip. Nothing in the scene is changed"""
+    """Stop reading the clip, as the Escape key does. Nothing in the scene is changed"""
 
     bl_idname = "pose3d.cancel"
     bl_label = "Cancel"

@@ -10,7 +10,7 @@ from pathlib import Path
 import bpy
 
 from .. import places, prefs, props
-from ..bridge import targets
+from ..bridge import files, targets
 from ..bridge.apply import AppliedMotion, apply_track
 from ..core.errors import Pose3DError
 from ..core.track_io import read_track
@@ -91,7 +91,8 @@ def chosen_armature(context: bpy.types.Context) -> bpy.types.Object | None:
 
 
 def begin(context: bpy.types.Context, request: Request) -> Run:
-    """Start the worker. Raises Pose3DError when another run goes on, there is no engine, or the cache cannot be written."""
+    """Start the worker. Raises Pose3DError when another run goes on, there is no engine, the cache cannot be written, or the
+    armature cannot be animated."""
     global _current
     if _current is not None:
         raise Pose3DError("A clip is being read already.", hint="Wait for it or cancel it.")
@@ -103,6 +104,9 @@ def begin(context: bpy.types.Context, request: Request) -> Run:
         raise Pose3DError(
             f"The cache folder {track.parent} cannot be made: {error.strerror}.", hint="Choose another in the preferences."
         ) from error
+    # Before the clip, which may take minutes: what is wrong with the armature is said at once.
+    armature_object = targets.find(request.target, context.scene)
+    files.require_mapping(armature_object, preset=request.preset, presets_folder=places.resources_root() / "rigs")
     job = Job(engine.command("infer", request.arguments(track)), engine.environment())
     job.start()
     _current = Run(request=request, job=job)
@@ -138,7 +142,7 @@ def apply(context: bpy.types.Context, run: Run) -> AppliedMotion:
 def summary(context: bpy.types.Context, applied: AppliedMotion) -> str:
     """What was made, for the animator."""
     last, end = applied.frame_end, context.scene.frame_end
-    beyond = f" The scene ends at frame {end} already." if end < last else ""
+    beyond = f" The scene stops before that, at frame {end}." if end < last else ""
     preset = props.preset_title(applied.preset)
     return f"Made the action “{applied.action_name}”, frames {applied.frame_start} to {last}, preset {preset}.{beyond}"
 

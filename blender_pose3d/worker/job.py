@@ -34,7 +34,7 @@ _LOG_LINE_CHARACTERS = 1000
 _WARNINGS = 100
 _LINE_BYTES = 1 << 20
 _INBOX_EVENTS = 1000
-# How long a stage takes beside the others, about; what is not named counts 1. Detecting took two to five times as long as lifting.
+# How long a stage takes beside the others, about; 1 if not named. Detecting was measured at two to five times the lifting.
 _STAGE_WEIGHTS = {"detect": 3.0}
 
 

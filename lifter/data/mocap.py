@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,13 @@ from ..joints import JOINT_NAMES
 # These share no person with the rest.
 VALIDATION_SUBJECTS: frozenset[str] = frozenset({"cmu/03", "cmu/08", "cmu/10", "cmu/11", "cmu/martial"})
 _MISSING = -32768
+# What numpy raises for a file that is missing, damaged, or no archive of the arrays that are asked for.
+UNREADABLE = (OSError, KeyError, IndexError, ValueError, TypeError, EOFError, zlib.error, zipfile.BadZipFile)
+
+
+def first_line(reason: BaseException) -> str:
+    """An exception's text for a sentence."""
+    return (str(reason) or type(reason).__name__).splitlines()[0].rstrip(".")
 
 
 def subject_of(clip_name: str) -> str:
@@ -42,9 +50,15 @@ def read_mocap(path: Path) -> list[MotionClip]:
             names, fps, lengths = archive["clip_names"], archive["fps"], archive["lengths"]
             columns = [archive["joint_names"].tolist().index(name) for name in JOINT_NAMES]
             delta = archive["delta_mm"][columns]  # [17, 3, sum of lengths] int16
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as reason:
+        if (
+            delta.dtype != np.int16
+            or delta.shape != (len(columns), 3, lengths.sum())
+            or not len(names) == len(fps) == len(lengths)
+        ):
+            raise ValueError("its arrays do not fit each other")
+    except UNREADABLE as reason:
         raise LifterError(
-            f"Cannot read the motion capture {path}: {reason}.",
+            f"Cannot read the motion capture {path}: {first_line(reason)}.",
             hint="Give the path of a mocap.npz in the training configuration.",
         ) from None
     clips = []

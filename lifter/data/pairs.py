@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from ..errors import LifterError
 from ..joints import INDEX, JOINT_NAMES, MIRROR, joints_from_landmarks
 from ..normalise import encode_windows, rays_from_pixels
 from .batches import derive_middle_joints
-from .mocap import VALIDATION_SUBJECTS, subject_of
+from .mocap import UNREADABLE, VALIDATION_SUBJECTS, first_line, subject_of
 
 HELD_OUT_CHARACTERS: frozenset[str] = frozenset({"Male_Adult_04"})
 
@@ -52,9 +51,11 @@ def read_pairs(path: Path) -> Pairs:
         characters = [str(name) for name in data["character"]]
         world = joints_from_landmarks(data["world_landmarks_m"].astype(np.float32))
         focal = data["focal_px"]
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as reason:
+        if not len(focal) == len(subjects) == len(characters) == len(world) == s:
+            raise ValueError("its arrays do not fit each other")
+    except UNREADABLE as reason:
         raise LifterError(
-            f"Cannot read the rendered pairs {path}: {reason}.", hint="Give the path of a rendered_pairs.npz."
+            f"Cannot read the rendered pairs {path}: {first_line(reason)}.", hint="Give the path of a rendered_pairs.npz."
         ) from None
     detected = np.isfinite(pixels).all((2, 3))
     rays = np.stack(

@@ -22,9 +22,10 @@ def rows(context: Context) -> list[Row]:
     measured = json.loads((work / "track.json").read_text(encoding="utf-8"))
     detector = measured["mediapipe"]
     out = []
-    for measure, unit in (("P-MPJPE mm", "mm"), ("N-MPJPE mm", "mm"), ("MPJVE mm/frame", "mm/frame"), ("limb direction deg", "degrees")):
-        name = measure.removesuffix(f" {unit}").removesuffix(" deg")
-        out.append(Row(measure=f"track: {name}", value=measured["pose3d"][measure], unit=unit, goal=detector[measure], better="lower"))
+    for measure, ours in measured["pose3d"].items():
+        name, _, unit = measure.rpartition(" ")
+        # The goal is what the detector's own 3D has on the same frames.
+        out.append(Row(measure=f"track: {name}", value=ours, unit=unit, goal=detector[measure], better="lower"))
     return out + json.loads((work / "accuracy.json").read_text(encoding="utf-8"))
 
 

@@ -184,6 +184,8 @@ def check_refusals_in_one_sentence() -> None:
     blender_pose3d.register()
     settings = bpy.context.scene.pose3d
     fails_in_poll("There is no armature to animate")
+    bpy.data.objects.remove(add_armature())  # its data stays, without a user
+    fails_in_poll("There is no armature to animate")
     figure = add_armature()
     fails_with("No clip is chosen")
     fails_with("There is no clip at", filepath=str(tmp / "none.mp4"))
@@ -198,6 +200,8 @@ def check_refusals_in_one_sentence() -> None:
         fails_with("There is no Python at", filepath=str(clip))
     with variable("POSE3D_HOME", str(clip)), variable("POSE3D_ENGINE_PYTHON", sys.executable):
         fails_with("cannot be made", filepath=str(clip))
+    with variable("POSE3D_HOME", str(tmp)), variable("POSE3D_ENGINE_PYTHON", sys.executable):
+        fails_with("The armature 'Figure' has no bones", filepath=str(clip))  # before anything is started
     bpy.context.scene.collection.objects.unlink(figure)
     fails_with("The armature “Figure” is not in the scene", filepath=str(clip))
     blender_pose3d.unregister()
@@ -288,6 +292,7 @@ def check_import_of_a_clip() -> None:
     from blender_pose3d.bridge.files import open_rig, parse_rig
 
     figure = open_rig(parse_rig("rigify"))
+    figure.animation_data_create().action = bpy.data.actions.new("Made by hand")
     before = {kind: set(getattr(bpy.data, kind).keys()) for kind in ("actions", "objects", "armatures", "meshes")}
     with registered():
         settings = bpy.context.scene.pose3d
@@ -298,12 +303,16 @@ def check_import_of_a_clip() -> None:
         assert result == {"FINISHED"}, (result, state.message)
         assert not state.is_running and not state.message_is_error
         action = figure.animation_data.action
-        assert action.name in state.message, state.message
+        assert f"“{action.name}”, frames 1 to" in state.message and "preset Rigify" in state.message, state.message
     after = {kind: set(getattr(bpy.data, kind).keys()) for kind in before}
     assert after == before | {"actions": before["actions"] | {action.name}}, (before, after)
     first, last = action.frame_range
     fps = bpy.context.scene.render.fps
     assert 0.5 * fps < last - first <= fps, (first, last)
+    path = str(test_folder() / "imported.blend")
+    bpy.ops.wm.save_as_mainfile(filepath=path)
+    bpy.ops.wm.open_mainfile(filepath=path)
+    assert "Made by hand" in bpy.data.actions, "the action that was replaced is lost with the file"
     tracks = list((Path(os.environ["POSE3D_HOME"]) / "cache").iterdir())
     assert [t.suffix for t in tracks] == [".npz"], tracks
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
@@ -29,50 +31,73 @@ def _name(executable: Path) -> str:
     return executable.parts[-3] if executable.name.startswith("python") else "-".join(executable.parts[-2:])
 
 
-def _or_skip(blenders: list[Path]) -> list[Path]:
-    if not blenders:
-        pytest.skip(f"no Blender: set {BLENDERS_VARIABLE}, or let build.py make its environments")
-    return blenders
+NO_BLENDER = f"no Blender: set {BLENDERS_VARIABLE}, or let build.py make its environments"
 
 
 @pytest.fixture(scope="session")
 def blender_pythons() -> list[Path]:
     """Every Blender to test in; skips when there is none."""
-    return _or_skip(find_blenders())
+    return find_blenders() or pytest.skip(NO_BLENDER)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "one_blender: takes long, and what it shows does not depend on Blender's version")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """A test that asks for `blender_python` runs once in every Blender."""
+    """A test that asks for `blender_python` runs once in every Blender, or in one of them where it is marked `one_blender`."""
     if "blender_python" in metafunc.fixturenames:
         blenders = find_blenders()
-        metafunc.parametrize("blender_python", blenders or [None], ids=[_name(b) for b in blenders] or ["none"])
+        if metafunc.definition.get_closest_marker("one_blender"):
+            # The newest whose Python is also the motion engine's.
+            older = [b for b in blenders if (b.parents[1] / "lib" / "python3.11").is_dir()]
+            blenders = older[-1:] or blenders[:1]
+        none = pytest.param(None, marks=pytest.mark.skip(reason=NO_BLENDER), id="none")
+        metafunc.parametrize("blender_python", [pytest.param(b, id=_name(b)) for b in blenders] or [none])
 
 
-@pytest.fixture
-def run_in_blender(blender_python: Path | None, tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """`run_in_blender(script, *arguments, environment={})`: the script in this test's Blender, with user settings of its own.
+class Runner(Protocol):
+    """Runs a script in a Blender, with user settings of its own; stderr is part of stdout, unless it is kept `apart`.
 
     The script ends itself with os._exit, because a bpy module may hang when its interpreter ends.
     """
-    executable = _or_skip([blender_python] if blender_python else [])[0]
 
-    def run(script: Path, *arguments: str | Path, environment: dict[str, str] | None = None, timeout_s: float = 300):
+    def __call__(
+        self,
+        executable: Path,
+        script: Path,
+        *arguments: str | Path,
+        environment: dict[str, str] | None = None,
+        timeout_s: float = 300,
+        apart: bool = False,
+    ) -> subprocess.CompletedProcess[str]: ...
+
+
+@pytest.fixture(scope="session")
+def start_blender(tmp_path_factory: pytest.TempPathFactory) -> Runner:
+    def start(executable, script, *arguments, environment=None, timeout_s=300, apart=False):
         if executable.name.startswith("python"):
             command = [str(executable), str(script)]
         else:
             command = [str(executable), "--background", "--factory-startup", "--python-exit-code", "1", "--python", str(script)]
-        user = tmp_path / "blender-user"
+        user = tmp_path_factory.mktemp("blender-user")
         for folder in ("config", "scripts", "extensions", "datafiles"):
-            (user / folder).mkdir(parents=True, exist_ok=True)
+            (user / folder).mkdir()
         return subprocess.run(
             [*command, "--", *(str(a) for a in arguments)],
             env=os.environ | {"BLENDER_USER_RESOURCES": str(user), "PYTHONDONTWRITEBYTECODE": "1"} | (environment or {}),
             stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            stderr=subprocess.PIPE if apart else subprocess.STDOUT,
             text=True,
             errors="replace",
             timeout=timeout_s,
             check=False,
         )
 
-    return run
+    return start
+
+
+@pytest.fixture
+def run_in_blender(blender_python: Path, start_blender: Runner) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """`run_in_blender(script, *arguments, environment={})`: the script in this test's Blender."""
+    return functools.partial(start_blender, blender_python)

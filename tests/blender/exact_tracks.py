@@ -1,4 +1,4 @@
-"""Tracks whose joints are exact: the demo clip's ground truth and the clip maker's motions. Needs numpy only, so Blender can import it."""
+"""Tracks whose joints are exact: the demo clip's ground truth and the clip maker's motions. Numpy only, for use in Blender."""
 
 from __future__ import annotations
 
@@ -38,7 +38,11 @@ def demo(*, every: int = 1) -> Exact:
 
 def motion(name: str, *, fps: float = 10.0, seconds: float | None = None) -> Exact:
     """One of the clip maker's motions before a level camera."""
-    times = np.arange(0, (seconds or motions.DEFAULT_SECONDS[name]), 1 / fps)
+    return motion_at(name, np.arange(0, seconds or motions.DEFAULT_SECONDS[name], 1 / fps))
+
+
+def motion_at(name: str, times: np.ndarray) -> Exact:
+    """The same at any times [T], in seconds."""
     posed, _ = motions.perform(name, skeleton.Body(), times)
     world = posed.joints_m[:, [skeleton.JOINT_NAMES.index(joint) for joint in JOINT_NAMES]]
     x, y, z = np.moveaxis(world, -1, 0)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from math import radians
 from pathlib import Path
@@ -38,10 +39,10 @@ class Build:
     """How an armature differs from the plain one.
 
     arms_down_deg: A-pose; legs_apart_deg; elbows_bent_deg: forearms turned to the front; seed: random bone rolls, and with
-    `tails_anywhere` random bone axes; lengths: bone -> factor on its offset from its parent; placed: the object's matrix; built_in:
-    axes and units of the bones themselves, taken back by the object; parented: the object hangs on a turned and scaled empty;
-    modes: rotation modes, in turn; under_root: the hips hang on a root bone that is posed; loose: hips with location in their
-    parent's axes and thighs that do not inherit rotation.
+    `tails_anywhere` random bone axes; lengths: bone -> factor on its offset from its parent; placed: the object's matrix;
+    built_in: axes and units of the bones themselves, taken back by the object; parented: the object hangs on a turned and scaled
+    empty; modes: rotation modes, in turn; under_root: the hips hang on a root bone that is posed; loose: hips with location in
+    their parent's axes and thighs that do not inherit rotation.
     """
 
     arms_down_deg: float = 0.0
@@ -63,7 +64,16 @@ def _turned(x: float = 0, y: float = 0, z: float = 0, scale: float = 1) -> Matri
 
 
 _Y_UP_CENTIMETRES = _turned(x=-90, scale=100)
-_CHILD = {"Hips": 0.75, "LeftUpLeg": 1.1, "LeftLeg": 0.6, "LeftFoot": 0.6, "LeftArm": 1.3, "LeftForeArm": 1.5, "LeftHand": 1.4, "Neck": 0.4}
+_CHILD = {
+    "Hips": 0.75,
+    "LeftUpLeg": 1.1,
+    "LeftLeg": 0.6,
+    "LeftFoot": 0.6,
+    "LeftArm": 1.3,
+    "LeftForeArm": 1.5,
+    "LeftHand": 1.4,
+    "Neck": 0.4,
+}
 EULER_MODES = ("XYZ", "ZXY", "YXZ", "XZY", "YZX", "ZYX")
 
 BUILDS: dict[str, Build] = {
@@ -184,18 +194,13 @@ def metarig() -> bpy.types.Object:
     return bpy.context.object
 
 
-class _edited:  # noqa: N801 - used as a function
+@contextlib.contextmanager
+def _edited(made: bpy.types.Object) -> Iterator[None]:
     """Edit mode on one object, and out of it again."""
-
-    def __init__(self, made: bpy.types.Object) -> None:
-        self._made = made
-
-    def __enter__(self) -> None:
-        bpy.context.view_layer.objects.active = self._made
-        bpy.ops.object.mode_set(mode="EDIT")
-
-    def __exit__(self, *_: object) -> None:
-        bpy.ops.object.mode_set(mode="OBJECT")
+    bpy.context.view_layer.objects.active = made
+    bpy.ops.object.mode_set(mode="EDIT")
+    yield
+    bpy.ops.object.mode_set(mode="OBJECT")
 
 
 def named(name: str) -> Callable[[], bpy.types.Object]:

@@ -1,8 +1,7 @@
 """Runs inside a Blender: `rig_checks.py -- RESULTS.json COMMAND ARGUMENT…`. Not collected by pytest; test_rigs.py starts it.
 
-exact RIG…             what each rig does on exact tracks
-dump FOLDER RIG…       the keyed rotations of each rig, one .npz a rig, to compare Blenders
-round_trip FOLDER RIG… each rig animated, written in every format, opened again and measured
+exact FOLDER RIG…           what each rig does on exact tracks; its keyed rotations go to FOLDER, one .npz a rig
+round_trip FOLDER FPS RIG…  each rig animated, written to FOLDER in every format, opened again and measured
 A RIG is "rigify", "metarig", a name of rig_builders.BUILDS, or a file.
 """
 
@@ -12,7 +11,7 @@ import json
 import os
 import sys
 import traceback
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import bpy
@@ -23,7 +22,7 @@ sys.path.insert(0, str(ROOT))
 
 from blender_pose3d.bridge import files  # noqa: E402
 from blender_pose3d.bridge.apply import AppliedMotion, apply_track  # noqa: E402
-from blender_pose3d.bridge.measure import LIMBS, angles_deg, joint_limb_directions, posed_limb_directions  # noqa: E402
+from blender_pose3d.bridge.measure import angles_deg, joint_limb_directions, posed_limb_directions  # noqa: E402
 from blender_pose3d.bridge.rig_reader import choose_mapping, read_rig  # noqa: E402
 from blender_pose3d.core.errors import Pose3DError  # noqa: E402
 from blender_pose3d.core.rig import RigSpec  # noqa: E402
@@ -31,7 +30,11 @@ from blender_pose3d.core.skeleton import INDEX  # noqa: E402
 from blender_pose3d.core.solve import SolveOptions  # noqa: E402
 from tests.blender import exact_tracks, rig_builders  # noqa: E402
 
-_MOTIONS = {"demo": lambda: exact_tracks.demo(every=3), "kick": lambda: exact_tracks.motion("kick"), "lie_down": lambda: exact_tracks.motion("lie_down")}
+_MOTIONS = {
+    "demo": lambda: exact_tracks.demo(every=3),
+    "kick": lambda: exact_tracks.motion("kick"),
+    "lie_down": lambda: exact_tracks.motion("lie_down"),
+}
 
 
 def open_named(name: str) -> bpy.types.Object:
@@ -65,26 +68,38 @@ def turned(vectors: np.ndarray, angle_rad: float) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Posed:
-    """What an armature really does, from its evaluated pose bones. limbs [T, 8, 3]; front [T, 3] of the hips, trunk [T, 3] up the
-    body; hips_m [T, 3]: the middle of the thighs' heads; turns_deg: the greatest turn of a bone from a frame to the next; finite."""
+    """What an armature really does, from its evaluated pose bones.
+
+    limbs [T, 8, 3]; front [T, 3]: where the hips face; trunk [T, 3]: from the middle of the hips to that of the shoulders;
+    hips_m [T, 3]: the middle of the thighs' heads; ankle_m [T]: height of the lower ankle above where it is at rest;
+    turns_deg: the greatest turn of a bone from a frame to the next.
+    """
 
     limbs: np.ndarray
     front: np.ndarray
     trunk: np.ndarray
     hips_m: np.ndarray
+    ankle_m: np.ndarray
     turns_deg: float
 
 
 def posed(armature: bpy.types.Object, rig: RigSpec, frames: np.ndarray, *, heading_rad: float = 0.0) -> Posed:
     """heading_rad: which way the character's face looks at rest, from -Y."""
     limbs = posed_limb_directions(bpy.context, armature, rig, frames)
-    names = {role: rig.mapping.bone(role) for role in ("hips", "left_thigh", "right_thigh", "left_upper_arm", "right_upper_arm")}
+    names = {
+        role: rig.bone_names[rig.bone(role)]
+        for role in ("hips", "left_thigh", "right_thigh", "left_upper_arm", "right_upper_arm", "left_foot", "right_foot")
+    }
     role_bones = [name for bones in rig.mapping.bones.values() for name in bones]
-    middles = [rig.rest_heads_world_m[[rig.bone(f"{side}_{part}") for side in ("left", "right")]].mean(0) for part in ("thigh", "upper_arm")]
+    middles = [
+        rig.rest_heads_world_m[[rig.bone(f"{side}_{part}") for side in ("left", "right")]].mean(0)
+        for part in ("thigh", "upper_arm")
+    ]
     up = _unit(middles[1] - middles[0])
     face = turned(np.array([0.0, -1.0, 0.0]), heading_rad)
     face = _unit(face - (face @ up) * up)
-    fronts, trunks, hips, turns = [], [], [], []
+    ankle_at_rest = min(rig.rest_heads_world_m[rig.bone(f"{side}_foot"), 2] for side in ("left", "right"))
+    fronts, trunks, hips, ankles, turns = [], [], [], [], []
     for frame in frames:
         bpy.context.scene.frame_set(int(np.floor(frame)), subframe=float(frame % 1))
         now = armature.evaluated_get(bpy.context.evaluated_depsgraph_get())
@@ -95,105 +110,119 @@ def posed(armature: bpy.types.Object, rig: RigSpec, frames: np.ndarray, *, headi
         fronts.append(moved[:3, :3] @ face)
         hips.append((heads["left_thigh"] + heads["right_thigh"]) / 2)
         trunks.append((heads["left_upper_arm"] + heads["right_upper_arm"]) / 2 - hips[-1])
+        ankles.append(min(heads["left_foot"][2], heads["right_foot"][2]) - ankle_at_rest)
         turns.append([now.pose.bones[name].matrix.to_quaternion() for name in role_bones])
     q = np.array(turns)  # [T, bones, 4]
     between = np.degrees(2 * np.arccos(np.clip(np.abs((q[1:] * q[:-1]).sum(-1)), 0, 1)))
-    return Posed(limbs, _unit(np.array(fronts)), _unit(np.array(trunks)), np.array(hips), float(between.max()))
+    return Posed(limbs, _unit(np.array(fronts)), _unit(np.array(trunks)), np.array(hips), np.array(ankles), float(between.max()))
 
 
 def _unit(v: np.ndarray) -> np.ndarray:
     return v / np.linalg.norm(v, axis=-1, keepdims=True)
 
 
-def exact(rigs: list[str]) -> dict[str, dict]:
-    return {rig: _exact(rig) for rig in rigs}
+def exact(folder: str, *rigs: str) -> dict[str, dict]:
+    return {rig: _exact(rig, Path(folder)) for rig in rigs}
 
 
-def _exact(name: str) -> dict:
-    """Errors in degrees, over all motions; a refusal as {"refused": sentence}."""
+def _exact(name: str, folder: Path) -> dict:
+    """Degrees, the greatest over all motions and frames unless said otherwise; a refusal as {"refused": sentence}."""
     armature = open_named(name)
     heading = np.radians(rig_builders.HEADINGS_DEG.get(name, 0.0))
-    result = {"mean_deg": [], "worst_deg": [], "trunk_deg": [], "front_deg": [], "heading_deg": [], "turn_deg": []}
+    result: dict[str, list[float]] = {}
     try:
-        for make in _MOTIONS.values():
+        for title, make in _MOTIONS.items():
             given = make()
             applied = animate(armature, given)
-            rig = spec_of(armature)
-            frames = np.arange(applied.frame_start, applied.frame_end + 1)
-            seen = posed(armature, rig, frames, heading_rad=heading)
-            joints = turned(given.joints_world_m, applied.motion.heading_rad)
-            errors = angles_deg(seen.limbs, joint_limb_directions(joints))
-            trunk = _unit(joints[:, INDEX["thorax"]] - joints[:, INDEX["pelvis"]])
-            front = _unit(np.cross(joints[:, INDEX["left_hip"]] - joints[:, INDEX["right_hip"]], trunk))
-            result["mean_deg"].append(float(errors.mean()))
-            result["worst_deg"].append(float(errors.max()))
-            result["trunk_deg"].append(float(angles_deg(seen.trunk, trunk).max()))
-            result["front_deg"].append(float(angles_deg(seen.front, front).max()))
-            result["turn_deg"].append(seen.turns_deg)
-            result["heading_deg"].append(float(np.degrees(applied.motion.heading_rad)))
+            for measure, value in measured(armature, given, applied, heading_rad=heading).items():
+                result[measure] = max(result.get(measure, 0.0), value)
+            if title == "demo":
+                rotations = keyed_rotations(armature, applied)
+                np.savez(folder / f"{Path(name).stem}.npz", bones=applied.motion.bone_names, rotations=rotations)
     except Pose3DError as error:
         return {"refused": error.sentence}
-    return result | {"preset": applied.preset, "warnings": applied.warnings, "bones": len(armature.data.bones)}
+    return result | {"preset": applied.preset, "warnings": applied.warnings}
 
 
-def dump(folder: str, *rigs: str) -> dict[str, str]:
-    out = {}
-    for name in rigs:
-        armature = open_named(name)
-        applied = animate(armature, exact_tracks.demo(every=10))
-        rotations = []
-        for frame in range(applied.frame_start, applied.frame_end + 1):
-            bpy.context.scene.frame_set(frame)
-            now = armature.evaluated_get(bpy.context.evaluated_depsgraph_get())
-            rotations.append([bone.matrix_basis.to_quaternion() for bone in map(now.pose.bones.get, applied.motion.bone_names)])
-        out[name] = str(Path(folder) / f"{Path(name).stem}.npz")
-        np.savez(out[name], bones=np.array(applied.motion.bone_names), rotations=np.array(rotations))
-    return out
+def measured(
+    armature: bpy.types.Object, given: exact_tracks.Exact, applied: AppliedMotion, *, heading_rad: float = 0.0
+) -> dict[str, float]:
+    """Between what the armature does and the truth: degrees; for the path and the ground shares of the leg's length.
+
+    heading_rad: which way its face looks at rest, from -Y.
+    """
+    frames = np.linspace(applied.frame_start, applied.frame_end, given.track.frame_count)
+    seen = posed(armature, spec_of(armature), frames, heading_rad=heading_rad)
+    joints = turned(given.joints_world_m, applied.motion.heading_rad)
+    limbs = angles_deg(seen.limbs, joint_limb_directions(joints))
+    trunk = _unit(joints[:, INDEX["thorax"]] - joints[:, INDEX["pelvis"]])
+    front = _unit(np.cross(joints[:, INDEX["left_hip"]] - joints[:, INDEX["right_hip"]], trunk))
+    path = joints[:, INDEX["pelvis"], :2] * applied.motion.scale
+    leg = spec_of(armature).leg_length_m
+    return {
+        "path": float(np.linalg.norm((seen.hips_m[:, :2] - seen.hips_m[0, :2]) - (path - path[0]), axis=-1).max() / leg),
+        "above_ground": float(seen.ankle_m.max() / leg),
+        "below_ground": float(-seen.ankle_m.min() / leg),
+        "mean_limb": float(limbs.mean()),
+        "worst_limb": float(limbs.max()),
+        "trunk": float(angles_deg(seen.trunk, trunk).max()),
+        "front": float(angles_deg(seen.front, front).max()),
+        "heading": float(abs((np.degrees(applied.motion.heading_rad - heading_rad) + 180) % 360 - 180)),
+        "turn_in_a_frame": seen.turns_deg,
+    }
 
 
-def round_trip(folder: str, *rigs: str) -> dict[str, dict]:
-    return {rig: {suffix: _tried(rig, Path(folder) / f"{Path(rig).stem}{suffix}") for suffix in files.OUT_SUFFIXES} for rig in rigs}
+def keyed_rotations(armature: bpy.types.Object, applied: AppliedMotion) -> np.ndarray:
+    """[T, K, 4] wxyz, from the evaluated pose."""
+    rows = []
+    for frame in range(applied.frame_start, applied.frame_end + 1):
+        bpy.context.scene.frame_set(frame)
+        now = armature.evaluated_get(bpy.context.evaluated_depsgraph_get())
+        rows.append([now.pose.bones[name].matrix_basis.to_quaternion() for name in applied.motion.bone_names])
+    return np.array(rows)
 
 
-def _tried(name: str, path: Path) -> dict:
-    try:
-        return _round_trip(name, path)
-    except Pose3DError as error:
-        return {"refused": error.sentence}
+def round_trip(folder: str, fps: str, *rigs: str) -> dict[str, dict]:
+    """Differences between what was written and what is read, for each rig and format."""
+    return {rig: _round_trip(rig, Path(folder), exact_tracks.motion("demo", fps=float(fps))) for rig in rigs}
 
 
-def _round_trip(name: str, path: Path) -> dict:
+def _round_trip(name: str, folder: Path, given: exact_tracks.Exact) -> dict[str, dict]:
     armature = open_named(name)
-    given = exact_tracks.demo(every=5)
     applied = animate(armature, given)
     rig = spec_of(armature)
     frames = np.arange(applied.frame_start, applied.frame_end + 1)
     before = posed(armature, rig, frames)
-    files.export(path, armature, bones=applied.motion.bone_names)
-    read = files.open_rig(files.RigFile(path))
-    action = read.animation_data.action
-    scene = bpy.context.scene
-    fps = scene.render.fps / scene.render.fps_base
-    first, last = action.frame_range
-    again = posed(read, spec_of(read), first + (frames - frames[0]) / given.track.fps * fps)
+    seconds = float((frames[-1] - frames[0]) / given.track.fps)
+    paths = [folder / f"{Path(name).stem}{kind}" for kind in files.OUT_SUFFIXES]
+    for path in paths:
+        files.export(path, armature, bones=applied.motion.bone_names)
+    return {path.suffix: _read_back(path, rig, before, seconds) | {"action": applied.action_name} for path in paths}
+
+
+def _read_back(path: Path, rig_before: RigSpec, before: Posed, seconds: float) -> dict:
+    armature = files.open_rig(files.RigFile(path))
+    first, last = armature.animation_data.action.frame_range
+    rig = spec_of(armature)
+    again = posed(armature, rig, np.linspace(first, last, len(before.limbs)))
+    if rig.is_mirrored != rig_before.is_mirrored:  # the bones named left are where they were, but are taken for the other side's
+        again = replace(again, limbs=np.roll(again.limbs, 4, axis=1))
     moved, moved_again = before.hips_m - before.hips_m[0], again.hips_m - again.hips_m[0]
     return {
-        "worst_deg": float(angles_deg(before.limbs, again.limbs).max()),
+        "worst_limb_deg": float(angles_deg(before.limbs, again.limbs).max()),
         "path_m": float(np.linalg.norm(moved - moved_again, axis=-1).max()),
         "place_m": float(np.linalg.norm(before.hips_m - again.hips_m, axis=-1).max()),
-        "seconds": float((last - first) / fps),
-        "expected_seconds": float((frames[-1] - frames[0]) / given.track.fps),
-        "actions": [a.name for a in bpy.data.actions],
-        "bones": len(read.data.bones),
+        "actions": [action.name for action in bpy.data.actions],
+        "seconds_off": files.read_back(path)[1] - seconds,
         "bytes": path.stat().st_size,
     }
 
 
 def main() -> int:
     out, command, *arguments = sys.argv[sys.argv.index("--") + 1 :]
-    commands = {"exact": lambda: exact(arguments), "dump": lambda: dump(*arguments), "round_trip": lambda: round_trip(*arguments)}
+    commands = {"exact": exact, "round_trip": round_trip}
     try:
-        Path(out).write_text(json.dumps(commands[command]()), encoding="utf-8")
+        Path(out).write_text(json.dumps(commands[command](*arguments)), encoding="utf-8")
     except BaseException:
         traceback.print_exc()
         return 1

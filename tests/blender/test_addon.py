@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -27,6 +28,8 @@ NAMES = (
 def run_checks(run_in_blender, tmp_path, names, **environment):
     environment |= {"POSE3D_TEST_PYTHON": sys.executable, "POSE3D_TEST_FOLDER": str(tmp_path)}
     done = run_in_blender(CHECKS, *names, environment=environment)
+    if missing := re.search(r"MediaPipe needs the system's library \S+, which is missing", done.stdout):
+        pytest.skip(f"the motion engine cannot run where this Blender does: {missing[0]}")
     assert done.returncode == 0, done.stdout
     assert [line for line in done.stdout.splitlines() if line.startswith("ok ")] == [f"ok {name}" for name in names], done.stdout
 
@@ -39,7 +42,6 @@ def test_addon_enabled_as_an_extension(run_in_blender, tmp_path):
     run_checks(run_in_blender, tmp_path, ["enabled_as_an_extension"])
 
 
-@pytest.mark.slow
 def test_import_of_a_clip_without_a_window(run_in_blender, tmp_path):
     if ENGINE_PYTHON is None or not any((ROOT / "lifter" / "weights").glob("*.safetensors")):
         pytest.skip("no motion engine with weights here")

@@ -60,6 +60,13 @@ def test_a_bad_file_is_refused_before_its_memory_is_asked_for(tmp_path: Path) ->
         track_io.read_track(path)
 
 
+def test_a_pickle_is_named_as_one(tmp_path: Path) -> None:
+    path = tmp_path / "walk.npz"
+    next(bad for bad in bad_tracks.BAD_TRACKS if bad.name == "a pickle").make(path)
+    with pytest.raises(Pose3DError, match="positions_m holds pickled objects"):
+        track_io.read_track(path)
+
+
 def _same(a: object, b: object) -> None:
     for name in ARRAYS:
         left, right = getattr(a, name), getattr(b, name)

@@ -71,7 +71,7 @@ def test_at_its_own_rate_nothing_changes() -> None:
     np.testing.assert_allclose(out.root_location_m, motion.root_location_m, atol=1e-9)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(fps=st.floats(1.0, 240.0), start_s=st.floats(-5, 100), seed=st.integers(0, 2**32 - 1))
 def test_any_rotations_stay_unit_and_continuous(fps: float, start_s: float, seed: int) -> None:
     random = np.random.default_rng(seed)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from blender_pose3d.core.coordinates import CameraPose
 from blender_pose3d.core.errors import Pose3DError
 from blender_pose3d.core.rig import RigSpec, check_mapping
-from blender_pose3d.core.skeleton import INDEX
+from blender_pose3d.core.skeleton import INDEX, LANDMARK_INDEX
 from blender_pose3d.core.solve import SolveOptions, solve
 from blender_pose3d.core.tracks import Pose3DTrack, RigMotion
 from tests.core import performances, rigs
@@ -91,7 +91,7 @@ def test_every_motion_on_an_awkward_rig(motion: str) -> None:
         assert error.max() < GREATEST_ERROR_DEG, limb
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=80, suppress_health_check=[HealthCheck.too_slow])
 @given(
     axes_seed=st.integers(0, 2**32 - 1),
     arms_down_deg=st.floats(-70, 89),
@@ -263,6 +263,66 @@ def test_random_tracks_give_finite_rotations() -> None:
     joints[7] = joints[7, :1]
     solved(rig, track_of(joints))
     solved(rig, track_of(joints[:1]))
+
+
+# ------------------------------------------------------------------------------------------------------------ head
+
+
+def _facing(yaw_deg: np.ndarray) -> Pose3DTrack:
+    """A standing person whose ears and nose, as the detector's landmarks, turn to the left by these angles; the joints do not."""
+    still = track_of(np.repeat(joints_world_m("stand")[:1], len(yaw_deg), axis=0), fps=25)
+    yaw = np.radians(yaw_deg)
+    ahead = np.stack([np.sin(yaw), -np.cos(yaw), 0 * yaw], axis=-1)
+    left = np.stack([np.cos(yaw), np.sin(yaw), 0 * yaw], axis=-1)
+    landmarks = np.zeros((len(yaw), 33, 3))
+    for name, point in (
+        ("nose", 0.1 * ahead - [0, 0, 0.1 * np.tan(np.radians(10))]),
+        ("left_ear", 0.08 * left),
+        ("right_ear", -0.08 * left),
+    ):
+        landmarks[:, LANDMARK_INDEX[name]] = (point + [0, 0, 0.6]) @ performances.WORLD_FROM_CAMERA
+    return replace(still, world_landmarks_m=landmarks)
+
+
+@pytest.mark.parametrize("world", [object_matrix(), object_matrix(turn_deg=(0, 0, 37)), object_matrix(scale=(-1, 1, 1))])
+def test_the_head_turns_with_the_face(world: tuple[tuple[float, ...], ...]) -> None:
+    yaw_deg = np.concatenate([np.zeros(10), np.linspace(0, 60, 30), np.full(10, 60.0)])
+    rig = build(axes_seed=1, world=world)
+    motion, body = solved(rig, _facing(yaw_deg))
+    linear = rig.world_from_armature[:3, :3]
+    nose = body.turn("head") @ np.linalg.inv(linear) @ rig.front_world @ linear.T
+    turned = np.radians(yaw_deg) + motion.heading_rad
+    assert angle_deg(nose, np.stack([np.sin(turned), -np.cos(turned), 0 * turned], axis=-1)).max() < 0.01
+
+
+def test_a_face_on_the_back_of_the_head_is_not_believed() -> None:
+    yaw_deg = np.concatenate([np.zeros(20), np.full(20, 170.0)])
+    _, with_face = solved(build(), _facing(yaw_deg))
+    assert _turned_deg(with_face.turn("head")[25:], with_face.turn("head")[:1]).max() < 45
+    # And on the way to where it is no longer believed nothing jumps.
+    sweep = _facing(np.linspace(0, 170, 341))
+    _, body = solved(build(), sweep)
+    assert _turned_deg(body.turn("head")[1:], body.turn("head")[:-1]).max() < 5
+
+
+def test_the_face_counts_as_far_as_the_detector_is_sure() -> None:
+    face = _facing(np.full(5, 40.0))
+    _, sure = solved(build(), face)
+    _, unsure = solved(build(), replace(face, landmark_confidence=np.zeros((5, 33))))
+    _, half = solved(build(), replace(face, landmark_confidence=np.full((5, 33), 0.5)))
+    whole = _turned_deg(sure.turn("head"), unsure.turn("head"))
+    np.testing.assert_allclose(_turned_deg(half.turn("head"), unsure.turn("head")), whole / 2, atol=1e-3)
+
+
+def test_frames_without_a_person_hold_the_face() -> None:
+    face = _facing(np.linspace(0, 40, 20))
+    detected = np.ones(20, bool)
+    detected[8:12] = False
+    landmarks = np.where(detected[:, None, None], face.world_landmarks_m, np.nan)
+    sure = np.where(detected[:, None], face.landmark_confidence, 0.0)
+    _, body = solved(build(), replace(face, detected=detected, world_landmarks_m=landmarks, landmark_confidence=sure))
+    # 2.1 degrees a frame, and at most half of the gap at once where its middle is.
+    assert _turned_deg(body.turn("head")[1:], body.turn("head")[:-1]).max() < 12
 
 
 # -------------------------------------------------------------------------------------------------------- symmetry

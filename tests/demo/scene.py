@@ -29,7 +29,7 @@ from .characters import human, imp
 
 _APART_M = 1.5  # each character's distance from the middle of the picture
 _GOAL_DEG = 12.0
-_PICTURE_PX = (640, 400)
+_PICTURE_PX = (560, 350)
 _EVERY = 2  # frames of the clip to a frame of the preview
 
 
@@ -73,7 +73,9 @@ def _run(track_path: Path, truth_path: Path, out: Path, resources: Path, *, meas
         print(f"{name}: read back, {bones} bones, {seconds:.1f} s", flush=True)
 
 
-def _accuracy(person: bpy.types.Object, applied: AppliedMotion, track: Pose3DTrack, truth_path: Path, resources: Path) -> list[dict]:
+def _accuracy(
+    person: bpy.types.Object, applied: AppliedMotion, track: Pose3DTrack, truth_path: Path, resources: Path
+) -> list[dict]:
     """Angle between the limbs that the character shows and those of the truth, in the camera's axes."""
     rig = read_rig(person, choose_mapping(person, preset=applied.preset, presets_folder=resources / "rigs"))
     frames = np.arange(applied.frame_start, applied.frame_end + 1)
@@ -85,9 +87,11 @@ def _accuracy(person: bpy.types.Object, applied: AppliedMotion, track: Pose3DTra
     exact = joint_limb_directions(to_world(joints[nearest], CameraPose(), heading_rad=applied.motion.heading_rad))
     errors = angles_deg(posed, exact)  # [T, 8]
     row = {"unit": "degrees", "better": "lower"}
-    out = [{"measure": f"{person.name}: mean limb-direction error", "value": float(errors.mean()), "goal": _GOAL_DEG, **row}]
+    mean = f"{person.name}: mean limb-direction error"
+    out = [{"measure": mean, "value": float(errors.mean()), "goal": _GOAL_DEG, **row}]
     for i, (limb, *_) in enumerate(LIMBS):
-        out.append({"measure": f"{person.name}: {limb.replace('_', ' ')}", "value": float(errors[:, i].mean()), "goal": None, **row})
+        name = f"{person.name}: {limb.replace('_', ' ')}"
+        out.append({"measure": name, "value": float(errors[:, i].mean()), "goal": None, **row})
     return out
 
 
@@ -136,7 +140,7 @@ def _render(folder: Path, frames: Sequence[int] | None = None) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     scene.render.engine = "CYCLES"
     scene.cycles.device = "CPU"
-    scene.cycles.samples = 6
+    scene.cycles.samples = 4
     scene.cycles.use_denoising = False
     scene.cycles.max_bounces = 1
     scene.render.use_persistent_data = True

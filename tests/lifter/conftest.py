@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import sys
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -108,6 +109,13 @@ def write_video_without_frames(path: Path) -> Path:
         stream.width, stream.height, stream.pix_fmt = WIDTH_PX, HEIGHT_PX, "yuv420p"
         container.start_encoding()
     return path
+
+
+@pytest.fixture(autouse=True, scope="package")
+def one_thread() -> None:
+    """Tests' networks are small: a second thread costs more than it brings, most of all on a busy machine."""
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)
 
 
 @pytest.fixture

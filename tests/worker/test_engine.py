@@ -139,7 +139,8 @@ def test_the_real_worker_ends_when_its_parent_is_killed(real_engine, tmp_path):
     command = real_engine.command("infer", [CLIP, tmp_path / "out.npz"])
     arguments = [json.dumps(command), json.dumps(real_engine.environment())]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    with subprocess.Popen([sys.executable, "-c", parent, *arguments], env=environment, stdout=subprocess.PIPE, text=True) as started:
+    arguments = [sys.executable, "-c", parent, *arguments]
+    with subprocess.Popen(arguments, env=environment, stdout=subprocess.PIPE, text=True) as started:
         worker = int(started.stdout.readline())
         try:
             with open(f"/proc/{worker}/fd/1", "rb"):
@@ -154,8 +155,10 @@ def test_the_real_worker_ends_when_its_parent_is_killed(real_engine, tmp_path):
 
 
 @pytest.mark.parametrize("stdin", ["null", "closed", "terminal", "a pipe that nobody promised to keep"])
-def test_the_real_worker_runs_to_its_end_where_stdin_says_nothing(real_engine, stdin):
-    command, environment = real_engine.command("models"), real_engine.environment() | {PARENT_PIPE_VARIABLE: "1"}
+def test_the_real_worker_runs_to_its_end_where_stdin_says_nothing(real_engine, tmp_path, stdin):
+    """Its end here is to say that there is no clip, half a second after the start."""
+    command = real_engine.command("infer", [tmp_path / "none.mp4", tmp_path / "out.npz"])
+    environment = real_engine.environment() | {PARENT_PIPE_VARIABLE: "1"}
     with contextlib.ExitStack() as stack:
         given: int | None = subprocess.DEVNULL
         if stdin == "closed":
@@ -170,5 +173,5 @@ def test_the_real_worker_runs_to_its_end_where_stdin_says_nothing(real_engine, s
             stack.callback(os.close, given)
             os.close(writer)
         done = subprocess.run(command, env=environment, stdin=given, capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout.splitlines()[-1])["event"] == "result"
+    assert done.returncode == 2, done.stderr
+    assert json.loads(done.stdout.splitlines()[-1])["event"] == "error"

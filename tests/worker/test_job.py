@@ -61,7 +61,7 @@ def test_fraction_goes_over_all_stages_and_gives_the_longer_one_more(tmp_path):
     with Job(workers.command(tmp_path, workers.HALF_OF_EACH_STAGE)) as job:
         until(job, lambda events: seen.append(job.fraction) or any(isinstance(e, Warning_) for e in events))
         assert job.stage == "lift"
-        assert job.fraction == pytest.approx(3 / 4 + 1 / 8), "half of the last of two stages, of which the first takes 3 of 4 parts"
+        assert job.fraction == pytest.approx(3 / 4 + 1 / 8), "half of the last stage; the first counts for 3 of 4"
         assert job.percent == 87
     assert seen == sorted(seen)
 

@@ -1,0 +1,326 @@
+"""Runs inside a Blender: `keyframe_checks.py -- FOLDER`. Prints a line for each check, ends with 0 when all hold.
+
+Not collected by pytest; test_keyframes.py starts it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+import bpy
+import numpy as np
+from bpy_extras import anim_utils
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+from blender_pose3d.bridge.apply import AppliedMotion, apply_track  # noqa: E402
+from blender_pose3d.bridge.compat import ensure_fcurve  # noqa: E402
+from blender_pose3d.bridge.measure import angles_deg, joint_limb_directions  # noqa: E402
+from blender_pose3d.core.errors import Pose3DError  # noqa: E402
+from blender_pose3d.core.solve import SolveOptions  # noqa: E402
+from tests.blender import exact_tracks, rig_builders  # noqa: E402
+from tests.blender.rig_checks import animate, measured, posed, spec_of, turned  # noqa: E402
+
+ROTATION = {"QUATERNION": "rotation_quaternion", "AXIS_ANGLE": "rotation_axis_angle"}
+
+
+def fresh(name: str) -> bpy.types.Object:
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    return rig_builders.build(name)
+
+
+def give_action(
+    armature: bpy.types.Object, *, name: str = "Old", bones: tuple[str, ...] = ("Spine", "LeftArm", "Hips")
+) -> bpy.types.Action:
+    """An action that turns, moves and scales some bones from frame 5 to frame 40."""
+    action = bpy.data.actions.new(name)
+    armature.animation_data_create().action = action
+    for bone in bones:
+        for channel, at_rest in (("location", (0, 0, 0)), ("rotation_quaternion", (1, 0, 0, 0)), ("scale", (1, 1, 1))):
+            for index, value in enumerate(at_rest):
+                curve = ensure_fcurve(action, armature, f'pose.bones["{bone}"].{channel}', index=index)
+                curve.keyframe_points.insert(5, value)
+                curve.keyframe_points.insert(40, value + 0.4)
+    return action
+
+
+def curves_of(action: bpy.types.Action) -> dict[tuple[str, str, int], list[tuple]]:
+    """Slot, path and index -> every key, bit for bit."""
+    return {
+        (slot.identifier, curve.data_path, curve.array_index): [
+            (*point.co, *point.handle_left, *point.handle_right, point.interpolation) for point in curve.keyframe_points
+        ]
+        for slot in action.slots
+        for curve in anim_utils.action_get_channelbag_for_slot(action, slot).fcurves
+    }
+
+
+def keys_of(armature: bpy.types.Object, path: str) -> np.ndarray:
+    """[keys, 1 + components]: frames and values of a property of the armature's action."""
+    data = armature.animation_data
+    curves = anim_utils.action_get_channelbag_for_slot(data.action, data.action_slot).fcurves
+    found = sorted((c for c in curves if c.data_path == path), key=lambda c: c.array_index)
+    assert found, f"{path} is not keyed"
+    return np.array(
+        [[p.co[0] for p in found[0].keyframe_points], *([p.co[1] for p in curve.keyframe_points] for curve in found)]
+    ).T
+
+
+def owned(armature: bpy.types.Object) -> dict[str, object]:
+    """What belongs to the user and is not a pose."""
+    bones = {
+        bone.name: (
+            tuple(map(tuple, bone.matrix_local)),
+            tuple(bone.tail_local),
+            bone.use_connect,
+            bone.parent and bone.parent.name,
+        )
+        for bone in armature.data.bones
+    }
+    selected = {
+        bone.name: getattr(bone if hasattr(bone, "select") else bone.bone, "select", None) for bone in armature.pose.bones
+    }
+    return {
+        "bones": bones,
+        "modes": {bone.name: bone.rotation_mode for bone in armature.pose.bones},
+        "selected bones": selected,
+        "selected objects": sorted(o.name for o in bpy.context.selected_objects),
+        "active": bpy.context.view_layer.objects.active and bpy.context.view_layer.objects.active.name,
+        "mode": armature.mode,
+        "place": tuple(map(tuple, armature.matrix_world)),
+        "frame": bpy.context.scene.frame_current,
+        "locks": {bone.name: tuple(bone.lock_rotation) for bone in armature.pose.bones},
+        "constraints": {bone.name: len(bone.constraints) for bone in armature.pose.bones},
+        "objects": sorted(o.name for o in bpy.data.objects),
+    }
+
+
+def limb_error_deg(armature: bpy.types.Object, given: exact_tracks.Exact, applied: AppliedMotion) -> float:
+    return measured(armature, given, applied)["worst_limb"]
+
+
+def what_is_the_users_stays() -> None:
+    armature = fresh("random_axes")
+    old = give_action(armature)
+    other = bpy.data.objects.new("Bystander", None)
+    bpy.context.scene.collection.objects.link(other)
+    other.select_set(True)
+    armature.select_set(False)
+    bpy.context.view_layer.objects.active = other
+    bpy.context.scene.frame_set(23)  # the old action has posed the rig here
+    assert armature.pose.bones["Spine"].location.length > 0.1
+    before, keys, place = owned(armature), curves_of(old), tuple(map(tuple, other.matrix_world))
+    given = exact_tracks.motion("reach", seconds=2)
+    applied = animate(armature, given)
+    assert owned(armature) == before
+    assert curves_of(old) == keys and tuple(map(tuple, other.matrix_world)) == place
+    data = armature.animation_data
+    assert data.action != old and data.action.name == applied.action_name
+    assert [slot.identifier for slot in data.action.slots] == [data.action_slot.identifier], (
+        "the new action has one slot, its own"
+    )
+    assert limb_error_deg(armature, given, applied) < 0.5, "the old pose shows through"
+
+
+def the_old_action_survives_saving() -> None:
+    armature = fresh("plain")
+    old = give_action(armature)
+    keys, name = curves_of(old), old.name
+    applied = animate(armature, exact_tracks.motion("reach", seconds=1))
+    path = str(folder() / "saved.blend")
+    bpy.ops.wm.save_as_mainfile(filepath=path)
+    bpy.ops.wm.open_mainfile(filepath=path)
+    assert curves_of(bpy.data.actions[name]) == keys
+    assert bpy.data.objects["plain"].animation_data.action.name == applied.action_name
+
+
+def an_action_shared_with_another_object_still_drives_it() -> None:
+    armature = fresh("plain")
+    other = armature.copy()
+    bpy.context.scene.collection.objects.link(other)
+    old = give_action(armature)
+    other.animation_data_create().action = old
+    other.animation_data.action_slot = armature.animation_data.action_slot
+    animate(armature, exact_tracks.motion("reach", seconds=1))
+    assert other.animation_data.action == old and other.animation_data.action_slot is not None
+    bpy.context.scene.frame_set(40)
+    assert np.allclose(other.pose.bones["Spine"].location, 0.4, atol=1e-5)
+
+
+def a_second_import_makes_a_second_action() -> None:
+    armature = fresh("plain")
+    first = bpy.data.actions[animate(armature, exact_tracks.motion("reach", seconds=1)).action_name]
+    keys = curves_of(first)
+    second = bpy.data.actions[animate(armature, exact_tracks.motion("kick", seconds=1)).action_name]
+    assert first != second and curves_of(first) == keys and armature.animation_data.action == second
+
+
+def nla_stays_and_does_not_show_through() -> None:
+    for muted, solo in ((True, False), (False, False), (False, True)):
+        armature = fresh("posed_root")
+        armature.pose.bones["Root"].matrix_basis.identity()
+        strip_action = give_action(armature, bones=("Root", "Spine"))
+        keys = curves_of(strip_action)
+        data = armature.animation_data
+        track = data.nla_tracks.new()
+        strip = track.strips.new("Strip", 1, strip_action)
+        data.action = None
+        track.mute, track.is_solo = muted, solo
+
+        def state(track=track, strip=strip) -> tuple:
+            return track.mute, track.is_solo, strip.mute, strip.frame_start, strip.frame_end, strip.action.name, strip.blend_type
+
+        before = state()
+        bpy.context.scene.frame_set(0)  # the strip poses nothing here
+        given = exact_tracks.motion("reach", seconds=3, fps=20)
+        applied = animate(armature, given)
+        assert state() == before and len(data.nla_tracks) == 1 and curves_of(strip_action) == keys
+        if solo:
+            assert any("plays solo" in warning for warning in applied.warnings), applied.warnings
+        else:
+            assert not applied.warnings and limb_error_deg(armature, given, applied) < 0.5, (muted, applied.warnings)
+
+
+def a_rest_position_is_told() -> None:
+    armature = fresh("plain")
+    armature.data.pose_position = "REST"
+    applied = animate(armature, exact_tracks.motion("reach", seconds=1))
+    assert armature.data.pose_position == "REST" and any("rest position" in warning for warning in applied.warnings)
+
+
+def angles_do_not_jump() -> None:
+    """The demo's person turns about, so that angles pass 180 degrees."""
+    given = exact_tracks.motion("demo", fps=25)
+    for name in ("euler", "axis_angle", "plain"):
+        armature = fresh(name)
+        applied = animate(armature, given)
+        modes = {armature.pose.bones[bone].rotation_mode for bone in applied.motion.bone_names}
+        assert modes == set(rig_builders.BUILDS[name].modes), modes
+        for bone in applied.motion.bone_names:
+            pose_bone = armature.pose.bones[bone]
+            keys = keys_of(armature, f"{pose_bone.path_from_id()}.{ROTATION.get(pose_bone.rotation_mode, 'rotation_euler')}")
+            assert np.isfinite(keys).all()
+            assert keys[:, 0].tolist() == list(range(applied.frame_start, applied.frame_end + 1)), (
+                "a key on every frame, and no other"
+            )
+            steps = np.abs(np.diff(keys[:, 1:], axis=0))
+            if pose_bone.rotation_mode == "QUATERNION":
+                assert (np.sum(keys[1:, 1:] * keys[:-1, 1:], axis=1) > 0).all(), bone
+            elif pose_bone.rotation_mode == "AXIS_ANGLE":
+                assert steps[:, 0].max() < np.pi, (bone, steps[:, 0].max())
+            else:
+                assert steps.max() <= np.pi + 1e-6, (bone, pose_bone.rotation_mode, steps.max())
+
+
+def halves_of_frames_are_between() -> None:
+    """Keys are joined by straight lines: what a renderer's motion blur sees lies between its neighbours."""
+    armature = fresh("plain")
+    given = exact_tracks.motion("reach", seconds=2, fps=25)
+    applied = animate(armature, given)
+    curves = curves_of(bpy.data.actions[applied.action_name])
+    assert {key[-1] for keys in curves.values() for key in keys} == {"LINEAR"}
+    between = (given.joints_world_m[1:] + given.joints_world_m[:-1]) / 2
+    frames = np.arange(applied.frame_start, applied.frame_end) + 0.5
+    seen = posed(armature, spec_of(armature), frames)
+    exact = joint_limb_directions(turned(between, applied.motion.heading_rad))
+    assert angles_deg(seen.limbs, exact).max() < 0.5
+
+
+def motion_plays_at_true_speed() -> None:
+    """A clip of 5 frames a second in a scene of 24, and one of a rate that wanders."""
+    for times in (np.arange(65) / 5, np.cumsum(np.random.default_rng(3).uniform(0.01, 0.08, 200))):
+        armature = fresh("plain")
+        moved = exact_tracks.motion_at("squat", times)
+        scene = bpy.context.scene
+        scene.render.fps, scene.render.fps_base, scene.frame_start = 24, 1.0, 101
+        applied = apply_track(
+            bpy.context, armature, moved.track, preset="auto", resources=ROOT, options=SolveOptions(smoothing_s=0)
+        )
+        seconds = (applied.frame_end - applied.frame_start) / 24
+        assert applied.frame_start == 101 and abs(seconds - (times[-1] - times[0])) <= 1 / 24, (seconds, times[-1] - times[0])
+        hips = keys_of(armature, 'pose.bones["Hips"].location')
+        at = (hips[:, 0] - 101) / 24 + times[0]
+        truth = exact_tracks.motion_at("squat", at)
+        rig = spec_of(armature)
+        seen = posed(armature, rig, hips[:, 0])
+        error = angles_deg(seen.limbs, joint_limb_directions(turned(truth.joints_world_m, applied.motion.heading_rad)))
+        assert np.median(error) < 1.5, np.median(error)
+
+
+def a_linked_armature_is_refused() -> None:
+    path = str(folder() / "library.blend")
+    fresh("plain")
+    bpy.ops.wm.save_as_mainfile(filepath=path)
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    with bpy.data.libraries.load(path, link=True) as (_, wanted):
+        wanted.objects = ["plain"]
+    linked = wanted.objects[0]
+    bpy.context.scene.collection.objects.link(linked)
+    refused(linked, "linked from another file")
+    override = linked.override_create(remap_local_usages=True)
+    given = exact_tracks.motion("reach", seconds=1)
+    assert limb_error_deg(override, given, animate(override, given)) < 0.5
+
+
+def a_refusal_changes_nothing() -> None:
+    armature = fresh("plain")
+    old = give_action(armature)
+    armature.data.bones["Hips"].name = "Something"
+    before = owned(armature)
+    refused(armature, "No bone of the armature is the hips")
+    assert owned(armature) == before
+    assert list(bpy.data.actions) == [old] and armature.animation_data.action == old
+
+
+def refused(armature: bpy.types.Object, words: str) -> None:
+    try:
+        animate(armature, exact_tracks.motion("reach", seconds=1))
+    except Pose3DError as error:
+        assert words in error.sentence, error.sentence
+    else:
+        raise AssertionError(f"not refused: {words}")
+
+
+def folder() -> Path:
+    return Path(sys.argv[sys.argv.index("--") + 1])
+
+
+CHECKS: tuple[Callable[[], None], ...] = (
+    what_is_the_users_stays,
+    the_old_action_survives_saving,
+    an_action_shared_with_another_object_still_drives_it,
+    a_second_import_makes_a_second_action,
+    nla_stays_and_does_not_show_through,
+    a_rest_position_is_told,
+    angles_do_not_jump,
+    halves_of_frames_are_between,
+    motion_plays_at_true_speed,
+    a_linked_armature_is_refused,
+    a_refusal_changes_nothing,
+)
+
+
+def main() -> int:
+    failures = 0
+    for check in CHECKS:
+        try:
+            check()
+        except Exception:
+            traceback.print_exc()
+            print(f"FAILED {check.__name__}", flush=True)
+            failures += 1
+        else:
+            print(f"ok {check.__name__}", flush=True)
+    return min(failures, 1)
+
+
+if __name__ == "__main__":
+    code = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)

@@ -1,0 +1,191 @@
+"""Training, in small: a run writes weights that load, goes on where it was, and learns; bad configurations are one sentence."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from lifter import train
+from lifter.checkpoint import load_model
+from lifter.data.batches import MotionBatches, NoiseModel
+from lifter.data.mocap import read_mocap
+from lifter.errors import LifterError
+from lifter.joints import INDEX
+from lifter.models import build
+from lifter.train import TrainConfig, pose_loss, read_config
+from tests.lifter import archives
+
+ROOT = Path(__file__).resolve().parents[2]
+CONFIG = """
+name = "tiny"
+mocap = "mocap.npz"
+pairs = "pairs.npz"
+minutes = 0.03
+batch = 24
+threads = 1
+validation_windows = 96
+learning_rate = 0.002
+acknowledgement = "made by a test"
+
+[settings]
+frames = 9
+channels = 32
+groups = 4
+reduction = 16
+dropout = 0.0
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("training")
+    archives.small_mocap(folder / "mocap.npz")
+    archives.small_pairs(folder / "pairs.npz")
+    (folder / "tiny.toml").write_text(CONFIG, encoding="utf-8")
+    return folder
+
+
+def test_a_run_writes_weights_that_load_and_goes_on(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    runs = folder / "runs"
+    assert train.main(folder / "tiny.toml", runs_dir=runs) == 0
+    assert "wrote" in capsys.readouterr().out
+    weights = runs / "tiny" / "tiny.safetensors"
+    first = load_model(weights)
+    assert first.card["steps"] > 1 and first.card["acknowledgement"] == "made by a test"
+    assert first.card["training"]["mocap"] == "mocap.npz", "no path of this machine goes into the card"
+    assert {"clean", "noisy", "pairs"} <= set(first.card["validation_mm"])
+    assert first.network(torch.zeros(1, 9, 17, 2)).shape == (1, 17, 3)
+
+    # Twice the time: the second run does the other half of it.
+    train.main(folder / "tiny.toml", resume=True, overrides=["minutes = 0.06"], runs_dir=runs)
+    second = load_model(weights)
+    assert second.card["steps"] > first.card["steps"] and second.card["minutes"] >= 0.05
+    assert second.sha256 != first.sha256
+    # Without --resume it begins again.
+    train.main(folder / "tiny.toml", overrides=["minutes = 0.005"], runs_dir=runs)
+    assert load_model(weights).card["steps"] < second.card["steps"]
+
+
+def test_a_network_learns(folder: Path) -> None:
+    """Data, loss and network together: sixty steps on one batch take most of the loss away."""
+    torch.manual_seed(0)
+    network = build("atcn", {"frames": 9, "channels": 64, "groups": 4, "reduction": 16, "dropout": 0.0}).train()
+    windows, truth = MotionBatches(read_mocap(folder / "mocap.npz"), frames=9, target=4, seed=1, noise=NoiseModel()).sample(64)
+    optimiser = torch.optim.AdamW(network.parameters(), lr=3e-3)
+    losses = []
+    for _ in range(60):
+        loss = pose_loss(network(windows), truth, 0.5)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.3 * losses[0] and losses[0] > 0.3
+
+
+def test_one_run_starts_from_anothers_weights(folder: Path) -> None:
+    runs = folder / "chain"
+    train.main(folder / "tiny.toml", overrides=["minutes = 0.005"], runs_dir=runs)
+    begun = runs / "tiny" / "tiny.safetensors"
+    overrides = [f'start_from = "{begun.as_posix()}"', 'name = "next"', "minutes = 0.0"]
+    train.main(folder / "tiny.toml", overrides=overrides, runs_dir=runs)
+    before, after = load_model(begun).network, load_model(runs / "next" / "next.safetensors").network
+    for a, b in zip(before.parameters(), after.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=0, atol=0)
+
+
+def test_the_curve_is_written_while_it_runs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(train, "_NOTE_EVERY_S", 0.4)
+    train.main(folder / "tiny.toml", overrides=["minutes = 0.04", 'name = "curve"'], runs_dir=folder / "runs")
+    with (folder / "runs" / "curve" / "curve.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert rows and {"step", "loss_mm", "clean", "pairs", "waiting_share"} <= set(rows[0])
+    assert [int(row["step"]) for row in rows] == sorted(int(row["step"]) for row in rows)
+    assert not list((folder / "runs" / "curve").glob("*.partial"))
+
+
+def test_a_checkpoint_of_another_run_or_a_damaged_one_is_refused(folder: Path) -> None:
+    runs = folder / "other"
+    train.main(folder / "tiny.toml", overrides=["minutes = 0.001"], runs_dir=runs)
+    wider = ["settings = {frames = 9, channels = 64, groups = 4, reduction = 16}"]
+    with pytest.raises(LifterError, match="Cannot go on from"):
+        train.main(folder / "tiny.toml", resume=True, overrides=wider, runs_dir=runs)
+    (runs / "tiny" / "checkpoint.pt").write_bytes(b"gone")
+    with pytest.raises(LifterError, match="Cannot go on from") as caught:
+        train.main(folder / "tiny.toml", resume=True, runs_dir=runs)
+    assert "\n" not in caught.value.message and "--resume" in caught.value.hint
+
+
+def test_mocap_without_anyone_to_validate_on(folder: Path) -> None:
+    archives.write_mocap(folder / "one.npz", {"cmu/01/a": archives.mocap_clip("walk")})
+    with pytest.raises(LifterError, match="no clip for validation"):
+        train.main(folder / "tiny.toml", overrides=['mocap = "one.npz"'], runs_dir=folder / "runs")
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ("learning_rat = 0.1", "unknown key 'learning_rat'"),
+        ("minutes = 'long'", "minutes must be a float"),
+        ("batch = 0.5", "batch must be a int"),
+        ("batch = true", "batch must be a int"),
+        ("settings = 3", "settings must be a dict"),
+        ("noise = {jitters = 1}", "jitters"),
+        ("seed = ", "not right"),
+        ("optimiser = 'ranger'", "no optimiser 'ranger'"),
+        ("architecture = 'mixste'", "No network is called 'mixste'"),
+        ("settings = {frame = 27}", "no setting 'frame'"),
+        ("mocap = 'none.npz'", "none.npz"),
+        ("pairs = 'none.npz'", "none.npz"),
+        ("start_from = 'none.safetensors'", "no model 'none.safetensors'"),
+    ],
+)
+def test_a_bad_configuration_is_one_sentence(folder: Path, change: str, says: str) -> None:
+    with pytest.raises(LifterError, match=says) as caught:
+        train.main(folder / "tiny.toml", overrides=[change], runs_dir=folder / "runs")
+    assert "\n" not in caught.value.message and caught.value.hint
+
+
+def test_a_configuration_that_is_not_there_or_lacks_its_name(tmp_path: Path) -> None:
+    with pytest.raises(LifterError, match="Cannot read the training configuration"):
+        read_config(tmp_path / "none.toml", [])
+    (tmp_path / "bare.toml").write_text('mocap = "m.npz"', encoding="utf-8")
+    with pytest.raises(LifterError, match="bare.toml is not right.*name"):
+        read_config(tmp_path / "bare.toml", [])
+
+
+def test_the_shipped_configuration_is_the_shipped_models() -> None:
+    config = read_config(ROOT / "lifter" / "configs" / "atcn-27.toml", [])
+    card = json.loads((ROOT / "lifter" / "weights" / "atcn-27.json").read_text(encoding="utf-8"))
+    assert config.name == "atcn-27" and card["architecture"] == config.architecture
+    assert card["settings"]["frames"] == config.settings["frames"] == 27
+    assert config.acknowledgement == card["acknowledgement"] != ""
+
+
+def test_the_loss_by_hand() -> None:
+    truth = torch.zeros(1, 17, 3)
+    truth[0, :, 0] = torch.arange(17) / 10
+    assert pose_loss(truth, truth, 0.5).item() == 0
+    # All but the pelvis 0.1 m off: no bone changes but the three that start at the pelvis.
+    moved = truth.clone()
+    moved[:, 1:, 1] += 0.1
+    assert pose_loss(moved, truth, 0.0).item() == pytest.approx(0.1)
+    assert pose_loss(moved, truth, 1.0).item() == pytest.approx(0.1 + 0.1 * 3 / 16)
+    # Joints whose truth is not known do not count, and no NaN comes out of them.
+    unknown = truth.clone()
+    unknown[:, INDEX["nose"]] = torch.nan
+    moved.requires_grad_()
+    loss = pose_loss(moved, unknown, 1.0)
+    loss.backward()
+    assert loss.item() == pytest.approx(0.1 + 0.1 * 3 / 14)
+    assert moved.grad is not None and moved.grad.isfinite().all() and (moved.grad[0, INDEX["nose"]] == 0).all()
+
+
+def test_the_learning_rate_rises_and_falls() -> None:
+    config = TrainConfig(name="a", mocap="b", learning_rate=1.0, warmup_share=0.1)
+    rates = [train._learning_rate(config, share / 100) for share in range(101)]
+    assert rates[0] == pytest.approx(0.05) and max(rates) == rates[10] == pytest.approx(1.0)
+    assert rates[10:] == sorted(rates[10:], reverse=True) and rates[-1] == pytest.approx(0.01)
