@@ -111,9 +111,8 @@ def measure_pairs(path: Path, model: str | None) -> dict[str, dict[str, float]]:
         for label, these in (("network", rays), ("network, mended", mended_rays)):
             poses, view_from_camera = run_network(loaded, these, times)
             results[label] = np.einsum("tji,tkj->tki", view_from_camera, poses)
-        for share in (0.2, 0.35, 0.5):
-            results[f"blend {share}"] = np.einsum("tji,tkj->tki", view_from_camera, blended(poses, mended_own, share))
-            results[f"blend {share}, camera axes"] = blended(results["network, mended"], mended_own, share)
+        for share in (0.1, 0.2, 0.35, 0.5):
+            results[f"blend {share}"] = blended(results["network, mended"], mended_own, share)
         for label, result in results.items():
             sums.setdefault(label, []).append(_measures(result[detected], exact))
     return {label: {key: float(np.mean([row[key] for row in rows])) for key in rows[0]} for label, rows in sums.items()}

@@ -56,8 +56,8 @@ def lift(
     world = joints_from_landmarks(detection.world_landmarks_m.astype(np.float64))
     world = _filled(world - world[:, :1], detection.detected)
     world = np.where(exchanged[:, None, None], world[:, list(MIRROR)], world)
-    poses = blended(poses, world, world_share)
     positions = np.einsum("tji,tkj->tki", view_from_camera, poses)  # the virtual camera's axes -> the real one's
+    positions = blended(positions, world, world_share)
     confidence = joint_confidence_from_landmarks(detection.landmark_confidence)
     confidence = np.where(exchanged[:, None], confidence[:, list(MIRROR)], confidence)
     confidence = np.where(detection.detected[:, None], confidence, 0.0)

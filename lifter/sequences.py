@@ -24,7 +24,7 @@ class SequenceBatches(MotionBatches):
 
 
 class SequencePairs(PairBatches):
-    """The same from rendered pairs; NaN for unknown joints."""
+    """The same from rendered pairs, mirrored and rolled at random; NaN for unknown joints."""
 
     def sample(self, batch: int) -> tuple[Tensor, Tensor]:
         pick = torch.randint(len(self.places), (batch,), generator=self.generator, device=self.device)
@@ -37,5 +37,10 @@ class SequencePairs(PairBatches):
         sign = truth.new_tensor([-1.0, 1.0, 1.0])
         rays = torch.where(flip, rays[:, :, list(MIRROR)] * sign[:2], rays)
         truth = torch.where(flip, truth[:, :, list(MIRROR)] * sign, truth)
+        angle = 0.08 * torch.randn(batch, generator=self.generator, device=self.device)
+        c, s = angle.cos(), angle.sin()
+        roll = torch.stack([c, -s, s, c], -1).view(batch, 2, 2)
+        rays = torch.einsum("bij,btkj->btki", roll, rays)
+        truth = torch.cat([torch.einsum("bij,btkj->btki", roll, truth[..., :2]), truth[..., 2:]], -1)
         sequences, view_from_camera = encode_windows(derive_middle_joints(rays), self.target)
         return sequences, torch.einsum("bij,btkj->btki", view_from_camera, truth)

@@ -35,6 +35,8 @@ from .sequences import SequenceBatches, SequencePairs
 
 # Between two lines of the curve, each with a checkpoint.
 _NOTE_EVERY_S = 60.0
+# So many frames go through a network at once when it is measured.
+_CHECKED_FRAMES = 16384
 _LIMBS = [INDEX[name] for name in LIMB_JOINT_NAMES]
 _BONES = [(j, p) for j, p in enumerate(PARENTS) if p >= 0]
 # MixSTE's: what is far from the trunk counts more.
@@ -47,8 +49,8 @@ class TrainConfig:
     """One run. `pairs_share` of each batch comes from rendered pairs, the rest from motion capture with the noise model.
 
     batch: windows, or sequences for a network that is trained on them; sequence_frames: their length (0: the network's own).
-    optimiser: adamw, radam or ranger. loss: "pose", or for sequences "sequence", MixSTE's. validation_windows: in each validation
-    set. compile: torch.compile the network. call_minutes: stop after so long, to go on with --resume (0: never).
+    optimiser: adamw, radam or ranger. loss: "pose", or for sequences "sequence", MixSTE's. validation_windows: at most, in
+    each validation set. compile: torch.compile the network. call_minutes: stop after so long, to go on with --resume (0: never).
     """
 
     name: str
@@ -157,7 +159,9 @@ class Validation:
         if pairs is not None:
             windows, truth, places = PairBatches(pairs, frames=frames, target=target, seed=0).all_windows()
             keep = torch.from_numpy(pairs.held_out)[places[:, 0]]
-            self.sets["pairs"] = (windows[keep], truth[keep])
+            windows, truth = windows[keep], truth[keep]
+            some = torch.linspace(0, len(windows) - 1, min(count, len(windows))).long()
+            self.sets["pairs"] = (windows[some], truth[some])
 
     @torch.inference_mode()
     def measure(self, network: nn.Module) -> dict[str, float]:
@@ -167,7 +171,7 @@ class Validation:
         out = {}
         for name, (windows, truth) in self.sets.items():
             with torch.autocast(device.type, torch.bfloat16):
-                parts = [network(part.to(device)).float() for part in windows.split(512)]
+                parts = [network(part.to(device)).float() for part in windows.split(max(1, _CHECKED_FRAMES // windows.shape[1]))]
             predicted = torch.cat(parts).double().cpu().numpy()[:, _LIMBS]
             exact = truth.double().numpy()[:, _LIMBS]
             out[name] = 1000 * float(p_mpjpe(predicted, exact).mean())

@@ -6,6 +6,7 @@ import contextlib
 import io
 import os
 import re
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,7 +92,7 @@ def export(path: Path, armature_object: bpy.types.Object, *, bones: Sequence[str
     partial = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
     _enable_addon(kind)
     try:
-        with _without_tracebacks():
+        with _quietly():
             _WRITERS[kind](partial, armature_object, bones)
         if not partial.is_file() or partial.stat().st_size == 0:
             raise Pose3DError(f"Blender did not write {path}.", hint="Choose another folder or another kind of file.")
@@ -210,7 +211,7 @@ _DAMAGE = (RuntimeError, OSError, ValueError, LookupError, TypeError, AttributeE
 def _reading(label: str, action: Callable[[], object]) -> None:
     """Blender's importers raise many kinds of exception on damaged files; each is the same sentence to the user."""
     try:
-        with _without_tracebacks():
+        with _quietly():
             action()
     except _DAMAGE as reason:
         raise Pose3DError(
@@ -219,10 +220,21 @@ def _reading(label: str, action: Callable[[], object]) -> None:
 
 
 @contextlib.contextmanager
-def _without_tracebacks() -> Iterator[None]:
-    """An operator written in Python prints its traceback before it raises; what the user needs of it is in the exception."""
-    with contextlib.redirect_stderr(io.StringIO()):
-        yield
+def _quietly() -> Iterator[None]:
+    """Importers and exporters say a lot, and an operator written in Python has its traceback printed and logged before it raises;
+    what the user needs of it is in the exception."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    try:
+        with contextlib.redirect_stderr(io.StringIO()):
+            yield
+    finally:
+        sys.stdout.flush()
+        os.dup2(kept, 1)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def _words(reason: BaseException) -> str:

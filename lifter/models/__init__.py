@@ -55,7 +55,8 @@ def build(architecture: str, settings: dict) -> nn.Module:
     try:
         return network(config_type(**settings))
     except (TypeError, ValueError, ArithmeticError, RuntimeError) as reason:
-        raise LifterError(f"The settings of the {architecture} network do not fit: {reason}.") from None
+        what = str(reason).splitlines()[0].rstrip(".")
+        raise LifterError(f"The settings of the {architecture} network do not fit: {what}.", hint="Correct them.") from None
 
 
 def describe() -> list[dict]:

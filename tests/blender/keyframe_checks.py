@@ -5,6 +5,7 @@ Not collected by pytest; test_keyframes.py starts it.
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import traceback
@@ -252,6 +253,18 @@ def motion_plays_at_true_speed() -> None:
         assert np.median(error) < 1.5, np.median(error)
 
 
+def a_root_can_carry_the_path() -> None:
+    preset = json.loads((ROOT / "rigs" / "mixamo.json").read_text(encoding="utf-8")) | {"root": "Root"}
+    path = folder() / "rooted.json"
+    path.write_text(json.dumps(preset), encoding="utf-8")
+    armature = fresh("posed_root")
+    given = exact_tracks.motion("walk_turn", fps=12)
+    applied = animate(armature, given, preset=str(path))
+    found = measured(armature, given, applied)
+    assert applied.motion.root_bone == "Root" and found["path"] < 0.01 and found["worst_limb"] < 0.5, found
+    assert np.ptp(keys_of(armature, 'pose.bones["Root"].location')[:, 1:], axis=0).max() > 0.5
+
+
 def a_linked_armature_is_refused() -> None:
     path = str(folder() / "library.blend")
     fresh("plain")
@@ -300,6 +313,7 @@ CHECKS: tuple[Callable[[], None], ...] = (
     angles_do_not_jump,
     halves_of_frames_are_between,
     motion_plays_at_true_speed,
+    a_root_can_carry_the_path,
     a_linked_armature_is_refused,
     a_refusal_changes_nothing,
 )

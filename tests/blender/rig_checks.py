@@ -2,6 +2,8 @@
 
 exact FOLDER RIG…           what each rig does on exact tracks; its keyed rotations go to FOLDER, one .npz a rig
 round_trip FOLDER FPS RIG…  each rig animated, written to FOLDER in every format, opened again and measured
+props FOLDER                the files that test_retarget.py works on
+inspect FOLDER FILE…        what is in animated files
 A RIG is "rigify", "metarig", a name of rig_builders.BUILDS, or a file.
 """
 
@@ -16,6 +18,7 @@ from pathlib import Path
 
 import bpy
 import numpy as np
+from bpy_extras import anim_utils
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
@@ -31,9 +34,9 @@ from blender_pose3d.core.solve import SolveOptions  # noqa: E402
 from tests.blender import exact_tracks, rig_builders  # noqa: E402
 
 _MOTIONS = {
-    "demo": lambda: exact_tracks.demo(every=3),
-    "kick": lambda: exact_tracks.motion("kick"),
-    "lie_down": lambda: exact_tracks.motion("lie_down"),
+    "demo": lambda: exact_tracks.demo(every=5),
+    "kick": lambda: exact_tracks.motion("kick", fps=8),
+    "lie_down": lambda: exact_tracks.motion("lie_down", fps=4),
 }
 
 
@@ -44,13 +47,13 @@ def open_named(name: str) -> bpy.types.Object:
     return rig_builders.named(name)()
 
 
-def animate(armature: bpy.types.Object, exact: exact_tracks.Exact) -> AppliedMotion:
+def animate(armature: bpy.types.Object, exact: exact_tracks.Exact, *, preset: str = "auto") -> AppliedMotion:
     """Every frame of the track on a frame of its own, nothing smoothed."""
     scene = bpy.context.scene
     fps = exact.track.fps
     scene.render.fps, scene.render.fps_base = max(1, round(fps)), max(1, round(fps)) / fps
     options = SolveOptions(smoothing_s=0, camera=exact.camera)
-    applied = apply_track(bpy.context, armature, exact.track, preset="auto", resources=ROOT, options=options)
+    applied = apply_track(bpy.context, armature, exact.track, preset=preset, resources=ROOT, options=options)
     assert applied.frame_end - applied.frame_start + 1 == exact.track.frame_count
     scene.frame_start, scene.frame_end = applied.frame_start, applied.frame_end
     return applied
@@ -218,9 +221,71 @@ def _read_back(path: Path, rig_before: RigSpec, before: Posed, seconds: float) -
     }
 
 
+def props(folder: str) -> dict[str, str]:
+    """human.blend: two characters, one of them hidden, with an old action, and what a production file has in a view layer that
+    leaves it out; two_bones.blend; cube.glb, cube.fbx and cube.blend: no armature."""
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    bpy.ops.mesh.primitive_cube_add()
+    bpy.ops.wm.save_as_mainfile(filepath=f"{folder}/cube.blend")
+    files._enable_addon(".glb")
+    files._enable_addon(".fbx")
+    bpy.ops.export_scene.gltf(filepath=f"{folder}/cube.glb")
+    bpy.ops.export_scene.fbx(filepath=f"{folder}/cube.fbx")
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    bpy.ops.object.armature_add()
+    bpy.ops.object.mode_set(mode="EDIT")
+    bpy.ops.armature.extrude_move(TRANSFORM_OT_translate={"value": (0, 0, 1)})
+    bpy.ops.object.mode_set(mode="OBJECT")
+    bpy.ops.wm.save_as_mainfile(filepath=f"{folder}/two_bones.blend")
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    person, hidden = rig_builders.build("a_pose"), rig_builders.build("posed_root")
+    person.animation_data_create().action = bpy.data.actions.new("Old")
+    bpy.ops.mesh.primitive_cube_add()
+    mesh = bpy.context.object
+    mesh.parent = person
+    mesh.modifiers.new("Armature", "ARMATURE").object = person
+    mesh.vertex_groups.new(name="Head").add(range(8), 1.0, "REPLACE")
+    widgets = bpy.data.collections.new("Widgets")
+    bpy.context.scene.collection.children.link(widgets)
+    widgets.objects.link(bpy.data.objects.new("Widget", bpy.data.meshes.new("Widget")))
+    bpy.context.view_layer.layer_collection.children["Widgets"].exclude = True
+    hidden.hide_set(True)
+    bpy.ops.wm.save_as_mainfile(filepath=f"{folder}/human.blend")
+    return {}
+
+
+def inspect(folder: str, *paths: str) -> dict[str, dict]:
+    return {path: _inspect(Path(path)) for path in paths}
+
+
+def _inspect(path: Path) -> dict:
+    armature = max(
+        (o for o in [files.open_rig(files.RigFile(path)), *bpy.context.scene.objects] if o.type == "ARMATURE"),
+        key=lambda o: bool(o.animation_data and o.animation_data.action and "Old" not in o.animation_data.action.name),
+    )
+    action = armature.animation_data.action
+    bag = anim_utils.action_get_channelbag_for_slot(action, armature.animation_data.action_slot)
+    keys = np.array([point.co for curve in bag.fcurves for point in curve.keyframe_points])
+    rig = spec_of(armature)
+    first, last = action.frame_range
+    seen = posed(armature, rig, np.linspace(first, last, 50))
+    render = bpy.context.scene.render
+    found = {
+        "armature": armature.name,
+        "finite": bool(np.isfinite(keys).all() and np.isfinite(seen.limbs).all()),
+        "fps": render.fps / render.fps_base,
+        "ankle_m": [float(seen.ankle_m.min()), float(seen.ankle_m.max())],
+        "travelled_m": float(np.linalg.norm(np.ptp(seen.hips_m, axis=0))),
+        "leg_m": rig.leg_length_m,
+        "actions": [a.name for a in bpy.data.actions],
+        "objects": [o.name for o in bpy.data.objects],
+    }
+    return found | {"seconds": files.read_back(path, armature.name)[1]}
+
+
 def main() -> int:
     out, command, *arguments = sys.argv[sys.argv.index("--") + 1 :]
-    commands = {"exact": exact, "round_trip": round_trip}
+    commands = {"exact": exact, "round_trip": round_trip, "props": props, "inspect": inspect}
     try:
         Path(out).write_text(json.dumps(commands[command](*arguments)), encoding="utf-8")
     except BaseException:

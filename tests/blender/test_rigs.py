@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from blender_pose3d.core.preset import ROLES, load_preset, load_presets
+
 ROOT = Path(__file__).resolve().parents[2]
 CHECKS = Path(__file__).with_name("rig_checks.py")
 SHARED = ROOT.parent / "shared" / "rigs"
@@ -47,6 +49,17 @@ def check(start_blender, tmp_path_factory) -> Check:
         return done[key]
 
     return run
+
+
+def test_the_readme_tells_of_every_preset_and_its_example_is_one(tmp_path):
+    text = (ROOT / "rigs" / "README.md").read_text(encoding="utf-8")
+    presets = load_presets(ROOT / "rigs")
+    assert re.findall(r"^\| `(\w+)` \| [^|]+ \|$", text.split("## The format")[0], re.MULTILINE) == [p.name for p in presets]
+    path = tmp_path / "robot.json"
+    path.write_text(re.search(r"```json\n(.*?)```", text, re.DOTALL)[1], encoding="utf-8")
+    assert load_preset(path).title == "My robot"
+    told = set(re.findall(r"`((?:left_|right_)?[a-z_]+)`", text.split("### Roles")[1].split("### Names")[0]))
+    assert {role for role in ROLES if not role.startswith("right_")} <= told
 
 
 def assert_exact(results: dict, rigs: tuple[str, ...] | list[str]) -> None:

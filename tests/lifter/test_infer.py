@@ -54,7 +54,7 @@ def test_between_uneven_frames_the_joints_are_interpolated(seed: int, count: int
     random = np.random.default_rng(seed)
     clip = 3 + np.cumsum(random.uniform(0.004, 0.1, count))
     values = random.normal(size=(count, 17, 2))
-    np.testing.assert_array_equal(values_at(values, clip, clip), values)
+    np.testing.assert_allclose(values_at(values, clip, clip), values, atol=1e-12)
     times = window_times(clip, FRAMES, TARGET)
     seen = values_at(values, clip, times)
     assert seen.shape == (count, FRAMES, 17, 2)
@@ -163,13 +163,6 @@ def test_a_blend_is_between_the_two() -> None:
 # ----------------------------------------------------------------------------------------------------------- lift
 
 
-def _onto_axis(directions: np.ndarray) -> np.ndarray:
-    """The smallest rotations that turn directions [T, 3] onto the z axis, by Rodrigues' formula: [T, 3, 3]."""
-    axis = np.cross(directions, [0, 0, 1.0])
-    skew = np.cross(axis[:, None], np.eye(3)).swapaxes(1, 2)
-    return np.eye(3) + skew + skew @ skew / (1 + directions[:, 2])[:, None, None]
-
-
 def test_a_lifted_clip_is_a_track(model: Path, tmp_path: Path) -> None:
     detection, joints = exact_detection("walk", fps=25)
     done: list[tuple[int, int]] = []
@@ -184,18 +177,13 @@ def test_a_lifted_clip_is_a_track(model: Path, tmp_path: Path) -> None:
 
 
 def test_the_detectors_own_pose_comes_back_in_camera_axes(model: Path) -> None:
-    """The detector looks at a crop: its 3D is in the axes of the line of sight. Given the whole say, it is the exact person."""
+    """Measured on rendered pairs: the detector's 3D is in the camera's axes. Given the whole say, it is the exact person."""
     detection, joints = exact_detection("walk_across", fps=25)
-    sight = joints[:, 0] / np.linalg.norm(joints[:, 0], axis=-1, keepdims=True)
-    turns = _onto_axis(sight)
-    np.testing.assert_allclose(np.einsum("tij,tj->ti", turns, sight), np.broadcast_to([0, 0, 1.0], sight.shape), atol=1e-9)
-    own = np.einsum("tij,tkj->tki", turns, detection.world_landmarks_m.astype(float))
-    detection = dataclasses.replace(detection, world_landmarks_m=own.astype(np.float32))
     track = lift(detection, model=model, device="cpu", focal_length_px=576.0, world_share=1.0)
     ours, exact = track.positions_m[:, LIMBS], (joints - joints[:, :1])[:, LIMBS]
     scale = (ours * exact).sum() / (exact * exact).sum()
-    # The middle of the hips in the picture is not quite the pelvis's projection.
-    np.testing.assert_allclose(ours, scale * exact, atol=5e-3)
+    np.testing.assert_allclose(ours, scale * exact, atol=1e-3)
+
 
 
 def test_frames_without_a_person_are_finite_and_marked(model: Path) -> None:
