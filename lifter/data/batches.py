@@ -104,6 +104,14 @@ class MotionBatches:
         # A long clip is not worth its whole length: it repeats itself.
         self.clip_weight = lengths.float().pow(0.75).to(self.device)
 
+        # Made once: a constant that is sent to a GPU in every batch makes it wait each time.
+        self._mirror = torch.tensor(MIRROR, device=self.device)
+        self._flip = torch.tensor([-1.0, 1.0, 1.0], device=self.device)
+        self._to_camera = torch.diag(torch.tensor([1.0, -1.0, -1.0])).to(self.device)
+        limb_end = [name.split("_")[-1] in ("wrist", "elbow", "ankle", "knee") for name in JOINT_NAMES]
+        self._limb_end = torch.tensor(limb_end, device=self.device)
+        self._jitter_mix = _autoregression(frames, noise.jitter_correlation if noise else 0.0).to(self.device)
+
     def _uniform(self, *shape: int) -> Tensor:
         return torch.rand(*shape, generator=self.generator, device=self.device)
 
@@ -159,7 +167,7 @@ class MotionBatches:
                         joints[f"left_{pair}"], joints[f"right_{pair}"] = joints[base] + half, joints[base] - half
             joints[name] = joints[parent] + way * length[bone]
         body = torch.stack([joints[name] for name in JOINT_NAMES], dim=2)
-        mirrored = body[:, :, list(MIRROR)] * torch.tensor([-1.0, 1.0, 1.0], device=self.device)
+        mirrored = body[:, :, self._mirror] * self._flip
         return torch.where((self._uniform(b) < 0.5)[:, None, None, None], mirrored, body)
 
     def _seen(self, world: Tensor) -> Tensor:
@@ -169,11 +177,9 @@ class MotionBatches:
         elevation = torch.deg2rad(c.elevation_mean_deg + c.elevation_std_deg * self._normal(b)).clamp(-0.6, 1.2)
         roll = torch.deg2rad(c.roll_std_deg * self._normal(b))
         turn = _axis_rotation(roll, 2) @ _axis_rotation(elevation, 0) @ _axis_rotation(yaw, 1)
-        tumble = torch.linalg.qr(self._normal(b, 3, 3))[0]
-        tumble = tumble * torch.linalg.det(tumble)[:, None, None]
+        tumble = _rotation_of(self._normal(b, 4))
         turn = torch.where((self._uniform(b) < c.tumble_share)[:, None, None], tumble, turn)
-        to_camera = torch.tensor([[1.0, 0, 0], [0, -1.0, 0], [0, 0, -1.0]], device=self.device)
-        rotation = to_camera @ turn
+        rotation = self._to_camera @ turn
         near, far = torch.tensor(c.distance_m).log()
         distance = torch.exp(near + (far - near) * self._uniform(b))
         centred = world - world[:, self.target, 0][:, None, None]
@@ -189,16 +195,11 @@ class MotionBatches:
         amount = torch.where(self._uniform(b, 1, 1, 1) < model.clean_share, 0.0, amount)
         bias = model.bias_std * self._normal(b, 1, j, 2)
         white = self._normal(b, n, j, 2)
-        jitter, rho = [white[:, 0]], model.jitter_correlation
-        for t in range(1, n):
-            jitter.append(rho * jitter[-1] + (1 - rho * rho) ** 0.5 * white[:, t])
-        error = amount * (bias + model.jitter_std * 0.6 * torch.stack(jitter, 1))
+        jitter = torch.einsum("ts,bsjc->btjc", self._jitter_mix, white)
+        error = amount * (bias + model.jitter_std * 0.6 * jitter)
         start, reach = self._uniform(b, 1, j) * n, 1 + self._uniform(b, 1, j) * n * 0.5
         time = torch.arange(n, device=self.device)[None, :, None]
-        limb_end = torch.tensor(
-            [name.split("_")[-1] in ("wrist", "elbow", "ankle", "knee") for name in JOINT_NAMES], device=self.device
-        )
-        burst = (time >= start) & (time < start + reach) & (self._uniform(b, 1, j) < model.burst_share) & limb_end
+        burst = (time >= start) & (time < start + reach) & (self._uniform(b, 1, j) < model.burst_share) & self._limb_end
         error = error + torch.where(burst[..., None], amount.clamp_max(1) * model.burst_std * self._normal(b, 1, j, 2), 0.0)
         noisy = rays + error * height[:, None, None, None]
         start, reach = self._uniform(b, 1) * n, 1 + self._uniform(b, 1) * n * 0.6
@@ -206,7 +207,26 @@ class MotionBatches:
         exchanged = (
             (time >= start) & (time < start + reach) & (self._uniform(b, 1) < model.exchange_share) & (amount[:, :, 0, 0] > 0)
         )
-        return torch.where(exchanged[:, :, None, None], noisy[:, :, list(MIRROR)], noisy)
+        return torch.where(exchanged[:, :, None, None], noisy[:, :, self._mirror], noisy)
+
+
+def _autoregression(frames: int, rho: float) -> Tensor:
+    """[N, N]: white noise -> noise of variance 1 whose neighbours correlate by rho: x_t = rho x_(t-1) + sqrt(1-rho^2) w_t."""
+    t = torch.arange(frames, dtype=torch.float64)
+    mix = torch.tensor(rho, dtype=torch.float64) ** (t[:, None] - t).clamp_min(0) * (1 - rho * rho) ** 0.5
+    mix[:, 0] = torch.tensor(rho, dtype=torch.float64) ** t
+    return mix.tril().float()
+
+
+def _rotation_of(quaternion: Tensor) -> Tensor:
+    """[B, 4] of any length -> [B, 3, 3]; normal numbers give every rotation equally often."""
+    w, x, y, z = torch.nn.functional.normalize(quaternion, dim=-1).unbind(-1)
+    rows = (
+        *(1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)),
+        *(2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)),
+        *(2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)),
+    )
+    return torch.stack(rows, -1).view(-1, 3, 3)
 
 
 def derive_middle_joints(rays: Tensor) -> Tensor:
