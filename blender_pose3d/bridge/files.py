@@ -92,7 +92,7 @@ def export(path: Path, armature_object: bpy.types.Object, *, bones: Sequence[str
     partial = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
     _enable_addon(kind)
     try:
-        with _quietly():
+        with quietly():
             _WRITERS[kind](partial, armature_object, bones)
         if not partial.is_file() or partial.stat().st_size == 0:
             raise Pose3DError(f"Blender did not write {path}.", hint="Choose another folder or another kind of file.")
@@ -211,7 +211,7 @@ _DAMAGE = (RuntimeError, OSError, ValueError, LookupError, TypeError, AttributeE
 def _reading(label: str, action: Callable[[], object]) -> None:
     """Blender's importers raise many kinds of exception on damaged files; each is the same sentence to the user."""
     try:
-        with _quietly():
+        with quietly():
             action()
     except _DAMAGE as reason:
         raise Pose3DError(
@@ -220,7 +220,7 @@ def _reading(label: str, action: Callable[[], object]) -> None:
 
 
 @contextlib.contextmanager
-def _quietly() -> Iterator[None]:
+def quietly() -> Iterator[None]:
     """Importers and exporters say a lot, and an operator written in Python has its traceback printed and logged before it raises;
     what the user needs of it is in the exception."""
     sys.stdout.flush()

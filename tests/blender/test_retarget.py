@@ -9,7 +9,7 @@ import re
 import subprocess
 import sys
 import wave
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -127,6 +127,7 @@ def test_a_blend_keeps_what_it_has(retarget, props, track, inspect, tmp_path):
     assert report["empty_stretches_s"] == [] and report["action"] == f"{PERSON} reach"
 
 
+@pytest.mark.one_blender
 @pytest.mark.parametrize("kind", [".glb", ".fbx", ".bvh"])
 def test_other_formats_hold_the_one_new_action(retarget, props, track, inspect, tmp_path, kind):
     """The file has a hidden armature with more bones, and a widget that no view layer shows."""
@@ -324,12 +325,21 @@ RIG_FAULTS = {
 }
 
 
-def test_bad_rigs(retarget, props, track, tmp_path):
-    out = tmp_path / "out.glb"
-    for name, (content, words) in RIG_FAULTS.items():
+def refuse_rigs(retarget: Retarget, props: Path, track: Path, out: Path, names: Iterable[str]) -> None:
+    for name in names:
+        content, words = RIG_FAULTS[name]
         if content is not None:
             (props / name).write_bytes(content)
         refused(retarget(track, props / name, out, timeout_s=SECONDS_TO_REFUSE), words, out)
+
+
+def test_bad_rigs_in_every_blender(retarget, props, track, tmp_path):
+    refuse_rigs(retarget, props, track, tmp_path / "out.glb", ("cube.glb", "two_bones.blend", "junk.bvh"))
+
+
+@pytest.mark.one_blender
+def test_bad_rigs(retarget, props, track, tmp_path):
+    refuse_rigs(retarget, props, track, tmp_path / "out.glb", RIG_FAULTS)
 
 
 @pytest.mark.one_blender
@@ -367,6 +377,7 @@ def test_bad_options(retarget, props, track, tmp_path):
         refused(done, words, out)
 
 
+@pytest.mark.one_blender
 def test_bad_outputs_and_clips(retarget, props, track, tmp_path):
     rig = props / "human.blend"
     afile = tmp_path / "file"

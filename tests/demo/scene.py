@@ -27,7 +27,8 @@ from blender_pose3d.core.tracks import Pose3DTrack
 
 from .characters import human, imp
 
-_APART_M = 1.5  # each character's distance from the middle of the picture
+_APART_M = 1.5  # each character's distance from the middle between them
+_TO_THE_RIGHT_M = 0.4  # the walk goes to the left
 _GOAL_DEG = 12.0
 _PICTURE_PX = (560, 350)
 _EVERY = 2  # frames of the clip to a frame of the preview
@@ -55,7 +56,7 @@ def _run(track_path: Path, truth_path: Path, out: Path, resources: Path, *, meas
     scene.render.fps, scene.render.fps_base = round(track.fps), round(track.fps) / track.fps
     rows = []
     for person, side in zip(people, (-1, 1), strict=True):
-        person.location.x = side * _APART_M
+        person.location.x = side * _APART_M + _TO_THE_RIGHT_M
         applied = apply_track(bpy.context, person, track, preset="auto", resources=resources)
         scene.frame_start, scene.frame_end = applied.frame_start, applied.frame_end
         rows += _accuracy(person, applied, track, truth_path, resources)
@@ -151,6 +152,7 @@ def _render(folder: Path, frames: Sequence[int] | None = None) -> None:
     for i, frame in enumerate(frames):
         scene.frame_set(frame)
         scene.render.filepath = str(folder / f"{frame:05d}.png")
-        bpy.ops.render.render(write_still=True)
+        with files.quietly():
+            bpy.ops.render.render(write_still=True)
         if i % 25 == 24 or i == len(frames) - 1:
             print(f"rendered {i + 1} of {len(frames)}", flush=True)
