@@ -165,6 +165,10 @@ def _infer(arguments: argparse.Namespace, reporter: Reporter) -> None:
     reporter.start("infer", ["detect", "lift"])
     _check_out(arguments.out)
     _check_focal(arguments)
+    if arguments.model:  # a wrong name is said before the clip is read
+        from .checkpoint import load_model
+
+        load_model(arguments.model)
     began_s = time.monotonic()
     detection = _run_detect(arguments, reporter)
     detected_s = time.monotonic()
