@@ -27,8 +27,10 @@ DEFAULT_FOCAL_SHARE = 0.9
 _WINDOW_STEP_S = 1 / 30
 # Share of the detector's own 3D in the result, fitted on rendered pairs (python -m lifter evaluate --pairs FILE).
 WORLD_LANDMARK_SHARE = 0.2
+_SURE_CONFIDENCE = 0.4
 _BATCH = 256
 _LIMBS = [INDEX[name] for name in LIMB_JOINT_NAMES]
+_LEGS = [INDEX[f"{side}_{part}"] for side in ("left", "right") for part in ("knee", "ankle")]
 
 
 def lift(
@@ -48,21 +50,22 @@ def lift(
         raise LifterError("No frame of the clip shows a person.", hint="Choose a clip or a range that does.")
     loaded = load_model(model, device=_device(device))
     focal = focal_length_px or DEFAULT_FOCAL_SHARE * max(detection.image_size_px)
-    points = _filled(joints_from_landmarks(detection.landmarks_px.astype(np.float64)), detection.detected)  # [T, 17, 2]
+    sure = _sure_frames(detection)
+    points = _filled(joints_from_landmarks(detection.landmarks_px.astype(np.float64)), detection.detected, sure)  # [T, 17, 2]
     exchanged = exchanged_frames(points, detection.detected)
     points = np.where(exchanged[:, None, None], points[:, list(MIRROR)], points)
     rays = rays_from_pixels(torch.from_numpy(points), focal, detection.image_size_px).numpy()
     poses, view_from_camera = run_network(loaded, rays, detection.timestamps_s, progress=progress)
     world = joints_from_landmarks(detection.world_landmarks_m.astype(np.float64))
-    world = _filled(world - world[:, :1], detection.detected)
+    world = _filled(world - world[:, :1], detection.detected, sure)
     world = np.where(exchanged[:, None, None], world[:, list(MIRROR)], world)
     positions = np.einsum("tji,tkj->tki", view_from_camera, poses)  # the virtual camera's axes -> the real one's
     positions = blended(positions, world, world_share)
-    confidence = joint_confidence_from_landmarks(detection.landmark_confidence)
+    confidence = _joint_confidence(detection)
     confidence = np.where(exchanged[:, None], confidence[:, list(MIRROR)], confidence)
     confidence = np.where(detection.detected[:, None], confidence, 0.0)
     root = root_positions(positions, rays.astype(np.float64), confidence)
-    root = _filled(root, detection.detected)
+    root = _filled(root, detection.detected, sure)
     card = {"name": loaded.name, "sha256": loaded.sha256, "architecture": loaded.card["architecture"]}
     notes = {
         "lifter_model": card,
@@ -192,12 +195,28 @@ def root_positions(positions: np.ndarray, rays: np.ndarray, confidence: np.ndarr
     return root
 
 
-def _filled(values: np.ndarray, valid: np.ndarray) -> np.ndarray:
-    """Frames that are not valid, interpolated between their neighbours, held at the ends: [T, ...]."""
-    places = np.flatnonzero(valid)
+def _filled(values: np.ndarray, valid: np.ndarray, sure: np.ndarray) -> np.ndarray:
+    """Frames that are not valid, interpolated between the nearest sure ones, held at the ends: [T, ...], [T], [T]."""
+    places = np.flatnonzero(sure)
     flat = values.reshape(len(values), -1)
-    columns = [np.interp(np.arange(len(values)), places, flat[places, c]) for c in range(flat.shape[1])]
-    return np.stack(columns, axis=1).reshape(values.shape)
+    filled = np.stack([np.interp(np.arange(len(values)), places, flat[places, c]) for c in range(flat.shape[1])], axis=1)
+    return np.where(valid[:, None], flat, filled).reshape(values.shape)
+
+
+def _joint_confidence(detection: Pose2DTrack) -> np.ndarray:
+    """[T, 17]; a joint outside the picture is the detector's guess, whatever it says of it, and has none."""
+    size = np.array(detection.image_size_px)
+    with np.errstate(invalid="ignore"):
+        inside = ((detection.landmarks_px >= 0) & (detection.landmarks_px <= size)).all(-1)
+    return joint_confidence_from_landmarks(np.where(inside, detection.landmark_confidence, 0.0))
+
+
+def _sure_frames(detection: Pose2DTrack) -> np.ndarray:
+    """Frames whose pose may stand in for frames without one: not a person half out of the picture, where there is better."""
+    # The hips are always certain; what a cut picture lacks is the legs.
+    legs = _joint_confidence(detection)[:, _LEGS].mean(1)
+    sure = detection.detected & (legs >= _SURE_CONFIDENCE)
+    return sure if sure.any() else detection.detected
 
 
 def _device(name: str | None) -> torch.device:

@@ -327,7 +327,7 @@ def _root_location(
     middle = np.empty_like(path)
     middle[:, :2] = middle_rest[:2] + (0.0 if options.in_place else path[:, :2])
     if options.ground:
-        middle[:, 2] = _height(rig, heads, path[:, 2], track.timestamps_s)
+        middle[:, 2] = _height(rig, heads, path[:, 2], track)
     else:
         middle[:, 2] = middle_rest[2] + path[:, 2]
     root = rig.index[rig.mapping.root]
@@ -345,10 +345,11 @@ def _heads_from_hips(rig: RigSpec, deltas: np.ndarray) -> np.ndarray:
     return apply(rig.world_from_armature[:3, :3], heads)
 
 
-def _height(rig: RigSpec, heads: np.ndarray, path_z: np.ndarray, timestamps_s: np.ndarray) -> np.ndarray:
+def _height(rig: RigSpec, heads: np.ndarray, path_z: np.ndarray, track: Pose3DTrack) -> np.ndarray:
     """Height of the middle of the hips: such that the lowest point is on the ground, except while the whole body is in the air.
 
-    In the air: the camera saw the hips higher above the lowest point than within half a second before and after.
+    In the air: the camera saw the hips higher above the lowest point than within half a second before and after, and saw the legs
+    well all that time.
     """
     leg = rig.leg_length_m
     clearance = np.full(len(rig.bone_names), 0.06 * leg)
@@ -362,8 +363,12 @@ def _height(rig: RigSpec, heads: np.ndarray, path_z: np.ndarray, timestamps_s: n
         raise Pose3DError("No bone of the armature is a foot.", hint="Choose another preset, or name the feet in this one.")
     standing = rig.ground_m - (heads[:, lowest, 2] - clearance[lowest]).min(axis=1)
     above = path_z - standing
-    above = above - smoothed(rolling_minimum(above, timestamps_s, 0.5), timestamps_s, 0.2)
-    flight = np.clip((above / leg - 0.06) / 0.06, 0.0, 1.0)
+    times = track.timestamps_s
+    above = above - smoothed(rolling_minimum(above, times, 0.5), times, 0.2)
+    legs = [INDEX[f"{side}_{part}"] for side in SIDES for part in ("knee", "ankle")]
+    seen = rolling_minimum(track.confidence[:, legs].mean(axis=1), times, 0.5)
+    certain = smoothed(np.clip((seen - 0.3) / 0.2, 0.0, 1.0), times, 0.1)
+    flight = certain * np.clip((above / leg - 0.06) / 0.06, 0.0, 1.0)
     return standing + flight * flight * (3 - 2 * flight) * above
 
 

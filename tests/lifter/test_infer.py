@@ -268,3 +268,20 @@ def test_the_shipped_network_has_learnt_its_task() -> None:
         errors.append(1000 * p_mpjpe(track.positions_m[:, LIMBS].astype(float), joints[:, LIMBS]).mean())
     assert np.mean(errors) < 90, errors
     assert 0 < WORLD_LANDMARK_SHARE < 1
+
+
+def test_a_gap_is_held_by_a_pose_that_was_seen_well(model: Path) -> None:
+    """The first frames of a person who walks in are cut by the picture's edge; they do not stand in for the frames before."""
+    detection, _ = exact_detection("walk", fps=25)
+    detected, confidence = detection.detected.copy(), detection.landmark_confidence.copy()
+    detected[:10], confidence[:10], confidence[10:14] = False, 0.0, 0.2
+    points, world = detection.landmarks_px.copy(), detection.world_landmarks_m.copy()
+    points[:10], world[:10] = np.nan, np.nan
+    points[10:14] += np.random.default_rng(0).normal(0, 80, points[10:14].shape).astype(np.float32)
+    cut = dataclasses.replace(
+        detection, detected=detected, landmark_confidence=confidence, landmarks_px=points, world_landmarks_m=world
+    )
+    held = lift(cut, model=model, device="cpu", world_share=1.0)
+    np.testing.assert_allclose(held.root_position_m[:10], np.tile(held.root_position_m[14], (10, 1)), atol=1e-5)
+    np.testing.assert_allclose(held.positions_m[:10, LIMBS], np.tile(held.positions_m[14, LIMBS], (10, 1, 1)), atol=1e-5)
+    assert (held.confidence[:10] == 0).all()
