@@ -25,8 +25,9 @@ from .track_file import Pose2DTrack, Pose3DTrack
 DEFAULT_FOCAL_SHARE = 0.9
 # The time between the frames of a window, whatever the clip's own rate: between its frames the joints are interpolated.
 _WINDOW_STEP_S = 1 / 30
-# Share of the detector's own 3D in the result, fitted on rendered pairs (python -m lifter evaluate --pairs FILE).
+# Share of the detector's own 3D in the result, chosen between rendered pairs and mannequin clips (docs/lifter.md).
 WORLD_LANDMARK_SHARE = 0.2
+# Mean confidence of knees and ankles from which a body counts as seen whole.
 _SURE_CONFIDENCE = 0.4
 _BATCH = 256
 _LIMBS = [INDEX[name] for name in LIMB_JOINT_NAMES]
@@ -50,7 +51,8 @@ def lift(
         raise LifterError("No frame of the clip shows a person.", hint="Choose a clip or a range that does.")
     loaded = load_model(model, device=_device(device))
     focal = focal_length_px or DEFAULT_FOCAL_SHARE * max(detection.image_size_px)
-    sure = _sure_frames(detection)
+    confidence = _joint_confidence(detection)
+    sure = _sure_frames(confidence, detection.detected)
     points = _filled(joints_from_landmarks(detection.landmarks_px.astype(np.float64)), detection.detected, sure)  # [T, 17, 2]
     exchanged = exchanged_frames(points, detection.detected)
     points = np.where(exchanged[:, None, None], points[:, list(MIRROR)], points)
@@ -61,9 +63,7 @@ def lift(
     world = np.where(exchanged[:, None, None], world[:, list(MIRROR)], world)
     positions = np.einsum("tji,tkj->tki", view_from_camera, poses)  # the virtual camera's axes -> the real one's
     positions = blended(positions, world, world_share)
-    confidence = _joint_confidence(detection)
     confidence = np.where(exchanged[:, None], confidence[:, list(MIRROR)], confidence)
-    confidence = np.where(detection.detected[:, None], confidence, 0.0)
     root = root_positions(positions, rays.astype(np.float64), confidence)
     root = _filled(root, detection.detected, sure)
     card = {"name": loaded.name, "sha256": loaded.sha256, "architecture": loaded.card["architecture"]}
@@ -204,19 +204,21 @@ def _filled(values: np.ndarray, valid: np.ndarray, sure: np.ndarray) -> np.ndarr
 
 
 def _joint_confidence(detection: Pose2DTrack) -> np.ndarray:
-    """[T, 17]; a joint outside the picture is the detector's guess, whatever it says of it, and has none."""
+    """[T, 17]; a joint outside the picture is the detector's guess, whatever it says of it, and has none.
+
+    Where nobody was detected the landmarks are NaN, which is nowhere inside.
+    """
     size = np.array(detection.image_size_px)
     with np.errstate(invalid="ignore"):
         inside = ((detection.landmarks_px >= 0) & (detection.landmarks_px <= size)).all(-1)
     return joint_confidence_from_landmarks(np.where(inside, detection.landmark_confidence, 0.0))
 
 
-def _sure_frames(detection: Pose2DTrack) -> np.ndarray:
+def _sure_frames(confidence: np.ndarray, detected: np.ndarray) -> np.ndarray:
     """Frames whose pose may stand in for frames without one: not a person half out of the picture, where there is better."""
     # The hips are always certain; what a cut picture lacks is the legs.
-    legs = _joint_confidence(detection)[:, _LEGS].mean(1)
-    sure = detection.detected & (legs >= _SURE_CONFIDENCE)
-    return sure if sure.any() else detection.detected
+    sure = detected & (confidence[:, _LEGS].mean(1) >= _SURE_CONFIDENCE)
+    return sure if sure.any() else detected
 
 
 def _device(name: str | None) -> torch.device:

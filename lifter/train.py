@@ -27,11 +27,11 @@ from .checkpoint import save_model
 from .data.batches import MotionBatches, NoiseModel
 from .data.mocap import MotionClip, read_mocap, split_by_subject
 from .data.pairs import PairBatches, Pairs, read_pairs
+from .data.sequences import SequenceBatches, SequencePairs
 from .errors import LifterError
 from .joints import INDEX, JOINT_NAMES, LIMB_JOINT_NAMES, PARENTS
 from .metrics import mpjpe, p_mpjpe
 from .models import build
-from .sequences import SequenceBatches, SequencePairs
 
 # Between two lines of the curve, each with a checkpoint.
 _NOTE_EVERY_S = 60.0

@@ -23,6 +23,14 @@ def smoothed(values: np.ndarray, timestamps_s: np.ndarray, sigma_s: float) -> np
     return total / weights.reshape(-1, *([1] * (values.ndim - 1)))
 
 
+def nearest_valid(valid: np.ndarray) -> np.ndarray:
+    """For each frame the index of the nearest valid one, the earlier of two as near: [T] bool, one at least True -> [T] int."""
+    places, frames = np.flatnonzero(valid), np.arange(len(valid))
+    after = np.searchsorted(places, frames).clip(0, len(places) - 1)
+    before = (after - 1).clip(0)
+    return places[np.where(np.abs(frames - places[before]) <= np.abs(places[after] - frames), before, after)]
+
+
 def rolling_minimum(values: np.ndarray, timestamps_s: np.ndarray, half_window_s: float) -> np.ndarray:
     """The least value within `half_window_s` before and after each frame: [T] -> [T]."""
     first = np.searchsorted(timestamps_s, timestamps_s - half_window_s)

@@ -15,7 +15,7 @@ import numpy as np
 
 from .coordinates import CameraPose, to_world
 from .errors import Pose3DError
-from .filtering import rolling_minimum, smoothed
+from .filtering import nearest_valid, rolling_minimum, smoothed
 from .preset import SIDES
 from .rig import RigSpec
 from .rotations import (
@@ -306,7 +306,7 @@ def _turn_from_face(
     across, ahead = face["left_ear"] - face["right_ear"], face["nose"] - (face["left_ear"] + face["right_ear"]) / 2
     if np.linalg.norm(across[seen], axis=-1).min() < 1e-3 or np.linalg.norm(ahead[seen], axis=-1).min() < 1e-3:
         return None
-    nearest = seen[np.abs(np.arange(track.frame_count)[:, None] - seen[None]).argmin(1)]
+    nearest = nearest_valid(track.detected)
     ways = []
     for way in (across, ahead):
         steady = smoothed(unit(way[nearest]), track.timestamps_s, 1.5 * options.smoothing_s)

@@ -119,16 +119,17 @@ class MotionBatches:
         return torch.randn(*shape, generator=self.generator, device=self.device)
 
     def sample(self, batch: int) -> tuple[Tensor, Tensor]:
-        body = self._bodies(self._windows(batch))
-        camera = self._seen(body)
-        rays = camera[..., :2] / camera[..., 2:].clamp_min(0.2)
-        distance = camera[:, self.target, 0, 2]
-        if self.noise is not None:
-            rays = self._detected(rays, _BODY_HEIGHT_M / distance)
-        rays = derive_middle_joints(rays)
-        windows, view_from_camera = encode_windows(rays, self.target)
+        windows, view_from_camera, camera = self._observed(batch)
         pose = camera[:, self.target] - camera[:, self.target, :1]
         return windows, torch.einsum("bij,bkj->bki", view_from_camera, pose)
+
+    def _observed(self, batch: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Encoded windows [B, N, 17, 2], view_from_camera [B, 3, 3], and the exact joints in camera axes [B, N, 17, 3]."""
+        camera = self._seen(self._bodies(self._windows(batch)))
+        rays = camera[..., :2] / camera[..., 2:].clamp_min(0.2)
+        if self.noise is not None:
+            rays = self._detected(rays, _BODY_HEIGHT_M / camera[:, self.target, 0, 2])
+        return *encode_windows(derive_middle_joints(rays), self.target), camera
 
     def _windows(self, batch: int) -> Tensor:
         """[B, N, 17, 3] world positions; windows that reach past a clip's end repeat its edge, as inference does."""

@@ -89,34 +89,37 @@ class PairBatches:
         self.generator = torch.Generator(device=self.device).manual_seed(seed)
 
     def sample(self, batch: int) -> tuple[Tensor, Tensor]:
-        pick = torch.randint(len(self.places), (batch,), generator=self.generator, device=self.device)
-        return self._augmented(*self._gather(self.places[pick], self._steps(batch)))
-
-    def _steps(self, batch: int) -> Tensor:
-        return 0.7 + 1.3 * torch.rand(batch, generator=self.generator, device=self.device)
-
-    def _gather(self, places: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
-        offsets = torch.arange(self.frames, device=self.device) - self.target
-        index = (places[:, 1:] + (offsets * step[:, None]).round().long()).clamp(0, self.rays.shape[1] - 1)
-        truth = self.truth[places[:, 0], places[:, 1]]
-        return self.rays[places[:, :1], index], truth - truth[:, :1]
-
-    def _augmented(self, rays: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
-        b = rays.shape[0]
-        flip = (torch.rand(b, generator=self.generator, device=self.device) < 0.5)[:, None, None]
-        sign = torch.tensor([-1.0, 1.0, 1.0], device=self.device)
-        rays = torch.where(flip[..., None], rays[:, :, list(MIRROR)] * sign[:2], rays)
-        truth = torch.where(flip, truth[:, list(MIRROR)] * sign, truth)
-        angle = 0.08 * torch.randn(b, generator=self.generator, device=self.device)
-        c, s = angle.cos(), angle.sin()
-        roll = torch.stack([c, -s, s, c], -1).view(b, 2, 2)
-        rays = torch.einsum("bij,bnkj->bnki", roll, rays)
-        truth = torch.cat([torch.einsum("bij,bkj->bki", roll, truth[..., :2]), truth[..., 2:]], -1)
-        windows, view_from_camera = encode_windows(derive_middle_joints(rays), self.target)
-        return windows, torch.einsum("bij,bkj->bki", view_from_camera, truth)
+        windows, poses = self._augmented(batch)
+        return windows, poses[:, self.target]
 
     def all_windows(self) -> tuple[Tensor, Tensor, Tensor]:
         """Every detected frame without augmentation: windows, targets in the virtual camera's axes, (sequence, frame) places."""
         rays, truth = self._gather(self.places, torch.ones(len(self.places), device=self.device))
         windows, view_from_camera = encode_windows(derive_middle_joints(rays), self.target)
-        return windows, torch.einsum("bij,bkj->bki", view_from_camera, truth), self.places
+        return windows, torch.einsum("bij,bkj->bki", view_from_camera, truth[:, self.target]), self.places
+
+    def _steps(self, batch: int) -> Tensor:
+        return 0.7 + 1.3 * torch.rand(batch, generator=self.generator, device=self.device)
+
+    def _gather(self, places: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
+        """Rays [B, N, 17, 2] and truth relative to the pelvis [B, N, 17, 3], camera axes, around (sequence, frame) places."""
+        offsets = torch.arange(self.frames, device=self.device) - self.target
+        index = (places[:, 1:] + (offsets * step[:, None]).round().long()).clamp(0, self.rays.shape[1] - 1)
+        truth = self.truth[places[:, :1], index]
+        return self.rays[places[:, :1], index], truth - truth[:, :, :1]
+
+    def _augmented(self, batch: int) -> tuple[Tensor, Tensor]:
+        """Windows [B, N, 17, 2] and the poses of all their frames [B, N, 17, 3] in the virtual camera's axes."""
+        pick = torch.randint(len(self.places), (batch,), generator=self.generator, device=self.device)
+        rays, truth = self._gather(self.places[pick], self._steps(batch))
+        flip = (torch.rand(batch, generator=self.generator, device=self.device) < 0.5)[:, None, None, None]
+        sign = truth.new_tensor([-1.0, 1.0, 1.0])
+        rays = torch.where(flip, rays[:, :, list(MIRROR)] * sign[:2], rays)
+        truth = torch.where(flip, truth[:, :, list(MIRROR)] * sign, truth)
+        angle = 0.08 * torch.randn(batch, generator=self.generator, device=self.device)
+        c, s = angle.cos(), angle.sin()
+        roll = torch.stack([c, -s, s, c], -1).view(batch, 2, 2)
+        rays = torch.einsum("bij,bnkj->bnki", roll, rays)
+        truth = torch.cat([torch.einsum("bij,bnkj->bnki", roll, truth[..., :2]), truth[..., 2:]], -1)
+        windows, view_from_camera = encode_windows(derive_middle_joints(rays), self.target)
+        return windows, torch.einsum("bij,bnkj->bnki", view_from_camera, truth)

@@ -27,11 +27,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..joints import JOINT_NAMES
-from .parts import OwnStatistics, PoseEnhance, ProjectionAttention, Rows, levels_of, one_of
+from .parts import OwnStatistics, PoseEnhance, ProjectionAttention, Rows, WindowConfig, levels_of, one_of
 
 
 @dataclass(frozen=True)
-class ATCNConfig:
+class ATCNConfig(WindowConfig):
     """frames: the receptive field N, a power of 3 from 9. channels C, groups G, branches M, reduction r as in the paper.
 
     causal: the window ends at the target frame instead of being centred on it.
@@ -63,11 +63,6 @@ class ATCNConfig:
         one_of("unit_form", self.unit_form, ("grouped", "depthwise"))
         one_of("branch_form", self.branch_form, ("grouped", "depthwise"))
         one_of("theta", self.theta, ("recursive", "direct"))
-
-    @property
-    def target(self) -> int:
-        """Index in the window of the frame whose pose comes out."""
-        return self.frames - 1 if self.causal else self.frames // 2
 
     @property
     def lengths(self) -> tuple[int, ...]:

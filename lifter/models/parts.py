@@ -23,6 +23,18 @@ def levels_of(frames: int) -> int:
     return levels
 
 
+class WindowConfig:
+    """What the configurations of window networks share; the fields are theirs."""
+
+    frames: int
+    causal: bool
+
+    @property
+    def target(self) -> int:
+        """Index in the window of the frame whose pose comes out."""
+        return self.frames - 1 if self.causal else self.frames // 2
+
+
 def one_of(name: str, value: str, choices: tuple[str, ...]) -> None:
     """Raises ValueError unless `value` is among `choices`."""
     if value not in choices:

@@ -18,14 +18,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..joints import JOINT_NAMES
-from .parts import PoseEnhance, ProjectionAttention, Rows, levels_of
+from .parts import PoseEnhance, ProjectionAttention, Rows, WindowConfig, levels_of
 from .tcn import three_taps
 
 _BRANCHES = 3  # the reach of a layer, 3^i, is divisible by it
 
 
 @dataclass(frozen=True)
-class SharedAttentionConfig:
+class SharedAttentionConfig(WindowConfig):
     """frames: the receptive field N, a power of 3 from 9. causal: only frames up to the target are looked at.
 
     enhance, project: the optional parts of parts.py.
@@ -43,11 +43,6 @@ class SharedAttentionConfig:
 
     def __post_init__(self) -> None:
         levels_of(self.frames)
-
-    @property
-    def target(self) -> int:
-        """Index in the window of the frame whose pose comes out."""
-        return self.frames - 1 if self.causal else self.frames // 2
 
 
 class AttentionBlock(nn.Module):

@@ -17,11 +17,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..joints import JOINT_NAMES
-from .parts import PoseEnhance, ProjectionAttention, Rows, levels_of, one_of
+from .parts import PoseEnhance, ProjectionAttention, Rows, WindowConfig, levels_of, one_of
 
 
 @dataclass(frozen=True)
-class TCNConfig:
+class TCNConfig(WindowConfig):
     """frames: the receptive field N, a power of 3 from 9. causal: only frames up to the target are looked at.
 
     form: how it is trained, on windows ("strided") or on sequences ("dense"). The parameters are the same.
@@ -40,11 +40,6 @@ class TCNConfig:
     def __post_init__(self) -> None:
         levels_of(self.frames)
         one_of("form", self.form, ("strided", "dense"))
-
-    @property
-    def target(self) -> int:
-        """Index in the window of the frame whose pose comes out."""
-        return self.frames - 1 if self.causal else self.frames // 2
 
 
 class Block(nn.Module):

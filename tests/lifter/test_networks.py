@@ -16,11 +16,11 @@ from lifter.checkpoint import load_model
 from lifter.data.batches import MotionBatches, NoiseModel
 from lifter.data.mocap import read_mocap
 from lifter.data.pairs import PairBatches, read_pairs
+from lifter.data.sequences import SequenceBatches, SequencePairs
 from lifter.errors import LifterError
 from lifter.joints import INDEX
 from lifter.models import DESCRIBED, NETWORKS, build, describe
 from lifter.models.parts import projection_miss
-from lifter.sequences import SequenceBatches, SequencePairs
 from lifter.train import SEQUENCE_WEIGHTS, Ranger, sequence_loss
 from tests.lifter import archives
 
