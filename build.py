@@ -610,8 +610,10 @@ def command_test(arguments: Sequence[str]) -> int:
     lent_path = run_for_output([str(lent), "path", "5.2"]) if lent.is_file() else ""
     if real and not real.is_wheel:
         blenders.append(real.path)
-    elif lent_path:
+    elif lent_path and probe_blender(lent_path):
         blenders.append(lent_path)
+    elif lent_path:
+        say(f"Skipped: {lent_path}, which does not run in {ROOT}: a Blender in a container sees its own folders only.")
     else:
         say("Skipped: a real Blender, because none is in BLENDER or on PATH.")
     say("Testing with: " + ", ".join(blenders))
