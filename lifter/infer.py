@@ -15,10 +15,10 @@ import numpy as np
 import torch
 
 from .checkpoint import LoadedModel, load_model
-from .data.batches import derive_middle_joints
 from .errors import LifterError
+from .exchange import exchanged_frames
 from .joints import INDEX, JOINT_NAMES, LIMB_JOINT_NAMES, MIRROR, joint_confidence_from_landmarks, joints_from_landmarks
-from .normalise import encode_windows, rays_from_pixels
+from .normalise import MIRROR_SIGNS, derive_middle_joints, encode_windows, rays_from_pixels, with_evidence
 from .track_file import Pose2DTrack, Pose3DTrack
 
 # A phone's main camera films with a focal length of about nine tenths of the picture's long side; used where none is given.
@@ -57,13 +57,16 @@ def lift(
     exchanged = exchanged_frames(points, detection.detected)
     points = np.where(exchanged[:, None, None], points[:, list(MIRROR)], points)
     rays = rays_from_pixels(torch.from_numpy(points), focal, detection.image_size_px).numpy()
-    poses, view_from_camera = run_network(loaded, rays, detection.timestamps_s, progress=progress)
+    confidence = np.where(exchanged[:, None], confidence[:, list(MIRROR)], confidence)
     world = joints_from_landmarks(detection.world_landmarks_m.astype(np.float64))
     world = _filled(world - world[:, :1], detection.detected, sure)
     world = np.where(exchanged[:, None, None], world[:, list(MIRROR)], world)
+    found = detection.detected[:, None, None]
+    poses, view_from_camera = run_network(
+        loaded, rays, detection.timestamps_s, confidence=confidence, world_m=np.where(found, world, 0.0), progress=progress
+    )
     positions = np.einsum("tji,tkj->tki", view_from_camera, poses)  # the virtual camera's axes -> the real one's
     positions = blended(positions, world, world_share)
-    confidence = np.where(exchanged[:, None], confidence[:, list(MIRROR)], confidence)
     root = root_positions(positions, rays.astype(np.float64), confidence)
     root = _filled(root, detection.detected, sure)
     card = {"name": loaded.name, "sha256": loaded.sha256, "architecture": loaded.card["architecture"]}
@@ -90,24 +93,32 @@ def run_network(
     rays: np.ndarray,
     timestamps_s: np.ndarray,
     *,
+    confidence: np.ndarray | None = None,
+    world_m: np.ndarray | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Poses of every frame, averaged with those of the mirrored input.
 
-    rays [T, 17, 2], timestamps_s [T]. Returns poses [T, 17, 3], metres relative to the pelvis in the axes of each window's
+    rays [T, 17, 2], timestamps_s [T]; for networks that look at them: confidence [T, 17] (without: all certain) and the
+    detector's own 3D, world_m [T, 17, 3], pelvis-relative, zero where there is none. Returns poses [T, 17, 3], metres relative to the pelvis in the axes of each window's
     virtual camera, and view_from_camera [T, 3, 3].
     """
     config = loaded.network.config
     device = next(loaded.network.parameters()).device
     times = window_times(timestamps_s, config.frames, config.target)  # [T, N]
-    sign = torch.tensor([-1.0, 1.0, 1.0], device=device)
+    sign = torch.tensor(MIRROR_SIGNS, device=device)
     mirror = list(MIRROR)
+    inputs = config.inputs
+    certain = np.ones(rays.shape[:2]) if confidence is None else confidence
+    world = np.zeros((*rays.shape[:2], 3)) if world_m is None else world_m
+    seen_values = np.concatenate([rays, certain[..., None], world], -1).astype(np.float32)  # [T, 17, 6]
     poses, rotations = [], []
     for start in range(0, len(times), _BATCH):
-        seen = values_at(rays.astype(np.float32), timestamps_s, times[start : start + _BATCH])
-        windows, view_from_camera = encode_windows(derive_middle_joints(torch.from_numpy(seen).to(device)), config.target)
+        seen = torch.from_numpy(values_at(seen_values, timestamps_s, times[start : start + _BATCH])).to(device)
+        windows, view_from_camera = encode_windows(derive_middle_joints(seen[..., :2]), config.target)
+        windows = with_evidence(windows, view_from_camera, seen[..., 2], seen[..., 3:], inputs)
         straight = loaded.network(windows)
-        mirrored = loaded.network(windows[:, :, mirror] * sign[:2])[:, mirror] * sign
+        mirrored = loaded.network(windows[:, :, mirror] * sign[:inputs])[:, mirror] * sign[[0, 1, 1]]
         poses.append(((straight + mirrored) / 2).cpu())
         rotations.append(view_from_camera.cpu())
         if progress:
@@ -131,37 +142,6 @@ def values_at(values: np.ndarray, timestamps_s: np.ndarray, times_s: np.ndarray)
     share = np.where(span > 0, (times_s - timestamps_s[before]) / np.where(span > 0, span, 1.0), 0.0).clip(0.0, 1.0)
     share = share.reshape(*share.shape, *([1] * (values.ndim - 1))).astype(values.dtype)
     return values[before] + share * (values[after] - values[before])
-
-
-def exchanged_frames(points: np.ndarray, detected: np.ndarray) -> np.ndarray:
-    """Frames in which left and right are exchanged: [T, 17, 2], [T] -> [T] bool.
-
-    The path through two states (as detected, exchanged) along which the joints move least (Viterbi). A small cost for being
-    exchanged settles which of the two is right: the detector is, mostly.
-    """
-    limbs = points[:, _LIMBS]
-    mirrored = points[:, list(MIRROR)][:, _LIMBS]
-    size = np.median(np.ptp(points[detected], axis=1).max(-1)) + 1e-9
-    cap = 0.5
-
-    def moved(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        return np.minimum(np.linalg.norm(a - b, axis=-1) / size, cap).sum(-1)
-
-    stay, change = moved(limbs[1:], limbs[:-1]), moved(limbs[1:], mirrored[:-1])  # [T - 1]
-    linked = detected[1:] & detected[:-1]
-    stay, change = np.where(linked, stay, 0.0), np.where(linked, change, 0.0)
-    prior = 0.01  # fitted on rendered pairs: less turns good clips round, more leaves long exchanges
-    cost = np.array([0.0, prior])
-    back = np.zeros((len(points), 2), dtype=int)
-    for t in range(1, len(points)):
-        options = cost[:, None] + np.array([[stay[t - 1], change[t - 1]], [change[t - 1], stay[t - 1]]])
-        back[t] = options.argmin(0)
-        cost = options.min(0) + np.array([0.0, prior])
-    state = np.zeros(len(points), dtype=int)
-    state[-1] = cost.argmin()
-    for t in range(len(points) - 1, 0, -1):
-        state[t - 1] = back[t, state[t]]
-    return state.astype(bool)
 
 
 def blended(poses: np.ndarray, world: np.ndarray, share: float) -> np.ndarray:

@@ -13,6 +13,9 @@ from torch import Tensor
 from .joints import INDEX
 
 _PELVIS = INDEX["pelvis"]
+# What a network may see of a joint: 2D; and the detector's confidence; and its own 3D. And what a mirror does to each value.
+INPUT_SIZES: tuple[int, ...] = (2, 3, 6)
+MIRROR_SIGNS: tuple[float, ...] = (-1.0, 1.0, 1.0, -1.0, 1.0, 1.0)
 
 
 def rays_from_pixels(points_px: Tensor, focal_length_px: float, image_size_px: tuple[int, int]) -> Tensor:
@@ -33,6 +36,31 @@ def encode_windows(rays: Tensor, target: int) -> tuple[Tensor, Tensor]:
     flat = seen[..., :2] / seen[..., 2:].clamp_min(0.1)
     size = (flat - flat[:, :, _PELVIS : _PELVIS + 1]).square().sum(-1).mean((1, 2)).sqrt().clamp_min(1e-4)
     return flat / size[:, None, None, None], view_from_camera
+
+
+def with_evidence(windows: Tensor, view_from_camera: Tensor, confidence: Tensor, world_m: Tensor, inputs: int) -> Tensor:
+    """Encoded windows [B, N, 17, 2] and what else the network sees of a joint: [B, N, 17, inputs], inputs one of `INPUT_SIZES`.
+
+    confidence [B, N, 17]; world_m [B, N, 17, 3]: the detector's own 3D in metres relative to the pelvis, camera axes; zero
+    where there is none.
+    """
+    if inputs == 2:
+        return windows
+    parts = [windows, confidence[..., None]]
+    if inputs == 6:
+        parts.append(torch.einsum("bij,bnkj->bnki", view_from_camera, world_m))
+    return torch.cat(parts, -1)
+
+
+def derive_middle_joints(rays: Tensor) -> Tensor:
+    """Pelvis, thorax and spine of 2D joints [..., 17, 2] as the detector's landmarks give them: middles of hips and shoulders."""
+    out = rays.clone()
+    pelvis = (rays[..., INDEX["left_hip"], :] + rays[..., INDEX["right_hip"], :]) / 2
+    thorax = (rays[..., INDEX["left_shoulder"], :] + rays[..., INDEX["right_shoulder"], :]) / 2
+    out[..., INDEX["pelvis"], :] = pelvis
+    out[..., INDEX["thorax"], :] = thorax
+    out[..., INDEX["spine"], :] = (pelvis + thorax) / 2
+    return out
 
 
 def _look_at(ray: Tensor) -> Tensor:

@@ -24,7 +24,7 @@ import torch
 from torch import Tensor, nn
 
 from .checkpoint import save_model
-from .data.batches import MotionBatches, NoiseModel
+from .data.batches import Augmentation, DetectorErrors, MotionBatches, NoiseModel
 from .data.mocap import MotionClip, read_mocap, split_by_subject
 from .data.pairs import PairBatches, Pairs, read_pairs
 from .data.sequences import SequenceBatches, SequencePairs
@@ -55,7 +55,9 @@ class TrainConfig:
 
     name: str
     mocap: str
-    pairs: str = ""
+    pairs: list = field(default_factory=list)
+    augmentation: dict = field(default_factory=dict)
+    errors_share: float = 0.0
     architecture: str = "atcn"
     settings: dict = field(default_factory=dict)
     noise: dict = field(default_factory=dict)
@@ -94,6 +96,7 @@ def read_config(path: Path, overrides: list[str]) -> TrainConfig:
             if given is not kind and (given, kind) != (int, float):
                 raise TypeError(f"{name} must be a {kind.__name__}")
         NoiseModel(**config.noise)
+        Augmentation(**config.augmentation)
     except OSError as reason:
         raise LifterError(
             f"Cannot read the training configuration {path}: {reason.strerror}.", hint="Give the path of a .toml file."
@@ -102,7 +105,7 @@ def read_config(path: Path, overrides: list[str]) -> TrainConfig:
         raise LifterError(f"The training configuration {path.name} is not right: {reason}.", hint="Correct it.") from None
     base = path.parent
     return replace(
-        config, mocap=str((base / config.mocap).resolve()), pairs=str((base / config.pairs).resolve()) if config.pairs else ""
+        config, mocap=str((base / config.mocap).resolve()), pairs=[str((base / p).resolve()) for p in config.pairs]
     )
 
 
@@ -149,19 +152,29 @@ class Validation:
     """Fixed windows: unseen subjects with exact 2D, with detector noise, and the held-out rendered pairs."""
 
     def __init__(
-        self, clips: list[MotionClip], pairs: Pairs | None, *, frames: int, target: int, noise: NoiseModel, count: int = 2048
+        self,
+        clips: list[MotionClip],
+        pairs: list[Pairs],
+        *,
+        frames: int,
+        target: int,
+        noise: NoiseModel,
+        inputs: int = 2,
+        count: int = 2048,
     ) -> None:
         self.sets: dict[str, tuple[Tensor, Tensor]] = {}
         for name, model in (("clean", None), ("noisy", noise)):
             self.sets[name] = MotionBatches(
-                clips, frames=frames, target=target, seed=7, noise=model, frame_s=(1 / 50, 1 / 20)
+                clips, frames=frames, target=target, seed=7, noise=model, inputs=inputs, frame_s=(1 / 50, 1 / 20)
             ).sample(count)
-        if pairs is not None:
-            windows, truth, places = PairBatches(pairs, frames=frames, target=target, seed=0).all_windows()
-            keep = torch.from_numpy(pairs.held_out)[places[:, 0]]
-            windows, truth = windows[keep], truth[keep]
+        for number, held_out in enumerate(p.chosen(p.held_out) for p in pairs if p.held_out.any()):
+            windows, truth = PairBatches([held_out], frames=frames, target=target, seed=0, inputs=inputs).all_windows()
             some = torch.linspace(0, len(windows) - 1, min(count, len(windows))).long()
-            self.sets["pairs"] = (windows[some], truth[some])
+            self.sets[f"pairs{number or ''}"] = (windows[some], truth[some])
+            if inputs == 6:
+                alone = windows[some].clone()
+                alone[..., 3:] = 0.0
+                self.sets[f"pairs{number or ''}_2d"] = (alone, truth[some])
 
     @torch.inference_mode()
     def measure(self, network: nn.Module) -> dict[str, float]:
@@ -203,7 +216,7 @@ def main(config_path: Path, *, resume: bool = False, overrides: list[str] | None
         from .checkpoint import load_model
 
         network.load_state_dict(load_model(config.start_from).network.state_dict())
-    frames, target = network.config.frames, network.config.target
+    frames, target, inputs = network.config.frames, network.config.target, network.config.inputs
     length, centre = _trained_on(config, network)
     training, validation = split_by_subject(read_mocap(Path(config.mocap)))
     if not training or not validation:
@@ -211,12 +224,22 @@ def main(config_path: Path, *, resume: bool = False, overrides: list[str] | None
         raise LifterError(f"The motion capture {config.mocap} has no clip for {what}.", hint="Give one with more subjects.")
     noise = NoiseModel(**config.noise)
     motion_type, pairs_type = (SequenceBatches, SequencePairs) if network.outputs_sequence else (MotionBatches, PairBatches)
-    motion = motion_type(training, frames=length, target=centre, seed=config.seed, noise=noise, device=device)
-    pairs = read_pairs(Path(config.pairs)) if config.pairs else None
-    rendered = None
-    if pairs is not None and config.pairs_share > 0:
-        rendered = pairs_type(_training_part(pairs), frames=length, target=centre, seed=config.seed, device=device)
-    checks = Validation(validation, pairs, frames=frames, target=target, noise=noise, count=config.validation_windows)
+    pairs = [read_pairs(Path(path)) for path in config.pairs]
+    seen = [p.chosen(~p.held_out) for p in pairs if not p.held_out.all()]
+    common: dict[str, Any] = {"frames": length, "target": centre, "seed": config.seed, "device": device, "inputs": inputs}
+    errors = DetectorErrors(seen, device=device) if seen and config.errors_share > 0 else None
+    motion = motion_type(
+        training,
+        noise=noise,
+        errors=errors,
+        errors_share=config.errors_share,
+        augmentation=Augmentation(**config.augmentation),
+        **common,
+    )
+    rendered = pairs_type(seen, **common) if seen and config.pairs_share > 0 else None
+    checks = Validation(
+        validation, pairs, frames=frames, target=target, noise=noise, inputs=inputs, count=config.validation_windows
+    )
     averaged = copy.deepcopy(network)
     optimiser = _optimiser(config, network)
     state = {"step": 0, "spent_s": 0.0, "making_s": 0.0}
@@ -259,7 +282,8 @@ def main(config_path: Path, *, resume: bool = False, overrides: list[str] | None
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimiser.step()
         decay = min(config.ema_decay, (1 + state["step"]) / (10 + state["step"]))
-        _average(averaged, network, decay, momentum=0.1 * (0.01**spent))  # 0.1 -> 0.001, as the paper
+        # 0.1 -> 0.001, as the paper; not slower than the weights, or a short run's statistics are those of other weights.
+        _average(averaged, network, decay, momentum=max(0.1 * (0.01**spent), 1 - decay))
         state["step"] += 1
         loss_sum += loss.detach()  # read once a minute: to read is to wait for the device
         if compiled:
@@ -378,11 +402,6 @@ def _load_checkpoint(
     return saved["state"]
 
 
-def _training_part(pairs: Pairs) -> Pairs:
-    keep = ~pairs.held_out
-    return Pairs(**{f.name: getattr(pairs, f.name)[keep] for f in fields(Pairs)})
-
-
 def _optimiser(config: TrainConfig, network: nn.Module) -> torch.optim.Optimizer:
     common: dict[str, Any] = {"lr": config.learning_rate, "betas": (0.95, 0.999), "weight_decay": config.weight_decay}
     if config.optimiser == "radam":
@@ -433,8 +452,8 @@ def _average(averaged: nn.Module, network: nn.Module, decay: float, *, momentum:
 
 def _card(config: TrainConfig, state: dict, measured: dict) -> dict:
     settings = asdict(config)
-    for key in ("mocap", "pairs"):
-        settings[key] = Path(settings[key]).name
+    settings["mocap"] = Path(settings["mocap"]).name
+    settings["pairs"] = [Path(p).name for p in settings["pairs"]]
     return {
         "architecture": config.architecture,
         "settings": config.settings,

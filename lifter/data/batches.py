@@ -1,6 +1,7 @@
 """Training windows out of motion capture, made by vectorised torch on the training device.
 
-Every window gets a body of its own (limb lengths), a place in time (frame step), a virtual camera and the errors of a detector.
+Every window gets a pose made of several clips', a body of its own (limb lengths), a place in time (frame step), a virtual camera
+and the errors of a detector: those it made on rendered pairs of a similar pose, or made-up ones.
 Axes: the mocap's world has y up; a camera has x right, y down, z forward.
 """
 
@@ -11,9 +12,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..joints import INDEX, JOINT_NAMES, MIRROR
-from ..normalise import encode_windows
+from ..joints import INDEX, JOINT_NAMES, LIMB_JOINT_NAMES, MIRROR
+from ..normalise import derive_middle_joints, encode_windows, with_evidence
 from .mocap import MotionClip
+from .pairs import WINDOW_STEP_S, PairFrames, Pairs
 
 # Lengths in metres for a body of 1.75 m, between joint centres, and how far people differ (standard deviation, relative).
 _LENGTHS = {
@@ -42,6 +44,11 @@ _CHAIN = (
     *((f"{s}_wrist", f"{s}_elbow", "forearm") for s in ("left", "right")),
 )
 _BODY_HEIGHT_M = 1.75
+# Windows without the detector's own 3D, so that a network which sees it also works without.
+_WORLD_DROPPED_SHARE = 0.1
+_ARMS = {side: [INDEX[f"{side}_{part}"] for part in ("shoulder", "elbow", "wrist")] for side in ("left", "right")}
+_LEGS = {side: [INDEX[f"{side}_{part}"] for part in ("hip", "knee", "ankle")] for side in ("left", "right")}
+_UPPER = [INDEX[name] for name in ("spine", "thorax", "nose", "head_top")] + _ARMS["left"] + _ARMS["right"]
 
 
 @dataclass(frozen=True)
@@ -56,8 +63,25 @@ class CameraRange:
 
 
 @dataclass(frozen=True)
+class Augmentation:
+    """How often (share of the windows) and how far poses are changed. 48 minutes of few people are little.
+
+    arms_share: both arms are another clip's, in the chest's axes; arm_share: one of them is; upper_share: all above the pelvis is
+    another clip's, in the pelvis's axes. swing_share: each limb is turned about its root by a random rotation of swing_deg
+    (standard deviation) that stays for the window, its lower half by half as much; lean_deg: the same for all above the pelvis.
+    """
+
+    arms_share: float = 0.25
+    arm_share: float = 0.25
+    upper_share: float = 0.2
+    swing_share: float = 0.4
+    swing_deg: float = 20.0
+    lean_deg: float = 10.0
+
+
+@dataclass(frozen=True)
 class NoiseModel:
-    """The detector's errors, in shares of the body's height as the camera sees it.
+    """The detector's errors where they are made up, in shares of the body's height as the camera sees it.
 
     bias_std: an offset of each joint that stays for the window; jitter_std: the largest standard deviation of the noise that is
     correlated from frame to frame by `jitter_correlation`; burst_*: a limb's end that is somewhere else for some frames;
@@ -71,6 +95,46 @@ class NoiseModel:
     burst_std: float = 0.07
     exchange_share: float = 0.05
     clean_share: float = 0.10
+
+
+class DetectorErrors:
+    """What a detector did wrong on rendered pairs, to be done to motion capture: errors go with the pose that they were made on.
+
+    A window of motion capture takes over the errors (2D, confidence, the detector's own 3D) of that window among some thousand
+    from the pairs whose pose, in the camera's axes, is the nearest at the target frame.
+    """
+
+    def __init__(self, sources: list[Pairs], *, device: torch.device | str = "cpu", candidates: int = 4096) -> None:
+        self.seen, self.candidates = PairFrames(sources, device=device), candidates
+        self._limbs = torch.tensor([INDEX[name] for name in LIMB_JOINT_NAMES], device=device)
+        self._mirror = torch.tensor(MIRROR, device=device)
+        self._sign = torch.tensor([-1.0, 1.0, 1.0], device=device)
+        places = self.seen.places
+        one = torch.ones(len(places), device=device)
+        self.poses = self.seen.windows(places, one, frames=1, target=0).truth_m[:, 0, self._limbs].flatten(1)  # [K, 36]
+
+    def sample(self, camera: Tensor, target: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+        """For exact joints [B, N, 17, 3] in camera axes: rays [B, N, 17, 2], confidence [B, N, 17], world_m [B, N, 17, 3]."""
+        b, n = camera.shape[:2]
+
+        def uniform() -> Tensor:
+            return torch.rand(b, generator=generator, device=camera.device)
+
+        some = torch.randint(
+            len(self.poses), (min(self.candidates, len(self.poses)),), generator=generator, device=camera.device
+        )
+        flip = (uniform() < 0.5)[:, None, None, None]
+        relative = camera - camera[:, :, :1]
+        pose = torch.where(flip[:, 0], relative[:, target, self._mirror] * self._sign, relative[:, target])
+        nearest = torch.cdist(pose[:, self._limbs].flatten(1), self.poses[some]).argmin(1)
+        step_s = WINDOW_STEP_S * (0.7 + 0.8 * uniform())
+        seen = self.seen.windows(self.seen.places[some[nearest]], step_s, frames=n, target=target)
+        error_2d = torch.where(flip, seen.error_2d_m[:, :, self._mirror] * self._sign[:2], seen.error_2d_m)
+        error_world = torch.where(flip, seen.error_world_m[:, :, self._mirror] * self._sign, seen.error_world_m)
+        confidence = torch.where(flip[..., 0], seen.confidence[:, :, self._mirror], seen.confidence)
+        rays = camera[..., :2] / camera[..., 2:].clamp_min(0.2) + error_2d / camera[:, :, :1, 2:].clamp_min(0.2)
+        world = torch.where(seen.found[..., None], derive_middle_joints(relative + error_world), 0.0)
+        return rays, confidence, world
 
 
 class MotionBatches:
@@ -90,10 +154,15 @@ class MotionBatches:
         device: torch.device | str = "cpu",
         cameras: CameraRange | None = None,
         noise: NoiseModel | None = None,
+        errors: DetectorErrors | None = None,
+        errors_share: float = 0.7,
+        augmentation: Augmentation | None = None,
+        inputs: int = 2,
         frame_s: tuple[float, float] = (1 / 60, 1 / 8),
     ) -> None:
         self.frames, self.target, self.device = frames, target, torch.device(device)
         self.cameras, self.noise, self.frame_s = cameras or CameraRange(), noise, frame_s
+        self.errors, self.errors_share, self.augmentation, self.inputs = errors, errors_share, augmentation, inputs
         self.generator = torch.Generator(device=self.device).manual_seed(seed)
         self.positions = torch.cat([torch.from_numpy(c.positions_m) for c in clips]).to(self.device)  # [F, 17, 3]
         lengths = torch.tensor([len(c.positions_m) for c in clips])
@@ -124,12 +193,24 @@ class MotionBatches:
         return windows, torch.einsum("bij,bkj->bki", view_from_camera, pose)
 
     def _observed(self, batch: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Encoded windows [B, N, 17, 2], view_from_camera [B, 3, 3], and the exact joints in camera axes [B, N, 17, 3]."""
-        camera = self._seen(self._bodies(self._windows(batch)))
+        """Encoded windows [B, N, 17, inputs], view_from_camera [B, 3, 3], and the exact joints in camera axes [B, N, 17, 3]."""
+        world = self._windows(batch)
+        if self.augmentation is not None:
+            world = self._mixed(world, self.augmentation)
+        camera = self._seen(self._bodies(world))
         rays = camera[..., :2] / camera[..., 2:].clamp_min(0.2)
+        confidence, own = torch.ones_like(rays[..., 0]), torch.zeros_like(camera)
         if self.noise is not None:
             rays = self._detected(rays, _BODY_HEIGHT_M / camera[:, self.target, 0, 2])
-        return *encode_windows(derive_middle_joints(rays), self.target), camera
+        if self.errors is not None:
+            real = (self._uniform(batch) < self.errors_share)[:, None, None, None]
+            keep = (self._uniform(batch) >= _WORLD_DROPPED_SHARE)[:, None, None, None]
+            real_rays, real_confidence, real_world = self.errors.sample(camera, self.target, self.generator)
+            rays = torch.where(real, real_rays, rays)
+            confidence = torch.where(real[..., 0], real_confidence, confidence)
+            own = torch.where(real & keep, real_world, own)
+        windows, view_from_camera = encode_windows(derive_middle_joints(rays), self.target)
+        return with_evidence(windows, view_from_camera, confidence, own, self.inputs), view_from_camera, camera
 
     def _windows(self, batch: int) -> Tensor:
         """[B, N, 17, 3] world positions; windows that reach past a clip's end repeat its edge, as inference does."""
@@ -141,6 +222,42 @@ class MotionBatches:
         offsets = torch.arange(self.frames, device=self.device) - self.target
         index = (centre[:, None] + (offsets * step[:, None]).round().long()).clamp(first[:, None], last[:, None])
         return self.positions[index]
+
+    def _mixed(self, world: Tensor, how: Augmentation) -> Tensor:
+        """Poses that nobody struck: [B, N, 17, 3] world positions with limbs of other windows, and turned limbs."""
+        b = world.shape[0]
+        out, other = world.clone(), world.roll(1, 0)  # windows of a batch are random: the one before is as good as any
+
+        def often(share: float) -> Tensor:
+            return (self._uniform(b) < share)[:, None, None, None]
+
+        turn = _frames(other, "hip").mT  # other's world -> its pelvis's axes
+        moved = torch.einsum("bnij,bnjk,bnlk->bnli", _frames(world, "hip"), turn, other[:, :, _UPPER] - other[:, :, :1])
+        out[:, :, _UPPER] = torch.where(often(how.upper_share), moved + world[:, :, :1], world[:, :, _UPPER])
+        lean = self._swings(b, how.lean_deg)
+        leant = torch.einsum("bij,bnkj->bnki", lean, out[:, :, _UPPER] - out[:, :, :1]) + out[:, :, :1]
+        out[:, :, _UPPER] = torch.where(often(how.swing_share), leant, out[:, :, _UPPER])
+        turn = torch.einsum("bnij,bnkj->bnik", _frames(out, "shoulder"), _frames(other, "shoulder"))
+        both = often(how.arms_share)
+        for side in ("left", "right"):
+            root, *rest = _ARMS[side]
+            moved = torch.einsum("bnij,bnkj->bnki", turn, other[:, :, rest] - other[:, :, [root]]) + out[:, :, [root]]
+            out[:, :, rest] = torch.where(both | often(how.arm_share / 2), moved, out[:, :, rest])
+        swung = often(how.swing_share)
+        for root, middle, end in (*_ARMS.values(), *_LEGS.values()):
+            amount = how.swing_deg * (1.0 if root in _UPPER else 0.6)
+            upper, lower = self._swings(b, amount), self._swings(b, amount / 2)
+            first = torch.einsum("bij,bnj->bni", upper, out[:, :, middle] - out[:, :, root])
+            second = torch.einsum("bij,bnj->bni", lower @ upper, out[:, :, end] - out[:, :, middle])
+            limb = torch.stack([out[:, :, root] + first, out[:, :, root] + first + second], 2)
+            out[:, :, [middle, end]] = torch.where(swung, limb, out[:, :, [middle, end]])
+        return out
+
+    def _swings(self, batch: int, std_deg: float) -> Tensor:
+        """[B, 3, 3]: rotations about any axis by a normal angle."""
+        half = torch.deg2rad(0.5 * std_deg * self._normal(batch, 1))
+        axis = torch.nn.functional.normalize(self._normal(batch, 3), dim=-1)
+        return _rotation_of(torch.cat([half.cos(), axis * half.sin()], -1))
 
     def _bodies(self, source: Tensor) -> Tensor:
         """The same directions on a body with its own limb lengths, mirrored half the time."""
@@ -230,15 +347,13 @@ def _rotation_of(quaternion: Tensor) -> Tensor:
     return torch.stack(rows, -1).view(-1, 3, 3)
 
 
-def derive_middle_joints(rays: Tensor) -> Tensor:
-    """Pelvis, thorax and spine of 2D joints [..., 17, 2] as the detector's landmarks give them: middles of hips and shoulders."""
-    out = rays.clone()
-    pelvis = (rays[..., INDEX["left_hip"], :] + rays[..., INDEX["right_hip"], :]) / 2
-    thorax = (rays[..., INDEX["left_shoulder"], :] + rays[..., INDEX["right_shoulder"], :]) / 2
-    out[..., INDEX["pelvis"], :] = pelvis
-    out[..., INDEX["thorax"], :] = thorax
-    out[..., INDEX["spine"], :] = (pelvis + thorax) / 2
-    return out
+def _frames(body: Tensor, pair: str) -> Tensor:
+    """Axes of hips or shoulders, [B, N, 17, 3] -> [B, N, 3, 3]: columns to the left, up along the trunk, forwards."""
+    left = body[:, :, INDEX[f"left_{pair}"]] - body[:, :, INDEX[f"right_{pair}"]]
+    up = (body[:, :, _ARMS["left"][0]] + body[:, :, _ARMS["right"][0]]) / 2 - body[:, :, INDEX["pelvis"]]
+    x = torch.nn.functional.normalize(left, dim=-1, eps=1e-6)
+    z = torch.nn.functional.normalize(torch.linalg.cross(x, up), dim=-1, eps=1e-6)
+    return torch.stack([x, torch.linalg.cross(z, x), z], -1)
 
 
 def _axis_rotation(angle: Tensor, axis: int) -> Tensor:

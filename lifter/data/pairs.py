@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,28 +10,38 @@ import torch
 from torch import Tensor
 
 from ..errors import LifterError
-from ..joints import INDEX, JOINT_NAMES, MIRROR, joints_from_landmarks
-from ..normalise import encode_windows, rays_from_pixels
-from .batches import derive_middle_joints
+from ..exchange import exchanged_frames
+from ..joints import INDEX, JOINT_NAMES, MIRROR, joint_confidence_from_landmarks, joints_from_landmarks
+from ..normalise import MIRROR_SIGNS, derive_middle_joints, encode_windows, rays_from_pixels, with_evidence
 from .mocap import UNREADABLE, VALIDATION_SUBJECTS, first_line, subject_of
 
 HELD_OUT_CHARACTERS: frozenset[str] = frozenset({"Male_Adult_04"})
+# The time between a window's frames is that of inference times this; at inference people are slower and faster too.
+_PACE = (0.7, 2.0)
+WINDOW_STEP_S = 1 / 30
 
 
 @dataclass(frozen=True)
 class Pairs:
-    """S sequences of T frames, 12 limb joints known.
+    """S sequences of T frames.
 
     truth_m [S, T, 17, 3] camera axes, NaN where the joint is not known; rays [S, T, 17, 2] from the detector, gaps held;
-    detected [S, T]; world_m [S, T, 17, 3] the detector's own 3D, gaps NaN; held_out [S]: its character or subject is for
-    validation.
+    detected [S, T]; confidence [S, T, 17], 0 in gaps; world_m [S, T, 17, 3] the detector's own 3D, gaps NaN; fps;
+    held_out [S]: its character or subject is for validation.
     """
 
     truth_m: np.ndarray
     rays: np.ndarray
     detected: np.ndarray
+    confidence: np.ndarray
     world_m: np.ndarray
     held_out: np.ndarray
+    fps: float
+
+    def chosen(self, sequences: np.ndarray) -> Pairs:
+        """Some of the sequences: a mask [S] or indices."""
+        arrays = {f.name: getattr(self, f.name) for f in fields(self)}
+        return Pairs(**{name: value[sequences] if isinstance(value, np.ndarray) else value for name, value in arrays.items()})
 
 
 def read_pairs(path: Path) -> Pairs:
@@ -50,8 +60,9 @@ def read_pairs(path: Path) -> Pairs:
         subjects = [subject_of(str(name)) for name in data["clip_names"]]
         characters = [str(name) for name in data["character"]]
         world = joints_from_landmarks(data["world_landmarks_m"].astype(np.float32))
-        focal = data["focal_px"]
-        if not len(focal) == len(subjects) == len(characters) == len(world) == s:
+        confidence = joint_confidence_from_landmarks(np.nan_to_num(data["visibility"].astype(np.float32)))
+        focal, fps = data["focal_px"], float(data["fps"])
+        if not len(focal) == len(subjects) == len(characters) == len(world) == len(confidence) == s or not 0 < fps < 1000:
             raise ValueError("its arrays do not fit each other")
     except UNREADABLE as reason:
         raise LifterError(
@@ -64,9 +75,10 @@ def read_pairs(path: Path) -> Pairs:
             for p, d, f in zip(pixels, detected, focal, strict=True)
         ]
     )
+    inside = ((pixels >= 0) & (pixels <= (width_px, height_px))).all(-1)  # NaN is nowhere inside
     held_out = np.array([c in HELD_OUT_CHARACTERS or s in VALIDATION_SUBJECTS for c, s in zip(characters, subjects, strict=True)])
-    usable = detected.mean(1) > 0.7
-    return Pairs(truth[usable], rays[usable], detected[usable], world[usable], held_out[usable])
+    pairs = Pairs(truth, rays, detected, np.where(inside, confidence, 0.0).astype(np.float32), world, held_out, fps)
+    return pairs.chosen(detected.mean(1) > 0.7)
 
 
 def held(values: np.ndarray, valid: np.ndarray) -> np.ndarray:
@@ -78,48 +90,141 @@ def held(values: np.ndarray, valid: np.ndarray) -> np.ndarray:
     return values[places[nearest]]
 
 
-class PairBatches:
-    """Windows from the pairs, mirrored and rolled at random: (windows, targets with NaN for unknown joints)."""
+def mended(pairs: Pairs) -> Pairs:
+    """With left and right turned back where they are found exchanged, as before lifting."""
+    swap = np.stack([exchanged_frames(r, d) for r, d in zip(pairs.rays, pairs.detected, strict=True)])
+    mirror = list(MIRROR)
 
-    def __init__(self, pairs: Pairs, *, frames: int, target: int, seed: int, device: torch.device | str = "cpu") -> None:
-        self.frames, self.target, self.device = frames, target, torch.device(device)
-        self.rays = torch.from_numpy(pairs.rays).to(self.device)
-        self.truth = torch.from_numpy(pairs.truth_m).to(self.device)
-        self.places = torch.from_numpy(np.argwhere(pairs.detected)).to(self.device)  # [K, 2] of (sequence, frame)
+    def turned(values: np.ndarray) -> np.ndarray:
+        return np.where(swap.reshape(*swap.shape, *[1] * (values.ndim - 2)), values[:, :, mirror], values)
+
+    return replace(pairs, rays=turned(pairs.rays), confidence=turned(pairs.confidence), world_m=turned(pairs.world_m))
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What was seen in B windows of N frames, all [B, N, 17, ...].
+
+    rays 2D; confidence; world_m, truth_m: metres relative to the pelvis, camera axes; world_m is zero where there is none.
+    error_2d_m, error_world_m: what was wrong, the first in metres beside the body; joints whose truth is not known have the error
+    of the shoulders' middle. found: whether a person was.
+    """
+
+    rays: Tensor
+    confidence: Tensor
+    world_m: Tensor
+    truth_m: Tensor
+    error_2d_m: Tensor
+    error_world_m: Tensor
+    found: Tensor
+
+
+class PairFrames:
+    """All sequences of several files end to end on a device, exchanges mended, to take windows from."""
+
+    def __init__(self, sources: list[Pairs], *, device: torch.device | str = "cpu") -> None:
+        parts = [_table(mended(pairs)) for pairs in sources]
+        self.values = torch.from_numpy(np.concatenate(parts)).to(device)  # one table, so that a window is taken in one go
+        lengths = np.concatenate([np.full(len(p.detected), p.detected.shape[1]) for p in sources])
+        first = (lengths.cumsum() - lengths).repeat(lengths)
+        fps = np.concatenate([np.full(p.detected.size, p.fps, np.float32) for p in sources])
+        self.first, self.last, self.fps = (
+            torch.from_numpy(v).to(device) for v in (first, first + lengths.repeat(lengths) - 1, fps)
+        )
+        self.places = torch.from_numpy(np.flatnonzero(np.concatenate([p.detected.ravel() for p in sources]))).to(device)
+
+    def windows(self, places: Tensor, step_s: Tensor, *, frames: int, target: int) -> Seen:
+        """Around the frames `places` [B], `step_s` [B] between frames; the ends are held, and between frames it is interpolated."""
+        offsets = torch.arange(frames, device=places.device) - target
+        at = places[:, None] + offsets * (step_s * self.fps[places])[:, None]
+        at = torch.minimum(torch.maximum(at, self.first[places, None].to(at)), self.last[places, None].to(at))
+        before = at.floor().long()
+        after = torch.minimum(before + 1, self.last[places, None])
+        values = torch.lerp(self.values[before], self.values[after], (at - before)[..., None, None])
+        rays, confidence, world, truth, error_2d, error_world, found = values.split([2, 1, 3, 3, 2, 3, 1], -1)
+        return Seen(rays, confidence[..., 0], world, truth, error_2d, error_world, found[..., 0] > 0.99)
+
+
+def _table(pairs: Pairs) -> np.ndarray:
+    """The columns of `Seen`, [S T, 17, 15]."""
+    pelvis, thorax = INDEX["pelvis"], INDEX["thorax"]
+    truth = pairs.truth_m - pairs.truth_m[:, :, pelvis, None]
+    depth = pairs.truth_m[:, :, pelvis, None, 2:]
+    error_2d = (pairs.rays - pairs.truth_m[..., :2] / pairs.truth_m[..., 2:]) * depth
+    found = np.repeat(pairs.detected[..., None, None], truth.shape[2], axis=2)
+    world = np.where(found, pairs.world_m - pairs.world_m[:, :, pelvis, None], 0.0)
+    error_world = np.where(found, world - truth, 0.0)
+    for error in (error_2d, error_world):
+        unknown = ~np.isfinite(error)
+        error[unknown] = np.broadcast_to(error[:, :, thorax, None], error.shape)[unknown]
+    columns = [pairs.rays, pairs.confidence[..., None], world, truth, error_2d, error_world, found]
+    return np.concatenate(columns, -1).reshape(-1, truth.shape[2], 15).astype(np.float32)
+
+
+class PairBatches:
+    """Windows from the pairs, mirrored and rolled at random: (windows [B, N, 17, inputs], targets, NaN for unknown joints)."""
+
+    def __init__(
+        self,
+        sources: list[Pairs],
+        *,
+        frames: int,
+        target: int,
+        seed: int,
+        inputs: int = 2,
+        device: torch.device | str = "cpu",
+        world_dropped_share: float = 0.1,
+    ) -> None:
+        self.frames, self.target, self.inputs, self.device = frames, target, inputs, torch.device(device)
+        self.seen = PairFrames(sources, device=device)
+        self.world_dropped_share = world_dropped_share
         self.generator = torch.Generator(device=self.device).manual_seed(seed)
+        self._mirror = torch.tensor(MIRROR, device=self.device)
+        self._sign = torch.tensor(MIRROR_SIGNS, device=self.device)
 
     def sample(self, batch: int) -> tuple[Tensor, Tensor]:
         windows, poses = self._augmented(batch)
         return windows, poses[:, self.target]
 
-    def all_windows(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Every detected frame without augmentation: windows, targets in the virtual camera's axes, (sequence, frame) places."""
-        rays, truth = self._gather(self.places, torch.ones(len(self.places), device=self.device))
-        windows, view_from_camera = encode_windows(derive_middle_joints(rays), self.target)
-        return windows, torch.einsum("bij,bkj->bki", view_from_camera, truth[:, self.target]), self.places
+    def all_windows(self) -> tuple[Tensor, Tensor]:
+        """Every detected frame as inference sees it: windows, and targets in the virtual camera's axes."""
+        parts = []
+        for places in self.seen.places.split(512):
+            step_s = torch.full((len(places),), WINDOW_STEP_S, device=self.device)
+            parts.append(self._encoded(self.seen.windows(places, step_s, frames=self.frames, target=self.target)))
+        windows, poses = (torch.cat(p) for p in zip(*((w, p[:, self.target]) for w, p in parts), strict=True))
+        return windows, poses
 
-    def _steps(self, batch: int) -> Tensor:
-        return 0.7 + 1.3 * torch.rand(batch, generator=self.generator, device=self.device)
-
-    def _gather(self, places: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
-        """Rays [B, N, 17, 2] and truth relative to the pelvis [B, N, 17, 3], camera axes, around (sequence, frame) places."""
-        offsets = torch.arange(self.frames, device=self.device) - self.target
-        index = (places[:, 1:] + (offsets * step[:, None]).round().long()).clamp(0, self.rays.shape[1] - 1)
-        truth = self.truth[places[:, :1], index]
-        return self.rays[places[:, :1], index], truth - truth[:, :, :1]
+    def _encoded(self, seen: Seen) -> tuple[Tensor, Tensor]:
+        windows, view_from_camera = encode_windows(derive_middle_joints(seen.rays), self.target)
+        windows = with_evidence(windows, view_from_camera, seen.confidence, seen.world_m, self.inputs)
+        return windows, torch.einsum("bij,bnkj->bnki", view_from_camera, seen.truth_m)
 
     def _augmented(self, batch: int) -> tuple[Tensor, Tensor]:
-        """Windows [B, N, 17, 2] and the poses of all their frames [B, N, 17, 3] in the virtual camera's axes."""
-        pick = torch.randint(len(self.places), (batch,), generator=self.generator, device=self.device)
-        rays, truth = self._gather(self.places[pick], self._steps(batch))
-        flip = (torch.rand(batch, generator=self.generator, device=self.device) < 0.5)[:, None, None, None]
-        sign = truth.new_tensor([-1.0, 1.0, 1.0])
-        rays = torch.where(flip, rays[:, :, list(MIRROR)] * sign[:2], rays)
-        truth = torch.where(flip, truth[:, :, list(MIRROR)] * sign, truth)
+        """Windows [B, N, 17, inputs] and the poses of all their frames [B, N, 17, 3] in the virtual camera's axes."""
+
+        def uniform() -> Tensor:
+            return torch.rand(batch, generator=self.generator, device=self.device)
+
+        pick = torch.randint(len(self.seen.places), (batch,), generator=self.generator, device=self.device)
+        step_s = WINDOW_STEP_S * (_PACE[0] + (_PACE[1] - _PACE[0]) * uniform())
+        seen = self.seen.windows(self.seen.places[pick], step_s, frames=self.frames, target=self.target)
         angle = 0.08 * torch.randn(batch, generator=self.generator, device=self.device)
         c, s = angle.cos(), angle.sin()
         roll = torch.stack([c, -s, s, c], -1).view(batch, 2, 2)
-        rays = torch.einsum("bij,bnkj->bnki", roll, rays)
-        truth = torch.cat([torch.einsum("bij,bnkj->bnki", roll, truth[..., :2]), truth[..., 2:]], -1)
-        windows, view_from_camera = encode_windows(derive_middle_joints(rays), self.target)
-        return windows, torch.einsum("bij,bnkj->bnki", view_from_camera, truth)
+        keep = (uniform() >= self.world_dropped_share)[:, None, None, None]
+        seen = replace(
+            seen,
+            rays=torch.einsum("bij,bnkj->bnki", roll, seen.rays),
+            world_m=_rolled(seen.world_m, roll) * keep,
+            truth_m=_rolled(seen.truth_m, roll),
+        )
+        windows, poses = self._encoded(seen)
+        flip = (uniform() < 0.5)[:, None, None, None]
+        windows = torch.where(flip, windows[:, :, self._mirror] * self._sign[: self.inputs], windows)
+        return windows, torch.where(flip, poses[:, :, self._mirror] * self._sign[[0, 1, 1]], poses)
+
+
+def _rolled(points: Tensor, roll: Tensor) -> Tensor:
+    """[B, N, 17, 3] turned about the optical axis by [B, 2, 2]."""
+    return torch.cat([torch.einsum("bij,bnkj->bnki", roll, points[..., :2]), points[..., 2:]], -1)

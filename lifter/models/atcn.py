@@ -39,7 +39,7 @@ class ATCNConfig(WindowConfig):
     unit_form: separate levels are "grouped" (full k3 stems, k3 units in groups) or "depthwise".
     branch_form: "grouped", or "depthwise" as in the release, with a depthwise stem.
     theta: each layer's attention from the layer before ("recursive", the paper) or from the scores ("direct", the release).
-    enhance, project: the optional parts of parts.py.
+    enhance, project: the optional parts of parts.py. inputs: values of a joint, as in normalise.py.
     """
 
     frames: int = 27
@@ -50,6 +50,7 @@ class ATCNConfig(WindowConfig):
     dropout: float = 0.2
     causal: bool = False
     joints: int = len(JOINT_NAMES)
+    inputs: int = 2
     dilation: str = "none"
     unit_form: str = "grouped"
     branch_form: str = "grouped"
@@ -99,6 +100,7 @@ class TemporalAttention(nn.Module):
         self.norm = nn.ModuleList(nn.BatchNorm1d(b, affine=not self.recursive) for b in sizes[1:])
 
     def forward(self, x: Tensor) -> list[Tensor]:  # x [B, N, J, 2] -> one [B, n_i] for each layer
+        x = x[..., :2]
         centred = (x - x[:, :, :1]).flatten(2)  # the pelvis is joint 0 of the order in joints.py
         a = scores = F.cosine_similarity(centred, centred[:, self.target : self.target + 1], dim=2, eps=1e-6)  # [B, N]
         weights = []
@@ -272,7 +274,7 @@ class ATCN(nn.Module):
     def __init__(self, config: ATCNConfig) -> None:
         super().__init__()
         self.config = config
-        features, c = config.joints * 2, config.channels
+        features, c = config.joints * config.inputs, config.channels
         layers, dilated = len(config.lengths), config.dilation != "none"
         self.enhance = PoseEnhance(config.joints) if config.enhance else None
         self.project = ProjectionAttention(config.joints) if config.project else None
@@ -340,7 +342,7 @@ class _SharedStem(nn.Module):
     def __init__(self, config: ATCNConfig) -> None:
         super().__init__()
         self.norm = OwnStatistics(config.channels)
-        self.depthwise_norm = OwnStatistics(config.joints * 2) if config.branch_form == "depthwise" else None
+        self.depthwise_norm = OwnStatistics(config.joints * config.inputs) if config.branch_form == "depthwise" else None
 
     def forward(self, x: Tensor, network: ATCN) -> Tensor:  # [B, n, 2 J] -> [B, n/3, C]
         if self.depthwise_norm is None:

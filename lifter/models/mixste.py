@@ -20,7 +20,7 @@ from .parts import PoseEnhance, ProjectionAttention
 class MixSTEConfig:
     """frames: T, the longest sequence. width D; depth: pairs of a spatial and a temporal block; drop_path: of the last block.
 
-    enhance, project: the optional parts of parts.py.
+    enhance, project: the optional parts of parts.py. inputs: values of a joint, as in normalise.py.
     """
 
     frames: int = 243
@@ -30,6 +30,7 @@ class MixSTEConfig:
     mlp_ratio: float = 2.0
     drop_path: float = 0.1
     joints: int = len(JOINT_NAMES)
+    inputs: int = 2
     enhance: bool = False
     project: bool = False
 
@@ -85,7 +86,7 @@ class MixSTE(nn.Module):
         d = config.width
         self.enhance = PoseEnhance(config.joints) if config.enhance else None
         self.project = ProjectionAttention(config.joints) if config.project else None
-        self.embed = nn.Linear(2, d)
+        self.embed = nn.Linear(config.inputs, d)
         self.joint_place = nn.Parameter(torch.zeros(1, config.joints, d))
         self.frame_place = nn.Parameter(torch.zeros(1, config.frames, d))
         drop = [config.drop_path * i / max(config.depth - 1, 1) for i in range(config.depth)]

@@ -73,8 +73,10 @@ class PoseEnhance(nn.Module):
         self.out = nn.Linear(_HIDDEN, joints * 2)
         _start_at_zero(self.out)
 
-    def forward(self, x: Tensor) -> Tensor:  # [..., J, 2]
-        return x + self.out(F.mish(self.hidden(x.flatten(-2)))).view(x.shape).to(x.dtype)
+    def forward(self, x: Tensor) -> Tensor:  # [..., J, 2 and what else is seen of a joint]
+        seen = x[..., :2]
+        seen = seen + self.out(F.mish(self.hidden(seen.flatten(-2)))).view(seen.shape).to(x.dtype)
+        return torch.cat([seen, x[..., 2:]], -1)
 
 
 class ProjectionAttention(nn.Module):
@@ -90,9 +92,9 @@ class ProjectionAttention(nn.Module):
         self.out = nn.Linear(_HIDDEN, joints * (3 + 1))
         _start_at_zero(self.out)
 
-    def forward(self, pose: Tensor, seen: Tensor) -> Tensor:  # pose [..., J, 3], seen [..., J, 2] of the same frame
+    def forward(self, pose: Tensor, seen: Tensor) -> Tensor:  # pose [..., J, 3], seen [..., J, 2 or more] of the same frame
         with torch.autocast(pose.device.type, enabled=False):
-            miss = projection_miss(pose, seen.float())
+            miss = projection_miss(pose, seen[..., :2].float())
         seen_and_found = torch.cat([miss, pose], -1).flatten(-2).to(self.hidden.weight.dtype)
         change = self.out(F.mish(self.hidden(seen_and_found))).to(pose.dtype).view(*pose.shape[:-1], 4)
         return pose + torch.sigmoid(change[..., 3:]) * change[..., :3]

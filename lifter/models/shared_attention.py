@@ -28,7 +28,7 @@ _BRANCHES = 3  # the reach of a layer, 3^i, is divisible by it
 class SharedAttentionConfig(WindowConfig):
     """frames: the receptive field N, a power of 3 from 9. causal: only frames up to the target are looked at.
 
-    enhance, project: the optional parts of parts.py.
+    enhance, project: the optional parts of parts.py. inputs: values of a joint, as in normalise.py.
     """
 
     frames: int = 81
@@ -38,6 +38,7 @@ class SharedAttentionConfig(WindowConfig):
     dropout: float = 0.1
     causal: bool = False
     joints: int = len(JOINT_NAMES)
+    inputs: int = 2
     enhance: bool = False
     project: bool = False
 
@@ -102,7 +103,7 @@ class SharedAttention(nn.Module):
         c = config.channels
         self.enhance = PoseEnhance(config.joints) if config.enhance else None
         self.project = ProjectionAttention(config.joints) if config.project else None
-        self.stem = nn.Linear(3 * config.joints * 2, c, bias=False)
+        self.stem = nn.Linear(3 * config.joints * config.inputs, c, bias=False)
         self.stem_norm = Rows(c)
         self.dropout = nn.Dropout(config.dropout)
         self.blocks = nn.ModuleList(AttentionBlock(config, 3**i) for i in range(1, levels_of(config.frames)))
@@ -114,7 +115,7 @@ class SharedAttention(nn.Module):
 
     def forward(self, x: Tensor, *, every_frame: bool = False) -> Tensor:
         x = x if self.enhance is None else self.enhance(x)
-        look = F.normalize((x - x[:, :, :1]).flatten(2), dim=-1, eps=1e-6)
+        look = F.normalize((x - x[:, :, :1])[..., :2].flatten(2), dim=-1, eps=1e-6)
         look = look[:, 2:] if self.config.causal else look[:, 1:-1]
         h = self.dropout(F.mish(self.stem_norm(self.stem(three_taps(x.flatten(2), 1)))))
         for block in self.blocks:

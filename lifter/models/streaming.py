@@ -10,9 +10,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ..data.batches import derive_middle_joints
 from ..joints import MIRROR
-from ..normalise import encode_windows
+from ..normalise import MIRROR_SIGNS, derive_middle_joints, encode_windows, with_evidence
 from .atcn import ATCN
 from .tcn import TCN
 
@@ -81,19 +80,22 @@ class WindowStream:
 
     def __init__(self, network: nn.Module) -> None:
         self.network = _causal(network)
-        self.rays = torch.empty(0)  # [1, N, 17, 2], the newest last
+        self.seen = torch.empty(0)  # [1, N, 17, 6] as in `infer.run_network`, the newest last
 
     @torch.inference_mode()
-    def push(self, rays: Tensor) -> tuple[Tensor, Tensor]:
-        """Rays [17, 2] -> the pose [17, 3] in the axes of the window's virtual camera, averaged with the mirrored input's, and
-        view_from_camera [3, 3]."""
+    def push(self, rays: Tensor, confidence: Tensor | None = None, world_m: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Rays [17, 2], and confidence [17] and the detector's own 3D [17, 3] for networks that look at them -> the pose [17, 3]
+        in the axes of the window's virtual camera, averaged with the mirrored input's, and view_from_camera [3, 3]."""
         config = self.network.config
-        new = derive_middle_joints(rays)[None, None]
-        self.rays = new.repeat(1, config.frames, 1, 1) if not self.rays.numel() else torch.cat([self.rays[:, 1:], new], 1)
-        window, view_from_camera = encode_windows(self.rays, config.target)
-        mirror, sign = list(MIRROR), window.new_tensor([-1.0, 1.0, 1.0])
-        straight, mirrored = self.network(torch.cat([window, window[:, :, mirror] * sign[:2]]))
-        pose = (straight + mirrored[mirror] * sign) / 2
+        certain = torch.ones_like(rays[:, 0]) if confidence is None else confidence
+        world = rays.new_zeros(len(rays), 3) if world_m is None else world_m
+        new = torch.cat([derive_middle_joints(rays), certain[:, None], world], -1)[None, None]
+        self.seen = new.repeat(1, config.frames, 1, 1) if not self.seen.numel() else torch.cat([self.seen[:, 1:], new], 1)
+        window, view_from_camera = encode_windows(self.seen[..., :2], config.target)
+        window = with_evidence(window, view_from_camera, self.seen[..., 2], self.seen[..., 3:], config.inputs)
+        mirror, sign = list(MIRROR), window.new_tensor(MIRROR_SIGNS)
+        straight, mirrored = self.network(torch.cat([window, window[:, :, mirror] * sign[: config.inputs]]))
+        pose = (straight + mirrored[mirror] * sign[[0, 1, 1]]) / 2
         return pose - pose[:1], view_from_camera[0]
 
 

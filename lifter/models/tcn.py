@@ -25,7 +25,7 @@ class TCNConfig(WindowConfig):
     """frames: the receptive field N, a power of 3 from 9. causal: only frames up to the target are looked at.
 
     form: how it is trained, on windows ("strided") or on sequences ("dense"). The parameters are the same.
-    enhance, project: the optional parts of parts.py.
+    enhance, project: the optional parts of parts.py. inputs: values of a joint, as in normalise.py.
     """
 
     frames: int = 27
@@ -34,6 +34,7 @@ class TCNConfig(WindowConfig):
     causal: bool = False
     form: str = "strided"
     joints: int = len(JOINT_NAMES)
+    inputs: int = 2
     enhance: bool = False
     project: bool = False
 
@@ -70,7 +71,7 @@ class TCN(nn.Module):
         c = config.channels
         self.enhance = PoseEnhance(config.joints) if config.enhance else None
         self.project = ProjectionAttention(config.joints) if config.project else None
-        self.stem = nn.Linear(3 * config.joints * 2, c, bias=False)
+        self.stem = nn.Linear(3 * config.joints * config.inputs, c, bias=False)
         self.stem_norm = Rows(c)
         self.dropout = nn.Dropout(config.dropout)
         self.blocks = nn.ModuleList(Block(c, config.dropout) for _ in range(levels_of(config.frames) - 1))

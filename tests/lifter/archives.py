@@ -122,6 +122,7 @@ def write_pairs(path: Path, sequences: list[tuple[str, str, str]], *, gaps: dict
         joints_camera_m=np.array(joints, np.float32),
         landmarks_px=np.array(pixels, np.float32),
         world_landmarks_m=np.array(world, np.float32),
+        visibility=np.where(np.isnan(pixels)[..., 0], np.nan, 0.9).astype(np.float32),
         focal_px=np.full(len(sequences), focal_px, np.float32),
         image_px=np.array([size_px, size_px]),
         fps=np.array(30.0),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +10,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from lifter.data.batches import CameraRange, MotionBatches, NoiseModel, derive_middle_joints
+from lifter.data.batches import Augmentation, CameraRange, DetectorErrors, MotionBatches, NoiseModel
 from lifter.data.mocap import VALIDATION_SUBJECTS, MotionClip, read_mocap, split_by_subject, subject_of
-from lifter.data.pairs import PairBatches, held, read_pairs
+from lifter.data.pairs import PairBatches, PairFrames, held, read_pairs
 from lifter.errors import LifterError
 from lifter.joints import INDEX, JOINT_NAMES, LIMB_JOINT_NAMES, joints_from_landmarks
+from lifter.normalise import derive_middle_joints
 from tests.lifter import archives
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
@@ -206,15 +208,11 @@ def test_bodies_keep_the_captured_directions(clips: list[MotionClip]) -> None:
     captured = source._windows(64)
     bodies = source._bodies(captured)
 
-    def bend(points: Tensor, a: str, b: str, c: str) -> Tensor:
-        first, second = points[:, :, INDEX[b]] - points[:, :, INDEX[a]], points[:, :, INDEX[c]] - points[:, :, INDEX[b]]
-        return torch.cosine_similarity(first, second, dim=-1)
-
     mirrored = torch.zeros(64, dtype=torch.bool)
     for joints in (("hip", "knee", "ankle"), ("shoulder", "elbow", "wrist")):
         left, right = ([f"{side}_{j}" for j in joints] for side in ("left", "right"))
-        same = (bend(bodies, *left) - bend(captured, *left)).abs().amax(1) < 1e-3
-        other = (bend(bodies, *left) - bend(captured, *right)).abs().amax(1) < 1e-3
+        same = (_bend(bodies, *left) - _bend(captured, *left)).abs().amax(1) < 1e-3
+        other = (_bend(bodies, *left) - _bend(captured, *right)).abs().amax(1) < 1e-3
         assert (same | other).all()
         mirrored |= ~same
     assert 0.25 < mirrored.float().mean() < 0.75
@@ -289,15 +287,112 @@ def test_pairs_are_read_as_they_are(tmp_path: Path) -> None:
 
 def test_pairs_inputs_are_the_targets_projection(tmp_path: Path) -> None:
     pairs = read_pairs(archives.small_pairs(tmp_path / "p.npz"))
-    source = PairBatches(pairs, frames=9, target=4, seed=1)
-    windows, truth, places = source.all_windows()
-    assert len(windows) == pairs.detected.sum() and not ((places[:, 0] == 1) & (places[:, 1] >= 10) & (places[:, 1] < 15)).any()
+    source = PairBatches([pairs], frames=9, target=4, seed=1)
+    windows, truth = source.all_windows()
+    assert len(windows) == pairs.detected.sum()
     assert fit_residual(windows, truth, 4, LIMBS).max() < 1e-4
     windows, truth = source.sample(512)
-    assert fit_residual(windows, truth, 4, LIMBS).max() < 1e-4
+    # Between the frames both are interpolated, each along its own straight line.
+    assert fit_residual(windows, truth, 4, LIMBS).quantile(0.9) < 1e-2
     assert truth[:, INDEX["nose"]].isnan().all() and truth[:, LIMBS].isfinite().all()
-    again, _ = PairBatches(pairs, frames=9, target=4, seed=1).sample(512)
+    again, _ = PairBatches([pairs], frames=9, target=4, seed=1).sample(512)
     torch.testing.assert_close(again, windows, rtol=0, atol=0)
+
+
+def test_pairs_of_several_files_and_rates_are_one_table(tmp_path: Path) -> None:
+    pairs = read_pairs(archives.small_pairs(tmp_path / "p.npz"))
+    slow = dataclasses.replace(pairs.chosen(np.array([0, 2])), fps=15.0)
+    both = PairFrames([pairs, slow])
+    place = torch.tensor([20, 4 * 48 + 20])  # the same frame of the same sequence, once at half the rate
+    seen = both.windows(place, torch.full((2,), 1 / 15), frames=5, target=2)
+    torch.testing.assert_close(seen.rays[0], torch.from_numpy(pairs.rays[0, 16:25:2]))
+    torch.testing.assert_close(seen.rays[1], torch.from_numpy(pairs.rays[0, 18:23]))
+    # No window reaches into another sequence: the ends are held.
+    ends = both.windows(torch.tensor([47, 48]), torch.ones(2), frames=5, target=2)
+    torch.testing.assert_close(ends.rays[0, 2:], torch.from_numpy(pairs.rays[0, [47] * 3]))
+    torch.testing.assert_close(ends.rays[1, :3], torch.from_numpy(pairs.rays[1, [0] * 3]))
+    halfway = both.windows(torch.tensor([20]), torch.tensor([1 / 60]), frames=3, target=1).rays[0, 2]
+    torch.testing.assert_close(halfway, torch.from_numpy((pairs.rays[0, 20] + pairs.rays[0, 21]) / 2))
+
+
+def test_a_network_may_see_confidence_and_the_detectors_own_3d(tmp_path: Path) -> None:
+    pairs = read_pairs(archives.small_pairs(tmp_path / "p.npz"))
+    source = PairBatches([pairs], frames=9, target=4, seed=1, inputs=6, world_dropped_share=0.3)
+    windows, truth = source.all_windows()
+    assert windows.shape[2:] == (17, 6)
+    # Exactly detected: the detector's own 3D is the truth, in the same axes. In gaps there is none, and no confidence.
+    torch.testing.assert_close(windows[:, 4, LIMBS, 3:], truth[:, LIMBS], atol=1e-4, rtol=0)
+    empty = (windows[..., 2] == 0).all(2)
+    assert empty.any() and (windows[..., 3:][empty] == 0).all()
+    assert windows[..., 2][~empty].amin() >= 0 and windows[..., 2].max() == pytest.approx(0.9)
+    torch.testing.assert_close(windows[..., :2], PairBatches([pairs], frames=9, target=4, seed=1).all_windows()[0])
+    windows, truth = source.sample(2000)
+    without = (windows[..., 3:] == 0).all(1).all(1).all(1)
+    assert 0.2 < without.float().mean() < 0.4
+    torch.testing.assert_close(windows[~without][:, 4, LIMBS, 3:], truth[~without][:, LIMBS], atol=2e-3, rtol=0)
+
+
+# ------------------------------------------------------------------------------------------------- errors and poses
+
+
+def test_errors_of_the_detector_go_with_the_pose(clips: list[MotionClip], tmp_path: Path) -> None:
+    """An exact detector has no error to hand on; one whose left wrists are 10 cm too high hands on just that."""
+    pairs = read_pairs(archives.small_pairs(tmp_path / "p.npz")).chosen(np.array([0, 2, 3]))  # without gaps
+    camera = MotionBatches(clips, frames=9, target=4, seed=1)._observed(200)[2]
+    exact = camera[..., :2] / camera[..., 2:]
+    rays, confidence, world = DetectorErrors([pairs]).sample(camera, 4, torch.Generator().manual_seed(0))
+    torch.testing.assert_close(rays[:, :, LIMBS], exact[:, :, LIMBS], atol=1e-4, rtol=0)
+    found = confidence[:, :, 0] > 0.89
+    torch.testing.assert_close(world[found][:, LIMBS], (camera - camera[:, :, :1])[found][:, LIMBS], atol=1e-4, rtol=0)
+    wrist = INDEX["left_wrist"]
+    wrong = dataclasses.replace(pairs, rays=pairs.rays.copy())
+    wrong.rays[:, :, wrist, 1] -= 0.1 / pairs.truth_m[:, :, 0, 2]
+    rays, _, _ = DetectorErrors([wrong]).sample(camera, 4, torch.Generator().manual_seed(0))
+    off_m = (rays - exact) * camera[:, :, :1, 2:]
+    wrists = off_m[:, :, [wrist, INDEX["right_wrist"]], 1]
+    # Half of the windows take them from a mirror, where they are the right wrist's.
+    torch.testing.assert_close(wrists.amin(2), torch.full_like(wrists[..., 0], -0.1), atol=1e-3, rtol=0)
+    torch.testing.assert_close(wrists.amax(2), torch.zeros_like(wrists[..., 0]), atol=1e-3, rtol=0)
+    assert 0.3 < (wrists[:, 4, 0] < -0.05).float().mean() < 0.7
+
+
+def test_errors_are_those_of_a_similar_pose(clips: list[MotionClip], tmp_path: Path) -> None:
+    errors = DetectorErrors([read_pairs(archives.small_pairs(tmp_path / "p.npz"))])
+    known = errors.seen.windows(errors.seen.places, torch.ones(len(errors.seen.places)), frames=1, target=0)
+    errors.seen.values[..., 9] = torch.arange(len(errors.seen.values))[:, None]  # each frame's error names it
+    errors.candidates = 10**6
+    some = torch.arange(0, len(errors.seen.places), 7)
+    depth = torch.tensor([0.0, 0.0, 3.0])
+    camera = (torch.nan_to_num(known.truth_m[some]) + depth).expand(-1, 9, -1, -1)
+    rays, _, _ = errors.sample(camera, 4, torch.Generator().manual_seed(0))
+    named = ((rays - camera[..., :2] / camera[..., 2:]) * 3)[:, 4, INDEX["left_knee"], 0].abs().round()
+    assert ((named - errors.seen.places[some]).abs() < 4).float().mean() > 0.4  # half of them were looked for in the mirror
+
+
+def test_limbs_are_mixed_between_clips_and_stay_limbs(clips: list[MotionClip]) -> None:
+    source = MotionBatches(clips, frames=9, target=4, seed=2)
+    world = source._windows(400)
+    nothing = Augmentation(arms_share=0, arm_share=0, upper_share=0, swing_share=0)
+    torch.testing.assert_close(source._mixed(world, nothing), world)
+    arms = source._mixed(world, dataclasses.replace(nothing, arms_share=1.0))
+    arm = [INDEX[f"{side}_{part}"] for side in ("left", "right") for part in ("elbow", "wrist")]
+    rest = [j for j in range(17) if j not in arm]
+    torch.testing.assert_close(arms[:, :, rest], world[:, :, rest])
+    assert (arms[:, :, arm] - world[:, :, arm]).norm(dim=-1).median() > 0.1
+    for changed in (arms, source._mixed(world, Augmentation(1, 1, 1, 1))):
+        assert changed.isfinite().all()
+        for side in ("left", "right"):
+            for a, b, low, high in (("shoulder", "elbow", 0.15, 0.45), ("elbow", "wrist", 0.15, 0.45), ("hip", "knee", 0.3, 0.6)):
+                length = (changed[:, :, INDEX[f"{side}_{a}"]] - changed[:, :, INDEX[f"{side}_{b}"]]).norm(dim=-1)
+                assert low < length.min() and length.max() < high
+    # An elbow bends as its own clip's did: the arm is carried over whole.
+    own = _bend(world.roll(1, 0), "left_shoulder", "left_elbow", "left_wrist")
+    torch.testing.assert_close(_bend(arms, "left_shoulder", "left_elbow", "left_wrist"), own, atol=1e-3, rtol=0)
+
+
+def _bend(points: Tensor, a: str, b: str, c: str) -> Tensor:
+    first, second = points[:, :, INDEX[b]] - points[:, :, INDEX[a]], points[:, :, INDEX[c]] - points[:, :, INDEX[b]]
+    return torch.cosine_similarity(first, second, dim=-1)
 
 
 def test_the_real_pairs() -> None:

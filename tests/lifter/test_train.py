@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 CONFIG = """
 name = "tiny"
 mocap = "mocap.npz"
-pairs = "pairs.npz"
+pairs = ["pairs.npz"]
 minutes = 0.03
 batch = 24
 threads = 1
@@ -139,7 +139,7 @@ def test_mocap_without_anyone_to_validate_on(folder: Path) -> None:
         ("architecture = 'resnet'", "No network is called 'resnet'"),
         ("settings = {frame = 27}", "no setting 'frame'"),
         ("mocap = 'none.npz'", "none.npz"),
-        ("pairs = 'none.npz'", "none.npz"),
+        ("pairs = ['none.npz']", "none.npz"),
         ("start_from = 'none.safetensors'", "no model 'none.safetensors'"),
     ],
 )
