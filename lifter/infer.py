@@ -100,8 +100,8 @@ def run_network(
     """Poses of every frame, averaged with those of the mirrored input.
 
     rays [T, 17, 2], timestamps_s [T]; for networks that look at them: confidence [T, 17] (without: all certain) and the
-    detector's own 3D, world_m [T, 17, 3], pelvis-relative, zero where there is none. Returns poses [T, 17, 3], metres relative to the pelvis in the axes of each window's
-    virtual camera, and view_from_camera [T, 3, 3].
+    detector's own 3D, world_m [T, 17, 3], pelvis-relative, zero where there is none. Returns poses [T, 17, 3], metres relative
+    to the pelvis in the axes of each window's virtual camera, and view_from_camera [T, 3, 3].
     """
     config = loaded.network.config
     device = next(loaded.network.parameters()).device
