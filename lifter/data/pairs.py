@@ -134,7 +134,7 @@ class PairFrames:
         self.places = torch.from_numpy(np.flatnonzero(np.concatenate([p.detected.ravel() for p in sources]))).to(device)
 
     def windows(self, places: Tensor, step_s: Tensor, *, frames: int, target: int) -> Seen:
-        """Around the frames `places` [B], `step_s` [B] apart; a sequence's ends are held, and between frames it is interpolated."""
+        """Around the frames `places` [B], `step_s` [B] apart; ends are held, between frames it is interpolated."""
         offsets = torch.arange(frames, device=places.device) - target
         at = places[:, None] + offsets * (step_s * self.fps[places])[:, None]
         at = torch.minimum(torch.maximum(at, self.first[places, None].to(at)), self.last[places, None].to(at))
