@@ -16,7 +16,7 @@ import torch
 
 from .checkpoint import LoadedModel, load_model
 from .errors import LifterError
-from .exchange import exchanged_frames
+from .exchange import exchanged_halves, turned
 from .joints import INDEX, JOINT_NAMES, LIMB_JOINT_NAMES, MIRROR, joint_confidence_from_landmarks, joints_from_landmarks
 from .normalise import MIRROR_SIGNS, derive_middle_joints, encode_windows, rays_from_pixels, with_evidence
 from .track_file import Pose2DTrack, Pose3DTrack
@@ -54,13 +54,13 @@ def lift(
     confidence = _joint_confidence(detection)
     sure = _sure_frames(confidence, detection.detected)
     points = _filled(joints_from_landmarks(detection.landmarks_px.astype(np.float64)), detection.detected, sure)  # [T, 17, 2]
-    exchanged = exchanged_frames(points, detection.detected)
-    points = np.where(exchanged[:, None, None], points[:, list(MIRROR)], points)
+    exchanged = exchanged_halves(points, detection.detected)
+    points = turned(points, exchanged)
     rays = rays_from_pixels(torch.from_numpy(points), focal, detection.image_size_px).numpy()
-    confidence = np.where(exchanged[:, None], confidence[:, list(MIRROR)], confidence)
+    confidence = turned(confidence, exchanged)
     world = joints_from_landmarks(detection.world_landmarks_m.astype(np.float64))
     world = _filled(world - world[:, :1], detection.detected, sure)
-    world = np.where(exchanged[:, None, None], world[:, list(MIRROR)], world)
+    world = turned(world, exchanged)
     found = detection.detected[:, None, None]
     poses, view_from_camera = run_network(
         loaded, rays, detection.timestamps_s, confidence=confidence, world_m=np.where(found, world, 0.0), progress=progress
@@ -74,7 +74,7 @@ def lift(
         "lifter_model": card,
         "focal_length": "given" if focal_length_px else "assumed",
         "world_landmark_share": world_share,
-        "exchanged_frames": int(exchanged.sum()),
+        "exchanged_frames": int(exchanged.any(1).sum()),
     }
     fields: dict[str, Any] = {f.name: getattr(detection, f.name) for f in dataclasses.fields(Pose2DTrack)}
     fields["provenance"] = {**detection.provenance, **notes}

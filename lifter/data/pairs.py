@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ..errors import LifterError
-from ..exchange import exchanged_frames
+from ..exchange import exchanged_halves, turned
 from ..joints import INDEX, JOINT_NAMES, MIRROR, joint_confidence_from_landmarks, joints_from_landmarks
 from ..normalise import MIRROR_SIGNS, derive_middle_joints, encode_windows, rays_from_pixels, with_evidence
 from .mocap import UNREADABLE, VALIDATION_SUBJECTS, first_line, subject_of
@@ -92,13 +92,14 @@ def held(values: np.ndarray, valid: np.ndarray) -> np.ndarray:
 
 def mended(pairs: Pairs) -> Pairs:
     """With left and right turned back where they are found exchanged, as before lifting."""
-    swap = np.stack([exchanged_frames(r, d) for r, d in zip(pairs.rays, pairs.detected, strict=True)])
-    mirror = list(MIRROR)
+    swaps = [exchanged_halves(r, d) for r, d in zip(pairs.rays, pairs.detected, strict=True)]
 
-    def turned(values: np.ndarray) -> np.ndarray:
-        return np.where(swap.reshape(*swap.shape, *[1] * (values.ndim - 2)), values[:, :, mirror], values)
+    def all_turned(values: np.ndarray) -> np.ndarray:
+        return np.stack([turned(v, swap) for v, swap in zip(values, swaps, strict=True)])
 
-    return replace(pairs, rays=turned(pairs.rays), confidence=turned(pairs.confidence), world_m=turned(pairs.world_m))
+    return replace(
+        pairs, rays=all_turned(pairs.rays), confidence=all_turned(pairs.confidence), world_m=all_turned(pairs.world_m)
+    )
 
 
 @dataclass(frozen=True)
