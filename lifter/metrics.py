@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 
@@ -27,15 +29,39 @@ def p_mpjpe(predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:
     return mpjpe(similarity_aligned(predicted, truth), truth)
 
 
+def scale_aligned(predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """`predicted` after the best scale of each pose, roots as given."""
+    scale = (predicted * truth).sum((-1, -2)) / np.maximum((predicted**2).sum((-1, -2)), 1e-12)
+    return scale[..., None, None] * predicted
+
+
 def n_mpjpe(predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:
     """MPJPE after the best scale of each pose: [..., J, 3] -> [...]."""
-    scale = (predicted * truth).sum((-1, -2)) / np.maximum((predicted**2).sum((-1, -2)), 1e-12)
-    return mpjpe(scale[..., None, None] * predicted, truth)
+    return mpjpe(scale_aligned(predicted, truth), truth)
+
+
+def velocity_errors(predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Mean per-joint velocity error of each step of a sequence, metres a frame: [T, J, 3] -> [T - 1]."""
+    return mpjpe(np.diff(predicted, axis=0), np.diff(truth, axis=0))
 
 
 def mpjve(predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:
     """Mean per-joint velocity error of a sequence, metres a frame: [T, J, 3] -> scalar."""
-    return np.linalg.norm(np.diff(predicted, axis=0) - np.diff(truth, axis=0), axis=-1).mean()
+    return velocity_errors(predicted, truth).mean()
+
+
+def acceleration_errors(predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Mean per-joint acceleration error around each inner frame, metres a frame a frame: [T, J, 3] -> [T - 2]."""
+    return mpjpe(np.diff(predicted, n=2, axis=0), np.diff(truth, n=2, axis=0))
+
+
+def sides_exchanged(predicted: np.ndarray, truth: np.ndarray, mirror: Sequence[int], *, clearly: float = 0.75) -> np.ndarray:
+    """Poses that would be clearly nearer to the truth with left and right exchanged: [..., J, 3] -> [...] bool.
+
+    mirror: each joint's place on the other side. Size is left out, the heading is not: turned until they fit, a person who faces
+    the camera and one who turns the back to it are much alike.
+    """
+    return n_mpjpe(predicted[..., list(mirror), :], truth) < clearly * n_mpjpe(predicted, truth)
 
 
 def direction_error_deg(predicted: np.ndarray, truth: np.ndarray) -> np.ndarray:

@@ -7,7 +7,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lifter.metrics import direction_error_deg, mpjpe, mpjve, n_mpjpe, p_mpjpe, similarity_aligned
+from lifter.joints import MIRROR
+from lifter.metrics import (
+    acceleration_errors,
+    direction_error_deg,
+    mpjpe,
+    mpjve,
+    n_mpjpe,
+    p_mpjpe,
+    sides_exchanged,
+    similarity_aligned,
+    velocity_errors,
+)
 
 seeds = st.integers(0, 2**32 - 1)
 
@@ -58,6 +69,29 @@ def test_values_by_hand() -> None:
     moving[1:, 0, 0] = [0.1, 0.2]  # one of two joints moves 0.1 m a frame
     assert mpjve(moving, still) == pytest.approx(0.05)
     assert mpjve(moving + 7, moving) == pytest.approx(0)
+
+
+def test_accelerations_by_hand() -> None:
+    still, pushed = np.zeros((5, 2, 3)), np.zeros((5, 2, 3))
+    pushed[:, 0, 0] = [0, 0, 0.1, 0.4, 0.7]  # one of two joints, velocities 0, 0.1, 0.3, 0.3
+    np.testing.assert_allclose(velocity_errors(pushed, still), [0, 0.05, 0.15, 0.15], atol=1e-12)
+    np.testing.assert_allclose(acceleration_errors(pushed, still), [0.05, 0.1, 0], atol=1e-12)
+    assert len(acceleration_errors(pushed[:1], still[:1])) == len(velocity_errors(pushed[:1], still[:1])) == 0
+
+
+@given(seeds, st.floats(0.3, 3))
+def test_exchanged_sides_are_found_at_any_size(seed: int, scale: float) -> None:
+    truth = _poses(seed, 6)
+    predicted = scale * (truth + np.random.default_rng(seed).normal(0, 0.02, truth.shape))
+    predicted[2:4] = predicted[2:4][:, list(MIRROR)]
+    assert sides_exchanged(predicted, truth, MIRROR).tolist() == [False, False, True, True, False, False]
+
+
+def test_a_pose_without_sides_is_not_called_exchanged() -> None:
+    """Both ways are as bad where left lies on right."""
+    truth = _poses(1, 4)
+    flat = (truth + truth[:, list(MIRROR)]) / 2
+    assert not sides_exchanged(flat, truth, MIRROR).any()
 
 
 def test_angles_by_hand() -> None:
