@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import dataclasses
 import os
+import re
 import signal
 import sys
 import time
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from .track_file import Pose2DTrack, Pose3DTrack
 
 EXIT_OK, EXIT_BUG, EXIT_BAD_INPUT = 0, 1, 2
+# Of 2D poses by other detectors; lifter/adapters.py reads them.
+_FORMATS = ("openpose", "coco", "videopose3d")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -121,9 +124,21 @@ def _parser() -> argparse.ArgumentParser:
 
     out: dict[str, Any] = {"type": Path, "metavar": "OUT.npz", "help": "the file to write"}
     command("detect", _detect, "Find the person's 2D landmarks in a clip.", detection, landmark_file).add_argument("out", **out)
-    made = command("lift", _lift, "Lift a detection file to 3D.", lifting)
-    made.add_argument("detection", type=Path, metavar="IN.npz", help="what `detect` wrote")
+    made = command("lift", _lift, "Lift 2D poses to 3D: a detection file, or what another detector found (--from).", lifting)
+    made.add_argument(
+        "detection", type=Path, metavar="IN", help="what `detect` wrote; or, with --from, a detector's file or folder"
+    )
     made.add_argument("out", **out)
+    made.add_argument(
+        "--from",
+        dest="form",
+        choices=_FORMATS,
+        help="openpose: BODY_25, the folder of --write_json or one of its files; coco: JSON of mmpose, RTMPose, AlphaPose or of "
+        "COCO results; videopose3d: data_2d_custom_NAME.npz. Of several people, the one largest and longest in the picture",
+    )
+    made.add_argument("--fps", type=float, metavar="F", help="with --from: the video's frames a second")
+    made.add_argument("--size", type=_size, metavar="WxH", help="with --from: the video's width and height in pixels")
+    made.add_argument("--video", default="", metavar="NAME", help="with --from videopose3d: which of the file's videos")
     made = command("infer", _infer, "Detect, then lift: from a clip to 3D.", detection, landmark_file, lifting)
     made.add_argument("out", **out)
     made = command("train", _train, "Train a network.")
@@ -131,6 +146,11 @@ def _parser() -> argparse.ArgumentParser:
     made.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
     made.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="settings that replace those of CONFIG")
     command("evaluate", _evaluate, "Measure a track (--track T.npz --truth T.npz) or a network (--pairs P.npz).")
+    made = command("protocol", _protocol, "Measure a network by the protocol of Human3.6M or HumanEva, as a markdown table.")
+    made.add_argument("benchmark", choices=["human36m", "humaneva"])
+    made.add_argument("positions", type=Path, metavar="3D.npz", help="data_3d_h36m.npz or data_3d_humaneva15.npz")
+    made.add_argument("--detections", type=Path, metavar="2D.npz", help="data_2d_<...>.npz; exact 2D if left out")
+    made.add_argument("--model", metavar="NAME", help="the lifter's weights: a name, or a .safetensors file")
     command("models", _models, "List every network: parameters, receptive field, multiply-adds a frame.")
     made = command("model-file", _model_file, "Find or make MediaPipe's model file; prints its path and SHA-256.", landmark_file)
     made.add_argument("--wheel", type=Path, metavar="PATH", help="make it from this mediapipe 0.10.21 wheel")
@@ -154,7 +174,19 @@ def _lift(arguments: argparse.Namespace, reporter: Reporter) -> None:
     reporter.start("lift", ["lift"])
     _check_out(arguments.out)
     began_s = time.monotonic()
-    track = _run_lift(arguments, reporter, read_detection(arguments.detection))
+    if arguments.form is None:
+        if arguments.fps is not None or arguments.size is not None or arguments.video:
+            raise LifterError("--fps, --size and --video belong to --from.", hint=f"Give --from too: {', '.join(_FORMATS)}.")
+        detection = read_detection(arguments.detection)
+    else:
+        if arguments.fps is None:
+            raise LifterError("A detector's file does not tell the frames a second.", hint="Give the video's with --fps.")
+        from .adapters import read_detections
+
+        detection = read_detections(
+            arguments.detection, arguments.form, fps=arguments.fps, image_size_px=arguments.size, video=arguments.video
+        )
+    track = _run_lift(arguments, reporter, detection)
     write_track(arguments.out, track)
     reporter.result(str(arguments.out), _summary(track, lift_s=time.monotonic() - began_s))
 
@@ -188,6 +220,19 @@ def _evaluate(arguments: argparse.Namespace, reporter: Reporter) -> int:
     from .evaluate import main as evaluate_main
 
     return evaluate_main(arguments.arguments)
+
+
+def _protocol(arguments: argparse.Namespace, reporter: Reporter) -> None:
+    from .protocols import human36m, humaneva, markdown
+
+    reporter.start("protocol", ["protocol"])
+    measure = {"human36m": human36m, "humaneva": humaneva}[arguments.benchmark]
+    progress = _stage(reporter, "protocol")
+    rows = measure(arguments.positions, detections=arguments.detections, model=arguments.model, progress=progress)
+    if arguments.progress == "json":
+        reporter.result("", {"rows": rows})
+        return
+    print(markdown(rows))
 
 
 def _models(arguments: argparse.Namespace, reporter: Reporter) -> None:
@@ -244,6 +289,13 @@ def _landmark_model(arguments: argparse.Namespace, reporter: Reporter, *, wheel:
 def _stage(reporter: Reporter, stage: str) -> Callable[[int, int | None], None]:
     reporter.progress(stage, 0, None)
     return lambda done, total: reporter.progress(stage, done, total)
+
+
+def _size(text: str) -> tuple[int, int]:
+    """Width and height of "1920x1080"."""
+    if not (sides := re.fullmatch(r"(\d+)[xX](\d+)", text)):
+        raise argparse.ArgumentTypeError(f"{text} is not WIDTHxHEIGHT, such as 1920x1080")
+    return int(sides[1]), int(sides[2])
 
 
 def _check_out(path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Reader of the motion-capture archive: clips of 17 joints in metres, y up, split by subject."""
+"""Motion capture, from an archive or from a folder of BVH files: clips of 17 joints in metres, y up, split by subject."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import LifterError
-from ..joints import JOINT_NAMES
+from ..joints import INDEX, JOINT_NAMES
 
 # These share no person with the rest.
 VALIDATION_SUBJECTS: frozenset[str] = frozenset({"cmu/03", "cmu/08", "cmu/10", "cmu/11", "cmu/martial"})
@@ -44,7 +44,11 @@ class MotionClip:
 
 
 def read_mocap(path: Path) -> list[MotionClip]:
-    """All clips of the archive. Raises LifterError if the file is missing or is not such an archive."""
+    """All clips of a mocap.npz, or of every .bvh below a folder. Raises LifterError if there is neither, or it is damaged."""
+    if path.is_dir():
+        from .bvh import read_bvh_folder
+
+        return read_bvh_folder(path)
     try:
         with np.load(path, allow_pickle=False) as archive:
             names, fps, lengths = archive["clip_names"], archive["fps"], archive["lengths"]
@@ -59,14 +63,17 @@ def read_mocap(path: Path) -> list[MotionClip]:
     except UNREADABLE as reason:
         raise LifterError(
             f"Cannot read the motion capture {path}: {first_line(reason)}.",
-            hint="Give the path of a mocap.npz in the training configuration.",
+            hint="Give the path of a mocap.npz, or of a folder of BVH files, in the training configuration.",
         ) from None
     clips = []
     for name, rate, end, length in zip(names, fps, np.cumsum(lengths), lengths, strict=True):
         millimetres = np.cumsum(delta[:, :, end - length : end], axis=2, dtype=np.int16)  # the format wraps
         if (millimetres == _MISSING).any():
             continue
-        clips.append(MotionClip(str(name), float(rate), millimetres.transpose(2, 0, 1).astype(np.float32) / 1000))
+        positions_m = millimetres.transpose(2, 0, 1).astype(np.float32) / 1000
+        # Some sources give a chest joint at nine tenths of the trunk for it, others the middle, which it is everywhere here.
+        positions_m[:, INDEX["spine"]] = (positions_m[:, INDEX["pelvis"]] + positions_m[:, INDEX["thorax"]]) / 2
+        clips.append(MotionClip(str(name), float(rate), positions_m))
     return clips
 
 

@@ -141,6 +141,8 @@ def test_the_real_archive() -> None:
         assert np.isfinite(clip.positions_m).all() and clip.positions_m.shape[1:] == (17, 3)
         thigh = np.linalg.norm(clip.positions_m[:, INDEX["left_hip"]] - clip.positions_m[:, INDEX["left_knee"]], axis=-1)
         assert 0.3 < np.median(thigh) < 0.6, clip.name
+        middle = (clip.positions_m[:, INDEX["pelvis"]] + clip.positions_m[:, INDEX["thorax"]]) / 2
+        np.testing.assert_allclose(clip.positions_m[:, INDEX["spine"]], middle, atol=1e-5, err_msg=clip.name)
     windows, truth = MotionBatches(training, frames=27, target=13, seed=1).sample(256)
     assert windows.isfinite().all() and fit_residual(windows, truth, 13, SEEN).max() < 1e-4
 
