@@ -30,8 +30,8 @@ _LENGTHS = {
     "neck": 0.235,
     "head": 0.175,
 }
-_LENGTH_SPREAD = {"hip": 0.15, "shoulder": 0.10, "neck": 0.10, "head": 0.10}
-_DEFAULT_SPREAD = 0.06
+_LENGTH_SPREAD = {"hip": 0.15, "shoulder": 0.12, "neck": 0.12, "head": 0.12, "forearm": 0.10, "upper_arm": 0.09}
+_DEFAULT_SPREAD = 0.07
 # (joint, where its bone starts, its length); parents before children.
 _CHAIN = (
     ("spine", "pelvis", "lower_trunk"),
@@ -57,7 +57,7 @@ class CameraRange:
 
     distance_m: tuple[float, float] = (2.0, 9.0)
     elevation_mean_deg: float = 6.0
-    elevation_std_deg: float = 13.0
+    elevation_std_deg: float = 17.0
     roll_std_deg: float = 5.0
     tumble_share: float = 0.04
 
