@@ -67,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parse(argv: list[str]) -> argparse.Namespace:
     parser = _parser()
-    if argv[:1] == ["evaluate"] and not {"-h", "--help"} & set(argv):
+    if argv[:1] == ["evaluate"]:
         # `evaluate` has a parser of its own; argparse cannot pass options on untouched.
         return argparse.Namespace(run=_evaluate, arguments=argv[1:])
     return parser.parse_args(argv)
@@ -145,12 +145,7 @@ def _parser() -> argparse.ArgumentParser:
     made.add_argument("config", type=Path, metavar="CONFIG")
     made.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
     made.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="settings that replace those of CONFIG")
-    command("evaluate", _evaluate, "Measure a track (--track T.npz --truth T.npz) or a network (--pairs P.npz).")
-    made = command("protocol", _protocol, "Measure a network by the protocol of Human3.6M or HumanEva, as a markdown table.")
-    made.add_argument("benchmark", choices=["human36m", "humaneva"])
-    made.add_argument("positions", type=Path, metavar="3D.npz", help="data_3d_h36m.npz or data_3d_humaneva15.npz")
-    made.add_argument("--detections", type=Path, metavar="2D.npz", help="data_2d_<...>.npz; exact 2D if left out")
-    made.add_argument("--model", metavar="NAME", help="the lifter's weights: a name, or a .safetensors file")
+    command("evaluate", _evaluate, "Measure tracks and networks: against exact joints, on pairs, by a field's protocol.")
     command("models", _models, "List every network: parameters, receptive field, multiply-adds a frame.")
     made = command("model-file", _model_file, "Find or make MediaPipe's model file; prints its path and SHA-256.", landmark_file)
     made.add_argument("--wheel", type=Path, metavar="PATH", help="make it from this mediapipe 0.10.21 wheel")
@@ -220,19 +215,6 @@ def _evaluate(arguments: argparse.Namespace, reporter: Reporter) -> int:
     from .evaluate import main as evaluate_main
 
     return evaluate_main(arguments.arguments)
-
-
-def _protocol(arguments: argparse.Namespace, reporter: Reporter) -> None:
-    from .protocols import human36m, humaneva, markdown
-
-    reporter.start("protocol", ["protocol"])
-    measure = {"human36m": human36m, "humaneva": humaneva}[arguments.benchmark]
-    progress = _stage(reporter, "protocol")
-    rows = measure(arguments.positions, detections=arguments.detections, model=arguments.model, progress=progress)
-    if arguments.progress == "json":
-        reporter.result("", {"rows": rows})
-        return
-    print(markdown(rows))
 
 
 def _models(arguments: argparse.Namespace, reporter: Reporter) -> None:

@@ -9,7 +9,7 @@ row "mean" is the plain mean of the rows.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -118,11 +118,3 @@ def human36m_action(sequence: BenchmarkSequence) -> str:
 def humaneva_row(sequence: BenchmarkSequence) -> str:
     """ "Walking 1 chunk0" of "Validate/S1" -> "Walking S1"."""
     return f"{sequence.action.split()[0]} {sequence.subject.split('/')[-1]}"
-
-
-def markdown(rows: Mapping[str, Mapping[str, float]]) -> str:
-    """The rows as a table, one decimal."""
-    columns = list(next(iter(rows.values())))
-    lines = ["| | " + " | ".join(columns) + " |", "|---|" + "---|" * len(columns)]
-    lines += [f"| {name} | " + " | ".join(f"{row[column]:.1f}" for column in columns) + " |" for name, row in rows.items()]
-    return "\n".join(lines)
