@@ -1,0 +1,117 @@
+"""The half of the pair maker that runs in Blender: jobs come in on stdin, one JSON object a line, one line goes out for each.
+
+A job names a character and a motion; its folder gets the pictures (0001.png and so on) and truth.npz. `make.py` starts this.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+import traceback
+from pathlib import Path
+
+import bpy
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from blender_pose3d.bridge.files import quietly
+from blender_pose3d.core.errors import Pose3DError
+from tests.pairmaker import people, scenery
+
+REPLY = "pairmaker:"  # Blender writes to stdout as well
+
+
+def facing_rad(joints_m: np.ndarray) -> float:
+    """Where the person faces in the ground plane; joints_m [12, 3] world, in the order of JOINT_ROLES."""
+    at = dict(zip(people.JOINT_ROLES, joints_m, strict=True))
+    across = at["left_hip"] - at["right_hip"] + at["left_shoulder"] - at["right_shoulder"]
+    return float(np.arctan2(-across[0], across[1]))  # a quarter turn to the right of the way to the left
+
+
+def render_job(job: dict) -> dict:
+    """Renders one sequence; returns how long each part took. Raises Pose3DError."""
+    began = time.perf_counter()
+    rng = np.random.default_rng([job["seed"], 2])
+    joints = np.load(job["joints"], allow_pickle=False)
+    folder = Path(job["folder"])
+    person = people.load(job["character"], Path(job["rigs"]), rng)
+    loaded = time.perf_counter()
+    people.drive(person, joints, job["fps"], rng)
+    truth_m, heads_m = people.truth(person, len(joints))
+    view = scenery.random_view(rng) if job["view"] is None else scenery.View(**job["view"])
+    every = np.concatenate([truth_m, heads_m], axis=1)
+    camera = scenery.aimed(view, every, facing_rad(truth_m[len(truth_m) // 2]), job["side_px"])
+    scenery.add_camera(camera)
+    scenery.add_room(camera, every, rng)
+    if job["disturbed"] and rng.random() < 0.17:
+        scenery.add_occluder(camera, truth_m, rng)
+    scenery.add_light(rng)
+    blur = rng.uniform(0.25, 0.8) if job["disturbed"] and rng.random() < 0.15 else 0.0
+    _settings(job, len(joints), blur)
+    driven = time.perf_counter()
+    with quietly():
+        bpy.ops.render.render(animation=True)
+    rendered = time.perf_counter()
+    joints_camera, heads_camera = camera.from_world(truth_m), camera.from_world(heads_m)
+    np.savez(
+        folder / "truth.npz",
+        joint_names=np.array(list(people.JOINT_ROLES)),
+        joints_camera_m=joints_camera,
+        joints_px=camera.project(joints_camera),
+        head_joints_camera_m=heads_camera,
+        focal_px=camera.focal_px,
+        camera_pitch_deg=camera.pitch_deg,
+        camera_roll_deg=camera.roll_deg,
+        motion_blur=blur,
+    )
+    return {"load_s": loaded - began, "drive_s": driven - loaded, "render_s": rendered - driven}
+
+
+def _settings(job: dict, frame_count: int, blur: float) -> None:
+    scene = bpy.context.scene
+    scene.frame_start, scene.frame_end = 1, frame_count
+    render = scene.render
+    render.resolution_x = render.resolution_y = job["side_px"]
+    render.resolution_percentage = 100
+    render.filepath = job["folder"] + os.sep
+    render.use_persistent_data = True
+    render.threads_mode, render.threads = "FIXED", 1
+    render.use_motion_blur = blur > 0
+    render.motion_blur_shutter = blur
+    picture = render.image_settings
+    picture.file_format, picture.color_mode, picture.compression = "PNG", "RGB", 0
+    render.engine = "CYCLES"
+    cycles = scene.cycles
+    cycles.device, cycles.samples, cycles.use_denoising, cycles.use_adaptive_sampling = "CPU", job["samples"], False, False
+    cycles.use_light_tree = False  # slower with a sun and a sky alone
+    cycles.max_bounces = cycles.diffuse_bounces = 0  # see add_light; a bounce costs half as much again
+    cycles.glossy_bounces = cycles.transmission_bounces = cycles.volume_bounces = cycles.transparent_max_bounces = 0
+    cycles.caustics_reflective = cycles.caustics_refractive = False
+    cycles.seed = job["seed"]
+    scene.view_settings.view_transform = "Standard"
+
+
+def main() -> int:
+    print(REPLY, json.dumps({"ready": bpy.app.version_string}), flush=True)
+    for line in sys.stdin:
+        try:
+            reply = render_job(json.loads(line))
+        except Pose3DError as error:
+            reply = {"error": error.sentence}
+        print(REPLY, json.dumps(reply), flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        code = main()
+    except Exception:
+        traceback.print_exc()
+        code = 1
+    # The bpy module can hang in its own clean-up at the end of the process.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
