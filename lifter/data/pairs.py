@@ -53,6 +53,8 @@ def read_pairs(path: Path) -> Pairs:
         s, t = data["landmarks_px"].shape[:2]
         truth = np.full((s, t, len(JOINT_NAMES), 3), np.nan, np.float32)
         truth[:, :, known] = data["joints_camera_m"]
+        if "head_joint_names" in data:
+            truth[:, :, [INDEX[name] for name in data["head_joint_names"].tolist()]] = data["head_joints_camera_m"]
         for middle, pair in (("pelvis", "hip"), ("thorax", "shoulder")):
             truth[:, :, INDEX[middle]] = (truth[:, :, INDEX[f"left_{pair}"]] + truth[:, :, INDEX[f"right_{pair}"]]) / 2
         width_px, height_px = (int(v) for v in data["image_px"])
@@ -104,19 +106,28 @@ def mended(pairs: Pairs) -> Pairs:
 
 @dataclass(frozen=True)
 class Seen:
-    """What was seen in B windows of N frames, all [B, N, 17, ...].
+    """What was seen in B windows of N frames: rays [B, N, 17, 2], confidence [B, N, 17], world_m and truth_m [B, N, 17, 3].
 
-    rays 2D; confidence; world_m, truth_m: metres relative to the pelvis, camera axes; world_m is zero where there is none.
-    error_2d_m, error_world_m: what was wrong, the first in metres beside the body; joints whose truth is not known have the error
-    of the shoulders' middle. found: whether a person was.
+    The last two are metres relative to the pelvis, camera axes; world_m is zero where there is none.
     """
 
     rays: Tensor
     confidence: Tensor
     world_m: Tensor
     truth_m: Tensor
-    error_2d_m: Tensor
-    error_world_m: Tensor
+
+
+@dataclass(frozen=True)
+class Errors:
+    """What was wrong in B windows of N frames: confidence [B, N, 17], in_2d_m [B, N, 17, 2], in_world_m [B, N, 17, 3].
+
+    in_2d_m is metres beside the body; joints whose truth is not known have the error of the shoulders' middle. found [B, N, 17]:
+    whether there was anything.
+    """
+
+    confidence: Tensor
+    in_2d_m: Tensor
+    in_world_m: Tensor
     found: Tensor
 
 
@@ -124,8 +135,9 @@ class PairFrames:
     """All sequences of several files end to end on a device, exchanges mended, to take windows from."""
 
     def __init__(self, sources: list[Pairs], *, device: torch.device | str = "cpu") -> None:
-        parts = [_table(mended(pairs)) for pairs in sources]
-        self.values = torch.from_numpy(np.concatenate(parts)).to(device)  # one table, so that a window is taken in one go
+        seen, errors = zip(*(_tables(mended(pairs)) for pairs in sources), strict=True)
+        # One table each, so that a window is taken in one go.
+        self.seen, self.errors = (torch.from_numpy(np.concatenate(parts)).to(device) for parts in (seen, errors))
         lengths = np.concatenate([np.full(len(p.detected), p.detected.shape[1]) for p in sources])
         first = (lengths.cumsum() - lengths).repeat(lengths)
         fps = np.concatenate([np.full(p.detected.size, p.fps, np.float32) for p in sources])
@@ -134,20 +146,29 @@ class PairFrames:
         )
         self.places = torch.from_numpy(np.flatnonzero(np.concatenate([p.detected.ravel() for p in sources]))).to(device)
 
-    def windows(self, places: Tensor, step_s: Tensor, *, frames: int, target: int) -> Seen:
+    def seen_around(self, places: Tensor, step_s: Tensor, *, frames: int, target: int) -> Seen:
         """Around the frames `places` [B], `step_s` [B] apart; ends are held, between frames it is interpolated."""
+        values = self._windows(self.seen, places, step_s, frames, target)
+        rays, confidence, world, truth = values.split([2, 1, 3, 3], -1)
+        return Seen(rays, confidence[..., 0], world, truth)
+
+    def errors_around(self, places: Tensor, step_s: Tensor, *, frames: int, target: int) -> Errors:
+        """As `seen_around`."""
+        values = self._windows(self.errors, places, step_s, frames, target)
+        confidence, in_2d, in_world, found = values.split([1, 2, 3, 1], -1)
+        return Errors(confidence[..., 0], in_2d, in_world, found[..., 0] > 0.99)
+
+    def _windows(self, table: Tensor, places: Tensor, step_s: Tensor, frames: int, target: int) -> Tensor:
         offsets = torch.arange(frames, device=places.device) - target
         at = places[:, None] + offsets * (step_s * self.fps[places])[:, None]
         at = torch.minimum(torch.maximum(at, self.first[places, None].to(at)), self.last[places, None].to(at))
         before = at.floor().long()
         after = torch.minimum(before + 1, self.last[places, None])
-        values = torch.lerp(self.values[before], self.values[after], (at - before)[..., None, None])
-        rays, confidence, world, truth, error_2d, error_world, found = values.split([2, 1, 3, 3, 2, 3, 1], -1)
-        return Seen(rays, confidence[..., 0], world, truth, error_2d, error_world, found[..., 0] > 0.99)
+        return torch.lerp(table[before], table[after], (at - before)[..., None, None])
 
 
-def _table(pairs: Pairs) -> np.ndarray:
-    """The columns of `Seen`, [S T, 17, 15]."""
+def _tables(pairs: Pairs) -> tuple[np.ndarray, np.ndarray]:
+    """The columns of `Seen`, [S T, 17, 9], and of `Errors`, [S T, 17, 7]."""
     pelvis, thorax = INDEX["pelvis"], INDEX["thorax"]
     truth = pairs.truth_m - pairs.truth_m[:, :, pelvis, None]
     depth = pairs.truth_m[:, :, pelvis, None, 2:]
@@ -158,8 +179,10 @@ def _table(pairs: Pairs) -> np.ndarray:
     for error in (error_2d, error_world):
         unknown = ~np.isfinite(error)
         error[unknown] = np.broadcast_to(error[:, :, thorax, None], error.shape)[unknown]
-    columns = [pairs.rays, pairs.confidence[..., None], world, truth, error_2d, error_world, found]
-    return np.concatenate(columns, -1).reshape(-1, truth.shape[2], 15).astype(np.float32)
+    confidence = pairs.confidence[..., None]
+    columns = ((pairs.rays, confidence, world, truth), (confidence, error_2d, error_world, found))
+    seen, errors = (np.concatenate(c, -1).astype(np.float32) for c in columns)
+    return seen.reshape(-1, *seen.shape[2:]), errors.reshape(-1, *errors.shape[2:])
 
 
 class PairBatches:
@@ -177,7 +200,7 @@ class PairBatches:
         world_dropped_share: float = 0.1,
     ) -> None:
         self.frames, self.target, self.inputs, self.device = frames, target, inputs, torch.device(device)
-        self.seen = PairFrames(sources, device=device)
+        self.source = PairFrames(sources, device=device)
         self.world_dropped_share = world_dropped_share
         self.generator = torch.Generator(device=self.device).manual_seed(seed)
         self._mirror = torch.tensor(MIRROR, device=self.device)
@@ -190,9 +213,9 @@ class PairBatches:
     def all_windows(self) -> tuple[Tensor, Tensor]:
         """Every detected frame as inference sees it: windows, and targets in the virtual camera's axes."""
         parts = []
-        for places in self.seen.places.split(512):
+        for places in self.source.places.split(512):
             step_s = torch.full((len(places),), WINDOW_STEP_S, device=self.device)
-            parts.append(self._encoded(self.seen.windows(places, step_s, frames=self.frames, target=self.target)))
+            parts.append(self._encoded(self.source.seen_around(places, step_s, frames=self.frames, target=self.target)))
         windows, poses = (torch.cat(p) for p in zip(*((w, p[:, self.target]) for w, p in parts), strict=True))
         return windows, poses
 
@@ -207,9 +230,9 @@ class PairBatches:
         def uniform() -> Tensor:
             return torch.rand(batch, generator=self.generator, device=self.device)
 
-        pick = torch.randint(len(self.seen.places), (batch,), generator=self.generator, device=self.device)
+        pick = torch.randint(len(self.source.places), (batch,), generator=self.generator, device=self.device)
         step_s = WINDOW_STEP_S * (_PACE[0] + (_PACE[1] - _PACE[0]) * uniform())
-        seen = self.seen.windows(self.seen.places[pick], step_s, frames=self.frames, target=self.target)
+        seen = self.source.seen_around(self.source.places[pick], step_s, frames=self.frames, target=self.target)
         angle = 0.08 * torch.randn(batch, generator=self.generator, device=self.device)
         c, s = angle.cos(), angle.sin()
         roll = torch.stack([c, -s, s, c], -1).view(batch, 2, 2)
