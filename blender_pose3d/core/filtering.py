@@ -5,22 +5,70 @@ from __future__ import annotations
 import numpy as np
 
 
-def smoothed(values: np.ndarray, timestamps_s: np.ndarray, sigma_s: float) -> np.ndarray:
-    """Gaussian of standard deviation `sigma_s` over time, renormalised at the ends: [T, ...] -> [T, ...]."""
+def smoothed(values: np.ndarray, timestamps_s: np.ndarray, sigma_s: float, weights: np.ndarray | None = None) -> np.ndarray:
+    """Gaussian of standard deviation `sigma_s` over time, renormalised at the ends: [T, ...] -> [T, ...].
+
+    weights: how much each value counts, above 0; their shape [T, ...] is that of the values or its beginning.
+    """
     step = float(np.median(np.diff(timestamps_s))) if len(timestamps_s) > 1 else 0.0
     if sigma_s <= 0 or step <= 0 or sigma_s < 0.2 * step:
         return values
     reach = max(1, int(np.ceil(3 * sigma_s / step)))
+    shares = np.ones(len(values)) if weights is None else weights.astype(float)
+    shares = shares.reshape(*shares.shape, *([1] * (values.ndim - shares.ndim)))
+    weighted = shares * values
     total = np.zeros_like(values, dtype=float)
-    weights = np.zeros(len(values))
+    whole = np.zeros_like(shares)
     for offset in range(-reach, reach + 1):
         index = np.arange(len(values)) + offset
         inside = (index >= 0) & (index < len(values))
         index = index.clip(0, len(values) - 1)
         weight = inside * np.exp(-0.5 * ((timestamps_s[index] - timestamps_s) / sigma_s) ** 2)
-        total += weight.reshape(-1, *([1] * (values.ndim - 1))) * values[index]
-        weights += weight
-    return total / weights.reshape(-1, *([1] * (values.ndim - 1)))
+        weight = weight.reshape(-1, *([1] * (values.ndim - 1)))
+        total += weight * weighted[index]
+        whole += weight * shares[index]
+    return total / whole
+
+
+_WIDTHS_S = (0.02, 0.03, 0.045, 0.07, 0.1, 0.15)
+
+
+def calmed(
+    points: np.ndarray, timestamps_s: np.ndarray, *, patience: float, noise: float, weights: np.ndarray | None = None
+) -> np.ndarray:
+    """Points [T, N, D] without their trembling: each as strongly smoothed, from moment to moment, as its movement allows.
+
+    Of Gaussians of growing width the widest is taken that agrees with all narrower ones within `patience` times what noise
+    explains, so that a punch keeps its peak and somebody who stands still stands still (after A. Goldenshluger and A.
+    Nemirovski, On spatially adaptive estimation of nonparametric regression, 1997). noise: the least that is expected of a
+    value, in its unit; more where the points themselves show more. weights [T, N] above 0.
+    """
+    if patience <= 0 or len(points) < 5:
+        return points
+    step = float(np.median(np.diff(timestamps_s)))
+    widths = [width for width in _WIDTHS_S if width >= 0.4 * step]
+    shown = np.median(np.linalg.norm(np.diff(points, n=3, axis=0), axis=-1), axis=0) / np.sqrt(
+        20
+    )  # white noise in three differences
+    spread = np.maximum(shown, noise)
+    candidates = [points, *(smoothed(points, timestamps_s, width, weights) for width in widths)]
+    left = [1.0, *(min(1.0, np.sqrt(step / (2 * np.sqrt(np.pi) * width))) for width in widths)]  # of the noise
+    allowed = np.ones(points.shape[:2], bool)
+    level = np.zeros(points.shape[:2])
+    for k in range(1, len(candidates)):
+        for j in range(1, k):
+            apart = np.linalg.norm(candidates[k] - candidates[j], axis=-1)
+            allowed &= apart <= patience * spread * (left[k] + left[j])
+        level += allowed
+    # A width that jumps would jerk; the narrow ones spread, so that a peak keeps its flanks.
+    padded = np.pad(level, ((2, 2), (0, 0)), mode="edge")
+    level = smoothed(np.lib.stride_tricks.sliding_window_view(padded, 5, axis=0).min(axis=-1), timestamps_s, 1.5 * step)
+    low = np.floor(level).astype(int).clip(0, len(candidates) - 1)
+    high = (low + 1).clip(0, len(candidates) - 1)
+    share = (level - low)[..., None]
+    stack = np.stack(candidates)
+    frames, columns = np.ogrid[: points.shape[0], : points.shape[1]]
+    return (1 - share) * stack[low, frames, columns] + share * stack[high, frames, columns]
 
 
 def nearest_valid(valid: np.ndarray) -> np.ndarray:

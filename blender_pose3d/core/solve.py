@@ -68,15 +68,28 @@ def solve(track: Pose3DTrack, rig: RigSpec, options: SolveOptions | None = None)
     options = options or SolveOptions()
     if not track.detected.any():
         raise Pose3DError("Nobody was found in the clip.", hint="Choose a clip or a frame range that shows a person.")
-    heading = float(np.arctan2(rig.front_world[0], -rig.front_world[1]))
+    heading = heading_of(rig)
     joints = smoothed(track.positions_m.astype(float), track.timestamps_s, options.smoothing_s)
     joints_world = to_world(joints, options.camera, heading_rad=heading)  # [T, 17, 3]
-    pose = _Pose(joints_world, track.timestamps_s, rig)
-    deltas = _deltas(pose, rig, _turn_from_face(track, options, heading, pose, rig))
-    scale = rig.leg_length_m / _leg_length_m(track.positions_m)
+    pose = Pose(joints_world, track.timestamps_s, rig)
+    face = turn_from_face(track, options.camera, heading, pose, rig, sigma_s=1.5 * options.smoothing_s)
+    deltas = spread(rig, own_turns(pose, rig, face), track.frame_count)
+    scale = rig.leg_length_m / leg_length_m(track.positions_m)
     path = smoothed(track.root_position_m.astype(float), track.timestamps_s, 2 * options.smoothing_s)
     root_world = to_world(path, options.camera, heading_rad=heading) * scale
     location = _root_location(rig, deltas, root_world, track, options)
+    return as_motion(rig, deltas, location, track.timestamps_s, heading_rad=heading, scale=scale)
+
+
+def heading_of(rig: RigSpec) -> float:
+    """How far a person who faces the camera is turned about the world's up axis to face where the rig does, radians."""
+    return float(np.arctan2(rig.front_world[0], -rig.front_world[1]))
+
+
+def as_motion(
+    rig: RigSpec, deltas: np.ndarray, location: np.ndarray, timestamps_s: np.ndarray, *, heading_rad: float, scale: float
+) -> RigMotion:
+    """Keyable rotations from D for every bone [T, B, 3, 3] and how far the root bone's head is from rest [T, 3], world metres."""
     keyed = rig.mapped_bones()
     root = rig.index[rig.mapping.root]
     if root not in keyed:
@@ -84,17 +97,17 @@ def solve(track: Pose3DTrack, rig: RigSpec, options: SolveOptions | None = None)
     rotations = np.stack([_basis(rig, deltas, bone) for bone in keyed], axis=1)
     return RigMotion(
         bone_names=tuple(rig.bone_names[b] for b in keyed),
-        timestamps_s=track.timestamps_s.astype(float),
+        timestamps_s=timestamps_s.astype(float),
         rotations_wxyz=continuous(quaternion_from_matrix(rotations)),
         root_bone=rig.mapping.root,
         root_location_m=location,
         root_basis_location=_basis_location(rig, root, location),
-        heading_rad=heading,
+        heading_rad=heading_rad,
         scale=scale,
     )
 
 
-class _Pose:
+class Pose:
     """The track's directions in armature axes, by joint name. [T, 3] each."""
 
     def __init__(self, joints_world: np.ndarray, timestamps_s: np.ndarray, rig: RigSpec) -> None:
@@ -112,13 +125,13 @@ class _Pose:
         return self.way(Joint(f"{side}_{start}"), Joint(f"{side}_{end}"))
 
 
-def _deltas(pose: _Pose, rig: RigSpec, face: tuple[np.ndarray, np.ndarray] | None) -> np.ndarray:
-    """D for every bone: [T, B, 3, 3]."""
+def own_turns(pose: Pose, rig: RigSpec, face: tuple[np.ndarray, np.ndarray] | None) -> dict[int, np.ndarray]:
+    """D [T, 3, 3] of every bone that has a direction of its own, by its index."""
     trunk_rest = unit(rig.middle("upper_arm") - rig.middle("thigh"))
     trunk = pose.way(Joint.PELVIS, Joint.THORAX)
     own: dict[int, np.ndarray] = {}
-    hips = _turn(pose.way(Joint.RIGHT_HIP, Joint.LEFT_HIP), trunk, rig.across("thigh"), trunk_rest)
-    chest = _turn(pose.way(Joint.RIGHT_SHOULDER, Joint.LEFT_SHOULDER), trunk, rig.across("upper_arm"), trunk_rest)
+    hips = turn(pose.way(Joint.RIGHT_HIP, Joint.LEFT_HIP), trunk, rig.across("thigh"), trunk_rest)
+    chest = turn(pose.way(Joint.RIGHT_SHOULDER, Joint.LEFT_SHOULDER), trunk, rig.across("upper_arm"), trunk_rest)
     hips_bone = rig.bone("hips")
     assert hips_bone is not None
     own[hips_bone] = hips
@@ -127,7 +140,7 @@ def _deltas(pose: _Pose, rig: RigSpec, face: tuple[np.ndarray, np.ndarray] | Non
     if chest_bone is None and spine:
         chest_bone = spine.pop()
     if chest_bone is None:  # the hips carry the trunk by themselves
-        own[hips_bone] = hips = chest = _turn(trunk, pose.way(Joint.RIGHT_HIP, Joint.LEFT_HIP), trunk_rest, rig.across("thigh"))
+        own[hips_bone] = hips = chest = turn(trunk, pose.way(Joint.RIGHT_HIP, Joint.LEFT_HIP), trunk_rest, rig.across("thigh"))
     between = [slerp_matrices(hips, chest, (i + 1) / (len(spine) + 1)) for i in range(len(spine))]
     if chest_bone is not None:
         between, chest = _bent_to(trunk, rig, hips_bone, hips, spine, between, chest_bone, chest)
@@ -158,7 +171,11 @@ def _deltas(pose: _Pose, rig: RigSpec, face: tuple[np.ndarray, np.ndarray] | Non
             shin = rig.bone(f"{side}_shin")
             assert shin is not None
             own[foot] = _foot(rig, pose, own[shin])
-    count = len(pose.way(Joint.PELVIS, Joint.THORAX))
+    return own
+
+
+def spread(rig: RigSpec, own: dict[int, np.ndarray], count: int) -> np.ndarray:
+    """D for every bone, [T, B, 3, 3]: those without one of their own follow their parent. count: T."""
     deltas = np.empty((count, len(rig.bone_names), 3, 3))
     still = np.broadcast_to(np.eye(3), (count, 3, 3))
     for bone, parent_bone in enumerate(rig.parents):
@@ -167,7 +184,7 @@ def _deltas(pose: _Pose, rig: RigSpec, face: tuple[np.ndarray, np.ndarray] | Non
     return deltas
 
 
-def _turn(primary: np.ndarray, secondary: np.ndarray, rest_primary: np.ndarray, rest_secondary: np.ndarray) -> np.ndarray:
+def turn(primary: np.ndarray, secondary: np.ndarray, rest_primary: np.ndarray, rest_secondary: np.ndarray) -> np.ndarray:
     return frame(primary, secondary) @ transposed(frame(rest_primary, rest_secondary))
 
 
@@ -219,14 +236,14 @@ def _hinged(
     assert bones[0] is not None and bones[1] is not None
     upper_rest = unit(rig.rest_heads[bones[1]] - rig.rest_heads[bones[0]])
     lower_rest = unit(rig.end(f"{side}_{parts[1]}") - rig.rest_heads[bones[1]])
-    axis_rest = _rest_axis(upper_rest, lower_rest, bends_to)
+    axis_rest = rest_axis(upper_rest, lower_rest, bends_to)
     upper, lower = segments
     unturned = parent @ swing(upper_rest, apply(transposed(parent), upper))
     axis = _hinge_axis(upper, lower, apply(unturned, axis_rest), timestamps_s)
-    return _turn(upper, axis, upper_rest, axis_rest), _turn(lower, axis, lower_rest, axis_rest)
+    return turn(upper, axis, upper_rest, axis_rest), turn(lower, axis, lower_rest, axis_rest)
 
 
-def _rest_axis(upper: np.ndarray, lower: np.ndarray, bends_to: np.ndarray) -> np.ndarray:
+def rest_axis(upper: np.ndarray, lower: np.ndarray, bends_to: np.ndarray) -> np.ndarray:
     """The axis about which a limb bends, at rest: anatomical, unless the rest pose is bent and shows it."""
     sideways = np.cross(upper, bends_to)
     if np.linalg.norm(sideways) < 0.1:  # the limb points where it would bend to: any axis square to it
@@ -271,7 +288,7 @@ def _tridiagonal(diagonal: np.ndarray, right: np.ndarray, coupling: np.ndarray) 
     return value
 
 
-def _foot(rig: RigSpec, pose: _Pose, shin: np.ndarray) -> np.ndarray:
+def _foot(rig: RigSpec, pose: Pose, shin: np.ndarray) -> np.ndarray:
     """The foot stays level as far as the ankle allows, facing where the shin faces; beyond that it follows the shin."""
     left_rest = np.cross(pose.up, pose.front)
     facing = apply(shin, pose.front)
@@ -281,21 +298,21 @@ def _foot(rig: RigSpec, pose: _Pose, shin: np.ndarray) -> np.ndarray:
     sideways = np.cross(sideways, np.broadcast_to(pose.up, sideways.shape))
     level = np.where((sideways * level).sum(-1, keepdims=True) < 0, -sideways, sideways) + level
     upright = np.broadcast_to(pose.up, level.shape)
-    flat = _turn(upright, level, pose.up, pose.front)
+    flat = turn(upright, level, pose.up, pose.front)
     apart = angle_between(shin, flat)
     share = np.minimum(1.0, _ANKLE_RANGE_RAD / np.maximum(apart, 1e-9))
     return slerp_matrices(shin, flat, share)
 
 
-def _head(pose: _Pose, trunk_rest: np.ndarray) -> np.ndarray:
+def _head(pose: Pose, trunk_rest: np.ndarray) -> np.ndarray:
     """The head from thorax, nose and the top of the head."""
     axis = pose.way(Joint.THORAX, Joint.HEAD_TOP)
     forward = pose.way(Joint.THORAX, Joint.NOSE)
-    return _turn(axis, forward, trunk_rest, pose.front)
+    return turn(axis, forward, trunk_rest, pose.front)
 
 
-def _turn_from_face(
-    track: Pose3DTrack, options: SolveOptions, heading: float, pose: _Pose, rig: RigSpec
+def turn_from_face(
+    track: Pose3DTrack, camera: CameraPose, heading: float, pose: Pose, rig: RigSpec, *, sigma_s: float
 ) -> tuple[np.ndarray, np.ndarray] | None:
     """The head by the detector's ears and nose: rotations [T, 3, 3] and how far to trust them [T]; None where there are none.
 
@@ -309,18 +326,18 @@ def _turn_from_face(
     nearest = nearest_valid(track.detected)
     ways = []
     for way in (across, ahead):
-        steady = smoothed(unit(way[nearest]), track.timestamps_s, 1.5 * options.smoothing_s)
-        ways.append(apply(rig.armature_from_world, to_world(steady, options.camera, heading_rad=heading)))
+        steady = smoothed(unit(way[nearest]), track.timestamps_s, sigma_s)
+        ways.append(apply(rig.armature_from_world, to_world(steady, camera, heading_rad=heading)))
     # On a level head the nose is below the ears.
     nose_rest = np.cos(_NOSE_BELOW_EARS_RAD) * pose.front - np.sin(_NOSE_BELOW_EARS_RAD) * pose.up
-    return _turn(ways[0], ways[1], pose.left, nose_rest), track.landmark_confidence[nearest, LANDMARK_INDEX["nose"]]
+    return turn(ways[0], ways[1], pose.left, nose_rest), track.landmark_confidence[nearest, LANDMARK_INDEX["nose"]]
 
 
 def _root_location(
     rig: RigSpec, deltas: np.ndarray, root_world: np.ndarray, track: Pose3DTrack, options: SolveOptions
 ) -> np.ndarray:
     """Displacement of the root bone's head from rest: [T, 3], world metres."""
-    heads = _heads_from_hips(rig, deltas)  # [T, B, 3] world metres, relative to the middle of the hips
+    heads = heads_from_hips(rig, deltas)  # [T, B, 3] world metres, relative to the middle of the hips
     first = int(np.flatnonzero(track.detected)[0])
     path = root_world - root_world[first]
     middle_rest = rig.world_points(rig.middle("thigh"))
@@ -334,7 +351,7 @@ def _root_location(
     return middle + heads[:, root] - rig.rest_heads_world_m[root]
 
 
-def _heads_from_hips(rig: RigSpec, deltas: np.ndarray) -> np.ndarray:
+def heads_from_hips(rig: RigSpec, deltas: np.ndarray) -> np.ndarray:
     """Forward kinematics: the bones' heads relative to the middle of the thighs' heads, world metres, [T, B, 3]."""
     heads = np.zeros((*deltas.shape[:2], 3))
     for bone, parent in enumerate(rig.parents):
@@ -345,6 +362,23 @@ def _heads_from_hips(rig: RigSpec, deltas: np.ndarray) -> np.ndarray:
     return apply(rig.world_from_armature[:3, :3], heads)
 
 
+def clearance_m(rig: RigSpec) -> np.ndarray:
+    """How high above the ground each bone's head may come at the lowest: [B], minus infinity for bones without a role.
+
+    Raises Pose3DError if the rig has no foot.
+    """
+    if all(rig.bone(f"{side}_foot") is None for side in SIDES):
+        raise Pose3DError("No bone of the armature is a foot.", hint="Choose another preset, or name the feet in this one.")
+    clearance = np.full(len(rig.bone_names), -np.inf)
+    clearance[rig.mapped_bones()] = 0.06 * rig.leg_length_m
+    for side in SIDES:
+        if (foot := rig.bone(f"{side}_foot")) is not None:
+            clearance[foot] = rig.ankle_height_m
+        if (toe := rig.bone(f"{side}_toe")) is not None:
+            clearance[toe] = np.clip(rig.rest_heads_world_m[toe, 2] - rig.ground_m, 0.0, rig.ankle_height_m)
+    return clearance
+
+
 def _height(rig: RigSpec, heads: np.ndarray, path_z: np.ndarray, track: Pose3DTrack) -> np.ndarray:
     """Height of the middle of the hips: such that the lowest point is on the ground, except while the whole body is in the air.
 
@@ -352,16 +386,7 @@ def _height(rig: RigSpec, heads: np.ndarray, path_z: np.ndarray, track: Pose3DTr
     well all that time.
     """
     leg = rig.leg_length_m
-    clearance = np.full(len(rig.bone_names), 0.06 * leg)
-    for side in SIDES:
-        if (foot := rig.bone(f"{side}_foot")) is not None:
-            clearance[foot] = rig.ankle_height_m
-        if (toe := rig.bone(f"{side}_toe")) is not None:
-            clearance[toe] = np.clip(rig.rest_heads_world_m[toe, 2] - rig.ground_m, 0.0, rig.ankle_height_m)
-    lowest = rig.mapped_bones()
-    if all(rig.bone(f"{side}_foot") is None for side in SIDES):
-        raise Pose3DError("No bone of the armature is a foot.", hint="Choose another preset, or name the feet in this one.")
-    standing = rig.ground_m - (heads[:, lowest, 2] - clearance[lowest]).min(axis=1)
+    standing = rig.ground_m - (heads[..., 2] - clearance_m(rig)).min(axis=1)
     above = path_z - standing
     times = track.timestamps_s
     above = above - smoothed(rolling_minimum(above, times, 0.5), times, 0.2)
@@ -389,7 +414,8 @@ def _basis_location(rig: RigSpec, root: int, location_m: np.ndarray) -> np.ndarr
     return apply(rig.rest_rotations[axes_of].T, in_armature) if axes_of >= 0 else in_armature
 
 
-def _leg_length_m(positions_m: np.ndarray) -> float:
+def leg_length_m(positions_m: np.ndarray) -> float:
+    """Of the person, from joints [T, 17, 3]. Raises Pose3DError if it is none."""
     lengths = [
         np.linalg.norm(positions_m[:, INDEX[f"{side}_{a}"]] - positions_m[:, INDEX[f"{side}_{b}"]], axis=-1)
         for side in SIDES

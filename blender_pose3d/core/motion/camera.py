@@ -1,0 +1,178 @@
+"""How the camera was held, from the whole clip: which way is up for somebody who stands and walks, and where the ground is."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..coordinates import CameraPose, world_from_camera
+from ..rotations import apply, unit
+from ..skeleton import INDEX
+from .options import MotionOptions
+
+# What a guess is worth without any evidence: a phone that somebody holds.
+_USUAL_PITCH_RAD = np.radians(12.0)
+_USUAL_ROLL_RAD = np.radians(10.0)
+_USUAL_HEIGHT_M, _HEIGHT_SPREAD_M = 1.35, 0.3
+# How far the mean of somebody's balance may be off for a whole clip, mostly the lifter's own slant: ahead or back of the
+# picture's plane, and within it.
+_BALANCE_RAD = np.radians([2.0, 4.0])
+# How far one foot that stands may be off the ground's plane, and the same along the line of sight, as a share of its distance.
+_PLANE_M = 0.02
+_DEPTH_SHARE = 0.02
+_GOOD_RAD = np.radians(3.0)
+_GOOD_HEIGHT_M = 0.1
+# Standing: legs stretched to this share, trunk and legs in line to within this angle.
+_STRETCHED = 0.93
+_IN_LINE_RAD = np.radians(25.0)
+# Shares of the body's mass at the joints, after the tables of D. A. Winter, Biomechanics and Motor Control of Human Movement.
+_MASS: dict[str, float] = {
+    "head_top": 0.03,
+    "nose": 0.05,
+    "thorax": 0.20,
+    "spine": 0.20,
+    "pelvis": 0.10,
+    **{f"{s}_hip": 0.065 for s in ("left", "right")},
+    **{f"{s}_knee": 0.07 for s in ("left", "right")},
+    **{f"{s}_ankle": 0.03 for s in ("left", "right")},
+    **{f"{s}_shoulder": 0.02 for s in ("left", "right")},
+    **{f"{s}_elbow": 0.015 for s in ("left", "right")},
+    **{f"{s}_wrist": 0.01 for s in ("left", "right")},
+}
+# The weight rests this far before the ankles, for a person of 1.75 m.
+_BEFORE_ANKLES_M = 0.045
+
+
+@dataclass(frozen=True)
+class CameraEstimate:
+    """pose and height_m above the ground; the confidences [0 to 1] are the chances that pitch and roll are within 3 degrees and
+    the height within 10 cm; given: what the user said, which is certain.
+    """
+
+    pose: CameraPose
+    height_m: float
+    pitch_confidence: float
+    roll_confidence: float
+    height_confidence: float
+    given: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class _Evidence:
+    """balance [N, 3]: directions that are upwards, each worth balance_weight [N]; points [K, 3]: feet that stand, camera axes."""
+
+    balance: np.ndarray
+    balance_weight: np.ndarray
+    points: np.ndarray
+
+
+def estimate_camera(
+    joints_m: np.ndarray, path_m: np.ndarray, sure: np.ndarray, standing_points_m: np.ndarray, options: MotionOptions
+) -> CameraEstimate:
+    """From joints [T, 17, 3] relative to the pelvis, the pelvis' path [T, 3], frames to look at [T] and the places where feet
+    stood [K, 3], all in camera axes. Gauss-Newton on pitch, roll and height with a weak belief in a level camera.
+    """
+    evidence = _evidence(joints_m, sure, standing_points_m)
+    unknown = np.zeros(3)  # pitch, roll, height
+    if len(standing_points_m):
+        unknown[2] = np.median(standing_points_m[:, 1])
+    for _ in range(8):
+        value, weight = _residuals(unknown, evidence)
+        jacobian = np.stack([(_residuals(unknown + d, evidence)[0] - value) / 1e-5 for d in 1e-5 * np.eye(3)], axis=1)
+        normal = jacobian.T @ (weight[:, None] * jacobian)
+        unknown = unknown - np.linalg.solve(normal, jacobian.T @ (weight * value))
+        unknown[:2] = np.clip(unknown[:2], -1.2, 1.2)
+    spread = np.sqrt(np.diag(np.linalg.inv(normal)))
+    pose = CameraPose(float(unknown[0]), float(unknown[1]))
+    estimate = CameraEstimate(
+        pose,
+        float(unknown[2]),
+        _chance(_GOOD_RAD, spread[0]),
+        _chance(_GOOD_RAD, spread[1]),
+        _chance(_GOOD_HEIGHT_M, spread[2]) if len(standing_points_m) else 0.0,
+    )
+    return _overridden(estimate, standing_points_m, options)
+
+
+def _overridden(estimate: CameraEstimate, points: np.ndarray, options: MotionOptions) -> CameraEstimate:
+    given = set()
+    if options.camera_pitch_deg is not None:
+        given.add("pitch")
+        pose = replace(estimate.pose, pitch_rad=float(np.radians(options.camera_pitch_deg)))
+        estimate = replace(estimate, pose=pose, pitch_confidence=1.0)
+    if options.camera_roll_deg is not None:
+        given.add("roll")
+        pose = replace(estimate.pose, roll_rad=float(np.radians(options.camera_roll_deg)))
+        estimate = replace(estimate, pose=pose, roll_confidence=1.0)
+    if given and len(points):
+        estimate = replace(estimate, height_m=float(-np.median(apply(world_from_camera(estimate.pose), points)[:, 2])))
+    if options.camera_height_m is not None:
+        given.add("height")
+        estimate = replace(estimate, height_m=options.camera_height_m, height_confidence=1.0)
+    return replace(estimate, given=frozenset(given))
+
+
+def _evidence(joints: np.ndarray, sure: np.ndarray, points: np.ndarray) -> _Evidence:
+    ways, weights = _balance(joints)
+    weights = weights * sure
+    if weights.sum() > 1e-6:
+        # Somebody who lies stretched is in line too: what most frames say, and no way that is nearer to level than to the
+        # picture's up.
+        weights = weights * (ways @ [0.0, -1.0, 0.0] > 0.5)
+    if weights.sum() > 1e-6:
+        middle = unit((weights[:, None] * ways).sum(0))
+        for _ in range(3):
+            off = np.arccos(np.clip(ways @ middle, -1, 1))
+            robust = weights / (1 + (off / np.radians(6.0)) ** 2)
+            middle = unit((robust[:, None] * ways).sum(0))
+        weights = robust
+    return _Evidence(ways, weights, points)
+
+
+def _balance(joints: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """From where the weight rests to the centre of mass [T, 3], and how well a frame stands [T]."""
+    at = {name: joints[:, i] for name, i in INDEX.items()}
+    total = sum(_MASS.values())
+    mass = sum((share * at[name] for name, share in _MASS.items()), np.zeros_like(at["pelvis"])) / total
+    ankles = (at["left_ankle"] + at["right_ankle"]) / 2
+    up = unit(at["thorax"] - ankles)
+    left = unit(at["left_hip"] - at["right_hip"])
+    ahead = unit(np.cross(left, up))
+    way = unit(mass - ankles - _BEFORE_ANKLES_M * ahead)
+    stretched = np.ones(len(joints))
+    for side in ("left", "right"):
+        hip, knee, ankle = (at[f"{side}_{part}"] for part in ("hip", "knee", "ankle"))
+        whole = np.linalg.norm(knee - hip, axis=-1) + np.linalg.norm(ankle - knee, axis=-1)
+        stretched = np.minimum(stretched, np.linalg.norm(ankle - hip, axis=-1) / np.maximum(whole, 1e-9))
+    bent = np.arccos(np.clip((unit(at["thorax"] - at["pelvis"]) * unit(at["pelvis"] - ankles)).sum(-1), -1, 1))
+    # Walking bends a knee at a time; the mean over a step is upright all the same.
+    weight = np.clip((stretched - (_STRETCHED - 0.15)) / 0.15, 0, 1) * np.clip(2 - bent / _IN_LINE_RAD, 0, 1)
+    return way, weight
+
+
+def _residuals(unknown: np.ndarray, evidence: _Evidence) -> tuple[np.ndarray, np.ndarray]:
+    """Residuals and weights (inverse variances): balance, ground, belief."""
+    rotation = world_from_camera(CameraPose(float(unknown[0]), float(unknown[1])))
+    parts = [(unknown[:2], np.array([_USUAL_PITCH_RAD, _USUAL_ROLL_RAD]) ** -2.0)]
+    total = evidence.balance_weight.sum()
+    if total > 1e-6:
+        mean = apply(rotation, unit((evidence.balance_weight[:, None] * evidence.balance).sum(0)))
+        few = min(1.0, total / 5)
+        parts.append((mean[:2], few / _BALANCE_RAD**2))
+    if len(evidence.points):
+        heights = apply(rotation, evidence.points)[:, 2] + unknown[2]
+        slope = np.abs(apply(rotation, unit(evidence.points))[:, 2])
+        off = slope * _DEPTH_SHARE * np.linalg.norm(evidence.points, axis=-1)
+        # One that does not fit is a stair or a mistake.
+        variance = _PLANE_M**2 + off**2
+        parts.append((heights, 1 / (variance * (1 + heights**2 / (9 * variance)))))
+    # Far from how one holds a phone, this belief gives way.
+    off = (unknown[2:] - _USUAL_HEIGHT_M) / _HEIGHT_SPREAD_M
+    parts.append((unknown[2:] - _USUAL_HEIGHT_M, 1 / (_HEIGHT_SPREAD_M**2 * (1 + off**2))))
+    return np.concatenate([value for value, _ in parts]), np.concatenate([weight for _, weight in parts])
+
+
+def _chance(bound: float, deviation: float) -> float:
+    return math.erf(bound / (max(float(deviation), 1e-9) * math.sqrt(2)))

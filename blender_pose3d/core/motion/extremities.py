@@ -1,0 +1,132 @@
+"""Feet and hands from the detector's landmarks: the 17 joints end at ankles and wrists."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..coordinates import world_from_camera
+from ..filtering import calmed, smoothed
+from ..preset import SIDES
+from ..rig import RigSpec
+from ..rotations import about_axis, angle_between, apply, frame, slerp_matrices, swing, transposed, unit
+from ..solve import Pose
+from .performance import PATIENCE, Performance
+
+_UP = np.array([0.0, 0.0, 1.0])
+_FOOT_NOISE_M = 0.006
+_TRUST_STEADY_S = 0.1
+# From the detector's heel to its toe.
+_FOOT_M = (0.15, 0.28)
+_ENOUGH_FRAMES = 5
+_HAND_STEADY_S = 0.10
+# A foot or hand shorter than this in the detector's 3D says nothing of its direction.
+_SHORTEST_M = 0.02
+_ANKLE_RANGE_RAD = np.radians(60.0)
+_WRIST_RANGE_RAD = np.radians(60.0)
+_FOREARM_RANGE_RAD = np.radians(100.0)
+# How much of the hand's turn about the forearm is done by the forearm itself.
+_FOREARM_SHARE = 0.5
+# Below this confidence a landmark counts for nothing, and for all twice as far above it as that.
+_UNSURE = 0.3
+
+
+@dataclass(frozen=True)
+class FootDirections:
+    """ways [T, 3]: the sole from heel to toe, world axes of the rig, and trust [T] from 0 to 1."""
+
+    ways: np.ndarray
+    trust: np.ndarray
+
+
+def foot_directions(person: Performance, side: str, usual: np.ndarray, heading_rad: float) -> FootDirections:
+    """Where the sole points; level on average while heel and toe are both on the ground.
+
+    The picture says how the foot lies across the line of sight; along it the detector's own depth is worse than where the leg
+    faces, so that part is `usual` [T, 3]'s: the direction of a level foot under the shin, world axes of the rig.
+    """
+    to_world = about_axis(_UP, heading_rad) @ world_from_camera(person.camera.pose)
+    times = person.track.timestamps_s
+    heel, _, heel_sure = person.marks.of(f"{side}_heel")
+    toe, _, toe_sure = person.marks.of(f"{side}_foot_index")
+    across = (toe - heel) * (person.depth_m / person.focal_length_px)[:, None]
+    across = calmed(across[:, None], times, patience=PATIENCE[person.smoothing], noise=_FOOT_NOISE_M)[:, 0]
+    length = np.clip(np.percentile(np.linalg.norm(across, axis=1), 90), *_FOOT_M)
+    along = length * apply(to_world.T, usual)[:, 2:]
+    way = unit(apply(to_world, np.concatenate([across, along], axis=1)))
+    pitch = np.arcsin(np.clip(way[:, 2], -1, 1))
+    flat = person.mask[:, {"left": (0, 1), "right": (2, 3)}[side]].all(axis=1)
+    if flat.sum() >= _ENOUGH_FRAMES:
+        # The detector's two points are not at the same height above the sole.
+        pitch = pitch - np.clip(np.median(pitch[flat]), -0.5, 0.5)
+    level = unit(way * [1, 1, 0])
+    trust = smoothed(_trust(np.minimum(heel_sure, toe_sure)), times, _TRUST_STEADY_S)
+    return FootDirections(np.cos(pitch)[:, None] * level + np.sin(pitch)[:, None] * _UP, trust)
+
+
+def turned_foot(directions: FootDirections, usual: np.ndarray, shin: np.ndarray, pose: Pose, rig: RigSpec) -> np.ndarray:
+    """The foot's D [T, 3, 3]: along the sole where it was seen, `usual` where not; its sides with the shin's, as an ankle is
+    built.
+    """
+    way = unit(apply(rig.armature_from_world, directions.ways))
+    # Level from side to side, except for a foot that points up or down, which says nothing of that.
+    sideways = np.cross(np.broadcast_to(pose.up, way.shape), way)
+    size = np.linalg.norm(sideways, axis=-1, keepdims=True)
+    shin_side = apply(shin, np.cross(pose.up, pose.front))
+    shin_side = shin_side - (shin_side * way).sum(-1, keepdims=True) * way
+    side = size * unit(sideways) + (1 - size) * unit(shin_side)
+    seen = frame(way, side) @ transposed(frame(pose.front, np.cross(pose.up, pose.front)))
+    return _within(shin, slerp_matrices(usual, seen, directions.trust), _ANKLE_RANGE_RAD)
+
+
+def turn_hands(person: Performance, rig: RigSpec, own: dict[int, np.ndarray], pose: Pose, heading_rad: float) -> None:
+    """Set the hands' D in `own`, and turn the forearms with them about their own length. Where the hands were not seen they stay
+    as they are. At rest the index finger's side of a hand faces the front, as characters are modelled.
+    """
+    to_world = about_axis(_UP, heading_rad) @ world_from_camera(person.camera.pose)
+    for side in SIDES:
+        hand, forearm = rig.bone(f"{side}_hand"), rig.bone(f"{side}_forearm")
+        if hand is None or forearm is None:
+            continue
+        marks = {name: person.marks.of(f"{side}_{name}") for name in ("wrist", "index", "pinky")}
+        along = (marks["index"][1] + marks["pinky"][1]) / 2 - marks["wrist"][1]
+        across = marks["index"][1] - marks["pinky"][1]
+        trust = _trust(np.minimum.reduce([sure for _, _, sure in marks.values()]), along, across)
+        trust = smoothed(trust, person.track.timestamps_s, _TRUST_STEADY_S)
+        steady = [smoothed(way, person.track.timestamps_s, _HAND_STEADY_S) for way in (along, across)]
+        ways = [unit(apply(rig.armature_from_world, apply(to_world, way))) for way in steady]
+        arm_rest = unit(rig.end(f"{side}_forearm") - rig.rest_heads[forearm])
+        seen = frame(ways[0], ways[1]) @ transposed(frame(arm_rest, pose.front))
+        # Apart into a turn about the forearm and a bend of the wrist.
+        arm = apply(own[forearm], arm_rest)
+        bend = swing(arm, ways[0])
+        straightened = transposed(bend) @ seen
+        angle = _turned_about(arm, own[forearm], straightened, pose.front)
+        limit = np.clip(angle, -_FOREARM_RANGE_RAD, _FOREARM_RANGE_RAD) * trust
+        twist = about_axis(arm, _FOREARM_SHARE * limit)
+        whole = about_axis(arm, limit) @ own[forearm]
+        own[hand] = slerp_matrices(whole, _within(whole, bend @ whole, _WRIST_RANGE_RAD), trust)
+        own[forearm] = twist @ own[forearm]
+
+
+def _turned_about(axis: np.ndarray, start: np.ndarray, end: np.ndarray, mark: np.ndarray) -> np.ndarray:
+    """Angle about `axis` [T, 3] from where `start` takes the direction `mark` to where `end` does, without jumps: [T]."""
+    a, b = apply(start, mark), apply(end, mark)
+    a, b = (v - (v * axis).sum(-1, keepdims=True) * axis for v in (a, b))
+    angle = np.unwrap(np.arctan2((np.cross(a, b) * axis).sum(-1), (a * b).sum(-1)))
+    return angle - 2 * np.pi * np.round(np.median(angle) / (2 * np.pi))
+
+
+def _within(base: np.ndarray, turned: np.ndarray, limit_rad: float) -> np.ndarray:
+    """`turned` [T, 3, 3], brought back towards `base` where it is farther than the limit."""
+    apart = angle_between(base, turned)
+    return slerp_matrices(base, turned, np.minimum(1.0, limit_rad / np.maximum(apart, 1e-9)))
+
+
+def _trust(confidence: np.ndarray, *ways: np.ndarray) -> np.ndarray:
+    """0 to 1 by the landmarks' confidence; nothing for landmarks that lie on each other."""
+    trust = np.clip((confidence - _UNSURE) / (2 * _UNSURE), 0.0, 1.0)
+    for way in ways:
+        trust = trust * (np.linalg.norm(way, axis=-1) > _SHORTEST_M)
+    return trust

@@ -1,0 +1,343 @@
+"""Feet that stand, on the rig: held in place and on the ground by its own legs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..filtering import smoothed
+from ..preset import SIDES
+from ..rig import RigSpec
+from ..rotations import (
+    about_axis,
+    apply,
+    frame,
+    matrix_from_quaternion,
+    quaternion_from_matrix,
+    swing,
+    transposed,
+    unit,
+)
+from ..solve import Pose, clearance_m, heads_from_hips, rest_axis, spread
+from .banded import PathFit
+from .contacts import stretches
+
+# How far a foot's correction is carried into the step, as a time.
+_BLEND_S = 0.10
+# The foot comes down onto the whole sole, and leaves it, in this time.
+_ROLL_S = 0.08
+# Share of its length that a leg may use.
+_REACH = 0.995
+_MOST_LOWERED = 0.2
+# Of the leg's length: the heel behind the ankle, the ball before it.
+_HEEL_SHARE, _BALL_SHARE = 0.07, 0.15
+# The path on the rig: the person's, and the ground under the feet that stand.
+_HEIGHT_M, _GROUND_M, _ACCELERATION_M_S2 = 0.05, 0.004, 6.0
+# From this depth on the rest of the body lies on the ground, not the feet.
+_SUNK_M = 0.02
+_ROUNDS = 3
+
+
+@dataclass(frozen=True)
+class Foot:
+    """One foot of a rig. foot, thigh, shin and toe (None: has none) are bones; heel and ball [3]: the sole's points from the
+    ankle at rest, armature axes.
+    """
+
+    side: str
+    thigh: int
+    shin: int
+    foot: int
+    toe: int | None
+    heel: np.ndarray
+    ball: np.ndarray
+
+
+def feet_of(rig: RigSpec) -> list[Foot]:
+    """The feet that can be held: whose bones are a chain."""
+    found = []
+    for side in SIDES:
+        bones = [rig.bone(f"{side}_{part}") for part in ("thigh", "shin", "foot")]
+        if any(bone is None for bone in bones):
+            continue
+        thigh, shin, foot = (bone for bone in bones if bone is not None)
+        if not (rig.is_below(shin, thigh) and rig.is_below(foot, shin)):
+            continue
+        toe = rig.bone(f"{side}_toe")
+        ankle = rig.rest_heads_world_m[foot]
+        down = np.array([0.0, 0.0, rig.ground_m - ankle[2]])
+        ahead = _BALL_SHARE * rig.leg_length_m
+        if toe is not None:
+            shown = (rig.rest_heads_world_m[toe] - ankle) @ rig.front_world
+            ahead = float(shown) if 0.05 < shown / rig.leg_length_m < 0.4 else ahead
+        heel = down - _HEEL_SHARE * rig.leg_length_m * rig.front_world
+        ball = down + ahead * rig.front_world
+        found.append(Foot(side, thigh, shin, foot, toe, *(apply(rig.armature_from_world, point) for point in (heel, ball))))
+    return found
+
+
+@dataclass(frozen=True)
+class _Stance:
+    """A foot from landing to leaving: frames first to last; yaw_rad of its sole in the plane of front and left."""
+
+    first: int
+    last: int
+    yaw_rad: float
+
+
+class _Sole:
+    """A foot's rotation over time as heading and pitch of its sole, and where it stands."""
+
+    def __init__(self, pose: Pose, foot: Foot, delta: np.ndarray, mask: np.ndarray, timestamps_s: np.ndarray) -> None:
+        """delta [T, 3, 3]: the foot's D; mask [T, 2]: heel and toe in contact."""
+        # Columns: front, sideways, up. Sideways is left, except in a mirrored object.
+        self.axes = frame(pose.front, np.cross(pose.up, pose.front))
+        self.foot, self.mask, self.times = foot, mask, timestamps_s
+        way = apply(self.axes.T, apply(delta, pose.front))
+        self.yaw = np.unwrap(np.arctan2(way[:, 1], way[:, 0]))
+        self.pitch = np.arcsin(np.clip(way[:, 2], -1, 1))
+        self.stances = [self._stance(first, last) for first, last in stretches(mask[:, 0] | mask[:, 1]) if last > first]
+        self.stands = np.zeros(len(mask), bool)
+        for stance in self.stances:
+            self.stands[stance.first : stance.last + 1] = True
+        self.yaw_held, self.pitch_held = self.yaw.copy(), self._rolled()
+        for stance in self.stances:
+            self.yaw_held[stance.first : stance.last + 1] = stance.yaw_rad
+        self.delta = self._held(delta)
+
+    def _stance(self, first: int, last: int) -> _Stance:
+        frames = slice(first, last + 1)
+        flat = self.mask[frames].all(axis=1) & (np.abs(self.pitch[frames]) < 0.6)
+        yaw = self.yaw[frames]
+        return _Stance(first, last, float(np.median(yaw[flat] if flat.any() else yaw)))
+
+    def _rolled(self) -> np.ndarray:
+        """Pitch while it stands: none on the whole sole, up about the heel, down about the ball, and smooth between."""
+        heel, toe = self.mask[:, 0], self.mask[:, 1]
+        pitch = np.where(heel & ~toe, np.maximum(self.pitch, 0), np.where(toe & ~heel, np.minimum(self.pitch, 0), 0.0))
+        for stance in self.stances:
+            frames = np.arange(stance.first, stance.last + 1)
+            flat = frames[self.mask[frames].all(axis=1)]
+            if len(flat) == 0:
+                flat = frames[[len(frames) // 2]] if self.mask[frames, 0].any() and self.mask[frames, 1].any() else flat
+            if len(flat):
+                away = np.abs(self.times[frames][:, None] - self.times[flat][None]).min(axis=1)
+                share = np.clip(away / _ROLL_S, 0, 1)
+                pitch[frames] *= share * share * (3 - 2 * share)
+        return pitch
+
+    def level(self, yaw: np.ndarray | float, pitch: np.ndarray | float = 0.0) -> np.ndarray:
+        """D of a foot with this heading and pitch, level from side to side: [..., 3, 3], armature axes."""
+        yaw, pitch = np.broadcast_arrays(yaw, pitch)
+        up, left = np.array([0.0, 0.0, 1.0]), np.array([0.0, 1.0, 0.0])
+        local = about_axis(np.broadcast_to(up, (*yaw.shape, 3)), yaw) @ about_axis(np.broadcast_to(left, (*yaw.shape, 3)), -pitch)
+        return self.axes @ local @ self.axes.T
+
+    def _held(self, delta: np.ndarray) -> np.ndarray:
+        """As it was, but as it stands while it stands; what that changes fades into the steps."""
+        if not self.stances:
+            return delta
+        stands = self.level(self.yaw_held, self.pitch_held)
+        change = _rotation_vector(stands @ transposed(delta))
+        change = _carried(change, self.stands, self.times)
+        turned = _matrix_of(change) @ delta
+        return np.where(self.stands[:, None, None], stands, turned)
+
+
+def lock_feet(
+    rig: RigSpec,
+    pose: Pose,
+    own: dict[int, np.ndarray],
+    path_m: np.ndarray,
+    mask: np.ndarray,
+    timestamps_s: np.ndarray,
+    *,
+    legs_seen: np.ndarray,
+    lock: bool,
+) -> tuple[dict[int, np.ndarray], np.ndarray]:
+    """The rig's legs so that feet in contact stand still, and the path of the middle of its hips: own (changed), [T, 3] world.
+
+    own: D [T, 3, 3] by bone; path_m [T, 3]: the person's pelvis at the rig's size, the ground at rig.ground_m; mask [T, 4] in
+    the order of contacts.PARTS; legs_seen [T] 0 to 1; lock=False finds the heights only.
+    """
+    count = len(path_m)
+    own = dict(own)
+    feet = feet_of(rig)
+    linear = rig.world_from_armature[:3, :3]
+    columns = {"left": [0, 1], "right": [2, 3]}
+    soles = []
+    for foot in feet:
+        sole = _Sole(pose, foot, own[foot.foot], mask[:, columns[foot.side]], timestamps_s)
+        if lock:
+            own[foot.foot] = sole.delta
+            if foot.toe is not None:
+                own[foot.toe] = _toe(sole)
+        soles.append(sole)
+    heads = heads_from_hips(rig, spread(rig, own, count))
+    points = np.zeros((count, 4, 3))
+    for foot in feet:
+        for column, offset in zip(columns[foot.side], (foot.heel, foot.ball), strict=True):
+            points[:, column] = heads[:, foot.foot] + apply(linear, apply(own[foot.foot], offset))
+    path = _path(rig, heads, points, path_m, mask, timestamps_s, legs_seen, lock)
+    if not lock:
+        return own, path
+    targets = []
+    for foot, sole in zip(feet, soles, strict=True):
+        targets.append(_ankle_path(rig, foot, sole, path + heads[:, foot.foot]))
+    path = path - [0, 0, 1] * _lowering(rig, feet, heads, path, targets, timestamps_s)[:, None]
+    for foot, target in zip(feet, targets, strict=True):
+        _reach(rig, pose, own, foot, apply(rig.armature_from_world, target - path - heads[:, foot.thigh]))
+    return own, path
+
+
+def _path(
+    rig: RigSpec,
+    heads: np.ndarray,
+    points: np.ndarray,
+    path: np.ndarray,
+    mask: np.ndarray,
+    timestamps_s: np.ndarray,
+    legs_seen: np.ndarray,
+    lock: bool,
+) -> np.ndarray:
+    """The person's path with heights that suit the rig: feet that stand are on its ground, nothing is below it."""
+    scale = rig.leg_length_m / 0.835
+    clearance = clearance_m(rig)
+    lowest = rig.ground_m - (heads[..., 2] - clearance).min(axis=1)
+    if lock:  # the feet are put on the ground by themselves
+        clearance[[bone for foot in feet_of(rig) for bone in (foot.foot, foot.toe) if bone is not None]] = -np.inf
+    lying = rig.ground_m - (heads[..., 2] - clearance).min(axis=1)
+    standing = rig.ground_m - points[..., 2]  # of the hips, if that point is on the ground
+    wanted = np.where(mask, standing, np.nan)
+    known = mask.any(axis=1)
+    offset = np.median(np.nanmean(wanted[known], axis=1) - path[known, 2]) if known.any() else np.median(lowest - path[:, 2])
+    sunk = np.zeros(len(path))
+    for _ in range(_ROUNDS):
+        fit = PathFit(len(path), 1)
+        fit.values(np.maximum(legs_seen, 1e-3) / (_HEIGHT_M * scale) ** 2, path[:, 2:] + offset)
+        fit.values((1 - legs_seen) * (1 - sunk) / (_HEIGHT_M * scale) ** 2, lowest[:, None])
+        fit.values(sunk / (_GROUND_M * scale) ** 2, lying[:, None])
+        for column in range(mask.shape[1]):
+            # What lies on the ground otherwise has its heels where they come to be.
+            stands = mask[:, column] * (1 - sunk)
+            fit.values(stands / (_GROUND_M * scale) ** 2, standing[:, column : column + 1])
+        if len(path) > 2:
+            fit.bends(np.full(len(path) - 2, 1 / (_ACCELERATION_M_S2 * scale) ** 2), timestamps_s)
+        height = fit.solve()[:, 0]
+        sunk = np.maximum(sunk, smoothed(np.clip((lying - height) / (_SUNK_M * scale), 0.0, 1.0), timestamps_s, _BLEND_S))
+    height = height + raised(lying - height, timestamps_s, 0.1)
+    return np.concatenate([path[:, :2], height[:, None]], axis=1)
+
+
+def raised(lacking: np.ndarray, timestamps_s: np.ndarray, sigma_s: float = 0.06) -> np.ndarray:
+    """A smooth curve that is nowhere below max(lacking, 0): [T] -> [T]."""
+    lacking = np.maximum(lacking, 0.0)
+    if not lacking.any() or len(lacking) < 2:
+        return lacking
+    step = float(np.median(np.diff(timestamps_s)))
+    reach = int(np.ceil(3 * sigma_s / step))
+    padded = np.pad(lacking, reach, mode="edge")
+    widest = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1).max(axis=-1)
+    return smoothed(widest, timestamps_s, sigma_s)
+
+
+def _ankle_path(rig: RigSpec, foot: Foot, sole: _Sole, ankle: np.ndarray) -> np.ndarray:
+    """Where the ankle is to be, world [T, 3]: as it is in the air, and so that heel or ball stay in place on the ground while
+    they stand.
+
+    ankle [T, 3]: where it is.
+    """
+    linear = rig.world_from_armature[:3, :3]
+    heel_stands, ball_stands = sole.mask[:, 0] & ~sole.mask[:, 1], sole.mask[:, 1]
+    locked = ankle.copy()
+    for stance in sole.stances:
+        frames = np.arange(stance.first, stance.last + 1)
+        on_heel = (heel_stands & ~ball_stands)[frames, None]
+        offset = np.where(on_heel, foot.heel, foot.ball)
+        from_ankle = apply(linear, apply(sole.delta[frames], offset))
+        from_flat = apply(linear, apply(sole.level(stance.yaw_rad), offset))
+        # The ankle over a sole that is flat on the ground, as each frame would have it; the middle of a stance knows best.
+        places = ankle[frames] + from_ankle - from_flat
+        weight = np.sin(np.pi * (np.arange(len(frames)) + 0.5) / len(frames))
+        place = (weight[:, None] * places).sum(axis=0) / weight.sum()
+        place[2] = rig.ground_m - from_flat[0, 2]
+        locked[frames] = place + from_flat - from_ankle
+    moved = _carried(locked - ankle, sole.stands, sole.times)
+    target = np.where(sole.stands[:, None], locked, ankle + moved)
+    low = np.min([apply(linear, apply(sole.delta, point))[:, 2] for point in (foot.heel, foot.ball)], axis=0)
+    lacking = np.where(sole.stands, 0.0, rig.ground_m - target[:, 2] - low)
+    target[:, 2] += np.where(sole.stands, 0.0, raised(lacking, sole.times, 0.02))
+    return target
+
+
+def _toe(sole: _Sole) -> np.ndarray:
+    """The toe's D [T, 3, 3]: flat on the ground while the heel rises about the ball, straight again in the air."""
+    bend = np.where(sole.stands & sole.mask[:, 1], np.minimum(sole.pitch_held, 0.0), 0.0)
+    bend = np.where(sole.stands, bend, _carried(bend[:, None], sole.stands, sole.times)[:, 0])
+    across = apply(sole.delta, sole.axes[:, 1])
+    return about_axis(across, bend) @ sole.delta
+
+
+def _lowering(
+    rig: RigSpec, feet: list[Foot], heads: np.ndarray, path: np.ndarray, targets: list[np.ndarray], timestamps_s: np.ndarray
+) -> np.ndarray:
+    """How far the hips go down so that no leg is over-stretched, smoothly: [T]."""
+    lacking = np.zeros(len(path))
+    for foot, target in zip(feet, targets, strict=True):
+        hip = path + heads[:, foot.thigh]
+        whole = sum(rig.length_m(f"{foot.side}_{part}") for part in ("thigh", "shin"))
+        apart = np.linalg.norm((target - hip)[:, :2], axis=-1)
+        up = np.sqrt(np.maximum((_REACH * whole) ** 2 - apart**2, 0.0))
+        lacking = np.maximum(lacking, hip[:, 2] - target[:, 2] - up)
+    return raised(np.minimum(lacking, _MOST_LOWERED * rig.leg_length_m), timestamps_s)
+
+
+def _reach(rig: RigSpec, pose: Pose, own: dict[int, np.ndarray], foot: Foot, goal: np.ndarray) -> None:
+    """Turn thigh and shin so that the ankle is at `goal` [T, 3] from the hip (armature axes): the knee stays in its plane."""
+    heads = rig.rest_heads
+    upper_rest, lower_rest = heads[foot.shin] - heads[foot.thigh], heads[foot.foot] - heads[foot.shin]
+    axis_rest = rest_axis(unit(upper_rest), unit(lower_rest), -pose.front)
+    thigh, shin = own[foot.thigh], own[foot.shin]
+    upper, lower = apply(thigh, upper_rest), apply(shin, lower_rest)
+    axis = apply(thigh, axis_rest)
+    a, b = np.linalg.norm(upper_rest), np.linalg.norm(lower_rest)
+    # A leg that is nearly straight moves its knee far for little: the last of its length is used up softly.
+    distance, start = np.linalg.norm(goal, axis=-1), _REACH * (a + b)
+    beyond = np.maximum(distance - start, 0) / (a + b - start)
+    distance = np.clip(
+        np.where(beyond > 0, start + (a + b - start) * (1 - np.exp(-beyond)), distance), abs(a - b) + 1e-6 * a, None
+    )
+    along = unit(goal)
+    axis = apply(swing(upper + lower, goal), axis)
+    axis = unit(axis - (axis * along).sum(-1, keepdims=True) * along)
+    at_hip = np.arccos(np.clip((a**2 + distance**2 - b**2) / (2 * a * distance), -1, 1))
+    at_ankle = np.arccos(np.clip((b**2 + distance**2 - a**2) / (2 * b * distance), -1, 1))
+    for bone, old, angle in ((foot.thigh, upper, -at_hip), (foot.shin, lower, at_ankle)):
+        was = apply(own[bone], axis_rest)
+        now = apply(about_axis(axis, angle), along)
+        own[bone] = frame(now, axis) @ transposed(frame(old, was)) @ own[bone]
+
+
+def _carried(values: np.ndarray, known: np.ndarray, timestamps_s: np.ndarray) -> np.ndarray:
+    """values [T, N] where known, and from there smoothly to nothing."""
+    fit = PathFit(len(values), values.shape[1])
+    fit.values(np.where(known, 1e4, 1.0), np.where(known[:, None], values, 0.0))
+    if len(values) > 2:
+        fit.bends(np.full(len(values) - 2, _BLEND_S**4), timestamps_s)
+    return fit.solve()
+
+
+def _rotation_vector(m: np.ndarray) -> np.ndarray:
+    """Rotation matrices [..., 3, 3] -> axis times angle [..., 3]."""
+    q = quaternion_from_matrix(m)
+    q = np.where(q[..., :1] < 0, -q, q)
+    sine = np.linalg.norm(q[..., 1:], axis=-1, keepdims=True)
+    angle = 2 * np.arctan2(sine, q[..., :1])
+    return np.where(sine > 1e-9, q[..., 1:] / np.maximum(sine, 1e-9), 0.0) * angle
+
+
+def _matrix_of(vectors: np.ndarray) -> np.ndarray:
+    angle = np.linalg.norm(vectors, axis=-1)
+    axis = vectors / np.maximum(angle, 1e-12)[..., None]
+    return matrix_from_quaternion(np.concatenate([np.cos(angle / 2)[..., None], np.sin(angle / 2)[..., None] * axis], axis=-1))

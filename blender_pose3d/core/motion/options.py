@@ -1,0 +1,52 @@
+"""Everything that can be chosen of a motion, in one place. The defaults are right for a clip from a phone that stands still."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Smoothing(StrEnum):
+    """How much trembling is taken out. Fast gestures keep their peaks up to NORMAL."""
+
+    NONE = "none"
+    LIGHT = "light"
+    NORMAL = "normal"
+    STRONG = "strong"
+
+
+@dataclass(frozen=True, kw_only=True)
+class MotionOptions:
+    """None means: found from the clip.
+
+    smoothing: strength of the zero-phase filter.
+    focal_length_mm: of a 36 mm wide picture (its long side), as phones state it; None: as the track was made.
+    camera_pitch_deg: above 0 looks down; camera_roll_deg: above 0 is turned clockwise, seen from behind the camera;
+    camera_height_m: of the camera above the ground, for a person of 1.75 m; all None: estimated from the clip.
+    in_place: no path along the ground; keep_vertical: False leaves the hips at their standing height.
+    steady_path: the path from the feet on the ground and the slow part of the camera's depth, instead of depth frame by frame.
+    constant_bones: one set of bone lengths for the clip.
+    foot_lock: feet in contact stay where they are and on the ground; joint_limits: knees, elbows, neck and spine stay within
+    what a body can do; orient_feet, orient_hands: from the detector's landmarks where it is sure of them.
+    key_tolerance_cm, key_tolerance_deg: how far sparse keys may be from the motion; dense_keys: a key on every frame instead.
+    mark_guesses, mark_contacts: markers for stretches that were guessed and for contacts.
+    """
+
+    smoothing: Smoothing = Smoothing.NORMAL
+    focal_length_mm: float | None = None
+    camera_pitch_deg: float | None = None
+    camera_roll_deg: float | None = None
+    camera_height_m: float | None = None
+    in_place: bool = False
+    keep_vertical: bool = True
+    steady_path: bool = True
+    constant_bones: bool = True
+    foot_lock: bool = True
+    joint_limits: bool = True
+    orient_feet: bool = True
+    orient_hands: bool = True
+    key_tolerance_cm: float = 1.0
+    key_tolerance_deg: float = 1.0
+    dense_keys: bool = False
+    mark_guesses: bool = True
+    mark_contacts: bool = True

@@ -1,0 +1,190 @@
+"""The person in the world: what the clip says, before any rig is looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..coordinates import world_from_camera
+from ..errors import Pose3DError
+from ..filtering import calmed, nearest_valid, rolling_minimum, smoothed
+from ..rotations import apply, swing
+from ..skeleton import INDEX
+from ..tracks import Pose3DTrack
+from .body import SIDES, Landmarks, landmarks_of, with_constant_bones
+from .camera import CameraEstimate, estimate_camera
+from .contacts import PARTS, Contact, contacts_of, detect, mask_of, speeds, stretches
+from .limits import limited
+from .options import MotionOptions, Smoothing
+from .root import fitted_path, rays_of, seen_path, sights
+
+# MediaPipe's heel and toe are points on the shoe, this far above the sole.
+SOLE_BELOW_M = 0.035
+# How many times what noise explains the smoothing may change a position.
+PATIENCE: dict[Smoothing, float] = {Smoothing.NONE: 0.0, Smoothing.LIGHT: 1.0, Smoothing.NORMAL: 2.5, Smoothing.STRONG: 6.0}
+_JOINT_NOISE_M, _PATH_NOISE_M, _FOOT_NOISE_M = 0.004, 0.006, 0.006
+_LEAST_WEIGHT = 0.05
+SIGMA_S: dict[Smoothing, float] = {Smoothing.NONE: 0.0, Smoothing.LIGHT: 0.02, Smoothing.NORMAL: 0.04, Smoothing.STRONG: 0.08}
+_FOOT_STEADY_S = 0.04
+# What a focal length in millimetres refers to.
+_PICTURE_MM = 36.0
+# Below this confidence a landmark is a guess.
+_UNSEEN = 0.25
+# What somebody's balance is seen by.
+_STANCE = [INDEX[f"{side}_{part}"] for side in SIDES for part in ("ankle", "knee", "hip", "shoulder")]
+_ROUNDS = 3
+
+
+@dataclass(frozen=True)
+class Performance:
+    """One person's motion in the world: z up, the ground at 0, the camera above the origin, looking along +y.
+
+    track; joints_m [T, 17, 3] relative to the pelvis; path_m [T, 3] of the pelvis; parts_m [T, 4, 3] heels and toes relative to
+    the pelvis, in the order of contacts.PARTS; mask [T, 4]: which are in contact, and contacts the same as intervals; camera;
+    focal_length_px; depth_m [T]: of the pelvis from the camera; smoothing; marks: the landmarks; nearest [T]: the nearest frame
+    with a person; sure [T]: how well the body was seen.
+    """
+
+    track: Pose3DTrack
+    joints_m: np.ndarray
+    path_m: np.ndarray
+    parts_m: np.ndarray
+    mask: np.ndarray
+    contacts: tuple[Contact, ...]
+    camera: CameraEstimate
+    focal_length_px: float
+    depth_m: np.ndarray
+    smoothing: Smoothing
+    marks: Landmarks
+    nearest: np.ndarray
+    sure: np.ndarray
+
+
+def perform(track: Pose3DTrack, options: MotionOptions, *, contacts: Sequence[Contact] | None = None) -> Performance:
+    """Camera, path and contacts of a track. contacts: what the user made of them; None: found.
+
+    Raises Pose3DError if no frame of the track has a person.
+    """
+    if not track.detected.any():
+        raise Pose3DError("Nobody was found in the clip.", hint="Choose a clip or a frame range that shows a person.")
+    times = track.timestamps_s.astype(float)
+    nearest = nearest_valid(track.detected)
+    marks = landmarks_of(track, nearest)
+    sure = np.where(track.detected, track.confidence.mean(axis=1), 0.0)
+    focal, joints, seen = _refocused(track, marks, options)
+    if options.constant_bones:
+        joints = with_constant_bones(joints, track.confidence)
+    if options.joint_limits:
+        joints = limited(joints)
+    patience = PATIENCE[options.smoothing]
+    joints = calmed(joints, times, patience=patience, noise=_JOINT_NOISE_M, weights=np.maximum(track.confidence, _LEAST_WEIGHT))
+    seen = calmed(seen[:, None], times, patience=patience, noise=_PATH_NOISE_M)[:, 0]
+    feet, foot_sure = _feet(joints, seen, marks, track, focal)  # [T, 4, 3] camera axes, [T, 4]
+    steady = calmed(feet, times, patience=patience, noise=_FOOT_NOISE_M, weights=np.maximum(foot_sure, _LEAST_WEIGHT))
+    held_sure = np.clip((foot_sure - _UNSEEN) / _UNSEEN, 0.0, 1.0)
+    stance_sure = np.where(track.detected, track.confidence[:, _STANCE].min(axis=1), 0.0)
+    given = None if contacts is None else mask_of(contacts, times)
+    camera = estimate_camera(joints, seen, stance_sure, np.zeros((0, 3)), options)
+    path_camera = seen
+    mask = np.zeros((len(times), 4), bool)
+    for _ in range(_ROUNDS):
+        turn = world_from_camera(camera.pose)
+        parts, path = apply(turn, steady), apply(turn, path_camera)
+        mask = given if given is not None else _contacts(apply(turn, feet), path, foot_sure, times)
+        seen_world = apply(turn, seen)
+        path = (
+            fitted_path(seen_world, sights(seen_world), sure, parts, mask, held_sure, times, ground_m=None)
+            if options.steady_path
+            else seen_world
+        )
+        path_camera = apply(turn.T, path)
+        camera = estimate_camera(
+            joints, path_camera, stance_sure, _standing_points(steady, path_camera, mask & (held_sure > 0.5)), options
+        )
+    turn = world_from_camera(camera.pose)
+    parts, seen_world = apply(turn, steady), apply(turn, seen)
+    ground = -camera.height_m
+    path = seen_world
+    if options.steady_path:
+        path = fitted_path(seen_world, sights(seen_world), sure, parts, mask, held_sure, times, ground_m=ground)
+    return Performance(
+        track=track,
+        joints_m=apply(turn, joints),
+        path_m=path - [0, 0, ground - SOLE_BELOW_M],
+        parts_m=parts,
+        mask=mask,
+        contacts=contacts_of(mask, times),
+        camera=replace(camera, height_m=camera.height_m + SOLE_BELOW_M) if "height" not in camera.given else camera,
+        focal_length_px=focal,
+        depth_m=seen[:, 2],
+        smoothing=options.smoothing,
+        marks=marks,
+        nearest=nearest,
+        sure=sure,
+    )
+
+
+def _refocused(track: Pose3DTrack, marks: Landmarks, options: MotionOptions) -> tuple[float, np.ndarray, np.ndarray]:
+    """Focal length in pixels, joints and path [T, 3] for the lens that the user says; for none, as they are.
+
+    The lifter looks at the pelvis: another lens turns its view, and so the joints, and moves the person nearer or farther.
+    """
+    joints, path = track.positions_m.astype(float), track.root_position_m.astype(float)
+    if options.focal_length_mm is None:
+        return track.focal_length_px, joints, path
+    focal = options.focal_length_mm / _PICTURE_MM * max(track.image_size_px)
+    axis = np.array([0.0, 0.0, 1.0])
+    was = path / path[:, 2:]
+    now = was * [track.focal_length_px / focal, track.focal_length_px / focal, 1.0]
+    joints = apply((swing(axis, now) @ swing(was, axis))[:, None], joints)
+    return focal, joints, seen_path(joints, marks, focal, track.image_size_px)
+
+
+def _mark(side: str, part: str) -> str:
+    return f"{side}_heel" if part == "heel" else f"{side}_foot_index"
+
+
+def _feet(
+    joints: np.ndarray, path: np.ndarray, marks: Landmarks, track: Pose3DTrack, focal_length_px: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Heels and toes relative to the pelvis [T, 4, 3], camera axes, and how well they were seen [T, 4].
+
+    Where the detector saw them they are on its lines of sight, at the depth of the lifted ankle: the picture says exactly
+    whether a foot moves, a lifted leg does not.
+    """
+    times = track.timestamps_s
+    places, trust = [], []
+    for side, part in PARTS:
+        pixels, world, sure = marks.of(_mark(side, part))
+        reach = smoothed(world - marks.of(f"{side}_ankle")[1], times, _FOOT_STEADY_S)
+        lifted = joints[:, INDEX[f"{side}_ankle"]] + reach
+        ray = rays_of(pixels, focal_length_px, track.image_size_px)
+        depth = np.maximum(path[:, 2] + lifted[:, 2], 0.3)
+        seen = np.concatenate([ray, np.ones_like(ray[:, :1])], axis=1) * depth[:, None] - path
+        share = smoothed(np.clip((sure - _UNSEEN) / _UNSEEN, 0.0, 1.0), times, _FOOT_STEADY_S)[:, None]
+        places.append(share * seen + (1 - share) * lifted)
+        trust.append(np.minimum(track.confidence[:, INDEX[f"{side}_ankle"]], sure))
+    return np.stack(places, axis=1), np.stack(trust, axis=1)
+
+
+def _contacts(parts: np.ndarray, path: np.ndarray, sure: np.ndarray, times: np.ndarray) -> np.ndarray:
+    places = path[:, None] + parts
+    heights = smoothed(places[..., 2], times, 0.03)
+    ground = smoothed(rolling_minimum(heights.min(axis=1), times, 0.4), times, 0.15)
+    found = detect(heights - ground[:, None], speeds(places, sights(path), times), sure, times)
+    # A foot behind a table may stand or not.
+    return found & (smoothed(sure, times, _FOOT_STEADY_S) > _UNSEEN)
+
+
+def _standing_points(parts: np.ndarray, path: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """The mean place of every contact, camera axes: [K, 3]."""
+    places = path[:, None] + parts
+    points = [
+        places[first : last + 1, column].mean(axis=0)
+        for column in range(mask.shape[1])
+        for first, last in stretches(mask[:, column])
+        if last > first
+    ]
+    return np.array(points).reshape(-1, 3)

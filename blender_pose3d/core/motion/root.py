@@ -1,0 +1,112 @@
+"""The pelvis' path: what the camera saw of it, held by the feet that stand."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..rotations import unit
+from ..skeleton import INDEX
+from .banded import PathFit
+from .body import LANDMARK_JOINTS, Landmarks
+
+# Standard deviations of one frame, for a person of 1.75 m. Across the line of sight the camera is exact. Along it the error is
+# slow, so that a frame says little by itself.
+_ACROSS_M = 0.012
+_DEPTH_SHARE = 0.02
+# How fast a foot that stands may seem to move: little across the line of sight, more along it, where a lifter shortens steps.
+# And how far off the ground it may seem to be.
+_PIN_ACROSS_M_S = 0.10
+_PIN_ALONG_M_S = 0.4
+_GROUND_M = 0.01
+# Accelerations of a pelvis.
+_ACCELERATION_M_S2 = 5.0
+_JOINTS = [INDEX[name] for name in LANDMARK_JOINTS]
+
+
+def rays_of(pixels: np.ndarray, focal_length_px: float, image_size_px: tuple[int, int]) -> np.ndarray:
+    """Pixels [..., 2] -> (x / z, y / z) in camera axes."""
+    return (pixels - np.array(image_size_px) / 2) / focal_length_px
+
+
+def seen_path(joints_m: np.ndarray, marks: Landmarks, focal_length_px: float, image_size_px: tuple[int, int]) -> np.ndarray:
+    """The pelvis in camera space that brings the projected joints nearest to the landmarks, frame by frame: [T, 3] metres.
+
+    joints_m [T, 17, 3] relative to the pelvis. Weighted linear least squares, then once more with less weight on what does not
+    fit.
+    """
+    every = [marks.of(name) for name in LANDMARK_JOINTS]
+    rays = rays_of(np.stack([pixels for pixels, _, _ in every], axis=1), focal_length_px, image_size_px)
+    weight = np.maximum(np.stack([sure for _, _, sure in every], axis=1), 1e-3)
+    at = joints_m[:, _JOINTS]
+    a = np.zeros((*rays.shape[:-1], 2, 3))
+    a[..., 0, 0] = a[..., 1, 1] = 1.0
+    a[..., 2] = -rays
+    b = rays * at[..., 2:] - at[..., :2]
+    path = np.zeros((len(at), 3))
+    for _ in range(2):
+        normal = np.einsum("tjki,tjkl,tj->til", a, a, weight)
+        right = np.einsum("tjki,tjk,tj->ti", a, b, weight)
+        path = np.linalg.solve(normal, right[..., None])[..., 0]
+        miss = np.linalg.norm(np.einsum("tjki,ti->tjk", a, path) - b, axis=-1)
+        usual = np.median(miss) + 1e-9
+        weight = weight / (1 + (miss / (3 * usual)) ** 2)
+    path[:, 2] = np.maximum(path[:, 2], 0.3)
+    return path
+
+
+_ROUNDS = 2
+# From this many standard deviations on a foot in contact counts less.
+_ASTRAY = 3.0
+
+
+def fitted_path(
+    seen_m: np.ndarray,
+    sight: np.ndarray,
+    sure: np.ndarray,
+    parts_m: np.ndarray,
+    mask: np.ndarray,
+    mask_sure: np.ndarray,
+    timestamps_s: np.ndarray,
+    *,
+    ground_m: float | np.ndarray | None,
+    depth_share: float = _DEPTH_SHARE,
+) -> np.ndarray:
+    """The pelvis' path [T, 3], z up, by linear least squares on four kinds of evidence: where the camera saw it (seen_m, along
+    and across the line of sight, whose directions are `sight` [T, 3]), feet in contact that do not move, the ground under them,
+    and a body's inertia.
+
+    sure [T] 0 to 1; parts_m [T, 4, 3]: heels and toes relative to the pelvis; mask [T, 4]: in contact, mask_sure [T, 4] 0 to 1;
+    ground_m: the height at which parts in contact are, None where it is not known; depth_share: how far the camera's depth may
+    be off in one frame.
+    """
+    frames = len(seen_m)
+    along = sight[:, :, None] * sight[:, None, :]
+    depth = (depth_share * np.maximum(np.linalg.norm(seen_m, axis=-1), 0.5))[:, None, None]
+    trust = np.maximum(sure, 1e-4)[:, None, None]
+    pin = (np.eye(3) - along) / _PIN_ACROSS_M_S**2 + along / _PIN_ALONG_M_S**2  # [T, 3, 3], of a speed
+    step_s = np.diff(timestamps_s)
+    moved = np.diff(parts_m, axis=0)  # [T - 1, 4, 3]
+    held = mask[1:] * mask[:-1] * np.minimum(mask_sure[1:], mask_sure[:-1])  # [T - 1, 4]
+    path = seen_m
+    for _ in range(_ROUNDS):
+        fit = PathFit(frames, 3)
+        fit.values(trust * ((np.eye(3) - along) / _ACROSS_M**2 + along / depth**2), seen_m)
+        # A foot that seems to run away while it stands is a mistake.
+        speed = (np.diff(path, axis=0)[:, None] + moved) / step_s[:, None, None]
+        astray = np.einsum("tpi,tij,tpj->tp", speed, pin[1:], speed)
+        weight = held / (1 + astray / _ASTRAY**2)
+        for part in range(mask.shape[1]):
+            fit.steps((weight[:, part] / step_s**2)[:, None, None] * pin[1:], -moved[:, part])
+            if ground_m is not None:
+                up = np.zeros((frames, 3, 3))
+                up[:, 2, 2] = mask[:, part] * mask_sure[:, part] / _GROUND_M**2
+                fit.values(up, ground_m - parts_m[:, part])
+        if frames > 2:
+            fit.bends(np.full(frames - 2, 1 / _ACCELERATION_M_S2**2), timestamps_s)
+        path = fit.solve()
+    return path
+
+
+def sights(path_m: np.ndarray) -> np.ndarray:
+    """Directions of the lines of sight from a camera in the origin: [T, 3]."""
+    return unit(path_m)

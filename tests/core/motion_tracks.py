@@ -1,0 +1,69 @@
+"""Exact tracks with feet and hands: the clip maker's motions as a camera held in any way would see them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from blender_pose3d.core.coordinates import CameraPose, world_from_camera
+from blender_pose3d.core.skeleton import INDEX, LANDMARK_NAMES
+from blender_pose3d.core.tracks import Pose3DTrack
+from tests.clipmaker.motions import DEFAULT_SECONDS, perform
+from tests.clipmaker.skeleton import EXTRA_NAMES, Body
+
+FOCAL_PX, SIZE_PX = 600.0, (640, 480)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """track; joints_m [T, 17, 3] in the world, the ground at 0, the camera above the origin, looking along +y; contact [T, 4]."""
+
+    track: Pose3DTrack
+    joints_m: np.ndarray
+    contact: np.ndarray
+
+
+def seen(
+    name: str,
+    *,
+    fps: float = 25.0,
+    seconds: float = 0.0,
+    body_seed: int = 0,
+    yaw_deg: float = 0.0,
+    camera: CameraPose | None = None,
+    height_m: float = 1.3,
+    distance_m: float = 5.0,
+) -> Seen:
+    """A motion of a person who is turned by yaw_deg, filmed from distance_m."""
+    times = np.arange(round((seconds or DEFAULT_SECONDS[name]) * fps)) / fps
+    posed, _ = perform(name, Body.varied(body_seed), times, seed=body_seed)
+    c, s = np.cos(np.radians(yaw_deg)), np.sin(np.radians(yaw_deg))
+    turn = np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]])
+    joints, extras = (points @ turn.T + [0, distance_m, 0] for points in (posed.joints_m, posed.extras_m))
+    world_from = world_from_camera(camera or CameraPose())
+    at = {name: joints[:, i] for name, i in INDEX.items()} | dict(zip(EXTRA_NAMES, np.moveaxis(extras, 1, 0), strict=True))
+    for side in ("left", "right"):
+        at[f"{side}_foot_index"] = at[f"{side}_toe"]
+    middle = joints[:, INDEX["nose"]]
+    landmarks = np.stack([at.get(name, middle) for name in LANDMARK_NAMES], axis=1)
+    in_camera, marks = ((points - [0, 0, height_m]) @ world_from for points in (joints, landmarks))
+    frames = len(times)
+    sure = np.ones((frames, len(LANDMARK_NAMES)))
+    return Seen(
+        Pose3DTrack(
+            fps=fps,
+            timestamps_s=times,
+            positions_m=in_camera - in_camera[:, :1],
+            root_position_m=in_camera[:, 0],
+            confidence=np.ones((frames, len(INDEX))),
+            landmarks_px=np.array(SIZE_PX) / 2 + FOCAL_PX * marks[..., :2] / marks[..., 2:],
+            landmark_confidence=sure,
+            world_landmarks_m=marks - in_camera[:, :1],
+            detected=np.ones(frames, bool),
+            image_size_px=SIZE_PX,
+            focal_length_px=FOCAL_PX,
+        ),
+        joints,
+        posed.contact,
+    )

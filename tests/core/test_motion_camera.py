@@ -1,0 +1,98 @@
+"""How the camera was held, found from the clip."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from blender_pose3d.core.coordinates import CameraPose
+from blender_pose3d.core.motion import MotionOptions, perform
+from tests.core.motion_tracks import FOCAL_PX, SIZE_PX, seen
+
+HELD = [(3.0, 0.0, 1.3), (20.0, -5.0, 2.6), (-8.0, 10.0, 0.8), (6.0, 12.0, 1.5)]
+
+
+@pytest.mark.parametrize("motion", ["walk", "walk_turn"])
+@pytest.mark.parametrize(("pitch_deg", "roll_deg", "height_m"), HELD)
+def test_a_walk_shows_how_the_camera_was_held(motion: str, pitch_deg: float, roll_deg: float, height_m: float) -> None:
+    clip = seen(motion, camera=CameraPose(np.radians(pitch_deg), np.radians(roll_deg)), height_m=height_m)
+    camera = perform(clip.track, MotionOptions()).camera
+    assert np.degrees(camera.pose.pitch_rad) == pytest.approx(pitch_deg, abs=1.0)
+    assert np.degrees(camera.pose.roll_rad) == pytest.approx(roll_deg, abs=1.0)
+    assert camera.height_m == pytest.approx(height_m, abs=0.1)
+    assert min(camera.pitch_confidence, camera.roll_confidence) > 0.8
+
+
+def test_somebody_who_stands_still_says_less() -> None:
+    walk, stand = (
+        perform(seen(name, camera=CameraPose(np.radians(5), 0)).track, MotionOptions()).camera for name in ("walk", "stand")
+    )
+    assert np.degrees(stand.pose.pitch_rad) == pytest.approx(5.0, abs=3.0)
+    assert stand.pitch_confidence < walk.pitch_confidence - 0.1
+
+
+def test_what_the_user_says_is_taken() -> None:
+    clip = seen("walk", camera=CameraPose(np.radians(10), 0))
+    options = MotionOptions(camera_pitch_deg=-4.0, camera_roll_deg=2.0, camera_height_m=1.9)
+    camera = perform(clip.track, options).camera
+    assert np.degrees([camera.pose.pitch_rad, camera.pose.roll_rad]) == pytest.approx([-4.0, 2.0])
+    assert camera.height_m == 1.9
+    assert camera.given == {"pitch", "roll", "height"}
+    assert camera.pitch_confidence == camera.roll_confidence == camera.height_confidence == 1.0
+
+
+def test_a_person_who_lies_does_not_turn_the_world() -> None:
+    clip = seen("lie_down", camera=CameraPose(np.radians(4), 0), yaw_deg=60)
+    lying = slice(clip.track.frame_count // 2, None)
+    track = replace(
+        clip.track,
+        **{
+            name: getattr(clip.track, name)[lying]
+            for name in [
+                "timestamps_s",
+                "positions_m",
+                "root_position_m",
+                "confidence",
+                "landmarks_px",
+                "landmark_confidence",
+                "world_landmarks_m",
+                "detected",
+            ]
+        },
+    )
+    camera = perform(track, MotionOptions()).camera
+    assert abs(np.degrees(camera.pose.pitch_rad)) < 15 and abs(np.degrees(camera.pose.roll_rad)) < 15
+
+
+def test_another_lens_moves_the_person_and_turns_the_view() -> None:
+    """Lifted with a wrong lens and told the right one, a walk across the picture comes out as if it had been right from the
+    start.
+    """
+    clip = seen("walk", yaw_deg=90)
+    track = clip.track
+    wrong = 0.6 * FOCAL_PX
+    ways = track.root_position_m / track.root_position_m[:, 2:]
+    seen_as = ways * [FOCAL_PX / wrong, FOCAL_PX / wrong, 1.0]
+    # As the lifter does it: joints in a view that is turned to the pelvis.
+    positions = np.stack([_turned(a, b) @ p.T for a, b, p in zip(ways, seen_as, track.positions_m, strict=True)]).swapaxes(1, 2)
+    shifted = replace(
+        track, focal_length_px=wrong, positions_m=positions, root_position_m=0.6 * track.root_position_m[:, 2:] * seen_as
+    )
+    right = perform(track, MotionOptions())
+    told = perform(shifted, MotionOptions(focal_length_mm=36 * FOCAL_PX / max(SIZE_PX)))
+    assert told.focal_length_px == pytest.approx(FOCAL_PX)
+    np.testing.assert_allclose(told.path_m, right.path_m, atol=0.03)
+    np.testing.assert_allclose(told.joints_m, right.joints_m, atol=0.03)
+
+
+def _turned(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """The rotation by which a view along a becomes one along b, each being the smallest from the optical axis."""
+    return _from_axis(b) @ _from_axis(a).T
+
+
+def _from_axis(way: np.ndarray) -> np.ndarray:
+    x, y, z = way / np.linalg.norm(way)
+    k = 1 / (1 + z)
+    return np.array([[1 - x * x * k, -x * y * k, x], [-x * y * k, 1 - y * y * k, y], [-x, -y, z]])

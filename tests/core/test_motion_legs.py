@@ -1,0 +1,252 @@
+"""Feet on any rig: still and on the ground while they stand, by legs that keep their knees' plane."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pytest
+
+from blender_pose3d.core.errors import Pose3DError
+from blender_pose3d.core.motion import Contact, MotionOptions, Smoothing, SolvedMotion, onto_rig, perform, solve_motion
+from blender_pose3d.core.motion.legs import feet_of, raised
+from blender_pose3d.core.motion.limits import limited, softened
+from blender_pose3d.core.rig import RigSpec
+from blender_pose3d.core.rotations import apply
+from blender_pose3d.core.skeleton import INDEX
+from tests.core.motion_tracks import Seen, seen
+from tests.core.rigs import PosedRig, angle_deg, build, object_matrix, posed
+
+RIGS = {
+    "own": {},
+    "long_legs": {"leg": 1.5, "arm": 0.7},
+    "short_legs": {"leg": 0.6, "arm": 1.4},
+    "random_axes": {"axes_seed": 4, "arms_down_deg": 45.0},
+    "bent_at_rest": {"arms_down_deg": 40.0, "knees_bent_deg": 20.0, "elbows_bent_deg": 20.0},
+    "unmapped_between": {"between": True, "axes_seed": 5},
+    "no_toes": {"toes": False, "hands": False},
+    "in_centimetres": {"size": 100.0, "world": object_matrix(scale=0.01)},
+    "turned_and_moved": {"world": object_matrix(turn_deg=(0, 0, 37), place_m=(3, -2, 1)), "axes_seed": 6},
+    "mirrored": {"world": object_matrix(scale=(-1, 1, 1)), "axes_seed": 7},
+    "free_shins": {"free": frozenset({"left_shin", "right_foot"}), "axes_seed": 8},
+}
+
+
+@cache
+def clip(motion: str, yaw_deg: float = 25.0) -> Seen:
+    return seen(motion, yaw_deg=yaw_deg)
+
+
+def soles(body: PosedRig) -> np.ndarray:
+    """Heels and balls in the order of a mask's columns: [T, 4, 3]."""
+    linear = body.rig.world_from_armature[:3, :3]
+    points = {}
+    for foot in feet_of(body.rig):
+        turn = body.turn(body.rig.bone_names[foot.foot])
+        for part, offset in (("heel", foot.heel), ("toe", foot.ball)):
+            points[foot.side, part] = body.heads_world_m[:, foot.foot] + apply(linear, apply(turn, offset))
+    return np.stack([points[key] for key in (("left", "heel"), ("left", "toe"), ("right", "heel"), ("right", "toe"))], axis=1)
+
+
+def slide_m(body: PosedRig, mask: np.ndarray) -> np.ndarray:
+    moved = np.linalg.norm(np.diff(soles(body)[..., :2], axis=0), axis=-1)
+    return moved[mask[1:] & mask[:-1]]
+
+
+def solved(rig: RigSpec, a_clip: Seen, options: MotionOptions | None = None) -> tuple[SolvedMotion, PosedRig]:
+    result = solve_motion(a_clip.track, rig, options)
+    assert np.isfinite(result.motion.rotations_wxyz).all() and np.isfinite(result.motion.root_basis_location).all()
+    return result, posed(rig, result.motion)
+
+
+@pytest.mark.parametrize("motion", ["walk", "walk_turn", "squat", "kick"])
+@pytest.mark.parametrize("rig_name", sorted(RIGS))
+def test_feet_in_contact_stand_still_on_the_ground(rig_name: str, motion: str) -> None:
+    rig = build(**RIGS[rig_name])
+    result, body = solved(rig, clip(motion))
+    mask = result.person.mask
+    assert mask.mean() > 0.4
+    assert slide_m(body, mask).mean() < 5e-4
+    heights = soles(body)[..., 2] - rig.ground_m
+    assert np.abs(heights[mask]).mean() < 2e-3
+    assert heights.min() > -0.005
+
+
+@pytest.mark.parametrize("rig_name", ["own", "long_legs", "short_legs", "random_axes"])
+def test_feet_slide_without_the_lock(rig_name: str) -> None:
+    """What the tests above would see if nothing were held."""
+    rig = build(**RIGS[rig_name])
+    result, body = solved(rig, clip("walk_turn"), MotionOptions(foot_lock=False))
+    assert slide_m(body, result.person.mask).mean() > 2e-3
+
+
+def test_knees_stay_in_their_plane_and_limbs_stay_near_the_persons() -> None:
+    rig = build()
+    _, free = solved(rig, clip("walk_turn"), MotionOptions(foot_lock=False))
+    _, held = solved(rig, clip("walk_turn"))
+    for side in ("left", "right"):
+        hip, knee, ankle = (held.head(f"{side}_{part}") for part in ("thigh", "shin", "foot"))
+        bent = angle_deg(knee - hip, ankle - knee) > 8
+        axes = [
+            np.cross(b.head(f"{side}_shin") - b.head(f"{side}_thigh"), b.head(f"{side}_foot") - b.head(f"{side}_shin"))
+            for b in (free, held)
+        ]
+        assert angle_deg(axes[0], axes[1])[bent].max() < 35
+    for name in ("left_upper_arm", "right_forearm", "trunk"):
+        assert angle_deg(free.limbs()[name], held.limbs()[name]).max() < 0.01, name
+
+
+@pytest.mark.parametrize("rig_name", ["own", "long_legs", "short_legs"])
+def test_knees_do_not_pop(rig_name: str) -> None:
+    rig = build(**RIGS[rig_name])
+    a_clip = clip("walk")
+    _, body = solved(rig, a_clip)
+    exact = np.diff(a_clip.joints_m, n=2, axis=0)[:, [INDEX["left_knee"], INDEX["right_knee"]]]
+    ours = np.diff(np.stack([body.head("left_shin"), body.head("right_shin")], axis=1), n=2, axis=0)
+    scale = rig.leg_length_m / 0.835
+    assert np.linalg.norm(ours, axis=-1).max() < 2.5 * scale * np.linalg.norm(exact, axis=-1).max()
+
+
+@pytest.mark.parametrize("leg", [0.6, 1.0, 1.5])
+def test_a_jump_keeps_its_height(leg: float) -> None:
+    rig = build(leg=leg)
+    a_clip = clip("jump", 0.0)
+    result, body = solved(rig, a_clip)
+    stands = a_clip.contact.all(axis=1)
+    exact = a_clip.joints_m[:, 0, 2]
+    exact = exact.max() - np.median(exact[stands])
+    middle = body.middle("thigh")[:, 2]
+    assert (middle.max() - np.median(middle[stands])) / (exact * result.motion.scale) == pytest.approx(1.0, abs=0.1)
+
+
+def test_contacts_that_the_user_moved_are_held() -> None:
+    rig = build()
+    track = clip("walk").track
+    own = [Contact(0.0, 1.0, "left", "heel"), Contact(0.0, 1.2, "left", "toe"), Contact(1.6, 2.0, "right", "toe")]
+    result = solve_motion(track, rig, contacts=own)
+    assert set(result.person.contacts) == set(own)
+    assert slide_m(posed(rig, result.motion), result.person.mask).max() < 5e-4
+    with pytest.raises(Pose3DError, match="is not one"):
+        solve_motion(track, rig, contacts=[Contact(2.0, 1.0, "left", "toe")])
+
+
+def test_in_place_and_without_vertical() -> None:
+    rig = build(world=object_matrix(place_m=(5, 6, 0)))
+    rest = rig.world_points(rig.middle("thigh"))
+    _, body = solved(rig, clip("walk_turn"), MotionOptions(in_place=True))
+    np.testing.assert_allclose(
+        body.middle("thigh")[:, :2], np.broadcast_to(rest[:2], (clip("walk_turn").track.frame_count, 2)), atol=1e-9
+    )
+    _, body = solved(rig, clip("squat"), MotionOptions(keep_vertical=False))
+    np.testing.assert_allclose(body.middle("thigh")[:, 2], rest[2], atol=1e-9)
+
+
+def test_a_foot_turns_as_the_persons_does() -> None:
+    """Pitch and heading of a kicking foot, which the 17 joints do not hold."""
+    rig = build()
+    a_clip = clip("kick", 60.0)
+    person = perform(a_clip.track, MotionOptions(smoothing=Smoothing.NONE))
+    errors = {}
+    for seen_feet in (True, False):
+        body = posed(rig, onto_rig(person, rig, MotionOptions(orient_feet=seen_feet)))
+        marks = a_clip.track.world_landmarks_m
+        world = np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]])
+        way = (marks[:, 32] - marks[:, 31 - 1]) @ world.T  # right toe from right heel
+        errors[seen_feet] = angle_deg(body.turn("right_foot") @ rig.front_world, way)
+    kicking = errors[False] > 30
+    assert kicking.any() and errors[True][kicking].mean() < 0.6 * errors[False][kicking].mean()
+
+
+def test_hands_turn_with_the_persons() -> None:
+    rig = build()
+    a_clip = clip("punch", 0.0)
+    person = perform(a_clip.track, MotionOptions())
+    world = np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]])
+    across = (a_clip.track.world_landmarks_m[:, 19] - a_clip.track.world_landmarks_m[:, 17]) @ world.T  # left index from pinky
+    errors = {
+        turned: angle_deg(
+            posed(rig, onto_rig(person, rig, MotionOptions(orient_hands=turned))).turn("left_hand") @ rig.front_world, across
+        )
+        for turned in (True, False)
+    }
+    assert errors[True].mean() < 0.5 * errors[False].mean()
+    unsure = replace(person, marks=replace(person.marks, confidence=np.zeros_like(person.marks.confidence)))
+    plain = onto_rig(person, rig, MotionOptions(orient_hands=False))
+    np.testing.assert_allclose(
+        np.abs(
+            (onto_rig(unsure, rig, MotionOptions(orient_feet=False)).rotations_wxyz[:, 5] * plain.rotations_wxyz[:, 5]).sum(-1)
+        ),
+        1,
+    )
+
+
+def test_a_smooth_curve_over_what_is_lacking() -> None:
+    times = np.arange(60) / 25
+    lacking = np.where((times > 0.8) & (times < 1.0), 0.1, -0.2)
+    curve = raised(lacking, times)
+    assert (curve >= np.maximum(lacking, 0) - 1e-12).all()
+    assert curve[0] == curve[-1] == 0 and np.abs(np.diff(curve)).max() < 0.04
+
+
+def test_a_rig_without_feet_is_told() -> None:
+    rig = build(toes=False)
+    bones = {role: names for role, names in rig.mapping.bones.items() if "foot" not in role}
+    with pytest.raises(Pose3DError, match="is a foot"):
+        solve_motion(clip("squat").track, replace(rig, mapping=replace(rig.mapping, bones=bones)))
+
+
+def test_one_frame_is_enough() -> None:
+    track = clip("squat").track
+    names = [
+        "timestamps_s",
+        "positions_m",
+        "root_position_m",
+        "confidence",
+        "landmarks_px",
+        "landmark_confidence",
+        "world_landmarks_m",
+        "detected",
+    ]
+    for frames in (1, 2, 3):
+        short = replace(track, **{name: getattr(track, name)[:frames] for name in names})
+        assert len(solve_motion(short, build()).motion.timestamps_s) == frames
+
+
+# ---------------------------------------------------------------------------------------------------------- limits
+
+
+def test_poses_that_a_body_can_do_stay() -> None:
+    for motion in ("walk_turn", "kick", "sit_rise", "reach"):
+        joints = seen(motion).joints_m
+        assert np.abs(limited(joints) - joints).max() < 0.02, motion
+
+
+def test_limits_keep_bones_as_long_as_they_are() -> None:
+    joints = np.random.default_rng(3).normal(size=(200, 17, 3))
+    after = limited(joints)
+    for a, b in (("left_hip", "left_knee"), ("left_knee", "left_ankle"), ("right_elbow", "right_wrist"), ("nose", "head_top")):
+        before_m, after_m = (np.linalg.norm(j[:, INDEX[b]] - j[:, INDEX[a]], axis=-1) for j in (joints, after))
+        np.testing.assert_allclose(after_m, before_m, atol=1e-9)
+
+
+def test_a_knee_does_not_bend_backwards() -> None:
+    joints = seen("stand").joints_m[:40].copy()
+    ahead = np.linspace(0.10, -0.15, 40)[:, None] * np.array([0, -1.0, 0])  # from bent to bent the wrong way
+    joints[:, INDEX["left_knee"]] += ahead
+    after = limited(joints)
+    hip, knee, ankle = (after[:, INDEX[f"left_{part}"]] for part in ("hip", "knee", "ankle"))
+    line = ankle - hip
+    along = ((knee - hip) * line).sum(-1, keepdims=True) / (line * line).sum(-1, keepdims=True)
+    behind = (knee - hip - along * line)[:, 1]
+    assert behind.max() < 0.03
+    assert np.abs(np.diff(after[:, INDEX["left_knee"]], axis=0)).max() < 0.02, "it pops"
+
+
+def test_a_limit_is_approached_and_not_crossed() -> None:
+    angles = np.linspace(0, np.pi, 400)
+    limit = np.radians(100)
+    after = softened(angles, limit)
+    assert after.max() < limit and (np.diff(after) >= 0).all()
+    np.testing.assert_array_equal(after[angles < np.radians(80)], angles[angles < np.radians(80)])
+    assert np.abs(np.diff(after, n=2)).max() < 1e-3

@@ -1,0 +1,137 @@
+"""The path: true to the camera, calm in depth, held by the feet; and the filters and sums it is made of."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from blender_pose3d.core.filtering import calmed
+from blender_pose3d.core.motion import MotionOptions, perform
+from blender_pose3d.core.motion.banded import PathFit, second_difference
+from blender_pose3d.core.motion.body import landmarks_of, with_constant_bones
+from blender_pose3d.core.skeleton import INDEX, LANDMARK_NAMES
+from tests.core.motion_tracks import seen
+from tests.core.rigs import other_side
+
+
+@given(st.integers(1, 40), st.integers(1, 3), st.integers(0, 1000))
+def test_a_path_fit_is_the_least_squares_of_its_terms(frames: int, size: int, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    times = np.cumsum(random.uniform(0.02, 0.06, frames))
+    fit = PathFit(frames, size)
+    rows, right = [], []
+
+    def term(matrix: np.ndarray, weights: np.ndarray, targets: np.ndarray) -> None:
+        rows.append(np.sqrt(weights)[:, None] * matrix)
+        right.append(np.sqrt(weights)[:, None] * targets)
+
+    weights, targets = random.uniform(0.1, 2, frames), random.normal(size=(frames, size))
+    fit.values(weights, targets)
+    term(np.eye(frames), weights, targets)
+    if frames > 1:
+        weights, targets = random.uniform(0.1, 2, frames - 1), random.normal(size=(frames - 1, size))
+        fit.steps(weights, targets)
+        term(np.diff(np.eye(frames), axis=0), weights, targets)
+    if frames > 2:
+        weights, targets = random.uniform(0, 1e-6, frames - 2), random.normal(size=(frames - 2, size))
+        fit.bends(weights, times, targets)
+        matrix = np.zeros((frames - 2, frames))
+        for i, c in enumerate(second_difference(times)):
+            matrix[i, i : i + 3] = c
+        term(matrix, weights, targets)
+    exact = np.linalg.lstsq(np.concatenate(rows), np.concatenate(right), rcond=None)[0]
+    np.testing.assert_allclose(fit.solve(), exact, atol=1e-6)
+
+
+def test_second_differences_of_a_parabola_are_its_curvature() -> None:
+    times = np.array([0.0, 0.03, 0.1, 0.12, 0.2])
+    c = second_difference(times)
+    values = 3 * times**2 - times + 2
+    np.testing.assert_allclose([c[i] @ values[i : i + 3] for i in range(3)], 6.0)
+
+
+@pytest.mark.parametrize("yaw_deg", [0.0, 90.0, 35.0])
+def test_the_path_is_the_persons(yaw_deg: float) -> None:
+    clip = seen("walk", yaw_deg=yaw_deg)
+    person = perform(clip.track, MotionOptions())
+    off = person.path_m - clip.joints_m[:, 0]
+    walked = np.linalg.norm(np.diff(clip.joints_m[:, 0, :2], axis=0), axis=1).sum()
+    assert np.linalg.norm(off[:, :2], axis=1).max() < 0.03 * walked
+    assert np.abs(off[:, 2]).max() < 0.08
+
+
+def test_depth_does_not_pump() -> None:
+    """A lifter that sees the person 4 % larger and smaller twice a second."""
+    clip = seen("walk", yaw_deg=90)
+    share = 1 + 0.04 * np.sin(2 * np.pi * 2.0 * clip.track.timestamps_s)
+    pumped = replace(clip.track, root_position_m=clip.track.root_position_m * share[:, None])
+    for options, bound in ((MotionOptions(), 0.35), (MotionOptions(steady_path=False), 2.0)):
+        path = perform(pumped, options).path_m[:, 1]
+        speed = np.abs(np.diff(path, axis=0)).mean()
+        raw = np.abs(np.diff(pumped.root_position_m[:, 2])).mean()
+        assert speed < bound * raw
+    assert np.abs(perform(pumped, MotionOptions(steady_path=False)).path_m[:, 1] - clip.joints_m[:, 0, 1]).max() > 0.1
+
+
+def test_bones_keep_their_length() -> None:
+    clip = seen("walk_turn", body_seed=2)
+    random = np.random.default_rng(0)
+    shaken = clip.track.positions_m * random.uniform(0.9, 1.1, (clip.track.frame_count, 1, 1))
+    steady = with_constant_bones(shaken, clip.track.confidence)
+    for a, b in (("left_hip", "left_knee"), ("right_shoulder", "right_elbow"), ("pelvis", "spine")):
+        way = steady[:, INDEX[b]] - steady[:, INDEX[a]]
+        length, exact = (
+            np.linalg.norm(way, axis=-1),
+            np.linalg.norm(clip.joints_m[:, INDEX[b]] - clip.joints_m[:, INDEX[a]], axis=-1),
+        )
+        assert np.ptp(length) < 1e-9 and length[0] == pytest.approx(exact.mean(), rel=0.03)
+        old = shaken[:, INDEX[b]] - shaken[:, INDEX[a]]
+        np.testing.assert_allclose(np.cross(way, old), 0, atol=1e-9)
+
+
+def test_landmarks_are_on_the_side_of_the_joints() -> None:
+    clip = seen("walk_turn")
+    track = clip.track
+    names = list(LANDMARK_NAMES)
+    swap = [names.index(other_side(name)) for name in names]
+    exchanged = np.zeros(track.frame_count, bool)
+    exchanged[20:30] = True
+    wrong = replace(
+        track,
+        landmarks_px=np.where(exchanged[:, None, None], track.landmarks_px[:, swap], track.landmarks_px),
+        world_landmarks_m=np.where(exchanged[:, None, None], track.world_landmarks_m[:, swap], track.world_landmarks_m),
+    )
+    nearest = np.arange(track.frame_count)
+    np.testing.assert_allclose(landmarks_of(wrong, nearest).pixels, landmarks_of(track, nearest).pixels)
+
+
+def test_calm_points_are_calmed_and_a_blow_keeps_its_peak() -> None:
+    times = np.arange(100) / 25
+    blow = 0.5 * np.exp(-0.5 * ((times - 2.0) / 0.07) ** 2)
+    random = np.random.default_rng(1)
+    points = np.zeros((100, 1, 3))
+    points[:, 0, 0] = blow
+    noisy = points + 0.004 * random.normal(size=points.shape)
+    calm = calmed(noisy, times, patience=2.5, noise=0.004)
+    assert calm[:, 0, 0].max() > 0.9 * blow.max()
+    still = np.abs(times - 2.0) > 0.7
+
+    def trembling(x: np.ndarray) -> float:
+        return float(np.abs(np.diff(x[still], n=3, axis=0)).mean())
+
+    assert trembling(calm) < 0.15 * trembling(noisy)
+    assert calmed(noisy, times, patience=0.0, noise=0.004) is noisy
+
+
+def test_what_was_not_seen_does_not_pull() -> None:
+    times = np.arange(50) / 25
+    points = np.zeros((50, 1, 3))
+    points[20, 0, 0] = 0.05
+    weights = np.ones((50, 1))
+    weights[20] = 0.01
+    pulled = np.abs(calmed(points, times, patience=20, noise=0.01)).max()
+    assert np.abs(calmed(points, times, patience=20, noise=0.01, weights=weights)).max() < 0.1 * pulled
