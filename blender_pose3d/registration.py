@@ -5,18 +5,21 @@ from __future__ import annotations
 import bpy
 
 from . import prefs, props
-from .ops import import_pose, run
+from .ops import import_pose, run, solve_again
 from .ui import menu, panel
 
 # In the order of registration; taken away in reverse.
 _CLASSES: tuple[type, ...] = (
     prefs.Pose3DPreferences,
+    props.Pose3DMotion,
     props.Pose3DSettings,
     props.Pose3DRun,
     import_pose.POSE3D_OT_import_pose_from_video,
     import_pose.POSE3D_OT_open_video,
     import_pose.POSE3D_OT_cancel,
+    solve_again.POSE3D_OT_solve_contacts_again,
     panel.POSE3D_PT_main,
+    panel.POSE3D_PT_motion,
 )
 
 

@@ -2,24 +2,42 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import bpy
 import numpy as np
 
+from ..core.confidence import confidence_of, guesses
+from ..core.curves import SparseMotion, reduced
+from ..core.errors import Pose3DError
+from ..core.motion import Contact, MotionOptions, Performance, solve_motion
 from ..core.resample import resampled
-from ..core.rig import check_mapping
+from ..core.rig import RigSpec, check_mapping
 from ..core.solve import SolveOptions, solve
+from ..core.track_io import read_track
 from ..core.tracks import Pose3DTrack, RigMotion
-from .keyframes import key_motion, require_editable
+from .keyframes import key_motion, require_editable, rotation_channels
+from .markers import (
+    Clock,
+    Source,
+    contacts_from_markers,
+    key_confidence,
+    mark_contacts,
+    mark_guesses,
+    remember_source,
+    source_of,
+)
 from .rig_reader import choose_mapping, read_rig
 
 
 @dataclass(frozen=True)
 class AppliedMotion:
     """action_name; preset that was used; warnings for the user; frame_start and frame_end of the keys; motion: as solved for the
-    scene's frames."""
+    scene's frames; rig: the armature that it is for; person: camera, path and contacts that it comes from, None for the plain
+    solve; sparse: the keys, None where every frame has one; options: it was solved with.
+    """
 
     action_name: str
     preset: str
@@ -27,6 +45,10 @@ class AppliedMotion:
     frame_start: int
     frame_end: int
     motion: RigMotion
+    rig: RigSpec
+    person: Performance | None = None
+    sparse: SparseMotion | None = None
+    options: MotionOptions | SolveOptions = field(default_factory=MotionOptions)
 
 
 def apply_track(
@@ -36,22 +58,38 @@ def apply_track(
     *,
     preset: str,
     resources: Path,
-    options: SolveOptions | None = None,
+    options: MotionOptions | SolveOptions | None = None,
+    contacts: Sequence[Contact] | None = None,
+    track_path: Path | None = None,
+    frame_start: int | None = None,
 ) -> AppliedMotion:
-    """Solve a track onto an armature and key it from the scene's first frame on, at true speed, into a new action.
+    """Solve a track onto an armature and key it at true speed into a new action.
 
-    preset: "auto", a preset's name, or the path of a preset file; resources: the folder that holds rigs/.
+    preset: "auto", a preset's name, or the path of a preset file; resources: the folder that holds rigs/; options: SolveOptions
+    give the plain solve with a key on every frame; contacts: as the user has changed those of an earlier result; track_path: the
+    track's file, remembered for `apply_again`; frame_start: of the keys, the scene's first frame when left out.
     Raises Pose3DError (nothing is changed then).
     """
+    options = options or MotionOptions()
     require_editable(armature_object)
     context.view_layer.update()
     mapping = choose_mapping(armature_object, preset=preset, presets_folder=resources / "rigs")
     rig = read_rig(armature_object, mapping)
-    motion = solve(track, rig, options)
+    person = None
+    if isinstance(options, SolveOptions):
+        motion = solve(track, rig, options)
+    else:
+        solved = solve_motion(track, rig, options, contacts=contacts)
+        motion, person = solved.motion, solved.person
     scene = context.scene
     fps = scene.render.fps / scene.render.fps_base
     motion = resampled(motion, fps)
-    frames = scene.frame_start + np.arange(len(motion.timestamps_s))
+    sparse = None
+    if isinstance(options, MotionOptions) and person is not None and not options.dense_keys:
+        channels = rotation_channels(armature_object, motion)
+        sparse = reduced(motion, rig, channels, options=options, contacts=person.contacts)
+    clock = Clock(scene.frame_start if frame_start is None else frame_start, fps, float(motion.timestamps_s[0]))
+    frames = clock.frame_start + np.arange(len(motion.timestamps_s))
     clip_name = str((track.provenance.get("clip") or {}).get("name") or "clip")
     action = key_motion(
         armature_object,
@@ -59,7 +97,18 @@ def apply_track(
         frames=frames,
         action_name=f"{armature_object.name} {Path(clip_name).stem}",
         properties=mapping.properties,
+        sparse=sparse,
     )
+    if isinstance(options, MotionOptions) and person is not None:
+        if options.mark_contacts:
+            mark_contacts(action, person.contacts, clock)
+        if options.mark_guesses:
+            mark_guesses(action, guesses(track), clock)
+            key_confidence(
+                armature_object, action, np.interp(motion.timestamps_s, track.timestamps_s, confidence_of(track)), frames
+            )
+        if track_path is not None:
+            remember_source(action, Source(track_path.absolute(), preset, options, clock))
     # The new action takes effect at once, and the dependency graph knows it.
     scene.frame_set(scene.frame_current)
     return AppliedMotion(
@@ -69,6 +118,34 @@ def apply_track(
         frame_start=int(frames[0]),
         frame_end=int(frames[-1]),
         motion=motion,
+        rig=rig,
+        person=person,
+        sparse=sparse,
+        options=options,
+    )
+
+
+def apply_again(context: bpy.types.Context, armature_object: bpy.types.Object, *, resources: Path) -> AppliedMotion:
+    """Solve the track of the armature's action again with the contacts as its markers say them now, into another new action.
+
+    Raises Pose3DError if there is no such action, its track is gone, or no marker is a contact (nothing is changed then).
+    """
+    data = armature_object.animation_data
+    if data is None or data.action is None:
+        raise Pose3DError(f"'{armature_object.name}' has no action.", hint="Import a clip first.")
+    source = source_of(data.action)
+    track = read_track(source.track)
+    contacts = contacts_from_markers(data.action, source.clock, last_s=float(track.timestamps_s[-1]))
+    return apply_track(
+        context,
+        armature_object,
+        track,
+        preset=source.preset,
+        resources=resources,
+        options=source.options,
+        contacts=contacts,
+        track_path=source.track,
+        frame_start=source.clock.frame_start,
     )
 
 

@@ -8,11 +8,14 @@ import bpy
 import numpy as np
 from mathutils import Quaternion
 
+from ..core.curves import AXIS_ANGLE, QUATERNION, Channel, Keys, SparseMotion, continuous_axis_angle
 from ..core.errors import Pose3DError
 from ..core.tracks import RigMotion
 from .compat import ensure_fcurve
 
-_LINEAR = 1  # Keyframe.interpolation as a number, for foreach_set
+# Keyframe's interpolation and handle types as numbers, for foreach_set.
+_LINEAR, _BEZIER = 1, 2
+_FREE, _ALIGNED = 0, 3
 _IDENTITY = {"location": (0.0, 0.0, 0.0), "scale": (1.0, 1.0, 1.0)}
 
 
@@ -32,12 +35,14 @@ def key_motion(
     frames: np.ndarray,
     action_name: str,
     properties: tuple[tuple[str, str, float], ...] = (),
+    sparse: SparseMotion | None = None,
 ) -> bpy.types.Action:
     """Key a motion whose samples fall on the scene frames `frames` [T] into a new action and make it the armature's active one.
 
-    properties: custom properties of pose bones (an FK/IK switch, say) that are keyed once. Bones that carry mapped bones but play
-    no role themselves are keyed at rest where they are posed otherwise, so that an older pose cannot tilt the result; where the
-    NLA may pose them at another time, they are keyed at rest in any case.
+    sparse: the keys to set, made from `rotation_channels`; without it every frame gets one. properties: custom properties of pose
+    bones (an FK/IK switch, say) that are keyed once. Bones that carry mapped bones but play no role themselves are keyed at rest
+    where they are posed otherwise, so that an older pose cannot tilt the result; where the NLA may pose them at another time,
+    they are keyed at rest in any case.
     """
     action = bpy.data.actions.new(action_name)
     action.use_fake_user = False
@@ -52,16 +57,28 @@ def key_motion(
     def write(data_path: str, values: np.ndarray, group: str, at: np.ndarray) -> None:
         for component in range(values.shape[1]):
             curve = ensure_fcurve(action, armature_object, data_path, index=component, group_name=group)
-            _fill(curve, at, values[:, component])
+            fill_linear(curve, at, values[:, component])
 
     once = frames[:1]
     by_nla = data.use_nla and any(not track.mute and len(track.strips) for track in data.nla_tracks)
+
+    def write_sparse(data_path: str, keys: Keys, group: str) -> None:
+        at = frames[keys.samples]
+        left, right = keys.handles(at)
+        for component in range(keys.values.shape[1]):
+            curve = ensure_fcurve(action, armature_object, data_path, index=component, group_name=group)
+            _fill_bezier(curve, at, keys.values[:, component], left[:, component], right[:, component], keys.smooth)
+
     for i, name in enumerate(motion.bone_names):
         bone = pose_bones[name]
         path = bone.path_from_id()
-        channel, values = _rotation_values(bone, motion.rotations_wxyz[:, i])
-        write(f"{path}.{channel}", values, name, frames)
-        if name == motion.root_bone:
+        if sparse is not None:
+            write_sparse(f"{path}.{_rotation_property(bone)}", sparse.rotations[i], name)
+        else:
+            write(f"{path}.{_rotation_property(bone)}", _rotation_values(bone, motion.rotations_wxyz[:, i]), name, frames)
+        if name == motion.root_bone and sparse is not None:
+            write_sparse(f"{path}.location", sparse.location, name)
+        elif name == motion.root_bone:
             write(f"{path}.location", motion.root_basis_location, name, frames)
     for name in motion.bone_names:
         _write_rest(pose_bones[name], write, once, with_rotation=False, skip_location=name == motion.root_bone, always=by_nla)
@@ -71,11 +88,18 @@ def key_motion(
         bone = pose_bones.get(name)
         if bone is not None and key in bone:
             path = f'{bone.path_from_id()}["{bpy.utils.escape_identifier(key)}"]'
-            _fill(ensure_fcurve(action, armature_object, path, index=0, group_name=name), once, np.array([value]))
+            fill_linear(ensure_fcurve(action, armature_object, path, index=0, group_name=name), once, np.array([value]))
     return action
 
 
-def _fill(curve: bpy.types.FCurve, frames: np.ndarray, values: np.ndarray) -> None:
+def rotation_channels(armature_object: bpy.types.Object, motion: RigMotion) -> list[Channel]:
+    """Each bone's rotation as it is keyed, in its own kind of rotation, in the order of the motion."""
+    bones = [armature_object.pose.bones[name] for name in motion.bone_names]
+    return [Channel(bone.rotation_mode, _rotation_values(bone, motion.rotations_wxyz[:, i])) for i, bone in enumerate(bones)]
+
+
+def fill_linear(curve: bpy.types.FCurve, frames: np.ndarray, values: np.ndarray) -> None:
+    """Keys [T] of one curve, joined by straight lines."""
     points = curve.keyframe_points
     points.add(len(frames))
     points.foreach_set("co", np.stack([frames, values], axis=1).astype(np.float32).ravel())
@@ -83,18 +107,35 @@ def _fill(curve: bpy.types.FCurve, frames: np.ndarray, values: np.ndarray) -> No
     curve.update()
 
 
-def _rotation_values(bone: bpy.types.PoseBone, wxyz: np.ndarray) -> tuple[str, np.ndarray]:
-    """The bone's own kind of rotation: quaternion, Euler angles without jumps, or axis and angle."""
-    if bone.rotation_mode == "QUATERNION":
-        return "rotation_quaternion", wxyz
-    if bone.rotation_mode == "AXIS_ANGLE":
-        sine = np.linalg.norm(wxyz[:, 1:], axis=1, keepdims=True)
-        axes = np.where(sine > 1e-9, wxyz[:, 1:] / np.maximum(sine, 1e-9), [0.0, 1.0, 0.0])
-        return "rotation_axis_angle", np.hstack([2 * np.arctan2(sine, wxyz[:, :1]), axes])
+def _fill_bezier(
+    curve: bpy.types.FCurve, frames: np.ndarray, values: np.ndarray, left: np.ndarray, right: np.ndarray, smooth: np.ndarray
+) -> None:
+    """left, right: handles [N, 2]; smooth [N]: they are in line."""
+    points = curve.keyframe_points
+    points.add(len(frames))
+    points.foreach_set("co", np.stack([frames, values], axis=1).astype(np.float32).ravel())
+    points.foreach_set("interpolation", np.full(len(frames), _BEZIER, dtype=np.int32))
+    kinds = np.where(smooth, _ALIGNED, _FREE).astype(np.int32)
+    for side, handles in (("left", left), ("right", right)):
+        points.foreach_set(f"handle_{side}_type", kinds)
+        points.foreach_set(f"handle_{side}", handles.astype(np.float32).ravel())
+    curve.update()
+
+
+def _rotation_property(bone: bpy.types.PoseBone) -> str:
+    return {QUATERNION: "rotation_quaternion", AXIS_ANGLE: "rotation_axis_angle"}.get(bone.rotation_mode, "rotation_euler")
+
+
+def _rotation_values(bone: bpy.types.PoseBone, wxyz: np.ndarray) -> np.ndarray:
+    """The bone's own kind of rotation [T, C]: quaternion, Euler angles without jumps, or angle and axis."""
+    if bone.rotation_mode == QUATERNION:
+        return wxyz
+    if bone.rotation_mode == AXIS_ANGLE:
+        return continuous_axis_angle(wxyz)
     eulers = [Quaternion(wxyz[0]).to_euler(bone.rotation_mode)]
     for q in wxyz[1:]:
         eulers.append(Quaternion(q).to_euler(bone.rotation_mode, eulers[-1]))
-    return "rotation_euler", np.array(eulers)
+    return np.array(eulers)
 
 
 def _write_rest(
@@ -113,7 +154,7 @@ def _write_rest(
         if always or not np.allclose(getattr(bone, channel), rest, atol=1e-6):
             write(f"{path}.{channel}", np.array([rest]), bone.name, at)
     if with_rotation:
-        channel, values = _rotation_values(bone, np.array([[1.0, 0.0, 0.0, 0.0]]))
+        channel, values = _rotation_property(bone), _rotation_values(bone, np.array([[1.0, 0.0, 0.0, 0.0]]))
         if always or not np.allclose(getattr(bone, channel), values[0], atol=1e-6):
             write(f"{path}.{channel}", values, bone.name, at)
 

@@ -13,6 +13,7 @@ from .. import places, prefs, props
 from ..bridge import files, targets
 from ..bridge.apply import AppliedMotion, apply_track
 from ..core.errors import Pose3DError
+from ..core.motion import MotionOptions
 from ..core.track_io import read_track
 from ..worker.engine import Engine
 from ..worker.job import Job
@@ -30,6 +31,7 @@ class Request:
     start_s: float | None
     end_s: float | None
     focal_length_px: float | None
+    options: MotionOptions
 
     def arguments(self, track: Path) -> list[str | Path]:
         """Of `python -m lifter infer`."""
@@ -78,6 +80,7 @@ def request_from_scene(context: bpy.types.Context, *, filepath: str, armature: s
         start_s=settings.start_s if settings.use_range else None,
         end_s=settings.end_s if settings.use_range else None,
         focal_length_px=settings.focal_length_px if settings.use_focal_length else None,
+        options=settings.motion.options(),
     )
 
 
@@ -135,8 +138,16 @@ def apply(context: bpy.types.Context, run: Run) -> AppliedMotion:
     """Put the motion of a worker that has succeeded on the armature, as a new action. Raises Pose3DError."""
     assert run.job.result is not None
     armature_object = targets.find(run.request.target, context.scene)
-    track = read_track(Path(run.job.result.output))
-    return apply_track(context, armature_object, track, preset=run.request.preset, resources=places.resources_root())
+    path = Path(run.job.result.output)
+    return apply_track(
+        context,
+        armature_object,
+        read_track(path),
+        preset=run.request.preset,
+        resources=places.resources_root(),
+        options=run.request.options,
+        track_path=path,
+    )
 
 
 def summary(context: bpy.types.Context, applied: AppliedMotion) -> str:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import bpy
 
 from ..ops.import_pose import POSE3D_OT_cancel, POSE3D_OT_import_pose_from_video
+from ..ops.solve_again import POSE3D_OT_solve_contacts_again
 from .message import draw_message
 
 
@@ -52,3 +55,47 @@ class POSE3D_PT_main(bpy.types.Panel):
             row.operator(POSE3D_OT_import_pose_from_video.bl_idname, icon="ARMATURE_DATA")
         if state.message:
             draw_message(layout, context, state.message, icon="ERROR" if state.message_is_error else "INFO")
+
+
+class POSE3D_PT_motion(bpy.types.Panel):
+    bl_idname = "POSE3D_PT_motion"
+    bl_label = "Motion"
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "Pose3D"
+    bl_parent_id = POSE3D_PT_main.bl_idname
+    bl_options: ClassVar[set[str]] = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        motion = context.scene.pose3d.motion
+        layout = self.layout
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        layout.enabled = not context.window_manager.pose3d_run.is_running
+
+        layout.prop(motion, "smoothing")
+        path = layout.column(heading="Path")
+        path.prop(motion, "in_place")
+        path.prop(motion, "keep_vertical")
+        body = layout.column(heading="Body")
+        for name in ("foot_lock", "joint_limits", "orient_feet", "orient_hands"):
+            body.prop(motion, name)
+
+        camera = layout.column(heading="Camera", align=True)
+        camera.prop(motion, "use_camera")
+        angles = camera.column(align=True)
+        angles.active = motion.use_camera
+        angles.prop(motion, "camera_pitch")
+        angles.prop(motion, "camera_roll")
+
+        keys = layout.column(heading="Keys")
+        keys.prop(motion, "dense_keys")
+        bounds = keys.column(align=True)
+        bounds.active = not motion.dense_keys
+        bounds.prop(motion, "key_tolerance_cm")
+        bounds.prop(motion, "key_tolerance_deg")
+
+        marks = layout.column(heading="Markers")
+        marks.prop(motion, "mark_contacts")
+        marks.prop(motion, "mark_guesses")
+        layout.operator(POSE3D_OT_solve_contacts_again.bl_idname, icon="FILE_REFRESH")

@@ -106,11 +106,21 @@ class DetectorErrors:
     """What a detector did wrong on rendered pairs, to be done to motion capture: errors go with the pose that they were made on.
 
     A window of motion capture takes over the errors (2D, confidence, the detector's own 3D) of that window among some thousand
-    from the pairs whose pose, in the camera's axes, is the nearest at the target frame.
+    from the pairs whose pose, in the camera's axes, is the nearest at the target frame, times a random factor of 1 +- spread;
+    and each joint gets an offset that stays for the window, of offset_std_m: few characters' joints would be learnt by heart.
     """
 
-    def __init__(self, sources: list[Pairs], *, device: torch.device | str = "cpu", candidates: int = 2048) -> None:
+    def __init__(
+        self,
+        sources: list[Pairs],
+        *,
+        device: torch.device | str = "cpu",
+        candidates: int = 2048,
+        spread: float = 0.3,
+        offset_std_m: float = 0.015,
+    ) -> None:
         self.source, self.candidates = PairFrames(sources, device=device), candidates
+        self.spread, self.offset_std_m = spread, offset_std_m
         self._limbs = torch.tensor([INDEX[name] for name in LIMB_JOINT_NAMES], device=device)
         self._mirror = torch.tensor(MIRROR, device=device)
         self._sign = torch.tensor([-1.0, 1.0, 1.0], device=device)
@@ -137,6 +147,9 @@ class DetectorErrors:
         error_2d = torch.where(flip, wrong.in_2d_m[:, :, self._mirror] * self._sign[:2], wrong.in_2d_m)
         error_world = torch.where(flip, wrong.in_world_m[:, :, self._mirror] * self._sign, wrong.in_world_m)
         confidence = torch.where(flip[..., 0], wrong.confidence[:, :, self._mirror], wrong.confidence)
+        factor = 1 + self.spread * (2 * uniform() - 1)[:, None, None, None]
+        offset = self.offset_std_m * torch.randn(b, 1, camera.shape[2], 2, generator=generator, device=camera.device)
+        error_2d, error_world = factor * error_2d + offset, factor * error_world
         rays = camera[..., :2] / camera[..., 2:].clamp_min(0.2) + error_2d / camera[:, :, :1, 2:].clamp_min(0.2)
         world = torch.where(wrong.found[..., None], derive_middle_joints(relative + error_world), 0.0)
         return rays, confidence, world

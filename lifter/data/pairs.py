@@ -186,7 +186,11 @@ def _tables(pairs: Pairs) -> tuple[np.ndarray, np.ndarray]:
 
 
 class PairBatches:
-    """Windows from the pairs, mirrored and rolled at random: (windows [B, N, 17, inputs], targets, NaN for unknown joints)."""
+    """Windows from the pairs: (windows [B, N, 17, inputs], targets, NaN for unknown joints).
+
+    They are mirrored and rolled at random, and each joint is moved by an offset that stays for the window, offset_std of the
+    body's size in the picture (root mean square).
+    """
 
     def __init__(
         self,
@@ -198,10 +202,11 @@ class PairBatches:
         inputs: int = 2,
         device: torch.device | str = "cpu",
         world_dropped_share: float = 0.1,
+        offset_std: float = 0.03,
     ) -> None:
         self.frames, self.target, self.inputs, self.device = frames, target, inputs, torch.device(device)
         self.source = PairFrames(sources, device=device)
-        self.world_dropped_share = world_dropped_share
+        self.world_dropped_share, self.offset_std = world_dropped_share, offset_std
         self.generator = torch.Generator(device=self.device).manual_seed(seed)
         self._mirror = torch.tensor(MIRROR, device=self.device)
         self._sign = torch.tensor(MIRROR_SIGNS, device=self.device)
@@ -237,9 +242,12 @@ class PairBatches:
         c, s = angle.cos(), angle.sin()
         roll = torch.stack([c, -s, s, c], -1).view(batch, 2, 2)
         keep = (uniform() >= self.world_dropped_share)[:, None, None, None]
+        # Few characters with their own joints' places would be learnt by heart.
+        size = (seen.rays - seen.rays[:, :, :1]).square().sum(-1).mean((1, 2)).sqrt()[:, None, None, None]
+        moved = self.offset_std * torch.randn(batch, 1, len(MIRROR), 2, generator=self.generator, device=self.device)
         seen = replace(
             seen,
-            rays=torch.einsum("bij,bnkj->bnki", roll, seen.rays),
+            rays=torch.einsum("bij,bnkj->bnki", roll, seen.rays + size * moved),
             world_m=_rolled(seen.world_m, roll) * keep,
             truth_m=_rolled(seen.truth_m, roll),
         )

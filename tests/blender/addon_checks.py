@@ -168,11 +168,35 @@ def check_every_property_has_a_tooltip() -> None:
         assert len(operators) >= 3
         for name in dir(bpy.ops.pose3d):
             assert getattr(bpy.ops.pose3d, name).get_rna_type().description, name
-        for group in (bpy.context.scene.pose3d, *operators):
+        for group in (bpy.context.scene.pose3d, bpy.context.scene.pose3d.motion, *operators):
             inherited = {*bpy.types.Operator.bl_rna.properties.keys(), *bpy.types.PropertyGroup.bl_rna.properties.keys()}
             for prop in group.bl_rna.properties:
                 if prop.identifier not in inherited and not prop.is_hidden:
                     assert prop.description, f"{group} {prop.identifier}"
+
+
+def check_motion_settings_are_what_is_solved_with() -> None:
+    from dataclasses import fields, replace
+
+    from blender_pose3d.core.motion import MotionOptions, Smoothing
+
+    with registered():
+        motion = bpy.context.scene.pose3d.motion
+        assert motion.options() == MotionOptions()
+        shown = [f.name for f in fields(MotionOptions) if hasattr(motion, f.name)]
+        hidden = {f.name for f in fields(MotionOptions)} - set(shown)
+        # The focal length is the clip's; the camera is given as angles.
+        stays = {"focal_length_mm", "camera_pitch_deg", "camera_roll_deg", "camera_height_m", "steady_path", "constant_bones"}
+        assert hidden == stays, hidden
+        for name in shown:
+            before = getattr(motion, name)
+            other = "strong" if name == "smoothing" else not before if isinstance(before, bool) else 3.0
+            setattr(motion, name, other)
+            expected = replace(MotionOptions(), **{name: Smoothing.STRONG if name == "smoothing" else other})
+            assert motion.options() == expected, name
+            setattr(motion, name, before)
+        motion.use_camera, motion.camera_pitch = True, 0.5
+        assert abs(motion.options().camera_pitch_deg - 28.6479) < 1e-3 and motion.options().camera_roll_deg == 0.0
 
 
 def check_refusals_in_one_sentence() -> None:

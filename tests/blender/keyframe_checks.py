@@ -10,6 +10,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import bpy
@@ -19,11 +20,17 @@ from bpy_extras import anim_utils
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from blender_pose3d.bridge.apply import AppliedMotion, apply_track  # noqa: E402
+from blender_pose3d.bridge import files, markers  # noqa: E402
+from blender_pose3d.bridge.apply import AppliedMotion, apply_again, apply_track  # noqa: E402
 from blender_pose3d.bridge.compat import ensure_fcurve  # noqa: E402
 from blender_pose3d.bridge.measure import angles_deg, joint_limb_directions  # noqa: E402
 from blender_pose3d.core.errors import Pose3DError  # noqa: E402
+from blender_pose3d.core.motion import Contact, MotionOptions  # noqa: E402
+from blender_pose3d.core.motion.contacts import PARTS, mask_of  # noqa: E402
+from blender_pose3d.core.motion.legs import feet_of  # noqa: E402
+from blender_pose3d.core.skeleton import INDEX  # noqa: E402
 from blender_pose3d.core.solve import SolveOptions  # noqa: E402
+from blender_pose3d.core.track_io import write_track  # noqa: E402
 from tests.blender import exact_tracks, rig_builders  # noqa: E402
 from tests.blender.rig_checks import animate, measured, posed, spec_of, turned  # noqa: E402
 
@@ -253,6 +260,175 @@ def motion_plays_at_true_speed() -> None:
         assert np.median(error) < 1.5, np.median(error)
 
 
+def sparse_keys_are_within_the_bound() -> None:
+    """Every frame of Blender's own evaluation against the same solve with a key on every frame."""
+    walk = exact_tracks.motion("walk_turn", fps=25, seconds=5)
+    for name in ("plain", "euler", "axis_angle", "loose", "mirrored", "centimetres_y_up"):
+        # The first of them moves as people do; the others do nothing but walk and turn, which needs more keys than most.
+        given, share = (exact_tracks.motion("demo", fps=25), 0.15) if name == "plain" else (walk, 0.17)
+        dense, exact = _keyed(name, given, MotionOptions(dense_keys=True))
+        armature = bpy.data.objects[name]
+        assert dense.sparse is None and {key[-1] for keys in _curves(armature).values() for key in keys} == {"LINEAR"}
+        dense_count = sum(len(keys) for keys in _curves(armature).values() if len(keys) > 1)
+        applied, ours = _keyed(name, given, MotionOptions(mark_guesses=False))
+        armature = bpy.data.objects[name]
+        sparse = {path: keys for path, keys in _curves(armature).items() if len(keys) > 1}
+        count = sum(len(keys) for keys in sparse.values())
+        assert count <= share * dense_count, (name, count / dense_count)
+        assert {key[-1] for keys in sparse.values() for key in keys} == {"BEZIER"}
+        for path in {path for _, path, _ in sparse}:
+            frames = [[key[0] for key in keys] for (_, other, _), keys in sparse.items() if other == path]
+            assert all(at == frames[0] for at in frames), f"{path}: components share their keys' frames"
+        apart = np.degrees(2 * np.arccos(np.clip(np.abs((exact.rotations * ours.rotations).sum(-1)), 0, 1))).max()
+        off = 100 * np.linalg.norm(exact.heads_m - ours.heads_m, axis=-1).max()
+        assert apart <= 1.0 and off <= 1.0, (name, apart, off)
+        assert applied.person is not None and applied.sparse is not None
+        assert apart <= applied.sparse.angle_deg + 0.02, "Blender draws the curves that were computed"
+        mask = mask_of(applied.person.contacts, applied.motion.timestamps_s)
+        held = np.linalg.norm(exact.soles_m - ours.soles_m, axis=-1)[mask]
+        assert len(held) > 100 and 100 * held.max() <= 0.101, (name, held.max())
+
+
+class _Evaluated:
+    """The keyed bones as Blender has them: rotations [T, K, 4], heads_m [T, K, 3], soles_m [T, 4, 3] in the order of PARTS."""
+
+    def __init__(self, armature: bpy.types.Object, applied: AppliedMotion) -> None:
+        rotations, heads, soles = [], [], []
+        feet = {foot.side: foot for foot in feet_of(applied.rig)}
+        for frame in range(applied.frame_start, applied.frame_end + 1):
+            bpy.context.scene.frame_set(frame)
+            now = armature.evaluated_get(bpy.context.evaluated_depsgraph_get())
+            bones = [now.pose.bones[name] for name in applied.motion.bone_names]
+            rotations.append([bone.matrix_basis.to_quaternion() for bone in bones])
+            heads.append([now.matrix_world @ bone.head for bone in bones])
+            row = []
+            for side, part in PARTS:
+                bone = now.pose.bones[applied.rig.bone_names[feet[side].foot]]
+                turn = np.array(bone.matrix.to_3x3()) @ np.array(bone.bone.matrix_local.to_3x3()).T
+                offset = feet[side].heel if part == "heel" else feet[side].ball
+                world = np.array(now.matrix_world)
+                row.append(world[:3, :3] @ (np.array(bone.head) + turn @ offset) + world[:3, 3])
+            soles.append(row)
+        self.rotations, self.heads_m, self.soles_m = np.array(rotations), np.array(heads), np.array(soles)
+
+
+def _keyed(name: str, given: exact_tracks.Exact, options: MotionOptions) -> tuple[AppliedMotion, _Evaluated]:
+    armature = fresh(name)
+    bpy.context.scene.render.fps = round(given.track.fps)
+    applied = apply_track(bpy.context, armature, given.track, preset="auto", resources=ROOT, options=options)
+    return applied, _Evaluated(armature, applied)
+
+
+def _curves(armature: bpy.types.Object) -> dict[tuple[str, str, int], list[tuple]]:
+    return curves_of(armature.animation_data.action)
+
+
+def contacts_are_markers_that_can_be_moved() -> None:
+    given = exact_tracks.motion("walk_turn", fps=25, seconds=4)
+    path = folder() / "walk.npz"
+    write_track(path, given.track)
+    armature = fresh("plain")
+    bpy.context.scene.render.fps, bpy.context.scene.frame_start = 25, 11
+    bpy.context.scene.timeline_markers.new("Mine", frame=3)
+    applied = apply_track(bpy.context, armature, given.track, preset="auto", resources=ROOT, track_path=path)
+    action = bpy.data.actions[applied.action_name]
+    clock = markers.source_of(action).clock
+    last_s = float(given.track.timestamps_s[-1])
+    assert applied.person is not None
+    found = markers.contacts_from_markers(action, clock, last_s=last_s)
+    assert len(found) == len(applied.person.contacts) > 4
+    for ours, theirs in zip(found, applied.person.contacts, strict=True):
+        assert (ours.side, ours.part) == (theirs.side, theirs.part)
+        assert abs(ours.start_s - theirs.start_s) < 1e-3 and abs(ours.end_s - theirs.end_s) < 1e-3
+    # The markers as they are give the same motion again.
+    again = apply_again(bpy.context, armature, resources=ROOT)
+    assert again.action_name != applied.action_name and again.frame_start == 11
+    assert np.abs(again.motion.rotations_wxyz - applied.motion.rotations_wxyz).max() < 1e-6
+    # A foot that is said to stand longer does.
+    action = bpy.data.actions[again.action_name]
+    side, part = "left", "toe"
+    ends = sorted((m.frame, m) for m in action.pose_markers if m.name == f"{side} {part} up")
+    frame, marker = ends[0]
+    marker.frame = frame + 6
+    moved = apply_again(bpy.context, armature, resources=ROOT)
+    assert moved.person is not None
+    longer = [c for c in moved.person.contacts if (c.side, c.part) == (side, part)]
+    assert any(abs(c.end_s - clock.time_s(frame + 6)) < 1e-3 for c in longer), longer
+    assert np.abs(moved.motion.rotations_wxyz - again.motion.rotations_wxyz).max() > 1e-3
+    assert [m.name for m in bpy.context.scene.timeline_markers] == ["Mine"], "the timeline is the user's"
+    # What a user may do to markers.
+    action = bpy.data.actions[moved.action_name]
+    for marker in list(action.pose_markers):
+        action.pose_markers.remove(marker)
+    try:
+        apply_again(bpy.context, armature, resources=ROOT)
+    except Pose3DError as error:
+        assert "has no contact markers" in error.sentence
+    else:
+        raise AssertionError("an action without markers was taken")
+    for name, at in (("Left Heel Down.001", 31), ("right toe up", 36), ("look here", 50)):
+        action.pose_markers.new(name).frame = at
+    written = markers.contacts_from_markers(action, clock, last_s=last_s)
+    assert written == (
+        Contact(0.0, clock.time_s(36), "right", "toe"),
+        Contact(clock.time_s(31), last_s, "left", "heel"),
+    ), written
+    path.unlink()
+    try:
+        apply_again(bpy.context, armature, resources=ROOT)
+    except Pose3DError as error:
+        assert "There is no track file" in error.sentence
+    else:
+        raise AssertionError("a track that is gone was read")
+
+
+def guessed_stretches_are_marked() -> None:
+    given = exact_tracks.motion("reach", fps=20, seconds=4)
+    confidence, detected = given.track.confidence.copy(), given.track.detected.copy()
+    confidence[20:41, [INDEX["left_elbow"], INDEX["left_wrist"]]] = 0.1
+    detected[60:70], confidence[60:70] = False, 0.0
+    track = replace(given.track, confidence=confidence, detected=detected)
+    armature = fresh("plain")
+    bpy.context.scene.render.fps = 20
+    applied = apply_track(bpy.context, armature, track, preset="auto", resources=ROOT)
+    action = bpy.data.actions[applied.action_name]
+    told = {marker.name: marker.frame for marker in action.pose_markers if ":" in marker.name}
+    assert set(told) == {f"{way}: {part}" for way in ("guessed", "seen") for part in ("left arm", "whole body")}, told
+    assert abs(told["guessed: left arm"] - 21) <= 2 and abs(told["seen: left arm"] - 42) <= 2, told
+    assert (told["guessed: whole body"], told["seen: whole body"]) == (61, 71), told
+    values = []
+    for frame in range(1, track.frame_count + 1):
+        bpy.context.scene.frame_set(frame)
+        values.append(armature[markers.CONFIDENCE_PROPERTY])
+    wanted = np.where(detected, confidence.mean(axis=1), 0.0)
+    assert np.abs(np.array(values) - wanted).max() < 0.04
+    plain = fresh("plain")
+    apply_track(
+        bpy.context, plain, track, preset="auto", resources=ROOT, options=MotionOptions(mark_guesses=False, mark_contacts=False)
+    )
+    assert not plain.animation_data.action.pose_markers and markers.CONFIDENCE_PROPERTY not in plain
+
+
+def marks_do_not_hinder_exports() -> None:
+    given = exact_tracks.motion("reach", fps=25, seconds=2)
+    for kind in (".blend", ".glb", ".fbx", ".bvh"):
+        armature = fresh("a_pose")
+        scene = bpy.context.scene
+        scene.render.fps = 25
+        applied = apply_track(bpy.context, armature, given.track, preset="auto", resources=ROOT)
+        assert markers.CONFIDENCE_PROPERTY in armature and armature.animation_data.action.pose_markers
+        scene.frame_start, scene.frame_end = applied.frame_start, applied.frame_end
+        frames = np.arange(applied.frame_start, applied.frame_end + 1)
+        before = posed(armature, spec_of(armature), frames)
+        path = folder() / f"marked{kind}"
+        files.export(path, armature, bones=applied.motion.bone_names)
+        again = files.open_rig(files.RigFile(path))
+        first, last = again.animation_data.action.frame_range
+        after = posed(again, spec_of(again), np.linspace(first, last, len(frames)))
+        assert angles_deg(before.limbs, after.limbs).max() < 0.1, kind
+        assert np.abs(before.hips_m - before.hips_m[0] - after.hips_m + after.hips_m[0]).max() < 1e-3, kind
+
+
 def a_root_can_carry_the_path() -> None:
     preset = json.loads((ROOT / "rigs" / "mixamo.json").read_text(encoding="utf-8")) | {"root": "Root"}
     path = folder() / "rooted.json"
@@ -278,6 +454,8 @@ def a_linked_armature_is_refused() -> None:
     override = linked.override_create(remap_local_usages=True)
     given = exact_tracks.motion("reach", seconds=1)
     assert limb_error_deg(override, given, animate(override, given)) < 0.5
+    apply_track(bpy.context, override, given.track, preset="auto", resources=ROOT)
+    assert markers.CONFIDENCE_PROPERTY in override
 
 
 def a_refusal_changes_nothing() -> None:
@@ -312,6 +490,10 @@ CHECKS: tuple[Callable[[], None], ...] = (
     a_rest_position_is_told,
     angles_do_not_jump,
     halves_of_frames_are_between,
+    sparse_keys_are_within_the_bound,
+    contacts_are_markers_that_can_be_moved,
+    guessed_stretches_are_marked,
+    marks_do_not_hinder_exports,
     motion_plays_at_true_speed,
     a_root_can_carry_the_path,
     a_linked_armature_is_refused,

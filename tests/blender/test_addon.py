@@ -19,6 +19,7 @@ NAMES = (
     "presets_are_the_shipped_ones",
     "settings_stay_in_the_file",
     "every_property_has_a_tooltip",
+    "motion_settings_are_what_is_solved_with",
     "refusals_in_one_sentence",
     "a_deleted_or_renamed_target",
     "disabling_ends_the_worker",

@@ -292,7 +292,7 @@ def test_pairs_are_read_as_they_are(tmp_path: Path) -> None:
 
 def test_pairs_inputs_are_the_targets_projection(tmp_path: Path) -> None:
     pairs = read_pairs(archives.small_pairs(tmp_path / "p.npz"))
-    source = PairBatches([pairs], frames=9, target=4, seed=1)
+    source = PairBatches([pairs], frames=9, target=4, seed=1, offset_std=0)
     windows, truth = source.all_windows()
     assert len(windows) == pairs.detected.sum()
     assert fit_residual(windows, truth, 4, LIMBS).max() < 1e-4
@@ -300,7 +300,7 @@ def test_pairs_inputs_are_the_targets_projection(tmp_path: Path) -> None:
     # Between the frames both are interpolated, each along its own straight line.
     assert fit_residual(windows, truth, 4, LIMBS).quantile(0.9) < 1e-2
     assert truth[:, INDEX["nose"]].isnan().all() and truth[:, LIMBS].isfinite().all()
-    again, _ = PairBatches([pairs], frames=9, target=4, seed=1).sample(512)
+    again, _ = PairBatches([pairs], frames=9, target=4, seed=1, offset_std=0).sample(512)
     torch.testing.assert_close(again, windows, rtol=0, atol=0)
 
 
@@ -345,14 +345,14 @@ def test_errors_of_the_detector_go_with_the_pose(clips: list[MotionClip], tmp_pa
     pairs = read_pairs(archives.small_pairs(tmp_path / "p.npz")).chosen(np.array([0, 2, 3]))  # without gaps
     camera = MotionBatches(clips, frames=9, target=4, seed=1)._observed(200)[2]
     exact = camera[..., :2] / camera[..., 2:]
-    rays, confidence, world = DetectorErrors([pairs]).sample(camera, 4, torch.Generator().manual_seed(0))
+    rays, confidence, world = DetectorErrors([pairs], offset_std_m=0).sample(camera, 4, torch.Generator().manual_seed(0))
     torch.testing.assert_close(rays[:, :, LIMBS], exact[:, :, LIMBS], atol=1e-4, rtol=0)
     found = confidence[:, :, 0] > 0.89
     torch.testing.assert_close(world[found][:, LIMBS], (camera - camera[:, :, :1])[found][:, LIMBS], atol=1e-4, rtol=0)
     wrist = INDEX["left_wrist"]
     wrong = dataclasses.replace(pairs, rays=pairs.rays.copy())
     wrong.rays[:, :, wrist, 1] -= 0.1 / pairs.truth_m[:, :, 0, 2]
-    rays, _, _ = DetectorErrors([wrong]).sample(camera, 4, torch.Generator().manual_seed(0))
+    rays, _, _ = DetectorErrors([wrong], spread=0, offset_std_m=0).sample(camera, 4, torch.Generator().manual_seed(0))
     off_m = (rays - exact) * camera[:, :, :1, 2:]
     wrists = off_m[:, :, [wrist, INDEX["right_wrist"]], 1]
     # Half of the windows take them from a mirror, where they are the right wrist's.
@@ -362,7 +362,7 @@ def test_errors_of_the_detector_go_with_the_pose(clips: list[MotionClip], tmp_pa
 
 
 def test_errors_are_those_of_a_similar_pose(clips: list[MotionClip], tmp_path: Path) -> None:
-    errors = DetectorErrors([read_pairs(archives.small_pairs(tmp_path / "p.npz"))])
+    errors = DetectorErrors([read_pairs(archives.small_pairs(tmp_path / "p.npz"))], spread=0, offset_std_m=0)
     places = errors.source.places
     known = errors.source.seen_around(places, torch.ones(len(places)), frames=1, target=0)
     errors.source.errors[..., 1] = torch.arange(len(errors.source.errors))[:, None]  # each frame's error names it

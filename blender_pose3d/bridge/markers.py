@@ -1,0 +1,141 @@
+"""What an animator sees on the action beside the keys: contacts as markers that can be moved, guessed stretches, a curve of how
+well the body was seen, and where it all came from.
+
+Markers are the action's own (pose markers): the scene's timeline belongs to the user.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import bpy
+import numpy as np
+
+from ..core.confidence import Guess
+from ..core.curves import polyline
+from ..core.errors import Pose3DError
+from ..core.motion import Contact, MotionOptions, Smoothing
+from .compat import ensure_fcurve
+from .keyframes import fill_linear
+
+CONFIDENCE_PROPERTY = "pose3d_confidence"
+_SOURCE_PROPERTY = "pose3d_source"
+_CONTACT_NAME = re.compile(r"\s*(left|right)\s+(heel|toe)\s+(down|up)\s*(\.\d+)?", re.IGNORECASE)
+# Steps of the confidence curve that nobody would look for.
+_CONFIDENCE_TOLERANCE = 0.03
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Clip time and the scene's frames: frame_start is the frame of the time first_s."""
+
+    frame_start: int
+    fps: float
+    first_s: float
+
+    def frame(self, time_s: float) -> int:
+        return self.frame_start + round((time_s - self.first_s) * self.fps)
+
+    def time_s(self, frame: float) -> float:
+        return self.first_s + (frame - self.frame_start) / self.fps
+
+
+@dataclass(frozen=True)
+class Source:
+    """What an action was made from: the track file, the preset, the options and the clock."""
+
+    track: Path
+    preset: str
+    options: MotionOptions
+    clock: Clock
+
+
+def mark_contacts(action: bpy.types.Action, contacts: Sequence[Contact], clock: Clock) -> None:
+    """A marker "left heel down" where each contact begins and "left heel up" where it ends."""
+    for contact in contacts:
+        for time_s, way in ((contact.start_s, "down"), (contact.end_s, "up")):
+            _mark(action, f"{contact.side} {contact.part} {way}", clock.frame(time_s))
+
+
+def contacts_from_markers(action: bpy.types.Action, clock: Clock, *, last_s: float) -> tuple[Contact, ...]:
+    """The contacts as the markers say them now, whatever the user moved, removed or added.
+
+    A part that goes up first was down from the start; one that stays down is so until last_s. Other markers are passed over.
+    Raises Pose3DError if the action has no contact marker.
+    """
+    events: dict[tuple[str, str], list[tuple[int, bool]]] = {}
+    for marker in action.pose_markers:
+        if match := _CONTACT_NAME.fullmatch(marker.name):
+            side, part, way = (word.lower() for word in match.groups()[:3])
+            events.setdefault((side, part), []).append((marker.frame, way == "up"))
+    if not events:
+        raise Pose3DError(
+            f"The action '{action.name}' has no contact markers.",
+            hint="Choose an action that Pose3D made, or add pose markers such as 'left heel down' and 'left heel up'.",
+        )
+    found = []
+    for (side, part), changes in events.items():
+        began: float | None = None if not sorted(changes)[0][1] else clock.first_s
+        for frame, goes_up in sorted(changes):
+            time_s = min(max(clock.time_s(frame), clock.first_s), last_s)
+            if not goes_up:
+                began = time_s if began is None else began
+            elif began is not None:
+                found.append(Contact(began, time_s, side, part))
+                began = None
+        if began is not None:
+            found.append(Contact(began, last_s, side, part))
+    return tuple(sorted(found))
+
+
+def mark_guesses(action: bpy.types.Action, guesses: Sequence[Guess], clock: Clock) -> None:
+    """A marker where something was guessed, and one where it was seen again."""
+    for guess in guesses:
+        _mark(action, f"guessed: {guess.part}", clock.frame(guess.start_s))
+        _mark(action, f"seen: {guess.part}", clock.frame(guess.end_s) + 1)
+
+
+def key_confidence(
+    armature_object: bpy.types.Object, action: bpy.types.Action, confidence: np.ndarray, frames: np.ndarray
+) -> None:
+    """A custom property of the armature, keyed with how well the body was seen, 0 to 1: [T] at the scene frames [T]."""
+    if CONFIDENCE_PROPERTY not in armature_object:
+        armature_object[CONFIDENCE_PROPERTY] = 1.0
+        armature_object.id_properties_ui(CONFIDENCE_PROPERTY).update(
+            min=0.0, max=1.0, description="How well Pose3D saw the person in the clip: look where it is low"
+        )
+    keyed = polyline(confidence, _CONFIDENCE_TOLERANCE)
+    curve = ensure_fcurve(action, armature_object, f'["{CONFIDENCE_PROPERTY}"]', group_name="Pose3D")
+    fill_linear(curve, frames[keyed], confidence[keyed])
+
+
+def remember_source(action: bpy.types.Action, source: Source) -> None:
+    """So that the action can be made again from its track."""
+    action[_SOURCE_PROPERTY] = json.dumps(
+        {
+            "track": str(source.track),
+            "preset": source.preset,
+            "options": asdict(source.options),
+            "clock": asdict(source.clock),
+        }
+    )
+
+
+def source_of(action: bpy.types.Action) -> Source:
+    """Raises Pose3DError for an action that Pose3D did not make from a track file, or not in this version."""
+    try:
+        told = json.loads(action[_SOURCE_PROPERTY])
+        options = told["options"] | {"smoothing": Smoothing(told["options"]["smoothing"])}
+        return Source(Path(told["track"]), str(told["preset"]), MotionOptions(**options), Clock(**told["clock"]))
+    except (KeyError, TypeError, ValueError):
+        raise Pose3DError(
+            f"The action '{action.name}' does not say which track it was made from.", hint="Import the clip again."
+        ) from None
+
+
+def _mark(action: bpy.types.Action, name: str, frame: int) -> None:
+    action.pose_markers.new(name).frame = frame
