@@ -538,6 +538,7 @@ def flat_measures(data: object, prefix: str = "") -> Iterator[tuple[str, str]]:
 
 
 RIG_FILES = "a .blend, .glb, .gltf, .fbx or .bvh file, or the word rigify"
+RIG_HELP = f"{RIG_FILES}; FILE.blend:ArmatureName names one of several"
 
 
 def command_retarget(arguments: Sequence[str]) -> int:
@@ -549,24 +550,125 @@ def command_retarget(arguments: Sequence[str]) -> int:
 
 def check_retarget(arguments: Sequence[str]) -> None:
     """What can be said at once, because what follows may install for minutes. The rest is checked inside Blender."""
+    options = retarget_parser().parse_args(arguments)
+    if not options.clip.is_file():
+        raise BuildError(f"There is no clip {options.clip}.", hint="Check the path.")
+    check_rig_and_out(options)
+
+
+def retarget_parser() -> argparse.ArgumentParser:
     parser = new_parser("retarget", command_retarget)
     parser.add_argument("clip", type=Path, metavar="CLIP")
-    parser.add_argument("--rig", required=True, metavar="FILE", help=f"{RIG_FILES}; FILE.blend:ArmatureName names one of several")
+    parser.add_argument("--rig", required=True, metavar="FILE", help=RIG_HELP)
     parser.add_argument("--out", required=True, type=Path, metavar="FILE", help=".blend, .glb, .fbx or .bvh")
+    add_retarget_options(parser)
+    return parser
+
+
+def add_retarget_options(parser: argparse.ArgumentParser) -> None:
+    """What may be left out, for one clip or for every clip of a batch."""
     parser.add_argument("--preset", default="auto", metavar="auto|NAME|FILE.json", help="how the bones are named (default: auto)")
     parser.add_argument("--start", type=float, metavar="S", help="first second of the clip")
     parser.add_argument("--end", type=float, metavar="S", help="last second of the clip")
     parser.add_argument("--fps", type=float, metavar="N", help="frame rate of the result")
     parser.add_argument("--model", metavar="NAME", help="the network, one of those that `lifter models` lists")
     parser.add_argument("--report", type=Path, metavar="FILE.json", help="where to write what was done")
-    options = parser.parse_args(arguments)
-    if not options.clip.is_file():
-        raise BuildError(f"There is no clip {options.clip}.", hint="Check the path.")
+
+
+def check_rig_and_out(options: argparse.Namespace) -> None:
     rig = Path(re.sub(r"(\.blend):[^/\\]*$", r"\1", options.rig))
     if options.rig != "rigify" and not rig.is_file():
         raise BuildError(f"There is no rig file {rig}.", hint=f"Give {RIG_FILES}.")
     if options.out.suffix.lower() not in (".blend", ".glb", ".fbx", ".bvh"):
         raise BuildError(f"Pose3D cannot write {options.out.name}.", hint="The name must end in .blend, .glb, .fbx or .bvh.")
+
+
+def command_batch(arguments: Sequence[str]) -> int:
+    """batch JOBS… --rig FILE: animate characters from many clips; what was done before, and is the same, is not done again."""
+    options = read_batch_options(arguments)
+    sys.path.insert(0, str(ROOT))
+    from blender_pose3d.batch import runner
+    from blender_pose3d.batch.jobs import read_jobs
+    from blender_pose3d.core.errors import Pose3DError
+    from blender_pose3d.worker.engine import find_engine
+
+    def check(words: Sequence[str]) -> None:
+        try:
+            check_rig_and_out(retarget_parser().parse_args(words))
+        except BuildError as error:
+            raise Pose3DError(str(error)) from None
+
+    try:
+        names = frozenset(vars(retarget_parser().parse_args(["", "--rig=", "--out="]))) - {"clip"}
+        found = {name: getattr(options, name) for name in sorted(names)}
+        given = {name: value if value is True else str(value) for name, value in found.items() if value not in (None, False)}
+        jobs = read_jobs(options.jobs, defaults=given, names=names, check=check)
+        inputs = runner.Inputs(resources=ROOT, version=manifest_version())
+        planned = runner.plan(jobs, inputs, resume=options.resume, retry_failed=options.retry_failed)
+        if options.dry_run:
+            rows = [(item.job.clip.name, item.state or "to do", str(item.job.out), item.why) for item in planned]
+            say(runner.table([("clip", "state", "output", "why"), *rows]))
+            return 0
+        engine, blender = make_engine(), make_blender()
+        os.environ["POSE3D_ENGINE_PYTHON"] = str(engine)
+        if any(item.state is None and not item.job.is_lifted for item in planned):
+            provide_landmark_model(engine)
+        lifter = find_engine(ROOT, None, home_folder())
+        programs = runner.Programs(
+            lifter=lifter.command("serve"),
+            lifter_environment=lifter.environment(),
+            blender=blender.command("batch-solve"),
+            blender_environment=child_environment(),
+            models_dir=lifter.models_dir,
+            tracks=home_folder() / "cache" / "tracks",
+        )
+        return runner.run(
+            planned,
+            inputs,
+            programs,
+            workers=options.workers,
+            threads=options.threads or max(1, processors() // options.workers),
+            fail_fast=options.fail_fast,
+            results=options.results,
+            say=say,
+        )
+    except Pose3DError as error:
+        raise BuildError(error.message, hint=error.hint) from None
+
+
+def read_batch_options(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = new_parser("batch", command_batch)
+    jobs = (
+        "a folder of clips, a clip, a pattern such as 'shots/*/*.mp4', or a table (.csv, .json, .toml) with the column clip and, "
+        "as needed, out, rig and the options below; relative paths in a table start where the table is"
+    )
+    parser.add_argument("jobs", nargs="+", metavar="JOBS", help=jobs)
+    parser.add_argument("--rig", metavar="FILE", help=f"for every clip whose row names none: {RIG_HELP}")
+    out = "where results go, with {folder}, {stem}, {name} of the clip, {rig}, {row} (default: {folder}/{stem}.glb)"
+    parser.add_argument("--out", metavar="PATTERN", help=out)
+    add_retarget_options(parser)
+    parser.set_defaults(preset=None)  # "auto" is retarget's own default; a row must be able to tell that nothing was given
+    parser.add_argument("--workers", type=int, default=1, metavar="N", help="so many clips at a time (default: 1)")
+    parser.add_argument("--threads", type=int, metavar="N", help="threads of each worker (default: processors / workers)")
+    parser.add_argument("--dry-run", action="store_true", help="only say what would be done")
+    resume = "leave out what is done and unchanged, which is the default; --no-resume does everything again"
+    parser.add_argument("--resume", action=argparse.BooleanOptionalAction, default=True, help=resume)
+    parser.add_argument("--retry-failed", action="store_true", help="try again what failed before, though nothing has changed")
+    parser.add_argument("--fail-fast", action="store_true", help="start no more clips after one has failed")
+    parser.add_argument(
+        "--results", type=Path, metavar="FILE", help="where the account goes (default: results.jsonl by the outputs)"
+    )
+    options = parser.parse_args(arguments)
+    for name in ("workers", "threads"):
+        value = getattr(options, name)
+        if value is not None and not 1 <= value <= 1024:
+            raise BuildError(f"--{name} {value} is no number of {name}.", hint="Give 1 or more.")
+    return options
+
+
+def processors() -> int:
+    """Those that this process may use, where the system tells."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
 def command_lifter(arguments: Sequence[str]) -> int:
@@ -786,13 +888,14 @@ COMMANDS = {
     "setup": command_setup,
     "demo": command_demo,
     "retarget": command_retarget,
+    "batch": command_batch,
     "package": command_package,
     "doctor": command_doctor,
     "lifter": command_lifter,
     "bench": command_bench,
     "test": command_test,
 }
-IN_BLENDER = ("retarget", "demo-scene")
+IN_BLENDER = ("retarget", "batch-solve", "demo-scene")
 
 
 class OneSentenceParser(argparse.ArgumentParser):
@@ -843,6 +946,10 @@ def main_in_blender(arguments: Sequence[str]) -> int:
         from tests.demo import scene
 
         return int(scene.main(list(arguments[1:]), resources=ROOT))
+    if arguments[0] == "batch-solve":
+        from blender_pose3d.batch import solver
+
+        return int(solver.main(resources=ROOT))
     from blender_pose3d import headless
 
     return int(headless.main(list(arguments), resources=ROOT))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import subprocess
 import sys
 import tempfile
 import time
@@ -18,9 +19,12 @@ import bpy
 import numpy as np
 
 from . import places
+from .batch.jobs import LIFTING_OPTIONS, TRACK_SUFFIX
 from .bridge import files
 from .bridge.apply import AppliedMotion, apply_track, empty_stretches_s
+from .core import report, report_page
 from .core.errors import Pose3DError
+from .core.motion import MotionOptions
 from .core.track_io import read_track
 from .core.tracks import Pose3DTrack
 from .worker.engine import find_engine
@@ -28,8 +32,6 @@ from .worker.job import Job
 from .worker.protocol import Event, Progress, Warning_
 
 BAD_INPUT = 2
-# A clip that is lifted already: everything but the solve is skipped.
-TRACK_SUFFIX = ".npz"
 
 
 def main(argv: list[str], *, resources: Path) -> int:
@@ -39,7 +41,7 @@ def main(argv: list[str], *, resources: Path) -> int:
         command, *arguments = argv
         if command != "retarget":
             raise Pose3DError(f"There is no command '{command}' inside Blender.", hint="There is: retarget.")
-        retarget(_parse(arguments), resources=resources)
+        retarget(parse(arguments), resources=resources)
     except Pose3DError as error:
         print(error.sentence, file=sys.stderr, flush=True)
         return BAD_INPUT
@@ -66,7 +68,8 @@ class _Parser(argparse.ArgumentParser):
         raise Pose3DError(f"{message[:1].upper()}{message[1:]}.", hint="`python3 build.py retarget --help` tells how.")
 
 
-def _parse(arguments: list[str]) -> Options:
+def parse(arguments: list[str]) -> Options:
+    """The words after `retarget`. Raises Pose3DError."""
     parser = _Parser(prog="retarget", allow_abbrev=False)
     parser.add_argument("clip", type=Path)
     parser.add_argument("--rig", required=True)
@@ -79,8 +82,11 @@ def _parse(arguments: list[str]) -> Options:
     return Options(**vars(parser.parse_args(arguments)))
 
 
-def retarget(options: Options, *, resources: Path) -> AppliedMotion:
-    """Animate the rig from the clip, write the result and read it back. Raises Pose3DError; no output is half written then."""
+def retarget(options: Options, *, resources: Path, track_file: Path | None = None) -> AppliedMotion:
+    """Animate the rig from the clip, write the result and read it back. Raises Pose3DError; no output is half written then.
+
+    track_file: what the clip has been lifted to already, with these options.
+    """
     began = time.monotonic()
     rig_file = files.parse_rig(options.rig)
     if not options.clip.is_file():
@@ -99,11 +105,18 @@ def retarget(options: Options, *, resources: Path) -> AppliedMotion:
     # The rig before the clip: what is wrong with it is said within seconds.
     armature_object = files.open_rig(rig_file)
     files.require_mapping(armature_object, preset=options.preset, presets_folder=resources / "rigs")
-    track = _track(options, resources)
+    track = _track(options, resources) if track_file in (None, options.clip) else read_track(track_file)
     scene = bpy.context.scene
     if options.fps or rig_file.path is None or rig_file.path.suffix.lower() != ".blend":
         _set_rate(scene, options.fps or track.fps)
-    applied = apply_track(bpy.context, armature_object, track, preset=options.preset, resources=resources)
+    applied = apply_track(
+        bpy.context,
+        armature_object,
+        track,
+        preset=options.preset,
+        resources=resources,
+        track_path=options.clip if options.clip.suffix.lower() == TRACK_SUFFIX else None,
+    )
     scene.frame_start, scene.frame_end = applied.frame_start, applied.frame_end
     for warning in applied.warnings:
         print(f"warning: {warning}", file=sys.stderr, flush=True)
@@ -117,8 +130,8 @@ def retarget(options: Options, *, resources: Path) -> AppliedMotion:
         )
     print(f"Wrote {out}: {bones} bones, {seconds:.1f} s of animation (preset {applied.preset}).", flush=True)
     if options.report:
-        report = _report(options, track, applied, out=out, seconds=time.monotonic() - began)
-        options.report.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+        told = _report(options, track, applied, out=out, seconds=time.monotonic() - began)
+        _write_reports(options, told, _quality(track, applied), resources)
     return applied
 
 
@@ -135,7 +148,7 @@ def _track(options: Options, resources: Path) -> Pose3DTrack:
     with tempfile.TemporaryDirectory(prefix="pose3d-") as folder:
         out = Path(folder) / "track.npz"
         arguments.append(out)
-        for name in ("start", "end", "model"):
+        for name in LIFTING_OPTIONS:
             value = getattr(options, name)
             if value is not None:
                 arguments += [f"--{name}", str(value)]
@@ -196,12 +209,71 @@ def _require_writable(path: Path) -> None:
         ) from None
 
 
+def _quality(track: Pose3DTrack, applied: AppliedMotion) -> report.Quality | None:
+    """None for the plain solve, which knows nothing of camera and contacts."""
+    if applied.person is None or not isinstance(applied.options, MotionOptions):
+        return None
+    return report.measure(
+        track,
+        applied.rig,
+        applied.motion,
+        applied.person,
+        frame_start=applied.frame_start,
+        sparse=applied.sparse,
+        options=applied.options,
+    )
+
+
+def _write_reports(options: Options, told: dict, quality: report.Quality | None, resources: Path) -> None:
+    """The JSON file, and beside it the page with the same numbers and with pictures of the worst frames."""
+    assert options.report is not None
+    told = {"schema_version": report.SCHEMA_VERSION} | told
+    if quality is not None:
+        told |= {"quality": report.as_json(quality)}
+    options.report.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+    if quality is None:
+        return
+    page = options.report.with_suffix(".html")
+    if page == options.report:
+        page = page.with_name(f"{page.name}.html")
+    page.write_text(report_page.as_html(told, _pictures(options, quality, resources)), encoding="utf-8")
+    print(f"Wrote {options.report} and {page}.", flush=True)
+
+
+def _pictures(options: Options, quality: report.Quality, resources: Path) -> dict[int, bytes]:
+    """Frame of the scene -> PNG. Only the motion engine can read a clip; without one the page has no pictures."""
+    if options.clip.suffix.lower() == TRACK_SUFFIX or not quality.worst_frames:
+        return {}
+    engine = find_engine(resources, None, places.home_folder())
+    frames = [worst.frame for worst in quality.worst_frames]
+    rows = [int(np.flatnonzero(quality.frames == frame)[0]) for frame in frames]
+    with tempfile.TemporaryDirectory(prefix="pose3d-") as folder:
+        skeletons = Path(folder) / "skeletons.npz"
+        np.savez(
+            skeletons,
+            timestamps_s=quality.timestamps_s[rows],
+            points_px=quality.overlay.points_px[rows],
+            names=np.array(quality.overlay.names),
+            lines=quality.overlay.lines,
+        )
+        words = [engine.python, "-m", "lifter.worst_frames", options.clip.absolute(), skeletons, folder]
+        done = subprocess.run(
+            [str(word) for word in words], env=engine.environment(), capture_output=True, text=True, errors="replace", check=False
+        )
+        if done.returncode:
+            reason = (done.stderr.strip().splitlines() or ["the motion engine gave no reason"])[-1]
+            print(f"warning: The report has no pictures of the clip: {reason}", file=sys.stderr, flush=True)
+            return {}
+        return {frame: (Path(folder) / f"{i}.png").read_bytes() for i, frame in enumerate(frames)}
+
+
 def _report(options: Options, track: Pose3DTrack, applied: AppliedMotion, *, out: Path, seconds: float) -> dict:
     return {
         "clip": str(options.clip),
         "rig": options.rig,
         "out": str(out),
         "preset": applied.preset,
+        "mapping": applied.rig.mapping.rows(),
         "action": applied.action_name,
         "frames": [applied.frame_start, applied.frame_end],
         "track_frames": track.frame_count,

@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -28,6 +30,8 @@ MIN_TRACKING_CONFIDENCE = 0.5
 
 # The networks look at 256 pixels; a picture of this size still gives them more than that for a person a quarter of its height.
 _MAX_DETECTOR_SIDE_PX = 1920
+# Decoded pictures that wait for the detector: enough for a key frame that takes long, and all that is ever held of a clip.
+_PICTURES_AHEAD = 3
 
 
 class Cancelled(Exception):
@@ -58,12 +62,13 @@ def detect(
     rows: list[np.ndarray] = []
     with _landmarker(landmark_model.path) as landmarks_of:
         last_ms = -1
-        for timestamp_s, rgb in frames(clip, sample_fps=sample_fps):
+        pictures = ((timestamp_s, _shrunk(rgb)) for timestamp_s, rgb in frames(clip, sample_fps=sample_fps))
+        for timestamp_s, rgb in decoded_ahead(pictures):
             if cancelled is not None and cancelled():
                 raise Cancelled
             # Whole milliseconds must increase, which rounding alone does not give above 500 frames a second.
             last_ms = max(last_ms + 1, round(timestamp_s * 1000))
-            found = landmarks_of(_shrunk(rgb), last_ms)
+            found = landmarks_of(rgb, last_ms)
             timestamps_s.append(timestamp_s)
             rows.append(nothing if found is None else found)
             if progress is not None:
@@ -88,6 +93,15 @@ def detect(
         image_size_px=(width, height),
         provenance=_provenance(clip, landmark_model, sample_fps),
     )
+
+
+def decoded_ahead(pictures: Generator[tuple[float, np.ndarray], None, None]) -> Iterator[tuple[float, np.ndarray]]:
+    """The same pictures in the same order, but made by a thread of their own, a few ahead of the one that is looked at."""
+    with contextlib.closing(pictures), ThreadPoolExecutor(1, "decode") as pool:
+        waiting = deque(pool.submit(next, pictures, None) for _ in range(_PICTURES_AHEAD))
+        while (picture := waiting.popleft().result()) is not None:
+            waiting.append(pool.submit(next, pictures, None))
+            yield picture
 
 
 _LandmarksOf = Callable[[np.ndarray, int], np.ndarray | None]

@@ -18,13 +18,11 @@ from .checkpoint import LoadedModel, load_model
 from .errors import LifterError
 from .exchange import exchanged_halves, turned
 from .joints import INDEX, JOINT_NAMES, LIMB_JOINT_NAMES, MIRROR, joint_confidence_from_landmarks, joints_from_landmarks
-from .normalise import MIRROR_SIGNS, derive_middle_joints, encode_windows, rays_from_pixels, with_evidence
+from .normalise import MIRROR_SIGNS, WINDOW_STEP_S, derive_middle_joints, encode_windows, rays_from_pixels, with_evidence
 from .track_file import Pose2DTrack, Pose3DTrack
 
 # A phone's main camera films with a focal length of about nine tenths of the picture's long side; used where none is given.
 DEFAULT_FOCAL_SHARE = 0.9
-# The time between the frames of a window, whatever the clip's own rate: between its frames the joints are interpolated.
-_WINDOW_STEP_S = 1 / 30
 # Share of the detector's own 3D in the result, chosen between rendered pairs and mannequin clips (docs/lifter.md).
 WORLD_LANDMARK_SHARE = 0.2
 # Mean confidence of knees and ankles from which a body counts as seen whole.
@@ -129,7 +127,7 @@ def run_network(
 
 def window_times(timestamps_s: np.ndarray, frames: int, target: int) -> np.ndarray:
     """The times at which each frame's window looks at the clip, the clip's ends repeated: [T, N] seconds."""
-    wanted = timestamps_s[:, None] + (np.arange(frames) - target) * _WINDOW_STEP_S
+    wanted = timestamps_s[:, None] + (np.arange(frames) - target) * WINDOW_STEP_S
     return wanted.clip(timestamps_s[0], timestamps_s[-1])
 
 

@@ -13,6 +13,8 @@ from torch import Tensor
 from .joints import INDEX
 
 _PELVIS = INDEX["pelvis"]
+# The time between the frames of a window, whatever the clip's own rate: between its frames the joints are interpolated.
+WINDOW_STEP_S = 1 / 30
 # What a network may see of a joint: 2D; and the detector's confidence; and its own 3D. And what a mirror does to each value.
 INPUT_SIZES: tuple[int, ...] = (2, 3, 6)
 MIRROR_SIGNS: tuple[float, ...] = (-1.0, 1.0, 1.0, -1.0, 1.0, 1.0)

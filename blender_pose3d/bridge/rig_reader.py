@@ -8,24 +8,45 @@ import bpy
 import numpy as np
 
 from ..core.errors import Pose3DError
-from ..core.preset import Mapping, choose, load_preset, load_presets
+from ..core.preset import Mapping, load_preset, load_presets
+from ..core.recognise import Skeleton, map_bones
 from ..core.rig import RigSpec
 
 
 def choose_mapping(armature_object: bpy.types.Object, *, preset: str, presets_folder: Path) -> Mapping:
-    """The mapping for this armature: `preset` is "auto", a shipped preset's name, or the path of a .json file.
+    """The mapping for this armature: `preset` is "auto" (the preset whose names fit, else what the armature's shape says), a
+    shipped preset's name, or the path of a .json file.
 
-    Raises Pose3DError if the object is no armature, has no bones, or no preset fits.
+    Raises Pose3DError if the object is no armature, has no bones, or a required role is left without a bone.
     """
     if armature_object.type != "ARMATURE":
         raise Pose3DError(f"'{armature_object.name}' is not an armature.", hint="Choose an armature object.")
-    names = [bone.name for bone in armature_object.data.bones]
-    if not names:
+    if not armature_object.data.bones:
         raise Pose3DError(f"The armature '{armature_object.name}' has no bones.", hint="Choose an armature with a body.")
+    skeleton = read_skeleton(armature_object)
     if preset.lower().endswith(".json"):
         one = load_preset(Path(preset))
-        return choose([one], names, one.name)
-    return choose(load_presets(presets_folder), names, preset)
+        return map_bones(skeleton, [one], one.name)
+    return map_bones(skeleton, load_presets(presets_folder), preset)
+
+
+def read_skeleton(armature_object: bpy.types.Object) -> Skeleton:
+    """The armature at rest, as recognition sees it."""
+    bones = _parents_first(armature_object.data.bones)
+    index = {bone.name: i for i, bone in enumerate(bones)}
+    world = np.array(armature_object.matrix_world, dtype=float)
+
+    def placed(points: list) -> np.ndarray:
+        return np.array(points, dtype=float) @ world[:3, :3].T + world[:3, 3]
+
+    return Skeleton(
+        names=tuple(index),
+        parents=np.array([index[bone.parent.name] if bone.parent else -1 for bone in bones]),
+        heads=placed([bone.head_local for bone in bones]),
+        tails=placed([bone.tail_local for bone in bones]),
+        deforms=np.array([bone.use_deform for bone in bones]),
+        mirrored=bool(np.linalg.det(world[:3, :3]) < 0),
+    )
 
 
 def read_rig(armature_object: bpy.types.Object, mapping: Mapping) -> RigSpec:

@@ -167,7 +167,7 @@ class RigSpec:
 
 def check_mapping(spec: RigSpec) -> list[str]:
     """Sentences on a mapping that can be solved but looks wrong."""
-    warnings = []
+    warnings = list(spec.mapping.warnings)
     for side in SIDES:
         for upper, lower in (("upper_arm", "forearm"), ("forearm", "hand"), ("thigh", "shin"), ("shin", "foot")):
             a, b = spec.bone(f"{side}_{upper}"), spec.bone(f"{side}_{lower}")

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 
 from ..joints import INDEX, JOINT_NAMES, LIMB_JOINT_NAMES, MIRROR
-from ..normalise import derive_middle_joints, encode_windows, with_evidence
+from ..normalise import WINDOW_STEP_S, derive_middle_joints, encode_windows, with_evidence
 from .mocap import MotionClip
-from .pairs import WINDOW_STEP_S, PairFrames, Pairs
+from .pairs import PairFrames, Pairs
 
 # Lengths in metres for a body of 1.75 m, between joint centres, and how far people differ (standard deviation, relative).
 _LENGTHS = {
@@ -135,9 +135,7 @@ class DetectorErrors:
         def uniform() -> Tensor:
             return torch.rand(b, generator=generator, device=camera.device)
 
-        some = torch.randint(
-            len(self.poses), (min(self.candidates, len(self.poses)),), generator=generator, device=camera.device
-        )
+        some = torch.randint(len(self.poses), (min(self.candidates, len(self.poses)),), generator=generator, device=camera.device)
         flip = (uniform() < 0.5)[:, None, None, None]
         relative = camera - camera[:, :, :1]
         pose = torch.where(flip[:, 0], relative[:, target, self._mirror] * self._sign, relative[:, target])

@@ -12,13 +12,12 @@ from torch import Tensor
 from ..errors import LifterError
 from ..exchange import exchanged_halves, turned
 from ..joints import INDEX, JOINT_NAMES, MIRROR, joint_confidence_from_landmarks, joints_from_landmarks
-from ..normalise import MIRROR_SIGNS, derive_middle_joints, encode_windows, rays_from_pixels, with_evidence
+from ..normalise import MIRROR_SIGNS, WINDOW_STEP_S, derive_middle_joints, encode_windows, rays_from_pixels, with_evidence
 from .mocap import UNREADABLE, VALIDATION_SUBJECTS, first_line, subject_of
 
 HELD_OUT_CHARACTERS: frozenset[str] = frozenset({"Male_Adult_04"})
 # The time between a window's frames is that of inference times this; at inference people are slower and faster too.
 _PACE = (0.7, 2.0)
-WINDOW_STEP_S = 1 / 30
 
 
 @dataclass(frozen=True)
@@ -99,9 +98,7 @@ def mended(pairs: Pairs) -> Pairs:
     def all_turned(values: np.ndarray) -> np.ndarray:
         return np.stack([turned(v, swap) for v, swap in zip(values, swaps, strict=True)])
 
-    return replace(
-        pairs, rays=all_turned(pairs.rays), confidence=all_turned(pairs.confidence), world_m=all_turned(pairs.world_m)
-    )
+    return replace(pairs, rays=all_turned(pairs.rays), confidence=all_turned(pairs.confidence), world_m=all_turned(pairs.world_m))
 
 
 @dataclass(frozen=True)

@@ -463,14 +463,14 @@ def a_refusal_changes_nothing() -> None:
     old = give_action(armature)
     armature.data.bones["Hips"].name = "Something"
     before = owned(armature)
-    refused(armature, "No bone of the armature is the hips")
+    refused(armature, "No bone of the armature is the hips", preset="mixamo")
     assert owned(armature) == before
     assert list(bpy.data.actions) == [old] and armature.animation_data.action == old
 
 
-def refused(armature: bpy.types.Object, words: str) -> None:
+def refused(armature: bpy.types.Object, words: str, *, preset: str = "auto") -> None:
     try:
-        animate(armature, exact_tracks.motion("reach", seconds=1))
+        animate(armature, exact_tracks.motion("reach", seconds=1), preset=preset)
     except Pose3DError as error:
         assert words in error.sentence, error.sentence
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,38 @@ _KAYKIT = (
 )
 _CMU = "Hips LHipJoint RHipJoint LowerBack Spine Spine1 Neck Neck1 Head *Shoulder *Arm *ForeArm *Hand *UpLeg *Leg *Foot *ToeBase"
 
+_UNITY = "Hips Spine Chest UpperChest Neck Head *Shoulder *UpperArm *LowerArm *Hand *UpperLeg *LowerLeg *Foot *Toes *Eye"
+_VROID = "Root J_Bip_C_Hips J_Bip_C_Spine J_Bip_C_Chest J_Bip_C_UpperChest J_Bip_C_Neck J_Bip_C_Head J_Bip_*_Shoulder "
+_VROID += (
+    "J_Bip_*_UpperArm J_Bip_*_LowerArm J_Bip_*_Hand J_Bip_*_Thumb1 J_Bip_*_UpperLeg J_Bip_*_LowerLeg J_Bip_*_Foot "
+    "J_Bip_*_ToeBase J_Sec_*_Bust1"
+)
+_VRM = "hips spine chest upperChest neck head *Shoulder *UpperArm *LowerArm *Hand *UpperLeg *LowerLeg *Foot *Toes *ThumbDistal"
+_GENESIS = "hip pelvis abdomenLower abdomenUpper chestLower chestUpper neckLower neckUpper head *Collar *ShldrBend *ShldrTwist "
+_GENESIS += "*ForearmBend *ForearmTwist *Hand *Thumb1 *ThighBend *ThighTwist *Shin *Foot *Metatarsals *Toe *Pectoral"
+_GENESIS_2 = "hip pelvis abdomen abdomen2 chest neck head *Collar *Shldr *ForeArm *Hand *Thumb1 *Thigh *Shin *Foot *Toe"
+_GENESIS_9 = "hip pelvis spine1 spine2 spine3 spine4 neck1 neck2 head *_shoulder *_upperarm *_upperarmtwist1 *_forearm *_hand "
+_GENESIS_9 += "*_thigh *_thightwist1 *_shin *_foot *_metatarsal *_toes *_pectoral"
+_CC = "BoneRoot Hip Pelvis Waist Spine01 Spine02 NeckTwist01 NeckTwist02 Head *_Clavicle *_Upperarm *_UpperarmTwist01 *_Forearm "
+_CC += "*_Hand *_Index1 *_Thigh *_ThighTwist01 *_Calf *_Foot *_ToeBase"
+_ARP = "c_traj c_root_master.x c_spine_01.x c_spine_02.x c_neck.x c_head.x c_shoulder.* c_arm_fk.* c_forearm_fk.* c_hand_fk.* "
+_ARP += "c_hand_ik.* c_thigh_fk.* c_leg_fk.* c_foot_fk.* c_toes_fk.* c_foot_ik.* thigh_stretch.* leg_stretch.* foot.* head.x"
+_ARP_OUT = (
+    "root.x spine_01.x spine_02.x neck.x head.x shoulder.* arm_stretch.* arm_twist.* forearm_stretch.* hand.* thigh_stretch.* "
+)
+_ARP_OUT += "leg_stretch.* foot.* toes_01.* c_thumb1.*"
+_MMD = "全ての親 センター グルーブ 腰 上半身 上半身2 下半身 首 頭 *肩 *腕 *腕捩 *ひじ *手捩 *手首 *親指１ "
+_MMD += "*足 *ひざ *足首 *つま先 *足ＩＫ *目"
+_MMD_EN = "mother|center|groove|waist|upper body|upper body2|lower body|neck|head|shoulder_*|arm_*|elbow_*|wrist_*|fore1_*|leg_*"
+_MMD_EN += "|knee_*|ankle_*|toe_*|leg IK_*"
+_SMPL = "pelvis spine1 spine2 spine3 neck head *_collar *_shoulder *_elbow *_wrist *_index1 *_hip *_knee *_ankle *_foot jaw"
+_SMPL_FBX = "root f_avg_Pelvis f_avg_Spine1 f_avg_Spine2 f_avg_Spine3 f_avg_Neck f_avg_Head f_avg_*_Collar f_avg_*_Shoulder "
+_SMPL_FBX += "f_avg_*_Elbow f_avg_*_Wrist f_avg_*_Hand f_avg_*_Hip f_avg_*_Knee f_avg_*_Ankle f_avg_*_Foot"
+_ASF = (
+    "root lowerback upperback thorax lowerneck upperneck head *clavicle *humerus *radius *wrist *hand *fingers *thumb *hipjoint "
+)
+_ASF += "*femur *tibia *foot *toes"
+
 # What a rig's bones are called -> the preset that knows them.
 BONE_LISTS = {
     "mixamo": (_sided(_MIXAMO, "Left", "Right"), "mixamo"),
@@ -58,6 +91,33 @@ BONE_LISTS = {
     "biped": ([f"Bip01 {n.replace('_', ' ')}" for n in _sided(_BIPED, "L", "R")] + ["Bip01"], "biped"),
     "biped of newer versions": ([f"Bip001 {n.replace('_', ' ')}" for n in _sided(_BIPED, "L", "R")] + ["Bip001"], "biped"),
     "kaykit": (_sided(_KAYKIT, "l", "r"), "kaykit"),
+    "ready player me": ([*_sided(_MIXAMO, "Left", "Right"), "LeftEye", "RightEye", "HeadTop_End"], "ready_player_me"),
+    "mixamo with eyes": ([f"mixamorig:{n}" for n in [*_sided(_MIXAMO, "Left", "Right"), "LeftEye", "RightEye"]], "mixamo"),
+    "mixamo without the colon": ([f"mixamorig1_{n}" for n in _sided(_MIXAMO, "Left", "Right")], "mixamo"),
+    "unity": (_sided(_UNITY, "Left", "Right"), "unity_humanoid"),
+    "vroid": (_sided(_VROID, "L", "R"), "vrm0"),
+    "vrm 0": ([*_sided(_VRM, "left", "right"), "leftThumbIntermediate"], "vrm0"),
+    "vrm 1": ([*_sided(_VRM, "left", "right"), "leftThumbMetacarpal"], "vrm1"),
+    "metahuman": (
+        [*_sided(_UNREAL, "_l", "_r"), "spine_04", "spine_05", "neck_02", "FACIAL_C_FacialRoot", "thigh_correctiveRoot_l"],
+        "metahuman",
+    ),
+    "genesis 8": (_sided(_GENESIS, "l", "r"), "daz_genesis"),
+    "genesis 2": (_sided(_GENESIS_2, "l", "r"), "daz_genesis"),
+    "genesis 9": (_sided(_GENESIS_9, "l", "r"), "daz_genesis9"),
+    "character creator": ([f"CC_Base_{n}" for n in _sided(_CC, "L", "R")], "character_creator"),
+    "character creator without its prefix": (_sided(_CC, "L", "R"), "character_creator"),
+    "auto-rig pro": (_sided(_ARP, "l", "r"), "auto_rig_pro"),
+    "auto-rig pro, exported": (_sided(_ARP_OUT, "l", "r"), "auto_rig_pro_export"),
+    "mmd": (_sided(_MMD, "左", "右"), "mmd_ja"),
+    "mmd as mmd_tools has it": (
+        [f"{n[1:]}.{'LR'['左右'.index(n[0])]}" if n[0] in "左右" else n for n in _sided(_MMD, "左", "右")],
+        "mmd_ja",
+    ),
+    "mmd in English": ([n.replace("+", " ") for n in _sided(_MMD_EN.replace(" ", "+").replace("|", " "), "L", "R")], "mmd_en"),
+    "smpl-x": (_sided(_SMPL, "left", "right"), "smpl"),
+    "smpl of an FBX": (_sided(_SMPL_FBX, "L", "R"), "smpl"),
+    "cmu asf": (_sided(_ASF, "l", "r"), "cmu_asf"),
     "cmu": (_sided(_CMU, "Left", "Right"), "cmu_bvh"),
 }
 
@@ -97,6 +157,11 @@ def test_auto_finds_the_right_preset(case: str) -> None:
 
 
 def _side(bone: str) -> str:
+    for sign, side in (("左", "left"), ("右", "right")):
+        if sign in bone:
+            return side
+    if bone[:1] in "lr" and (bone[1:2].isupper() or bone[1:] in _ASF.replace("*", "")):
+        return {"l": "left", "r": "right"}[bone[0]]
     plain = bone.rsplit(":", 1)[-1].lower()
     parts = set(plain.replace(".", " ").replace("_", " ").split())
     if "left" in plain or "l" in parts:
@@ -175,6 +240,32 @@ def test_a_preset_of_ones_own(tmp_path: Path) -> None:
     assert mapping.bones["spine"] == ("a", "c") and mapping.bone("left_hand") == "y" and mapping.root == "ground"
 
 
+def test_a_preset_may_name_fingers_twists_controls_and_locks(tmp_path: Path) -> None:
+    value = _good() | {
+        "format_version": 2,
+        "signature": "mark",
+        "fingers": {"left_thumb": ["t1", ["t2", "tt2"]]},
+        "twists": {"left_upper_arm": ["w1", "w2"]},
+        "ik": {"left_hand": {"control": "c", "pole": ["p", "q"]}, "left_foot": {"control": ["f"]}},
+        "locks": [{"bone": "left_shin", "rotation": "zy"}, {"bone": "nobody", "rotation": "x"}],
+    }
+    preset = load_preset(_write(tmp_path / "mine.json", value))
+    assert preset.fingers == {"left_thumb": (("t1",), ("t2", "tt2"))} and preset.signature == ("mark",)
+    mapping = choose([preset], [*REQUIRED_ROLES, "t1", "tt2", "w2", "c", "q", "f"])
+    assert mapping.fingers == {"left_thumb": ("t1", "tt2")} and mapping.twists == {"left_upper_arm": ("w2",)}
+    assert mapping.ik == {"left_hand": ("c", "q"), "left_foot": ("f", "")} and mapping.locks == {"left_shin": "yz"}
+    again = load_preset(_write(tmp_path / "again.json", presets_module.preset_text(mapping, title="Again")))
+    assert choose([again], [*REQUIRED_ROLES, "t1", "tt2", "w2", "c", "q", "f"]) == replace(
+        mapping, preset="again", evidence=choose([again], [*REQUIRED_ROLES]).evidence
+    )
+
+
+def test_a_preset_of_version_1_is_read_as_ever(tmp_path: Path) -> None:
+    old = load_preset(_write(tmp_path / "mine.json", _good()))
+    new = load_preset(_write(tmp_path / "mine.json", _good() | {"format_version": 2}))
+    assert old == new and old.fingers == {}
+
+
 def _changed(**changes: object) -> dict[str, Any]:
     return {**_good(), **changes}
 
@@ -188,16 +279,32 @@ BAD = {
     "not an object": ("[1, 2]", "not a JSON object"),
     "empty": ("", "line 1"),
     "nested without end": ("[" * 100_000, "not a JSON text"),
-    "an unknown key": (_changed(bonez={}), "'bonez' is unknown"),
-    "an unknown role": (_bones(tail="t"), "'tail' is unknown"),
+    "an unknown key": (_changed(bonez={}), "line 15: the key 'bonez' is unknown"),
+    "an unknown role": (_bones(tail="t"), "line 14: the role 'tail' is unknown"),
+    "an unknown finger": (_changed(format_version=2, fingers={"left_toe": ["a"]}), "line 16: the finger 'left_toe' is unknown"),
+    "an unknown limb": (_changed(format_version=2, twists={"left_head": ["a"]}), "the limb 'left_head' is unknown"),
+    "a key of version 2 in version 1": (_changed(fingers={}), "line 15: the key 'fingers (of format_version 2)' is unknown"),
+    "a key that is there twice": (
+        '{"format_version": 1,\n "bones": {"hips": "a",\n "hips": "b"}}',
+        "line 3: the key 'hips' is there",
+    ),
+    "an IK control that is a text": (
+        _changed(format_version=2, ik={"left_hand": "a"}),
+        "line 16: 'left_hand' must have a 'control'",
+    ),
+    "an IK control with a hint": (_changed(format_version=2, ik={"left_hand": {"control": "a", "hint": "b"}}), "nothing else"),
+    "a lock of no axis": (_changed(format_version=2, locks=[{"bone": "a", "rotation": "w"}]), "line 15: 'locks' must be a list"),
+    "a lock without a bone": (_changed(format_version=2, locks=[{"rotation": "x"}]), "'locks' must be a list"),
+    "a signature that is a number": (_changed(format_version=2, signature=1), "line 15: 'signature' must be"),
+    "a description that is a list": (_changed(description=[]), "line 15: 'description' must be a text"),
     "a missing role": ({**_good(), "bones": {r: r for r in REQUIRED_ROLES if r != "left_shin"}}, "'left_shin' is missing"),
     "no version": ({k: v for k, v in _good().items() if k != "format_version"}, "format_version is missing"),
     "a version that is a text": (_changed(format_version="1"), "format_version"),
     "a version that is true": (_changed(format_version=True), "format_version"),
     "version 0": (_changed(format_version=0), "format_version"),
-    "a newer version": (_changed(format_version=2), "newer version of Pose3D"),
-    "no bones": ({"format_version": 1}, "'bones' an object"),
-    "bones that are a list": (_changed(bones=["hips"]), "'bones' an object"),
+    "a newer version": (_changed(format_version=3), "newer version of Pose3D"),
+    "no bones": ({"format_version": 1}, "'bones' must be there and be an object"),
+    "bones that are a list": (_changed(bones=["hips"]), "'bones' must be there and be an object"),
     "a name that is a number": (_changed(name=3), "'name' must be a text"),
     "a bone that is a number": (_bones(left_shin=7), "'left_shin' must be"),
     "a bone without a name": (_bones(left_shin=""), "'left_shin' must be"),

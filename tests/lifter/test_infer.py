@@ -201,7 +201,6 @@ def test_the_detectors_own_pose_comes_back_in_camera_axes(model: Path) -> None:
     np.testing.assert_allclose(ours, scale * exact, atol=1e-3)
 
 
-
 def test_frames_without_a_person_are_finite_and_marked(model: Path) -> None:
     gone = (0, 1, 20, 21, 22, 23, 24, 79)
     detection, _ = exact_detection("walk", fps=25, undetected=gone)

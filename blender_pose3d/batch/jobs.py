@@ -1,0 +1,248 @@
+"""What a batch is to do: a folder of clips, a table or glob patterns, as a list of jobs."""
+
+from __future__ import annotations
+
+import csv
+import glob
+import json
+import os
+import re
+import tomllib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..core.errors import Pose3DError
+
+# What a folder is searched for; a clip that is named may be anything that FFmpeg reads.
+CLIP_SUFFIXES = frozenset(
+    (".3gp", ".avi", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".ogv", ".webm", ".wmv")
+)
+# A clip that is lifted already: everything but the solve is skipped.
+TRACK_SUFFIX = ".npz"
+TABLE_SUFFIXES = (".csv", ".json", ".toml")
+# Those of `retarget`'s options that decide what the motion engine does, by the same names as there; the rest concern the solve.
+LIFTING_OPTIONS = ("start", "end", "model")
+DEFAULT_OUT = "{folder}/{stem}.glb"
+_OUTPUTS = ("out", "report")
+_PLACEHOLDERS = ("folder", "stem", "name", "rig", "row")
+_TABLE_HINT = "The first row of a table names its columns; `python3 build.py batch --help` lists them."
+
+Check = Callable[[Sequence[str]], object]
+
+
+@dataclass(frozen=True)
+class BatchJob:
+    """One clip to animate. `clip` and `out` are absolute; options: the others of `retarget`, by name, True for a bare flag;
+    where: who asked for it, for a message ("Row 3 of jobs.csv")."""
+
+    clip: Path
+    out: Path
+    options: Mapping[str, str | bool]
+    where: str
+
+    @property
+    def is_lifted(self) -> bool:
+        return self.clip.suffix.lower() == TRACK_SUFFIX
+
+    @property
+    def outputs(self) -> tuple[Path, ...]:
+        report = self.options.get("report")
+        return (self.out, Path(str(report))) if report else (self.out,)
+
+    def arguments(self) -> list[str]:
+        """The words that `retarget` is called with."""
+        return [str(self.clip), f"--out={self.out}", *_words(self.options)]
+
+    def lifting_arguments(self) -> list[str]:
+        """The options that `python -m lifter infer` is called with."""
+        return _words({name: self.options[name] for name in LIFTING_OPTIONS if name in self.options})
+
+
+def _words(options: Mapping[str, str | bool]) -> list[str]:
+    # With "=", so that a value may begin with a dash.
+    dashed = {f"--{name.replace('_', '-')}": value for name, value in options.items()}
+    return [name if value is True else f"{name}={value}" for name, value in dashed.items() if value is not False]
+
+
+@dataclass(frozen=True)
+class _Row:
+    """values: as they stand in the table; folder: what relative paths in it start from; where: "" for a clip named by itself."""
+
+    values: Mapping[str, Any]
+    folder: Path
+    where: str
+
+
+def read_jobs(words: Sequence[str], *, defaults: Mapping[str, str | bool], names: frozenset[str], check: Check) -> list[BatchJob]:
+    """The jobs that folders, tables, clips and patterns name, in order.
+
+    defaults: options of the command line, which a row's own replace; names: the options that there are; check: raises Pose3DError
+    for words that `retarget` would not take. Raises Pose3DError, with the row's number where a row is at fault.
+    """
+    rows = [row for word in words for row in _rows(word)]
+    jobs = [_job(row, number, defaults=defaults, names=names, check=check) for number, row in enumerate(rows, 1)]
+    _require_apart(jobs)
+    return jobs
+
+
+def _rows(word: str) -> Iterator[_Row]:
+    path = Path(word).expanduser()
+    here = Path.cwd()
+    if path.is_dir():
+        clips = sorted(p for p in path.iterdir() if p.suffix.lower() in CLIP_SUFFIXES and p.is_file() and p.name[0] != ".")
+        if not clips:
+            raise Pose3DError(f"There is no clip in the folder {path}.", hint="Name a folder of video files.")
+    elif path.suffix.lower() in TABLE_SUFFIXES:
+        yield from _table(path)
+        return
+    elif path.is_file():
+        clips = [path]
+    elif glob.has_magic(word):
+        found = (Path(p) for p in glob.glob(os.fspath(path), recursive=True))
+        clips = sorted(p for p in found if p.suffix.lower() in CLIP_SUFFIXES | {TRACK_SUFFIX} and p.is_file())
+        if not clips:
+            raise Pose3DError(f"No clip matches '{word}'.", hint="Check the pattern; ** stands for folders in folders.")
+    else:
+        raise Pose3DError(f"There is no clip, folder or table '{word}'.", hint="Check the path.")
+    yield from (_Row({"clip": os.fspath(clip)}, here, "") for clip in clips)
+
+
+def _table(path: Path) -> Iterator[_Row]:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        rows = list(_READERS[path.suffix.lower()](text))
+    except OSError as error:
+        raise Pose3DError(f"The table {path} cannot be read: {error.strerror}.", hint="Check the path.") from error
+    except (ValueError, RecursionError) as error:  # also what JSON, TOML and UTF-8 raise
+        raise Pose3DError(f"The table {path.name} cannot be read: {str(error).rstrip('.')}.", hint=_TABLE_HINT) from None
+    except csv.Error as error:
+        raise Pose3DError(f"The table {path.name} cannot be read: {error}.", hint=_TABLE_HINT) from None
+    if not rows:
+        raise Pose3DError(f"The table {path.name} has no rows.", hint=_TABLE_HINT)
+    for number, values in rows:
+        where = f"Row {number} of {path.name}"
+        if not isinstance(values, dict):
+            raise Pose3DError(f"{where} is not a set of named values.", hint='Write {"clip": "walk.mp4", …}.')
+        yield _Row(values, path.absolute().parent, where)
+
+
+def _csv_rows(text: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Numbered as in a spreadsheet, where the names are row 1."""
+    head = text.split("\n", 1)[0]
+    reader = csv.reader(text.splitlines(), delimiter=";" if head.count(";") > head.count(",") else ",", strict=True)
+    names = [name.strip() for name in next(reader, [])]
+    if len(set(names)) != len(names) or "" in names:
+        raise ValueError("its first row has an empty name, or the same name twice")
+    for cells in reader:
+        if len(cells) > len(names):
+            raise ValueError(f"row {reader.line_num} has {len(cells)} values for {len(names)} columns")
+        if any(cell.strip() for cell in cells):
+            yield reader.line_num, dict(zip(names, (cell.strip() for cell in cells), strict=False))
+
+
+def _json_rows(text: str) -> Iterator[tuple[int, Any]]:
+    return _listed(json.loads(text))
+
+
+def _toml_rows(text: str) -> Iterator[tuple[int, Any]]:
+    return _listed(tomllib.loads(text))
+
+
+def _listed(data: object) -> Iterator[tuple[int, Any]]:
+    """A list of rows, or an object whose `jobs` are the rows and whose other values hold for all of them."""
+    shared: dict[str, Any] = {}
+    if isinstance(data, dict):
+        shared = {name: value for name, value in data.items() if name != "jobs"}
+        data = data.get("jobs")
+    if not isinstance(data, list):
+        raise ValueError("it is neither a list of jobs nor has one under the name jobs")
+    return ((number, {**shared, **row} if isinstance(row, dict) else row) for number, row in enumerate(data, 1))
+
+
+_READERS: dict[str, Callable[[str], Iterator[tuple[int, Any]]]] = {".csv": _csv_rows, ".json": _json_rows, ".toml": _toml_rows}
+
+
+def _job(row: _Row, number: int, *, defaults: Mapping[str, str | bool], names: frozenset[str], check: Check) -> BatchJob:
+    at = f"{row.where}: " if row.where else ""
+    own: dict[str, str | bool] = {}
+    for column, value in row.values.items():
+        name = column.strip().lower().replace("-", "_")
+        if name not in names | {"clip"}:
+            raise Pose3DError(f"{at}there is no column '{column}'.", hint=f"There are: clip, {', '.join(sorted(names))}.")
+        text = _text(value)
+        if text is None:
+            raise Pose3DError(f"{at}'{column}' is neither a text nor a number.", hint="Write one value.")
+        if text != "":
+            own[name] = _from_folder(name, text, row.folder)
+    clip_text = own.pop("clip", "")
+    if not isinstance(clip_text, str) or not clip_text:
+        raise Pose3DError(f"{at}no clip is named.", hint="Give its path in the column clip.")
+    clip = Path(clip_text).expanduser().absolute()
+    options = {**{name: _from_folder(name, value, Path.cwd()) for name, value in defaults.items()}, **own}
+    if "rig" not in options:
+        raise Pose3DError(f"{at}no rig is named.", hint="Give one with --rig, or in the column rig of a table.")
+    patterns = {"out": DEFAULT_OUT} | {name: str(options.pop(name)) for name in _OUTPUTS if name in options}
+    outputs = {name: _filled(text, clip, str(options["rig"]), number, at) for name, text in patterns.items()}
+    out = Path(outputs.pop("out"))
+    job = BatchJob(clip, out, {**options, **outputs}, row.where or clip.name)
+    try:
+        check(job.arguments())
+    except Pose3DError as error:
+        raise Pose3DError(f"{at}{error.message}", hint=error.hint) from None
+    return job
+
+
+def _text(value: object) -> str | bool | None:
+    """A cell as a word of the command line; None for what cannot be one."""
+    if value is None:
+        return ""
+    if isinstance(value, str) and value.lower() in ("true", "false"):
+        return value.lower() == "true"
+    if isinstance(value, bool | str):
+        return value
+    return f"{value:.17g}" if isinstance(value, int | float) else None
+
+
+def _from_folder(name: str, value: str | bool, folder: Path) -> str | bool:
+    """A path made absolute; other values as they are. A preset or a model is a name or a file, a rig may be the word rigify."""
+    if not isinstance(value, str) or (name == "rig" and value == "rigify"):
+        return value
+    is_path = name in ("clip", "rig", *_OUTPUTS) or value.lower().endswith((".json", ".safetensors"))
+    # A pattern that begins with {folder} becomes absolute when it is filled.
+    return value if not is_path or value.startswith("{folder}") else os.path.abspath(folder / Path(value).expanduser())
+
+
+def _filled(pattern: str, clip: Path, rig: str, number: int, at: str) -> str:
+    values = {
+        "folder": os.fspath(clip.parent),
+        "stem": clip.stem,
+        "name": clip.name,
+        "rig": Path(re.sub(r"(\.blend):[^/\\]*$", r"\1", rig)).stem,
+        "row": str(number),
+    }
+
+    def value(match: re.Match[str]) -> str:
+        if match[1] not in values:
+            known = ", ".join(f"{{{name}}}" for name in _PLACEHOLDERS)
+            raise Pose3DError(f"{at}'{match[0]}' in '{pattern}' stands for nothing.", hint=f"There are: {known}.")
+        return values[match[1]]
+
+    return os.path.abspath(re.sub(r"\{([^{}]*)\}", value, pattern))
+
+
+def _require_apart(jobs: Sequence[BatchJob]) -> None:
+    """No two jobs write the same file, and none writes what another reads."""
+    written: dict[Path, BatchJob] = {}
+    read = {job.clip: job for job in jobs} | {Path(str(job.options["rig"])): job for job in jobs}
+    for job in jobs:
+        for path in job.outputs:
+            if path in written:
+                raise Pose3DError(
+                    f"{job.where}: {path} would be written for {written[path].where} too.",
+                    hint="Give --out a pattern with {stem}, {rig} or {row}, or each row an out of its own.",
+                )
+            if path in read:
+                raise Pose3DError(f"{job.where}: {path} is read by {read[path].where}.", hint="Give the result another name.")
+            written[path] = job

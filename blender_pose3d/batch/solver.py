@@ -1,0 +1,58 @@
+"""The Blender of a batch: `build.py -- batch-solve` takes one JSON line for each clip on stdin and animates it.
+
+A line is {"arguments": the words of `retarget`, "track": the clip's track file}; the answer is a result or an error of the worker
+protocol.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import sys
+import threading
+from pathlib import Path
+from typing import TextIO
+
+import bpy
+
+from .. import headless, places
+from ..core.errors import Pose3DError
+
+
+def main(*, resources: Path) -> int:
+    """Solve until stdin ends; returns the exit code. A fault of our own ends it, with its traceback on stderr."""
+    places.set_resources(resources)
+    # Blender and its importers write to stdout whenever they like: it becomes the log, and the answers have a pipe to themselves.
+    sys.stdout.flush()
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    lines: queue.SimpleQueue[str] = queue.SimpleQueue()
+    threading.Thread(target=_read, args=(lines,), name="stdin", daemon=True).start()
+    while True:
+        work = json.loads(lines.get())
+        try:
+            options = headless.parse(work["arguments"])
+            applied = headless.retarget(options, resources=resources, track_file=Path(work["track"]))
+        except Pose3DError as error:
+            _answer(answers, {"event": "error", "message": error.message, "hint": error.hint})
+            continue
+        summary = {
+            "frames": applied.frame_end - applied.frame_start + 1,
+            "preset": applied.preset,
+            "warnings": list(applied.warnings),
+            "blender": bpy.app.version_string,
+        }
+        _answer(answers, {"event": "result", "output": str(options.out), "summary": summary})
+
+
+def _read(lines: queue.SimpleQueue[str]) -> None:
+    for line in sys.stdin:
+        lines.put(line)
+    # Whoever asked is gone, or wants no more. At once: the main thread may be exporting, and a bpy wheel can hang at its end.
+    os._exit(0)
+
+
+def _answer(answers: TextIO, event: dict[str, object]) -> None:
+    answers.write(json.dumps(event) + "\n")
+    answers.flush()

@@ -1,0 +1,61 @@
+"""`python -m lifter serve`: `infer` for many clips by one process, which pays once for its imports and its network.
+
+Every line on stdin is a JSON list, the arguments of `infer`; each is answered like a run of `infer`: start, progress, a result or
+an error. What is wrong with a clip ends that clip only. The end of stdin ends the process, in the middle of a clip as well.
+"""
+
+from __future__ import annotations
+
+import _thread
+import importlib
+import json
+import os
+import queue
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+
+from .errors import LifterError
+from .progress import Reporter
+
+_IDLE_S = 0.2  # for the main thread to see that there is no more, where it has no work
+_GRACE_S = 1.0  # for temporary files to be removed, where the main thread is not deep in native code
+
+
+def serve(infer: Callable[[list[str]], object], reporter: Reporter) -> None:
+    """Call `infer` with the arguments of every line; its LifterErrors are reported, other exceptions end the process."""
+    # Before the first clip is there, which would have to wait for them.
+    for name in ("mediapipe", f"{__package__}.infer", f"{__package__}.detect"):
+        importlib.import_module(name)
+    lines: queue.Queue[str | None] = queue.Queue()
+    threading.Thread(target=_read, args=(lines,), name="stdin", daemon=True).start()
+    while (line := lines.get()) is not None:
+        try:
+            infer(_arguments(line))
+        except LifterError as error:
+            reporter.error(error)
+        lines.task_done()
+    lines.task_done()
+
+
+def _arguments(line: str) -> list[str]:
+    try:
+        words = json.loads(line)
+    except ValueError:
+        words = None
+    if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+        raise LifterError(f"'{line.strip()[:100]}' is not a JSON list of texts.", hint='Write ["clip.mp4", "out.npz"].')
+    return words
+
+
+def _read(lines: queue.Queue[str | None]) -> None:
+    for line in sys.stdin:
+        lines.put(line)
+    lines.put(None)
+    time.sleep(_IDLE_S)
+    if lines.unfinished_tasks:
+        _thread.interrupt_main(signal.SIGTERM)
+        time.sleep(_GRACE_S)
+        os._exit(128 + signal.SIGTERM)

@@ -1,0 +1,206 @@
+"""How much of the detector's own speed is left from clip to file, what a second worker adds, start-up and memory."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+from blender_pose3d.batch.runner import thread_variables
+
+from . import Context, Row
+
+# Of each clip; the bundled one is as long as that. A smaller number is for trying the benchmark out.
+_FRAMES = int(os.environ.get("POSE3D_BENCH_FRAMES", "300"))
+_SIZES = {"720p": (1280, 720), "1080p": (1920, 1080)}
+_CLIPS_OF_A_BATCH = 4
+# How often the clip runs, for the growth of memory: long enough that the network's batches are full in both.
+_LENGTHS = (2, 6)
+
+
+def rows(context: Context) -> list[Row]:
+    out: list[Row] = []
+    clips = {name: _scaled(context, context.work / f"{name}.mp4", size) for name, size in _SIZES.items()}
+    for name, clip in clips.items():
+        out += _one_engine(context, name, clip)
+    out += _memory(context)
+    return out + _workers(context, clips["720p"])
+
+
+# ---- one motion engine ------------------------------------------------------------------------------------------------------
+
+
+def _one_engine(context: Context, name: str, clip: Path) -> list[Row]:
+    """A warm engine on a clip: from the file to the track file, over the detector's own time for the same pictures."""
+    alone = json.loads(_output(context, "-m", "tests.bench.pipeline", "detector", clip))
+    with _serving(context) as (ask, peak_mb):
+        began_s = time.monotonic()
+        first_s = ask(clip, context.work / "first.npz")["first_frame"] - began_s
+        seconds = ask(clip, context.work / "again.npz")["seconds"]
+        memory_mb = peak_mb()
+    end_to_end, detector = _FRAMES / seconds, alone["frames"] / alone["seconds"]
+    return [
+        _row(f"{name}: detector alone", detector, "frames/s"),
+        _row(f"{name}: clip to track", end_to_end, "frames/s"),
+        _row(f"{name}: clip to track over the detector alone", end_to_end / detector, "", 0.9),
+        _row(f"{name}: first frame after the start of a process", first_s, "s", better="lower"),
+        _row(f"{name}: peak memory of the motion engine", memory_mb, "MB", 1500, "lower"),
+    ]
+
+
+def _detector(clip: Path) -> dict[str, float]:
+    """Seconds inside MediaPipe for all pictures of the clip; decoding and everything else waits meanwhile."""
+    from lifter.clip import frames, open_clip
+    from lifter.detect import _landmarker
+    from lifter.landmark_model import find_landmark_model
+
+    seconds, count = 0.0, 0
+    with _landmarker(find_landmark_model().path) as landmarks_of:
+        for timestamp_s, rgb in frames(open_clip(clip)):
+            began_s = time.perf_counter()
+            landmarks_of(rgb, round(timestamp_s * 1000))
+            seconds, count = seconds + time.perf_counter() - began_s, count + 1
+    return {"seconds": seconds, "frames": count}
+
+
+@contextlib.contextmanager
+def _serving(context: Context) -> Iterator:
+    """`python -m lifter serve`: a function that has a clip lifted and tells when its first frame and its end came, and one that
+    tells the process's peak memory in MB so far."""
+    command = [str(context.engine_python), "-m", "lifter", "serve", "--progress", "json"]
+    pipe = subprocess.PIPE
+    process = subprocess.Popen(
+        command,
+        cwd=context.root,
+        env=os.environ | thread_variables(os.cpu_count() or 1),
+        stdin=pipe,
+        stdout=pipe,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert process.stdin is not None and process.stdout is not None
+    models = f"--models-dir={Path(os.environ['POSE3D_HOME']) / 'models'}"
+
+    def ask(clip: Path, out: Path) -> dict[str, float]:
+        began_s, first_s = time.monotonic(), 0.0
+        process.stdin.write(json.dumps([str(clip), str(out), models]) + "\n")
+        process.stdin.flush()
+        for line in process.stdout:
+            event = json.loads(line)
+            if event["event"] == "progress" and event["done"] and not first_s:
+                first_s = time.monotonic()
+            if event["event"] == "result":
+                return {"first_frame": first_s, "seconds": time.monotonic() - began_s}
+        raise RuntimeError(f"{clip} could not be lifted: {event}")
+
+    try:
+        yield ask, lambda: _peak_mb(process.pid)
+    finally:
+        process.communicate()
+
+
+def _peak_mb(pid: int) -> float:
+    if sys.platform != "linux":
+        return float("nan")
+    status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+    return int(status.split("VmHWM:")[1].split()[0]) / 1024
+
+
+def _memory(context: Context) -> list[Row]:
+    """What a longer clip costs: the growth of the peak from a clip to one that is several times as long."""
+    peaks = {}
+    for times in _LENGTHS:
+        clip = _scaled(context, context.work / f"times{times}.mp4", (400, 400), times)
+        with _serving(context) as (ask, peak_mb):
+            ask(clip, context.work / "length.npz")
+            peaks[times] = peak_mb()
+    added_frames = (_LENGTHS[1] - _LENGTHS[0]) * _FRAMES
+    an_hour = (peaks[_LENGTHS[1]] - peaks[_LENGTHS[0]]) / added_frames * 3600 * 30
+    return [_row("motion engine: memory added by an hour at 30 frames/s, extrapolated", an_hour, "MB", better="lower")]
+
+
+# ---- batches ----------------------------------------------------------------------------------------------------------------
+
+
+def _workers(context: Context, clip: Path) -> list[Row]:
+    """A batch by one and by two workers with a thread each, start-up included."""
+    rates, out = {}, []
+    # Rigify takes longer to make its rig than a short clip to be solved: it is made once, and read from a file.
+    rig = context.work / "rig.bvh"
+    _build(context, "retarget", clip, "--end", 1, "--rig", "rigify", "--out", rig)
+    for workers in (1, 2):
+        folder = context.work / f"workers{workers}"
+        folder.mkdir()
+        table = folder / "jobs.csv"
+        with table.open("w", newline="", encoding="utf-8") as file:
+            # Each job has a start of its own, so that no track is found in the cache.
+            writer = csv.writer(file)
+            writer.writerow(["clip", "start", "out"])
+            for number in range(_CLIPS_OF_A_BATCH):
+                writer.writerow([clip, f"0.000{workers}{number}", folder / f"{number}.bvh"])
+        words = ["batch", table, "--rig", rig, "--workers", workers, "--threads", 1]
+        began_s = time.monotonic()
+        _build(context, *words)
+        rates[workers] = _CLIPS_OF_A_BATCH * _FRAMES / (time.monotonic() - began_s)
+        out.append(_row(f"720p: batch, {workers} worker{'s' * (workers > 1)} of one thread", rates[workers], "frames/s"))
+    peak_mb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    return [
+        *out,
+        _row("720p: two workers over one", rates[2] / rates[1], "", 1.7),
+        _row("all of the above: peak memory of the largest process", peak_mb, "MB", 1500, "lower"),
+    ]
+
+
+def _build(context: Context, *words: object) -> None:
+    blender = context.blender_command[0]
+    environment = {**context.blender_environment(), "BLENDER": blender}
+    command = [sys.executable, str(context.root / "build.py"), *map(str, words)]
+    subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL)
+
+
+# ---- clips ------------------------------------------------------------------------------------------------------------------
+
+
+def _scaled(context: Context, path: Path, size_px: tuple[int, int], times: int = 1) -> Path:
+    """The bundled clip as H.264 in that size, its sides continued where it is narrower, `times` over."""
+    import av
+    import cv2
+
+    width, height = size_px
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=Fraction(25))
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        for _ in range(times):
+            source = cv2.VideoCapture(str(context.root / "tests" / "data" / "demo.mp4"))
+            for _ in range(_FRAMES):
+                ok, picture = source.read()
+                if not ok:
+                    raise RuntimeError(f"the bundled clip has no {_FRAMES} frames")
+                picture = cv2.resize(picture, (height, height), interpolation=cv2.INTER_CUBIC)
+                left = (width - height) // 2
+                picture = cv2.copyMakeBorder(picture, 0, 0, left, width - height - left, cv2.BORDER_REPLICATE)
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="bgr24")))
+        container.mux(stream.encode(None))
+    return path
+
+
+def _output(context: Context, *words: str | Path) -> str:
+    command = [str(context.engine_python), *map(str, words)]
+    pipe = subprocess.PIPE
+    return subprocess.run(command, check=True, cwd=context.root, stdout=pipe, stderr=subprocess.DEVNULL, text=True).stdout
+
+
+def _row(measure: str, value: float, unit: str, goal: float | None = None, better: str = "higher") -> Row:
+    return Row(measure=measure, value=value, unit=unit, goal=goal, better="lower" if better == "lower" else "higher")
+
+
+if __name__ == "__main__":
+    print(json.dumps(_detector(Path(sys.argv[2]))))

@@ -1,0 +1,68 @@
+"""Runs inside a Blender: `recognise_checks.py -- RESULTS.json FOLDER RIG…`. Not collected by pytest; test_recognise.py starts it.
+
+For each rig (as in rig_checks.py) what its own names and its shape alone say: role -> bones by the preset, and by recognition of
+the same armature with every bone renamed to Bone.NNN; joints: role -> how far apart the two bones' heads are, in leg lengths.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import sys
+import traceback
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+from blender_pose3d.bridge.rig_reader import choose_mapping, read_rig, read_skeleton  # noqa: E402
+from blender_pose3d.core.recognise import recognise  # noqa: E402
+from tests.blender.rig_checks import open_named  # noqa: E402
+
+
+def look(name: str) -> dict:
+    armature = open_named(name)
+    named = choose_mapping(armature, preset="auto", presets_folder=ROOT / "rigs")
+    before = read_skeleton(armature)
+    rig = read_rig(armature, named)
+    bones = list(armature.data.bones)
+    original = {bone: str(bone.name) for bone in bones}
+    numbers = random.Random(name).sample(range(len(bones)), len(bones))
+    for bone, number in zip(bones, numbers, strict=True):
+        bone.name = f"Bone.{number:04d}"
+    back = {bone.name: original[bone] for bone in bones}
+    found = recognise(read_skeleton(armature))
+    bones_found = {role: [back[b] for b in chain] for role, chain in found.bones.items()}
+    place = dict(zip(before.names, before.heads, strict=True))
+    apart = {
+        role: float(np.linalg.norm(place[bones_found[role][0]] - place[chain[0]]) / rig.leg_length_m)
+        for role, chain in named.bones.items()
+        if role in bones_found
+    }
+    return {
+        "preset": named.preset,
+        "named": named.bones,
+        "found": bones_found,
+        "joints": apart,
+        "warnings": [*named.warnings, *found.warnings],
+    }
+
+
+def main() -> int:
+    out, _folder, *names = sys.argv[sys.argv.index("--") + 1 :]
+    try:
+        Path(out).write_text(json.dumps({name: look(name) for name in names}), encoding="utf-8")
+    except BaseException:
+        traceback.print_exc()
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    code = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)

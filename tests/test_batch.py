@@ -1,0 +1,372 @@
+"""Batches without Blender: what is asked for, what is remembered, the processes that stay, the motion engine as one of them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from blender_pose3d.batch import jobs as batch_jobs
+from blender_pose3d.batch import journal
+from blender_pose3d.batch.jobs import BatchJob, read_jobs
+from blender_pose3d.batch.runner import Inputs, State, plan
+from blender_pose3d.batch.served import Served
+from blender_pose3d.core.errors import Pose3DError
+from lifter.detect import decoded_ahead
+from tests.worker.engines import ENGINE_PYTHON, MODELS
+
+ROOT = Path(__file__).resolve().parents[1]
+BUILD = ROOT / "build.py"
+DEMO = ROOT / "tests" / "data" / "demo.mp4"
+NAMES = frozenset({"rig", "out", "preset", "start", "end", "fps", "model", "report"})
+needs_engine = pytest.mark.skipif(
+    ENGINE_PYTHON is None or not any(MODELS.glob("*.task")), reason="no motion engine with a landmark model here"
+)
+
+
+def batch(*words: object, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(BUILD), "batch", *map(str, words)]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Two files that could be clips and one that could be a rig: nothing here opens them."""
+    for name in ("a.mp4", "b.MOV", "rig.blend", "notes.txt"):
+        (tmp_path / name).write_text(name)
+    return tmp_path
+
+
+def read(*words: str | Path, **defaults: str) -> list[BatchJob]:
+    return read_jobs([str(word) for word in words], defaults=defaults, names=NAMES, check=lambda words: None)
+
+
+# ---- what is asked for ------------------------------------------------------------------------------------------------------
+
+CSV = "clip, rig, start, out\na.mp4, rig.blend:Arm, 0.5, sub/{stem}-{row}.glb\n\nb.MOV, rig.blend:Arm, , other.fbx\n"
+JSON = json.dumps(
+    {
+        "rig": "rig.blend:Arm",
+        "jobs": [
+            {"clip": "a.mp4", "start": 0.5, "out": "sub/{stem}-{row}.glb"},
+            {"clip": "b.MOV", "start": None, "out": "other.fbx"},
+        ],
+    }
+)
+TOML = """
+rig = "rig.blend:Arm"
+[[jobs]]
+clip = "a.mp4"
+start = 0.5
+out = "sub/{stem}-{row}.glb"
+[[jobs]]
+clip = "b.MOV"
+out = "other.fbx"
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), [("jobs.csv", CSV), ("jobs.csv", CSV.replace(",", ";")), ("j.json", JSON), ("j.toml", TOML)]
+)
+def test_tables_say_the_same_in_every_form(folder: Path, name: str, text: str) -> None:
+    (folder / name).write_text(text, encoding="utf-8-sig" if name.endswith(".csv") else "utf-8")
+    first, second = read(folder / name, fps="24")
+    rig = f"{folder / 'rig.blend'}:Arm"
+    assert first.arguments() == [
+        str(folder / "a.mp4"), f"--out={folder / 'sub' / 'a-1.glb'}", "--fps=24", f"--rig={rig}", "--start=0.5",
+    ]  # fmt: skip
+    assert second.arguments() == [str(folder / "b.MOV"), f"--out={folder / 'other.fbx'}", "--fps=24", f"--rig={rig}"]
+    assert first.lifting_arguments() == ["--start=0.5"] and second.lifting_arguments() == []
+
+
+def test_folders_patterns_and_clips(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    names = [[job.clip.name for job in read(word, rig="rigify")] for word in (folder, "*", "a.mp4", "**/b*")]
+    assert names == [["a.mp4", "b.MOV"], ["a.mp4", "b.MOV"], ["a.mp4"], ["b.MOV"]]
+    out = read(folder, rig=str(folder / "rig.blend"), out="done/{rig}/{name}.glb")[1].out
+    assert out == folder / "done" / "rig" / "b.MOV.glb"
+    assert read("a.mp4", rig="rigify")[0].out == folder / "a.glb", "beside the clip where nothing is said"
+
+
+BAD_TABLES: dict[str, tuple[str, list[str]]] = {
+    "unknown.csv": ("clip,spede\na.mp4,1\n", ["Row 2 of unknown.csv", "'spede'", "fps"]),
+    "number.csv": ("clip,fps\na.mp4,25\nb.MOV,fast\n", ["Row 3 of number.csv", "fast"]),
+    "long.csv": ("clip,fps\na.mp4,25,3\n", ["row 2", "3 values for 2 columns"]),
+    "twice.csv": ("clip,clip\na.mp4,a.mp4\n", ["the same name twice"]),
+    "noclip.csv": ("clip,fps\na.mp4,\n,25\n", ["Row 3 of noclip.csv", "no clip is named"]),
+    "empty.csv": ("clip\n", ["no rows"]),
+    "same.csv": ("clip,out\na.mp4,o.glb\nb.MOV,o.glb\n", ["Row 3 of same.csv", "o.glb", "Row 2"]),
+    "kind.csv": ("clip,out\na.mp4,o.mov\n", ["Row 2 of kind.csv", "cannot write o.mov"]),
+    "pattern.csv": ("clip,out\na.mp4,{steem}.glb\n", ["Row 2 of pattern.csv", "'{steem}'", "{stem}"]),
+    "rig.csv": ("clip,rig\na.mp4,none.blend\n", ["Row 2 of rig.csv", "no rig file"]),
+    "list.json": ('[{"clip": ["a.mp4"]}]', ["Row 1 of list.json", "neither a text nor a number"]),
+    "row.json": ('["a.mp4"]', ["Row 1 of row.json"]),
+    "none.json": ('{"clips": []}', ["none.json", "jobs"]),
+    "broken.toml": ("[[jobs]\n", ["broken.toml cannot be read", "line 1"]),
+}
+
+
+@pytest.mark.parametrize("name", BAD_TABLES)
+def test_a_bad_table_is_one_sentence_with_the_row(folder: Path, name: str) -> None:
+    text, words = BAD_TABLES[name]
+    (folder / name).write_text(text)
+    done = batch(folder / name, "--rig", folder / "rig.blend")
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1 and all(word in done.stderr for word in words), done.stderr
+    assert not list(folder.glob("*.jsonl"))
+
+
+def test_bad_arguments_are_one_sentence(folder: Path) -> None:
+    cases = {
+        (folder / "none.csv",): "none.csv cannot be read",
+        (folder / "no*.mp4",): "No clip matches",
+        ("none",): "There is no clip, folder or table 'none'",
+        (folder, "--workers", "0"): "--workers 0",
+        (folder, "--fps", "x"): "--fps",
+    }
+    for words, said in cases.items():
+        done = batch(*words, "--rig", "rigify")
+        assert done.returncode == 2 and said in done.stderr and len(done.stderr.strip().splitlines()) == 1, done.stderr
+    assert "no rig is named" in batch(folder).stderr
+
+
+def test_a_result_that_another_job_reads_is_refused(folder: Path) -> None:
+    (folder / "t.json").write_text(json.dumps([{"clip": "a.mp4", "rig": "rig.blend", "out": "rig.blend"}]))
+    with pytest.raises(Pose3DError, match=r"Row 1 of t.json: .*rig.blend is read by"):
+        read(folder / "t.json")
+
+
+def test_a_dry_run_changes_nothing(folder: Path) -> None:
+    before = sorted(folder.iterdir())
+    done = batch(folder, "--rig", "rigify", "--dry-run", "--out", folder / "out" / "{stem}.glb")
+    assert done.returncode == 0 and done.stdout.count("to do") == 2, done.stderr
+    assert sorted(folder.iterdir()) == before
+
+
+# ---- what is remembered -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def inputs() -> Callable[[], Inputs]:
+    return lambda: Inputs(resources=ROOT, version="1")
+
+
+def state(job: BatchJob, inputs: Callable[[], Inputs], **options: bool) -> tuple[State | None, str]:
+    (planned,) = plan([job], inputs(), **options)
+    return planned.state, planned.why
+
+
+def test_what_is_complete_and_unchanged_is_skipped(folder: Path, inputs: Callable[[], Inputs]) -> None:
+    (job,) = read(folder / "a.mp4", rig=str(folder / "rig.blend:Arm"), fps="25")
+    assert state(job, inputs) == (None, "new")
+    log = journal.Journal(folder)
+    log.note(job.out, journal.STARTED, inputs().of(job))
+    assert state(job, inputs) == (None, "was interrupted")
+    log.note(job.out, journal.DONE, inputs().of(job))
+    assert state(job, inputs) == (None, "a.glb is gone")
+    job.out.write_text("the result")
+    assert state(job, inputs)[0] is State.SKIPPED
+    assert state(job, inputs, resume=False)[0] is None
+    os.utime(job.clip, (1, 1))
+    assert state(job, inputs)[0] is State.SKIPPED, "the same content is the same clip"
+    assert state(read(folder / "a.mp4", rig=job.options["rig"], fps="30")[0], inputs) == (None, "changed: fps")
+    (folder / "rig.blend").write_text("another rig")
+    assert state(job, inputs) == (None, "changed: rig")
+    job.clip.write_text("another clip")
+    assert state(job, inputs) == (None, "changed: clip, rig")
+    log.note(job.out, journal.FAILED, inputs().of(job), reason="No person was found.")
+    found, why = state(job, inputs)
+    assert found is State.FAILED and why.startswith("No person was found.") and "--retry-failed" in why
+    assert state(job, inputs, retry_failed=True)[0] is None
+    job.clip.unlink()
+    assert state(job, inputs)[0] is None, "the run tells what is wrong with it"
+    log.close()
+
+
+def test_tracks_are_shared_by_what_is_lifted_alike(folder: Path, inputs: Callable[[], Inputs]) -> None:
+    def name(**options: str) -> str:
+        return inputs().track_name(read(folder / "a.mp4", **{"rig": str(folder / "rig.blend"), **options})[0])
+
+    assert name() == name(fps="30") == name(rig="rigify", out="o.fbx")
+    assert len({name(), name(start="1"), name(end="1"), name(model="atcn-27")}) == 4
+
+
+def test_half_a_line_of_a_journal_is_passed_over(folder: Path) -> None:
+    for name in ("a.glb", "b.glb"):
+        log = journal.Journal(folder)
+        log.note(folder / name, journal.DONE, {"clip": "1"})
+        log.close()
+        with (folder / journal.JOURNAL_NAME).open("ab") as file:
+            file.write(b'{"out": "a.glb", "event": "fai')
+    assert {name: entry.event for name, entry in journal.read_journal(folder).items()} == {"a.glb": "done", "b.glb": "done"}
+
+
+def test_a_journal_has_one_writer(folder: Path) -> None:
+    log = journal.Journal(folder)
+    with pytest.raises(Pose3DError, match="Another batch writes"):
+        journal.Journal(folder)
+    log.close()
+    journal.Journal(folder).close()
+
+
+# ---- processes that stay ----------------------------------------------------------------------------------------------------
+
+SERVANT = """
+import json, os, sys, time
+print("rubbish before", flush=True)
+for line in sys.stdin:
+    work = json.loads(line)
+    print("last words of", work, file=sys.stderr, flush=True)
+    if work == "die": os.kill(os.getpid(), 9)
+    if work == "leave": sys.exit(3)
+    if work == "sleep": time.sleep(60)
+    if work == "bad": print(json.dumps({"event": "error", "message": "It is bad.", "hint": "Mend it."}), flush=True); continue
+    print(json.dumps({"event": "warning", "message": "careful"}))
+    print(json.dumps({"event": "result", "output": str(os.getpid())}), flush=True)
+"""
+
+
+@pytest.fixture
+def served() -> Iterator[Served]:
+    process = Served("The servant", [sys.executable, "-c", SERVANT], os.environ)
+    yield process
+    process.close()
+
+
+def test_a_process_stays_and_is_started_again_after_its_death(served: Served) -> None:
+    first = served.ask("work").output
+    assert served.warnings == ["careful"]
+    with pytest.raises(Pose3DError, match="It is bad") as bad:
+        served.ask("bad")
+    assert bad.value.sentence == "It is bad. Mend it."
+    assert served.ask("work").output == first, "a mistake does not end it"
+    with pytest.raises(Pose3DError, match=r"The servant stopped unexpectedly \(exit code 3\)") as left:
+        served.ask("leave")
+    assert left.value.hint == "Its last words: last words of leave"
+    assert served.ask("work").output != first
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no signals")
+def test_a_process_that_is_killed_is_named(served: Served) -> None:
+    with pytest.raises(Pose3DError, match="signal SIGKILL"):
+        served.ask("die")
+
+
+def test_closing_ends_a_process_at_work(served: Served) -> None:
+    pid = int(served.ask("work").output)
+    asker = threading.Thread(target=lambda: pytest.raises(Pose3DError, served.ask, "sleep"))
+    asker.start()
+    time.sleep(0.2)
+    served.close()
+    asker.join(5)
+    assert not asker.is_alive()
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+    with pytest.raises(Pose3DError, match="was stopped"):
+        served.ask("work")
+
+
+# ---- pictures ahead of the detector -----------------------------------------------------------------------------------------
+
+
+def test_pictures_come_ahead_but_unchanged_and_few() -> None:
+    made: list[int] = []
+
+    def pictures(count: int) -> Iterator[tuple[float, np.ndarray]]:
+        for number in range(count):
+            made.append(number)
+            yield float(number), np.full(2, number)
+        raise ValueError("the clip is cut off")
+
+    seen: list[float] = []
+    with pytest.raises(ValueError, match="cut off"):
+        for time_s, picture in decoded_ahead(pictures(8)):
+            assert picture.tolist() == [time_s, time_s] and len(made) <= len(seen) + 5
+            seen.append(time_s)
+    assert seen == list(range(8)), "what could be decoded is seen before the error"
+    made.clear()
+    some = decoded_ahead(pictures(100))
+    next(some)
+    some.close()
+    threads = [thread.name for thread in threading.enumerate()]
+    assert len(made) <= 5 and not any(name.startswith("decode") for name in threads)
+
+
+# ---- the motion engine ------------------------------------------------------------------------------------------------------
+
+
+def film(path: Path, first: int, count: int) -> Path:
+    """Some frames of the bundled clip as a clip of their own."""
+    source = cv2.VideoCapture(str(DEMO))
+    source.set(cv2.CAP_PROP_POS_FRAMES, first)
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 25, (400, 400))
+    for _ in range(count):
+        writer.write(source.read()[1])
+    writer.release()
+    return path
+
+
+def engine(*words: str, **options: object) -> subprocess.Popen[str]:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(
+        [str(ENGINE_PYTHON), "-m", "lifter", *words, "--progress", "json"],
+        env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
+@needs_engine
+def test_one_engine_reads_many_clips_as_one_each_would(tmp_path: Path) -> None:
+    clips = [film(tmp_path / "a.mp4", 0, 10), film(tmp_path / "b.mp4", 50, 10)]
+    models = f"--models-dir={MODELS}"
+    process = engine("serve")
+    assert process.stdin and process.stdout
+
+    def ask(*words: str) -> dict:
+        process.stdin.write(json.dumps(words) + "\n")
+        process.stdin.flush()
+        return next(event for line in process.stdout if (event := json.loads(line))["event"] in ("result", "error"))
+
+    served = [ask(str(clip), str(clip.with_suffix(".npz")), models) for clip in clips]
+    assert [event["summary"]["frames"] for event in served] == [10, 10]
+    assert "not called .npz" in ask(str(clips[0]), "out.txt", models)["message"]
+    assert "There is no file" in ask(str(tmp_path / "none.mp4"), str(tmp_path / "o.npz"), models)["message"]
+    process.stdin.write("not json\n")
+    process.stdin.flush()
+    assert "not a JSON list" in process.stdout.readline()
+    out, _ = process.communicate(timeout=20)
+    assert process.returncode == 0 and out == ""
+    alone = tmp_path / "alone.npz"
+    once = engine("infer", str(clips[1]), str(alone), models)
+    once.communicate(timeout=60)
+    with np.load(alone) as one, np.load(tmp_path / "b.npz") as many:
+        for key in one.files:
+            assert np.array_equal(one[key], many[key], equal_nan=one[key].dtype.kind == "f"), key
+
+
+@needs_engine
+@pytest.mark.skipif(sys.platform == "win32", reason="ends differently there")
+def test_the_engine_ends_with_its_stdin_in_the_middle_of_a_clip(tmp_path: Path) -> None:
+    process = engine("serve")
+    assert process.stdin and process.stdout
+    process.stdin.write(json.dumps([str(DEMO), str(tmp_path / "o.npz"), f"--models-dir={MODELS}"]) + "\n")
+    process.stdin.flush()
+    next(line for line in process.stdout if json.loads(line)["event"] == "progress" and json.loads(line)["done"] > 3)
+    began_s = time.monotonic()
+    process.communicate(timeout=20)
+    assert process.returncode == 128 + signal.SIGTERM and time.monotonic() - began_s < 10
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_track_is_not_lifted(folder: Path) -> None:
+    (folder / f"t{batch_jobs.TRACK_SUFFIX}").touch()
+    assert read(folder / "t.npz", rig="rigify")[0].is_lifted
