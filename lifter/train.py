@@ -1,8 +1,12 @@
 """Training: `python -m lifter train CONFIG.toml [--resume] [key=value …]`.
 
-A run lasts a number of minutes of training time (not of epochs): the learning rate falls along the share of them that is spent.
-A checkpoint is written every minute into runs/<name>/, so that a run which is stopped goes on where it was; with `call_minutes`
-it stops by itself, for machines that are lent for a while. Networks that give a pose for every frame train on sequences.
+A run lasts a number of minutes of training time, or of steps: the learning rate falls along the share of them that is spent.
+Every minute a checkpoint and a line of curve.csv are written into runs/<name>/; a run that is stopped goes on where it was, and
+with `steps` to the same weights. With `call_minutes` it stops by itself, for machines that are lent for a while. Networks that
+give a pose for every frame train on sequences.
+
+Several GPUs: `python -m torch.distributed.run --nproc-per-node 4 -m lifter train CONFIG.toml`. Each process makes its share of
+every batch, with random numbers of its own; gradients and batch norm statistics are averaged, the first one measures and writes.
 """
 
 from __future__ import annotations
@@ -12,18 +16,20 @@ import csv
 import math
 import os
 import pickle
-import random
 import time
 import tomllib
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields, replace
+from functools import cache
 from pathlib import Path
 from typing import Any, get_type_hints
 
-import numpy as np
 import torch
+import torch.distributed as dist
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
-from .checkpoint import save_model
+from .checkpoint import load_model, save_model
 from .data.batches import Augmentation, DetectorErrors, MotionBatches, NoiseModel
 from .data.mocap import MotionClip, read_mocap, split_by_subject
 from .data.pairs import PairBatches, Pairs, read_pairs
@@ -37,6 +43,8 @@ from .models import build
 _NOTE_EVERY_S = 60.0
 # So many frames go through a network at once when it is measured.
 _CHECKED_FRAMES = 16384
+# Between the seeds of two processes.
+_SEED_STEP = 1000
 _LIMBS = [INDEX[name] for name in LIMB_JOINT_NAMES]
 _BONES = [(j, p) for j, p in enumerate(PARENTS) if p >= 0]
 # MixSTE's: what is far from the trunk counts more.
@@ -48,9 +56,12 @@ SEQUENCE_WEIGHTS = tuple(_PART_WEIGHTS.get(name.removeprefix("left_").removepref
 class TrainConfig:
     """One run. `pairs_share` of each batch comes from rendered pairs, the rest from motion capture with the noise model.
 
-    batch: windows, or sequences for a network that is trained on them; sequence_frames: their length (0: the network's own).
+    minutes: of training; steps: instead of minutes, where runs are compared or repeated (0: minutes count).
+    batch: windows of all processes together, or sequences for a network that is trained on them; sequence_frames: their length
+    (0: the network's own).
     optimiser: adamw, radam or ranger. loss: "pose", or for sequences "sequence", MixSTE's. validation_windows: at most, in
-    each validation set. compile: torch.compile the network. call_minutes: stop after so long, to go on with --resume (0: never).
+    each validation set. compile: torch.compile the network; on a CPU its costly parts (models/fused.py). call_minutes: stop
+    after so long, to go on with --resume (0: never).
     """
 
     name: str
@@ -62,6 +73,7 @@ class TrainConfig:
     settings: dict = field(default_factory=dict)
     noise: dict = field(default_factory=dict)
     minutes: float = 60.0
+    steps: int = 0
     batch: int = 512
     pairs_share: float = 0.15
     optimiser: str = "adamw"
@@ -104,9 +116,14 @@ def read_config(path: Path, overrides: list[str]) -> TrainConfig:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, TypeError) as reason:
         raise LifterError(f"The training configuration {path.name} is not right: {reason}.", hint="Correct it.") from None
     base = path.parent
-    return replace(
-        config, mocap=str((base / config.mocap).resolve()), pairs=[str((base / p).resolve()) for p in config.pairs]
-    )
+    return replace(config, mocap=str((base / config.mocap).resolve()), pairs=[str((base / p).resolve()) for p in config.pairs])
+
+
+@cache
+def _constants(device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+    """The bones' ends and starts, and SEQUENCE_WEIGHTS: sent to a GPU once, since it waits for what is sent."""
+    children, parents = torch.tensor(_BONES, device=device).unbind(1)
+    return children, parents, torch.tensor(SEQUENCE_WEIGHTS, device=device)
 
 
 def pose_loss(predicted: Tensor, truth: Tensor, bone_weight: float) -> Tensor:
@@ -114,7 +131,7 @@ def pose_loss(predicted: Tensor, truth: Tensor, bone_weight: float) -> Tensor:
     known = truth.isfinite().all(-1)  # [B, 17]
     truth = torch.where(known[..., None], truth, predicted.detach())
     joint = ((predicted - truth).norm(dim=-1) * known)[:, 1:].sum() / known[:, 1:].sum()
-    children, parents = [j for j, _ in _BONES], [p for _, p in _BONES]
+    children, parents, _ = _constants(predicted.device)
     both = known[:, children] & known[:, parents]
     difference = (predicted[:, children] - predicted[:, parents]) - (truth[:, children] - truth[:, parents])
     return joint + bone_weight * ((difference.norm(dim=-1) * both).sum() / both.sum())
@@ -128,7 +145,7 @@ def sequence_loss(predicted: Tensor, truth: Tensor) -> Tensor:
     """
     known = truth.isfinite().all(-1)  # [B, T, 17]
     truth = torch.where(known[..., None], truth, predicted.detach())
-    weight = predicted.new_tensor(SEQUENCE_WEIGHTS)
+    _, _, weight = _constants(predicted.device)
     joint = ((predicted - truth).norm(dim=-1) * weight * known).sum() / known.sum()
     if predicted.shape[1] < 2:
         return joint
@@ -193,7 +210,7 @@ class Validation:
 
 
 def _learning_rate(config: TrainConfig, spent: float) -> float:
-    """`spent`: share of the run's minutes. Linear warm-up, then a cosine to 1 %."""
+    """`spent`: share of the run. Linear warm-up, then a cosine to 1 %."""
     if spent < config.warmup_share:
         return config.learning_rate * (0.05 + 0.95 * spent / config.warmup_share)
     along = (spent - config.warmup_share) / (1 - config.warmup_share)
@@ -203,117 +220,303 @@ def _learning_rate(config: TrainConfig, spent: float) -> float:
 def main(config_path: Path, *, resume: bool = False, overrides: list[str] | None = None, runs_dir: Path = Path("runs")) -> int:
     """Run a training configuration to its end and write weights and card into `runs_dir`/<name>/; returns the exit code."""
     config = read_config(config_path, overrides or [])
-    run = runs_dir / config.name
-    run.mkdir(parents=True, exist_ok=True)
     if config.threads:
         torch.set_num_threads(config.threads)
-    torch.manual_seed(config.seed)
-    random.seed(config.seed)
-    np.random.seed(config.seed)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    network = build(config.architecture, config.settings).to(device)
-    if config.start_from:
-        from .checkpoint import load_model
+    with Processes() as processes:
+        _Run(config, runs_dir / config.name, processes, resume=resume).train()
+    return 0
 
-        network.load_state_dict(load_model(config.start_from).network.state_dict())
-    frames, target, inputs = network.config.frames, network.config.target, network.config.inputs
-    length, centre = _trained_on(config, network)
-    training, validation = split_by_subject(read_mocap(Path(config.mocap)))
-    if not training or not validation:
-        what = "training" if not training else "validation"
-        raise LifterError(f"The motion capture {config.mocap} has no clip for {what}.", hint="Give one with more subjects.")
-    noise = NoiseModel(**config.noise)
-    motion_type, pairs_type = (SequenceBatches, SequencePairs) if network.outputs_sequence else (MotionBatches, PairBatches)
-    pairs = [read_pairs(Path(path)) for path in config.pairs]
-    seen = [p.chosen(~p.held_out) for p in pairs if not p.held_out.all()]
-    common: dict[str, Any] = {"frames": length, "target": centre, "seed": config.seed, "device": device, "inputs": inputs}
-    errors = DetectorErrors(seen, device=device) if seen and config.errors_share > 0 else None
-    motion = motion_type(
-        training,
-        noise=noise,
-        errors=errors,
-        errors_share=config.errors_share,
-        augmentation=Augmentation(**config.augmentation),
-        **common,
-    )
-    rendered = pairs_type(seen, **common) if seen and config.pairs_share > 0 else None
-    checks = Validation(
-        validation, pairs, frames=frames, target=target, noise=noise, inputs=inputs, count=config.validation_windows
-    )
-    averaged = copy.deepcopy(network)
-    optimiser = _optimiser(config, network)
-    state = {"step": 0, "spent_s": 0.0, "making_s": 0.0}
-    generators = {"generator": motion.generator}
-    if rendered is not None:
-        generators["pairs_generator"] = rendered.generator
-    generators["dropout_generator"] = torch.cuda.default_generators[0] if device.type == "cuda" else torch.default_generator
-    checkpoint = run / "checkpoint.pt"
-    if resume and checkpoint.exists():
-        state = _load_checkpoint(checkpoint, network, averaged, optimiser, generators)
-    n_pairs = round(config.batch * config.pairs_share) if rendered is not None else 0
-    log = run / "curve.csv"
-    for module in network.modules():
-        if isinstance(module, nn.BatchNorm1d):
-            module.momentum = 1.0  # the batch's own statistics; `_average` keeps the running ones
-    forward = torch.compile(network) if config.compile else network
-    clock, loss_sum = _Clock(device), torch.zeros((), device=device)
-    called = last_note = time.monotonic()
-    noted = dict(state)
-    compiled = not config.compile
-    while state["spent_s"] < config.minutes * 60:
-        began = time.monotonic()
-        if config.call_minutes and began - called > config.call_minutes * 60:
-            break
-        clock.mark()
-        windows, truth = motion.sample(config.batch - n_pairs)
-        if rendered is not None:
-            more, more_truth = rendered.sample(n_pairs)
-            windows, truth = torch.cat([windows, more]), torch.cat([truth, more_truth])
-        clock.mark()
-        spent = state["spent_s"] / (config.minutes * 60)
-        for group in optimiser.param_groups:
+
+class Processes:
+    """The processes that train together, as torchrun starts them, or this one alone. device: where this one trains."""
+
+    def __init__(self) -> None:
+        self.count, self.rank = int(os.environ.get("WORLD_SIZE", 1)), int(os.environ.get("RANK", 0))
+        number = int(os.environ.get("LOCAL_RANK", 0))
+        self.device = torch.device("cuda", number) if torch.cuda.is_available() else torch.device("cpu")
+        self.words: dist.ProcessGroup | None = None
+        self.started = False
+
+    def __enter__(self) -> Processes:
+        if self.device.type == "cuda":
+            torch.cuda.set_device(self.device)
+        if self.count > 1:
+            self.started = not dist.is_initialized()
+            if self.started:
+                dist.init_process_group("nccl" if self.device.type == "cuda" else "gloo")
+            self.words = dist.new_group(backend="gloo")  # numbers that no GPU has to wait for
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.words is not None:
+            dist.destroy_process_group(None if self.started else self.words)
+
+    def average(self, tensors: list[Tensor]) -> None:
+        """Each of the tensors becomes the mean over the processes."""
+        if self.count == 1 or not tensors:
+            return
+        flat = torch.cat([t.flatten() for t in tensors])
+        dist.all_reduce(flat)
+        parts = (flat / self.count).split([t.numel() for t in tensors])
+        torch._foreach_copy_(tensors, [part.view_as(t) for part, t in zip(parts, tensors, strict=True)])
+
+    def agreed(self, numbers: list[float]) -> list[float]:
+        """What the first process says."""
+        if self.count == 1:
+            return numbers
+        said = torch.tensor(numbers, dtype=torch.float64)
+        dist.broadcast(said, 0, group=self.words)
+        return said.tolist()
+
+    def gathered(self, value: Any) -> list[Any]:
+        """Everybody's value, for the first process; the others' list is empty."""
+        if self.count == 1:
+            return [value]
+        values = [None] * self.count if self.rank == 0 else None
+        dist.gather_object(value, values, group=self.words)
+        return values or []
+
+
+class _Run:
+    """One run with all that changes while it goes on."""
+
+    def __init__(self, config: TrainConfig, folder: Path, processes: Processes, *, resume: bool) -> None:
+        if config.batch % processes.count:
+            raise LifterError(
+                f"A batch of {config.batch} cannot be shared out evenly among {processes.count} processes.", hint="Correct batch."
+            )
+        self.config, self.folder, self.processes, self.device = config, folder, processes, processes.device
+        torch.manual_seed(config.seed)  # everybody starts from the same weights
+        self.network = build(config.architecture, config.settings).to(self.device)
+        if config.start_from:
+            self.network.load_state_dict(load_model(config.start_from).network.state_dict())
+        self._read_data()
+        self.averaged = copy.deepcopy(self.network)
+        self.optimiser = _optimiser(config, self.network)
+        self.state = {"step": 0, "spent_s": 0.0, "making_s": 0.0}
+        torch.manual_seed(config.seed + processes.rank)  # dropout
+        cuda = self.device.type == "cuda"
+        self.generators["dropout_generator"] = (
+            torch.cuda.default_generators[self.device.index] if cuda else torch.default_generator
+        )
+        folder.mkdir(parents=True, exist_ok=True)
+        self.checkpoint, self.curve = folder / "checkpoint.pt", folder / "curve.csv"
+        if resume and self.checkpoint.exists():
+            self._load()
+        elif processes.rank == 0:
+            self.curve.unlink(missing_ok=True)
+        for module in self.network.modules():
+            if isinstance(module, nn.BatchNorm1d):
+                module.momentum = 1.0  # the batch's own statistics; `_average` keeps the running ones
+        self.statistics = [b for b in self.network.buffers() if b.is_floating_point()]
+        self.forward: Callable[..., Tensor] = self.network
+        if config.compile and cuda:
+            self.forward = torch.compile(self.network)
+        elif config.compile:
+            from .models.fused import fuse
+
+            fuse(self.network)
+        self.clock, self.loss_sum = _Clock(self.device), torch.zeros((), device=self.device)
+        self.flops = config.batch * training_flops(config, _trained_on(config, self.network)[0])
+        self.noted, self.noted_at = dict(self.state), time.monotonic()
+
+    def _read_data(self) -> None:
+        config, network = self.config, self.network
+        frames, target, inputs = network.config.frames, network.config.target, network.config.inputs
+        length, centre = _trained_on(config, network)
+        training, validation = split_by_subject(read_mocap(Path(config.mocap)))
+        if not training or not validation:
+            what = "training" if not training else "validation"
+            raise LifterError(f"The motion capture {config.mocap} has no clip for {what}.", hint="Give one with more subjects.")
+        noise = NoiseModel(**config.noise)
+        motion_type, pairs_type = (SequenceBatches, SequencePairs) if network.outputs_sequence else (MotionBatches, PairBatches)
+        pairs = [read_pairs(Path(path)) for path in config.pairs]
+        seen = [p.chosen(~p.held_out) for p in pairs if not p.held_out.all()]
+        seed = config.seed + _SEED_STEP * self.processes.rank
+        common: dict[str, Any] = {"frames": length, "target": centre, "seed": seed, "device": self.device, "inputs": inputs}
+        errors = DetectorErrors(seen, device=self.device) if seen and config.errors_share > 0 else None
+        self.motion = motion_type(
+            training,
+            noise=noise,
+            errors=errors,
+            errors_share=config.errors_share,
+            augmentation=Augmentation(**config.augmentation),
+            **common,
+        )
+        self.rendered = pairs_type(seen, **common) if seen and config.pairs_share > 0 else None
+        self.generators = {"generator": self.motion.generator}
+        if self.rendered is not None:
+            self.generators["pairs_generator"] = self.rendered.generator
+        self.checks = None
+        if self.processes.rank == 0:
+            self.checks = Validation(
+                validation, pairs, frames=frames, target=target, noise=noise, inputs=inputs, count=config.validation_windows
+            )
+
+    def train(self) -> None:
+        """To the end of the run or of the call."""
+        config, state = self.config, self.state
+        called, compiled = time.monotonic(), not config.compile
+        while True:
+            began = time.monotonic()
+            late = config.call_minutes > 0 and began - called > config.call_minutes * 60
+            # All processes end and write at the same step.
+            spent, stop, due = self.processes.agreed([self._spent(), late, began - self.noted_at > _NOTE_EVERY_S])
+            if spent >= 1 or stop:
+                break
+            if due:
+                self._note()
+            began = time.monotonic()
+            self._step(spent)
+            if compiled:
+                state["spent_s"] += time.monotonic() - began
+            else:  # the first step compiles, which is not training
+                compiled, self.noted_at = True, time.monotonic()
+        self._note()
+        if self.processes.rank == 0:
+            print(f"wrote {self.folder / config.name}.safetensors")
+            if spent < 1:
+                done = f"{state['spent_s'] / 60:.1f} of {config.minutes:g} minutes"
+                if config.steps:
+                    done = f"{state['step']:.0f} of {config.steps} steps"
+                print(f"stopped after {done}; go on with --resume")
+
+    def _spent(self) -> float:
+        """The share of the run that is done."""
+        done, all_of_it = self.state["spent_s"], self.config.minutes * 60
+        if self.config.steps:
+            done, all_of_it = self.state["step"], self.config.steps
+        return done / all_of_it if all_of_it else 1.0
+
+    def _step(self, spent: float) -> None:
+        config, network, state = self.config, self.network, self.state
+        self.clock.mark()
+        windows, truth = self._batch()
+        self.clock.mark()
+        for group in self.optimiser.param_groups:
             group["lr"] = _learning_rate(config, spent)
         network.train()
-        with torch.autocast(device.type, torch.bfloat16):
-            predicted = forward(windows, every_frame=True) if network.outputs_sequence else forward(windows)
+        with torch.autocast(self.device.type, torch.bfloat16):
+            predicted = self.forward(windows, every_frame=True) if network.outputs_sequence else self.forward(windows)
         loss = _loss(config, network, predicted, truth)
-        optimiser.zero_grad(set_to_none=True)
+        self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
+        self.processes.average([p.grad for p in network.parameters() if p.grad is not None] + self.statistics)
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        optimiser.step()
+        self.optimiser.step()
         decay = min(config.ema_decay, (1 + state["step"]) / (10 + state["step"]))
         # 0.1 -> 0.001, as the paper; not slower than the weights, or a short run's statistics are those of other weights.
-        _average(averaged, network, decay, momentum=max(0.1 * (0.01**spent), 1 - decay))
+        _average(self.averaged, network, decay, momentum=max(0.1 * (0.01**spent), 1 - decay))
         state["step"] += 1
-        loss_sum += loss.detach()  # read once a minute: to read is to wait for the device
-        if compiled:
-            state["spent_s"] += time.monotonic() - began
-        compiled = True  # the first step compiles, which is not training
-        if time.monotonic() - last_note > _NOTE_EVERY_S:
-            state["making_s"] += clock.taken_s()
-            steps = state["step"] - noted["step"]
-            row = {
-                "minutes": round(state["spent_s"] / 60, 2),
-                "step": state["step"],
-                "loss_mm": round(1000 * loss_sum.item() / steps, 2),
-            }
-            row |= {k: round(v, 2) for k, v in checks.measure(averaged).items()}
-            row["waiting_share"] = round(state["making_s"] / state["spent_s"], 3)
-            _write_row(log, row)
-            rate = steps * config.batch / (state["spent_s"] - noted["spent_s"])
-            print(" ".join(f"{k}={v}" for k, v in row.items()), f"windows_per_s={rate:.0f}", flush=True)
-            _save_checkpoint(checkpoint, network, averaged, optimiser, generators, state)
-            save_model(run / config.name, averaged, _card(config, state, row))
-            loss_sum.zero_()
-            last_note, noted = time.monotonic(), dict(state)
-    state["making_s"] += clock.taken_s()
-    measured = {k: round(v, 2) for k, v in checks.measure(averaged).items()}
-    _save_checkpoint(checkpoint, network, averaged, optimiser, generators, state)
-    save_model(run / config.name, averaged, _card(config, state, measured))
-    print(f"wrote {run / config.name}.safetensors: " + " ".join(f"{k}={v}" for k, v in measured.items()))
-    if state["spent_s"] < config.minutes * 60:
-        print(f"stopped after {state['spent_s'] / 60:.1f} of {config.minutes:g} minutes; go on with --resume")
-    return 0
+        self.loss_sum += loss.detach()  # read once a minute: to read is to wait for the device
+
+    def _batch(self) -> tuple[Tensor, Tensor]:
+        """This process's share."""
+        batch = self.config.batch // self.processes.count
+        if self.rendered is None:
+            return self.motion.sample(batch)
+        n_pairs = round(batch * self.config.pairs_share)
+        windows, truth = self.motion.sample(batch - n_pairs)
+        more, more_truth = self.rendered.sample(n_pairs)
+        return torch.cat([windows, more]), torch.cat([truth, more_truth])
+
+    def _note(self) -> None:
+        """Measure, print, and write curve, checkpoint and weights."""
+        config, state, noted = self.config, self.state, self.noted
+        state["making_s"] += self.clock.taken_s()
+        generators = self.processes.gathered({name: g.get_state() for name, g in self.generators.items()})
+        if self.checks is not None:
+            steps, spent_s = state["step"] - noted["step"], state["spent_s"] - noted["spent_s"]
+            row: dict[str, float] = {"minutes": round(state["spent_s"] / 60, 2), "step": int(state["step"])}
+            if steps:
+                row["loss_mm"] = round(1000 * self.loss_sum.item() / steps, 2)
+            measured = {k: round(v, 2) for k, v in self.checks.measure(self.averaged).items()}
+            row |= measured
+            if spent_s > 0:
+                row["waiting_share"] = round((state["making_s"] - noted["making_s"]) / spent_s, 3)
+                row["windows_per_s"] = round(steps * config.batch / spent_s)
+                row["gflops"] = round(steps * self.flops / spent_s / 1e9)
+                row["minutes_left"] = round(self._left_s() / 60, 1)
+            row[_cost_name(self.device)] = round(self._cost_hours(), 3)
+            _write_row(self.curve, row)
+            print(" ".join(f"{k}={v}" for k, v in row.items()), flush=True)
+            self._save(generators)
+            save_model(self.folder / config.name, self.averaged, self._card(measured))
+        self.loss_sum.zero_()
+        self.noted, self.noted_at = dict(state), time.monotonic()
+
+    def _left_s(self) -> float:
+        config, state = self.config, self.state
+        if config.steps:
+            return (config.steps - state["step"]) * state["spent_s"] / max(state["step"], 1)
+        return max(config.minutes * 60 - state["spent_s"], 0.0)
+
+    def _cost_hours(self) -> float:
+        """Of all processes' cores or GPUs."""
+        each = 1 if self.device.type == "cuda" else torch.get_num_threads()
+        return self.processes.count * each * self.state["spent_s"] / 3600
+
+    def _save(self, generators: list[dict[str, Tensor]]) -> None:
+        """All that the run needs to go on; it appears whole or not at all. generators: the states of every process's."""
+        partial = self.checkpoint.with_suffix(".partial")
+        parts = {"network": self.network, "averaged": self.averaged, "optimiser": self.optimiser}
+        saved: dict[str, Any] = {name: part.state_dict() for name, part in parts.items()}
+        torch.save({**saved, **generators[0], "other_generators": generators[1:], "state": self.state}, partial)
+        os.replace(partial, self.checkpoint)
+
+    def _load(self) -> None:
+        """Put everything back. Raises LifterError for a checkpoint that is damaged or of another run."""
+        try:
+            saved = torch.load(self.checkpoint, map_location="cpu", weights_only=True)  # tensors and plain values only
+            self.network.load_state_dict(saved["network"])
+            self.averaged.load_state_dict(saved["averaged"])
+            self.optimiser.load_state_dict(saved["optimiser"])
+            states = [saved, *saved.get("other_generators", [])]
+            if self.processes.rank < len(states):
+                mine = states[self.processes.rank]
+                for name, generator in self.generators.items():
+                    if name == "generator" or name in mine:  # the first checkpoints had one generator
+                        generator.set_state(mine[name])
+            else:  # more processes than before: not the numbers again that this one's seed has given
+                for generator in self.generators.values():
+                    generator.manual_seed(generator.initial_seed() + int(saved["state"]["step"]))
+            self.state = saved["state"]
+        except (OSError, RuntimeError, ValueError, KeyError, TypeError, EOFError, pickle.UnpicklingError) as reason:
+            what = (str(reason) or type(reason).__name__).splitlines()[0]
+            raise LifterError(
+                f"Cannot go on from {self.checkpoint}: {what}", hint="Train without --resume, or under another name."
+            ) from None
+
+    def _card(self, measured: dict) -> dict:
+        config = self.config
+        settings = asdict(config)
+        settings["mocap"] = Path(settings["mocap"]).name
+        settings["pairs"] = [Path(p).name for p in settings["pairs"]]
+        return {
+            "architecture": config.architecture,
+            "settings": config.settings,
+            "training": settings,
+            "steps": int(self.state["step"]),
+            "windows": int(self.state["step"]) * config.batch,
+            "minutes": round(self.state["spent_s"] / 60, 1),
+            _cost_name(self.device): round(self._cost_hours(), 2),
+            "validation_mm": measured,
+            "acknowledgement": config.acknowledgement,
+        }
+
+
+def training_flops(config: TrainConfig, frames: int) -> float:
+    """What the matrix products of a training step cost for one window or sequence of `frames`, forth and back."""
+    with torch.device("meta"):  # shapes without numbers
+        network = build(config.architecture, config.settings).train()
+        windows = torch.zeros(2, frames, network.config.joints, network.config.inputs)
+    with FlopCounterMode(display=False) as counter:
+        (network(windows, every_frame=True) if network.outputs_sequence else network(windows)).sum().backward()
+    return counter.get_total_flops() / 2
+
+
+def _cost_name(device: torch.device) -> str:
+    return "gpu_hours" if device.type == "cuda" else "core_hours"
 
 
 class _Clock:
@@ -361,45 +564,6 @@ def _trained_on(config: TrainConfig, network: nn.Module) -> tuple[int, int]:
             f"Sequences of {length} frames do not fit a network of {frames} frames.", hint="Correct sequence_frames."
         )
     return length, length - 1 if target == frames - 1 else length // 2
-
-
-def _save_checkpoint(
-    path: Path,
-    network: nn.Module,
-    averaged: nn.Module,
-    optimiser: torch.optim.Optimizer,
-    generators: dict[str, torch.Generator],
-    state: dict,
-) -> None:
-    """All that a run needs to go on; it appears whole or not at all."""
-    partial = path.with_suffix(".partial")
-    parts = {"network": network, "averaged": averaged, "optimiser": optimiser}
-    saved = {name: part.state_dict() for name, part in parts.items()}
-    saved |= {name: generator.get_state() for name, generator in generators.items()}
-    torch.save({**saved, "state": state}, partial)
-    os.replace(partial, path)
-
-
-def _load_checkpoint(
-    path: Path,
-    network: nn.Module,
-    averaged: nn.Module,
-    optimiser: torch.optim.Optimizer,
-    generators: dict[str, torch.Generator],
-) -> dict:
-    """Put everything back and return the run's state. Raises LifterError for a checkpoint that is damaged or of another run."""
-    try:
-        saved = torch.load(path, weights_only=True)  # tensors and plain values only
-        network.load_state_dict(saved["network"])
-        averaged.load_state_dict(saved["averaged"])
-        optimiser.load_state_dict(saved["optimiser"])
-        for name, generator in generators.items():
-            if name == "generator" or name in saved:  # the first checkpoints had one generator
-                generator.set_state(saved[name])
-    except (OSError, RuntimeError, ValueError, KeyError, TypeError, EOFError, pickle.UnpicklingError) as reason:
-        what = (str(reason) or type(reason).__name__).splitlines()[0]
-        raise LifterError(f"Cannot go on from {path}: {what}", hint="Train without --resume, or under another name.") from None
-    return saved["state"]
 
 
 def _optimiser(config: TrainConfig, network: nn.Module) -> torch.optim.Optimizer:
@@ -450,25 +614,16 @@ def _average(averaged: nn.Module, network: nn.Module, decay: float, *, momentum:
             mine.copy_(theirs)
 
 
-def _card(config: TrainConfig, state: dict, measured: dict) -> dict:
-    settings = asdict(config)
-    settings["mocap"] = Path(settings["mocap"]).name
-    settings["pairs"] = [Path(p).name for p in settings["pairs"]]
-    return {
-        "architecture": config.architecture,
-        "settings": config.settings,
-        "training": settings,
-        "steps": state["step"],
-        "minutes": round(state["spent_s"] / 60, 1),
-        "validation_mm": measured,
-        "acknowledgement": config.acknowledgement,
-    }
-
-
-def _write_row(path: Path, row: dict) -> None:
-    new = not path.exists()
-    with path.open("a", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, fieldnames=list(row))
-        if new:
-            writer.writeheader()
-        writer.writerow(row)
+def _write_row(path: Path, row: dict[str, float]) -> None:
+    """Add a row to a CSV file; columns that are new to it are added to the others, empty."""
+    rows: list[dict[str, Any]] = []
+    if path.exists():
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+    rows.append(row)
+    partial = path.with_suffix(".partial")
+    with partial.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, fieldnames=list(dict.fromkeys(name for each in rows for name in each)))
+        writer.writeheader()
+        writer.writerows(rows)
+    os.replace(partial, path)

@@ -20,6 +20,7 @@ U(i, v) branches off layer i and joins before layer i + 1 + v. Left open by the 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -122,15 +123,15 @@ class Branch(nn.Module):
         self.register_buffer("taps", _taps(length, dilation), persistent=False)  # [p, 3]
 
     def forward(self, x: Tensor) -> Tensor:  # [B, n, C] -> [B, n/3, C]
-        return F.mish(self.norm(self.convolved(x[:, self.taps.flatten()])))
+        return self.norm.mish(self.convolved(x[:, self.taps.flatten()]))
 
     def convolved(self, rows: Tensor) -> Tensor:
         """The convolution alone, of rows that lie tap after tap: [B, 3 p, C] -> [B, p, C]."""
         b, n, c = rows.shape
         p, g = n // 3, self.groups
-        rows = rows.reshape(b * p, 3, g, c // g).permute(2, 0, 3, 1).reshape(g, b * p, -1)  # [G, B p, (C/G) 3]
-        weight = self.weight.view(g, c // g, -1).transpose(1, 2)  # [G, (C/G) 3, C/G]
-        return torch.bmm(rows, weight).permute(1, 0, 2).reshape(b, p, c) + self.bias
+        rows = rows.reshape(b * p, 3, g, c // g).permute(2, 0, 1, 3).reshape(g, b * p, -1)  # [G, B p, 3 (C/G)]
+        weight = self.weight.view(g, c // g, c // g, 3).transpose(2, 3).reshape(g, c // g, -1)  # [G, C/G, 3 (C/G)]
+        return torch.bmm(rows, weight.transpose(1, 2)).permute(1, 0, 2).reshape(b, p, c) + self.bias
 
 
 class DepthwiseBranch(nn.Module):
@@ -151,11 +152,11 @@ class DepthwiseBranch(nn.Module):
         g = self.groups
         rows = y.view(b * p, g, c // g).transpose(0, 1)  # [G, B p, C/G]
         y = torch.bmm(rows, self.pointwise.view(g, c // g, c // g).transpose(1, 2)).transpose(0, 1).reshape(b, p, c)
-        return F.mish(self.norm(y))
+        return self.norm.mish(y)
 
 
 class KernelAttention(nn.Module):
-    """Branches of different dilation, mixed per channel by a softmax over the branches (eqs. 4 to 6)."""
+    """Branches of different dilation, mixed per channel by a softmax over the branches (eqs. 4 to 6). fused: see fused.py."""
 
     def __init__(self, config: ATCNConfig, length: int) -> None:
         super().__init__()
@@ -164,8 +165,11 @@ class KernelAttention(nn.Module):
         self.branches = nn.ModuleList(branch(c, config.groups, length, d + 1) for d in range(m))
         self.squeeze = nn.Linear(c, r)
         self.excite = nn.ModuleList(nn.Linear(r, c) for _ in range(m))
+        self.fused: Callable[[KernelAttention, Tensor], Tensor] | None = None
 
     def forward(self, x: Tensor) -> Tensor:  # [B, n, C] -> [B, n/3, C]
+        if self.training and self.fused is not None:
+            return self.fused(self, x)
         outs = torch.stack([branch(x) for branch in self.branches])  # [M, B, p, C]
         z = self.squeeze(outs.sum(0).mean(1))  # [B, r]
         weights = torch.stack([fc(z) for fc in self.excite]).softmax(0)  # [M, B, C]
@@ -177,16 +181,15 @@ class Layer(nn.Module):
 
     def __init__(self, config: ATCNConfig, length: int) -> None:
         super().__init__()
-        self.kept = config.kept
         self.attention = KernelAttention(config, length)
         self.mix = nn.Linear(config.channels, config.channels, bias=False)
         self.norm = Rows(config.channels)
         self.dropout = nn.Dropout(config.dropout)
 
-    def forward(self, x: Tensor, weighted: Tensor) -> Tensor:
-        """x [B, n, C]; weighted: x times its attention plus the levels that join here -> [B, n/3, C]."""
+    def forward(self, kept: Tensor, weighted: Tensor) -> Tensor:
+        """kept [B, n/3, C]; weighted [B, n, C]: x times its attention plus the levels that join here -> [B, n/3, C]."""
         y = self.dropout(self.attention(weighted))
-        return x[:, self.kept :: 3] + self.dropout(F.mish(self.norm(self.mix(y))))
+        return kept + self.dropout(self.norm.mish(self.mix(y)))
 
 
 class DepthwiseStem(nn.Module):
@@ -240,7 +243,7 @@ class Unit(nn.Module):
 
     def forward(self, x: Tensor, weighted: Tensor, layer: Layer) -> Tensor:  # x, weighted [B, n, C] -> [B, n/3, C]
         y = self.dropout(F.mish(self.first(weighted)))
-        return x[:, self.kept :: 3] + self.dropout(F.mish(self.norm(self.mix(y))))
+        return x[:, self.kept :: 3] + self.dropout(self.norm.mish(self.mix(y)))
 
 
 class SharedUnit(nn.Module):
@@ -274,6 +277,7 @@ class ATCN(nn.Module):
     def __init__(self, config: ATCNConfig) -> None:
         super().__init__()
         self.config = config
+        self.fused_gate: Callable[[Tensor, Tensor, int], tuple[Tensor, Tensor]] | None = None  # see fused.py
         features, c = config.joints * config.inputs, config.channels
         layers, dilated = len(config.lengths), config.dilation != "none"
         self.enhance = PoseEnhance(config.joints) if config.enhance else None
@@ -311,7 +315,7 @@ class ATCN(nn.Module):
         elif v:
             h = self.level_stems[v - 1](x, self)
         elif self.config.branch_form == "grouped":
-            h = self.stem_norm(self.stem(x.reshape(x.shape[0], x.shape[1] // 3, -1)))
+            return self.dropout(self.stem_norm.mish(self.stem(x.reshape(x.shape[0], x.shape[1] // 3, -1))))
         else:
             h = self.stem(x)
         return self.dropout(F.mish(h))
@@ -324,16 +328,22 @@ class ATCN(nn.Module):
             joining[v].append(stem)
         h = stems[0]
         for i, (layer, a) in enumerate(zip(self.layers, self.temporal(x), strict=True)):
-            weighted = h * a[:, :, None].to(h.dtype)
+            weighted, kept = self.gated(h, a)
             for j, v in config.units:
                 if j == i:
                     unit = self.units[f"{i}_{v}"]
                     joining[i + 1 + v].append(unit(config.level(h, v), config.level(weighted, v), layer))
             for level in joining[i]:
                 weighted = weighted + level
-            h = layer(h, weighted)
+            h = layer(kept, weighted)
         pose = self.head(h[:, 0]).float().view(x.shape[0], config.joints, 3)
         return pose if self.project is None else self.project(pose, x[:, config.target])
+
+    def gated(self, h: Tensor, a: Tensor) -> tuple[Tensor, Tensor]:
+        """h [B, n, C] times attention [B, n], and the frames of h that stand for their triples, [B, n/3, C]."""
+        if self.training and self.fused_gate is not None:
+            return self.fused_gate(h, a, self.config.kept)
+        return h * a[:, :, None].to(h.dtype), h[:, self.config.kept :: 3]
 
 
 class _SharedStem(nn.Module):

@@ -6,6 +6,8 @@ Both look at one frame at a time, so that strided and dense, batch and streaming
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -42,14 +44,20 @@ def one_of(name: str, value: str, choices: tuple[str, ...]) -> None:
 
 
 class Rows(nn.Module):
-    """BatchNorm over rows of channels, whatever the leading shape."""
+    """BatchNorm over rows of channels, whatever the leading shape. fused_mish: see fused.py."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.norm = nn.BatchNorm1d(channels)
+        self.fused_mish: Callable[[nn.BatchNorm1d, Tensor], Tensor] | None = None
 
     def forward(self, x: Tensor) -> Tensor:  # [..., C]
         return self.norm(x.reshape(-1, x.shape[-1])).view(x.shape)
+
+    def mish(self, x: Tensor) -> Tensor:  # [..., C]
+        if self.training and self.fused_mish is not None:
+            return self.fused_mish(self.norm, x)
+        return F.mish(self(x))
 
 
 class OwnStatistics(nn.Module):

@@ -59,8 +59,8 @@ def animate(armature: bpy.types.Object, exact: exact_tracks.Exact, *, preset: st
     return applied
 
 
-def spec_of(armature: bpy.types.Object) -> RigSpec:
-    return read_rig(armature, choose_mapping(armature, preset="auto", presets_folder=ROOT / "rigs"))
+def spec_of(armature: bpy.types.Object, *, preset: str = "auto") -> RigSpec:
+    return read_rig(armature, choose_mapping(armature, preset=preset, presets_folder=ROOT / "rigs"))
 
 
 def turned(vectors: np.ndarray, angle_rad: float) -> np.ndarray:
@@ -200,13 +200,13 @@ def _round_trip(name: str, folder: Path, given: exact_tracks.Exact) -> dict[str,
     paths = [folder / f"{Path(name).stem}{kind}" for kind in files.OUT_SUFFIXES]
     for path in paths:
         files.export(path, armature, bones=applied.motion.bone_names)
-    return {path.suffix: _read_back(path, rig, before, seconds) | {"action": applied.action_name} for path in paths}
+    return {path.suffix: _read_back(path, rig, applied.preset, before, seconds) | {"action": applied.action_name} for path in paths}
 
 
-def _read_back(path: Path, rig_before: RigSpec, before: Posed, seconds: float) -> dict:
+def _read_back(path: Path, rig_before: RigSpec, preset: str, before: Posed, seconds: float) -> dict:
     armature = files.open_rig(files.RigFile(path))
     first, last = armature.animation_data.action.frame_range
-    rig = spec_of(armature)
+    rig = spec_of(armature, preset=preset)  # by its names: a mirrored rig's shape shows the sides the other way round
     again = posed(armature, rig, np.linspace(first, last, len(before.limbs)))
     if rig.is_mirrored != rig_before.is_mirrored:  # the bones named left are where they were, but are taken for the other side's
         again = replace(again, limbs=np.roll(again.limbs, 4, axis=1))

@@ -83,7 +83,7 @@ def test_a_stream_of_rays_equals_inference_on_the_clip() -> None:
         pose, view_from_camera = running.push(rays)
         np.testing.assert_allclose(pose, poses[t], atol=1e-5)
         np.testing.assert_allclose(view_from_camera, rotations[t], atol=1e-5)
-        assert running.rays.shape == (1, 27, 17, 2)
+        assert running.seen.shape == (1, 27, 17, 6)
 
 
 @pytest.mark.parametrize(("stream", "architecture"), [(TCNStream, "tcn"), (ATCNStream, "atcn"), (WindowStream, "tcn")])

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import csv
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -117,6 +121,132 @@ def test_a_checkpoint_of_another_run_or_a_damaged_one_is_refused(folder: Path) -
     with pytest.raises(LifterError, match="Cannot go on from") as caught:
         train.main(folder / "tiny.toml", resume=True, runs_dir=runs)
     assert "\n" not in caught.value.message and "--resume" in caught.value.hint
+
+
+def _saved(path: Path) -> dict[str, torch.Tensor]:
+    """All tensors of a checkpoint, by where they are in it."""
+
+    def flat(value: object, name: str) -> dict[str, torch.Tensor]:
+        if isinstance(value, torch.Tensor):
+            return {name: value}
+        items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+        return {key: tensor for part, each in items for key, tensor in flat(each, f"{name}.{part}").items()}
+
+    return flat(torch.load(path, weights_only=True), "")
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["settings = {frames = 9, channels = 32, groups = 4, reduction = 16, dropout = 0.2}", 'optimiser = "ranger"'],
+        ['architecture = "mixste"', "settings = {frames = 9, width = 16, depth = 2, heads = 2}", 'loss = "sequence"'],
+    ],
+    ids=["atcn", "mixste"],
+)
+def test_a_run_that_was_cut_short_goes_on_to_the_very_same_weights(
+    folder: Path, overrides: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Eight steps at once, and eight of which another call does the last five: every bit of the checkpoints is the same."""
+    overrides = [*overrides, "steps = 8", "minutes = 0.0", "errors_share = 0.5"]
+    train.main(folder / "tiny.toml", overrides=[*overrides, 'name = "whole"'], runs_dir=folder / "runs")
+    step = train._Run._step
+
+    def cut(run: train._Run, spent: float) -> None:
+        if run.state["step"] == 3:
+            raise KeyboardInterrupt
+        step(run, spent)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(train, "_NOTE_EVERY_S", -1.0)  # a checkpoint before every step
+        patch.setattr(train._Run, "_step", cut)
+        with pytest.raises(KeyboardInterrupt):
+            train.main(folder / "tiny.toml", overrides=[*overrides, 'name = "cut"'], runs_dir=folder / "runs")
+    assert load_model(folder / "runs" / "cut" / "cut.safetensors").card["steps"] == 3
+    train.main(folder / "tiny.toml", overrides=[*overrides, 'name = "cut"'], resume=True, runs_dir=folder / "runs")
+    whole, cut_short = (_saved(folder / "runs" / name / "checkpoint.pt") for name in ("whole", "cut"))
+    assert len(whole) > 50 and list(whole) == list(cut_short)
+    for name, tensor in whole.items():
+        assert torch.equal(tensor, cut_short[name]), name
+    card = load_model(folder / "runs" / "cut" / "cut.safetensors").card
+    assert card["steps"] == 8 and card["windows"] == 8 * 24 and card["core_hours"] >= 0
+
+
+def test_the_curve_begins_anew_with_the_run_and_takes_new_columns(folder: Path, tmp_path: Path) -> None:
+    curve = folder / "runs" / "anew" / "curve.csv"
+    for resume, rows in ((False, 1), (False, 1), (True, 2)):
+        overrides = ['name = "anew"', f"steps = {2 * rows}"]
+        train.main(folder / "tiny.toml", overrides=overrides, resume=resume, runs_dir=folder / "runs")
+        assert len(curve.read_text(encoding="utf-8").splitlines()) == 1 + rows
+    assert {"windows_per_s", "gflops", "minutes_left", "core_hours"} <= set(
+        curve.read_text(encoding="utf-8").split("\n")[0].split(",")
+    )
+    train._write_row(tmp_path / "a.csv", {"step": 1})
+    train._write_row(tmp_path / "a.csv", {"step": 2, "pairs1": 3.5})
+    assert (tmp_path / "a.csv").read_text(encoding="utf-8").split() == ["step,pairs1", "1,", "2,3.5"]
+
+
+def test_what_a_training_step_costs() -> None:
+    """TCN, 9 frames: 3 steps of 102 -> C, one of 3 C -> C -> C -> 51; back twice as much, but for the gradient of the input."""
+    config = TrainConfig(name="a", mocap="b", architecture="tcn", settings={"frames": 9, "channels": 16})
+    stem, rest = 3 * 102 * 16, 48 * 16 + 16 * 16 + 16 * 51
+    assert train.training_flops(config, 9) == 2 * (3 * (stem + rest) - stem)
+
+
+@pytest.mark.parametrize(
+    ("settings", "compiled"),
+    [
+        ({"frames": 27}, False),
+        ({"frames": 81, "dilation": "shared"}, False),
+        ({"frames": 81, "dilation": "separate"}, False),
+        pytest.param({"frames": 27}, True, marks=pytest.mark.slow),  # two minutes of compiling
+    ],
+)
+def test_fused_training_is_the_same_training(settings: dict, compiled: bool) -> None:
+    """Outputs, gradients and the norms' statistics of the plain network, with the loops of fused.py as they are and compiled."""
+    from lifter.models.fused import fuse
+
+    torch.manual_seed(0)
+    small = {"channels": 64, "groups": 4, "reduction": 16, "dropout": 0.0}
+    plain = build("atcn", {**small, **settings}).train()
+    for module in plain.modules():
+        if isinstance(module, torch.nn.BatchNorm1d) and module.affine:
+            torch.nn.init.uniform_(module.weight, 0.5, 1.5)
+            torch.nn.init.normal_(module.bias)
+    fused = copy.deepcopy(plain)
+    fuse(fused)
+    windows, away = torch.randn(40, settings["frames"], 17, 2), torch.randn(40, 17, 3)
+    with torch.compiler.set_stance("default" if compiled else "force_eager"):
+        outputs = [network(windows) for network in (plain, fused)]
+        torch.testing.assert_close(outputs[1], outputs[0], rtol=0, atol=1e-5)
+        for output in outputs:
+            (output * away).sum().backward()
+    largest = float(max(p.grad.abs().max() for p in plain.parameters() if p.grad is not None))
+    for (name, one), other in zip(plain.named_parameters(), fused.parameters(), strict=True):
+        if other.grad is None:  # a bias before a batch norm: its gradient is 0
+            assert name.split(".")[-1] == "bias" and one.grad.abs().max() < 1e-5 * largest
+        else:
+            torch.testing.assert_close(other.grad, one.grad, rtol=0, atol=1e-5 * largest)
+    for one, other in zip(plain.buffers(), fused.buffers(), strict=True):
+        torch.testing.assert_close(other, one, rtol=0, atol=1e-5)
+    for network in (plain, fused):
+        network.eval()
+    torch.testing.assert_close(fused(windows), plain(windows), rtol=0, atol=1e-4)
+
+
+def test_compiling_without_a_compiler_is_one_sentence(folder: Path) -> None:
+    """In a process of its own: torch looks for the compiler once."""
+    program = (
+        "import sys; from pathlib import Path; from lifter import train; from lifter.errors import LifterError\n"
+        "try: train.main(Path(sys.argv[1]), overrides=['compile = true', 'steps = 1'], runs_dir=Path(sys.argv[2]))\n"
+        "except LifterError as error: print(error.message, '|', error.hint)"
+    )
+    environment = {**os.environ, "CXX": "no-such-compiler", "TORCHINDUCTOR_CACHE_DIR": str(folder / "cache")}
+    command = [sys.executable, "-c", program, str(folder / "tiny.toml"), str(folder / "runs")]
+    said = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True).stdout
+    assert said.startswith("torch.compile does not work here: ") and said.endswith(
+        "| Install a C++ compiler, or set compile = false.\n"
+    )
+    assert said.count("\n") == 1
 
 
 def test_mocap_without_anyone_to_validate_on(folder: Path) -> None:

@@ -1,0 +1,83 @@
+"""A training step (without the making of its batch) against a bf16 matrix product on the same device in the same minute."""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import torch
+
+from lifter.checkpoint import available_models
+from lifter.train import Processes, TrainConfig, _Run, read_config
+
+from . import Context, Row
+
+_STEPS, _FIRST_STEPS = 24, 4
+# Threads that wait without spinning, and memory that is kept: what ARCHITECTURE.md says to train with on a CPU.
+_ENVIRONMENT = {
+    "KMP_BLOCKTIME": "0",
+    "OMP_WAIT_POLICY": "PASSIVE",
+    "MALLOC_MMAP_THRESHOLD_": "8589934592",
+    "MALLOC_TRIM_THRESHOLD_": "8589934592",
+}
+
+
+def rows(context: Context) -> list[Row]:
+    """Of the configurations of shipped models; with a GPU, of all."""
+    configs = sorted((context.root / "lifter" / "configs").glob("*.toml"))
+    if not torch.cuda.is_available():
+        configs = [path for path in configs if path.stem in available_models()]
+    out: list[Row] = []
+    for path in configs:
+        command = [str(context.engine_python), "-m", "tests.bench.training", str(path), str(context.work)]
+        environment = {**os.environ, **_ENVIRONMENT}
+        done = subprocess.run(command, check=True, cwd=context.root, env=environment, stdout=subprocess.PIPE, text=True)
+        out += json.loads(done.stdout.splitlines()[-1])
+    return out
+
+
+def measured(config: TrainConfig, work: Path) -> list[Row]:
+    """The rows of one configuration."""
+    with Processes() as processes:
+        run = _Run(config, work / config.name, processes, resume=False)
+        device = run.device
+        size, repeats = (8192, 4) if device.type == "cuda" else (2048, 2)
+        a, b = (torch.randn(size, size, device=device, dtype=torch.bfloat16) for _ in range(2))
+
+        def seconds(work_done: object) -> float:
+            began = time.perf_counter()
+            work_done()  # type: ignore[operator]
+            if device.type == "cuda":
+                torch.cuda.synchronize()
+            return time.perf_counter() - began
+
+        def matmuls() -> None:
+            for _ in range(repeats):
+                a @ b
+
+        shares, rates, steps, waits = [], [], [], []
+        for i in range(_FIRST_STEPS + _STEPS):
+            before, step, after = seconds(matmuls), seconds(lambda: run._step(0.5)), seconds(matmuls)
+            wait = run.clock.taken_s()
+            if i >= _FIRST_STEPS:
+                matmul_flops = 2 * repeats * 2 * size**3 / (before + after)
+                rates.append(run.flops / (step - wait))
+                shares.append(rates[-1] / matmul_flops)
+                steps.append(step)
+                waits.append(wait)
+    name, middle = f"training {config.name}", statistics.median
+    return [
+        Row(measure=f"{name}: GFLOPS over a bf16 matmul's", value=middle(shares), unit="", goal=0.5, better="higher"),
+        Row(measure=f"{name}: GFLOPS", value=middle(rates) / 1e9, unit="GFLOPS", goal=None, better="higher"),
+        Row(measure=f"{name}: windows", value=config.batch / middle(steps), unit="1/s", goal=None, better="higher"),
+        Row(measure=f"{name}: waiting for batches", value=100 * sum(waits) / sum(steps), unit="%", goal=5.0, better="lower"),
+    ]
+
+
+if __name__ == "__main__":
+    print(json.dumps(measured(read_config(Path(sys.argv[1]), sys.argv[3:]), Path(sys.argv[2]))))
