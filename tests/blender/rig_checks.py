@@ -200,7 +200,8 @@ def _round_trip(name: str, folder: Path, given: exact_tracks.Exact) -> dict[str,
     paths = [folder / f"{Path(name).stem}{kind}" for kind in files.OUT_SUFFIXES]
     for path in paths:
         files.export(path, armature, bones=applied.motion.bone_names)
-    return {path.suffix: _read_back(path, rig, applied.preset, before, seconds) | {"action": applied.action_name} for path in paths}
+    action = {"action": applied.action_name}
+    return {path.suffix: _read_back(path, rig, applied.preset, before, seconds) | action for path in paths}
 
 
 def _read_back(path: Path, rig_before: RigSpec, preset: str, before: Posed, seconds: float) -> dict:
