@@ -30,11 +30,12 @@ validation_windows = 32
 """
 # Run by both processes. A run leaves RUN-RANK.pt: its weights, and batch and gradient of its first step.
 PROGRAM = """
-import functools, os, sys
+import faulthandler, functools, os, sys
 from pathlib import Path
 import torch
 from lifter import train
 
+faulthandler.dump_traceback_later(240, exit=True)  # processes that wait for each other end by themselves
 torch.distributed.init_process_group("gloo")
 folder, rank = Path(sys.argv[1]), os.environ["RANK"]
 step, batch, clip = train._Run._step, train._Run._batch, torch.nn.utils.clip_grad_norm_
