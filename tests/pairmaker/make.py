@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -22,8 +23,11 @@ from lifter.files import check_writable
 from lifter.landmark_model import find_landmark_model
 
 from .pairs_file import film_path, merge, report, shard_path, sheet, write_shard
-from .plan import CHARACTERS, Plan, held_out_plan, training_plan
+from .plan import CHARACTERS, MAKEHUMAN, Plan, held_out_plan, training_plan
 from .sequence import FILM, Renderer, Settings, make_sequence
+
+if TYPE_CHECKING:
+    from .drawing import Drawer
 
 ROOT = Path(__file__).resolve().parents[2]
 BAD_INPUT, NOT_ALL, STOPPED = 2, 1, 130
@@ -40,7 +44,7 @@ def make(out: Path, settings: Settings, *, first: int, count: int, keep_films: b
     check_writable(shard_path(out, wanted[0]))
     clips = read_mocap(settings.shared / "data" / "mocap.npz")
     model = find_landmark_model(say=print)
-    render = Renderer(settings.blender_python)
+    render = _renderer(settings)
     began, made = time.perf_counter(), 0
     try:
         for seed in wanted:
@@ -52,7 +56,7 @@ def make(out: Path, settings: Settings, *, first: int, count: int, keep_films: b
                     print(f"{seed}: {plan.character}, {plan.clip_name}: {error}", file=sys.stderr, flush=True)
                     if isinstance(error, ChildProcessError):
                         render.close()
-                        render = Renderer(settings.blender_python)
+                        render = _renderer(settings)
                     continue
                 if keep_films:
                     film_path(out, seed).parent.mkdir(parents=True, exist_ok=True)
@@ -68,6 +72,16 @@ def make(out: Path, settings: Settings, *, first: int, count: int, keep_films: b
     finally:
         render.close()
     return len(wanted) - made
+
+
+def _renderer(settings: Settings) -> Renderer | Drawer:
+    """Raises LifterError where it cannot be started."""
+    if settings.makehuman is not None:
+        from .drawing import Drawer  # needs moderngl, which Blender's characters do without
+
+        return Drawer(settings.makehuman)
+    assert settings.blender_python is not None
+    return Renderer(settings.blender_python)
 
 
 def plan_for(seed: int, clips: Sequence[MotionClip], settings: Settings) -> Plan:
@@ -86,7 +100,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     maker = commands.add_parser("make", help="render and detect; goes on where it was stopped")
     maker.add_argument("out", type=Path, help="folder for the shards")
-    maker.add_argument("--blender-python", type=Path, required=True, help="a Python that has bpy")
+    drawn = maker.add_mutually_exclusive_group(required=True)
+    drawn.add_argument("--blender-python", type=Path, help="a Python that has bpy: its characters, in Cycles")
+    drawn.add_argument("--makehuman", type=Path, help="folder of MakeHuman's data: its people, by OpenGL")
     maker.add_argument("--shared", type=Path, default=ROOT.parent / "shared", help="folder with rigs/ and data/mocap.npz")
     maker.add_argument("--split", choices=("train", "heldout"), default="train")
     maker.add_argument("--characters", default="", help="names with commas between; default: the split's own")
@@ -142,8 +158,11 @@ def _settings(options: argparse.Namespace) -> Settings:
             raise LifterError(f"{name} is {value:g}.", hint=f"Give at least {least}.")
     if options.size % 2:
         raise LifterError(f"--size is {options.size}, but a film needs an even number.", hint=f"Use {options.size + 1}.")
+    if options.makehuman is not None and not characters:
+        characters = (MAKEHUMAN,)
     return Settings(
         blender_python=options.blender_python,
+        makehuman=options.makehuman,
         shared=options.shared,
         split=options.split,
         characters=characters,

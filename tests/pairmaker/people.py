@@ -17,10 +17,10 @@ from blender_pose3d.core.errors import Pose3DError
 from blender_pose3d.core.preset import SIDES
 from blender_pose3d.core.rig import RigSpec
 from blender_pose3d.core.solve import SolveOptions, solve
-from blender_pose3d.core.tracks import Pose3DTrack
 from tests.clipmaker import mannequin, skeleton
 
-from .scenery import Colour, paint
+from .scenery import paint
+from .stage import HAIRS, HEIGHT_M, JOINT_ROLES, SKINS, Colour, track_of
 
 MANNEQUIN = "mannequin"
 # Below the folder of rigs. The stylised ones are found by the detector less often.
@@ -32,17 +32,6 @@ FILES: dict[str, str] = {
     "mannequiny": "mannequiny_ccby/mannequiny-0.3.0.glb",
     "Female_Adult_05": "rocketbox_mit/Female_Adult_05.fbx",
     "Male_Adult_04": "rocketbox_mit/Male_Adult_04.fbx",
-}
-HEIGHT_M = 1.75
-# The joint is the head of the bone that plays the role.
-JOINT_ROLES: dict[str, str] = {
-    f"{side}_{joint}": f"{side}_{role}"
-    for sides, limb in (
-        (("right", "left"), (("hip", "thigh"), ("knee", "shin"), ("ankle", "foot"))),
-        (("left", "right"), (("shoulder", "upper_arm"), ("elbow", "forearm"), ("wrist", "hand"))),
-    )
-    for side in sides
-    for joint, role in limb
 }
 _RESOURCES = Path(__file__).resolve().parents[2]
 _LIMBS = ("upper_arm", "forearm", "thigh", "shin")
@@ -67,14 +56,6 @@ _MIXAMO: dict[str, tuple[str, str, str]] = {
         )
     },
 }
-_SKINS: tuple[Colour, ...] = ((0.85, 0.60, 0.48), (0.66, 0.40, 0.28), (0.42, 0.22, 0.13), (0.16, 0.08, 0.05))
-_HAIRS: tuple[Colour, ...] = (
-    (0.02, 0.012, 0.01),
-    (0.10, 0.05, 0.025),
-    (0.40, 0.26, 0.10),
-    (0.45, 0.43, 0.40),
-    (0.25, 0.06, 0.02),
-)
 
 
 @dataclass(frozen=True)
@@ -116,22 +97,8 @@ def drive(person: Person, joints_m: np.ndarray, fps: float, rng: np.random.Gener
 
     joints_m: [T, 17, 3], world axes with y up.
     """
-    camera = joints_m.astype(float) * [1.0, -1.0, -1.0]  # of a level camera: x right, y down, z forward
-    frame_count = len(camera)
-    nobody = np.zeros((frame_count, 33, 3))
-    track = Pose3DTrack(
-        fps=fps,
-        timestamps_s=np.arange(frame_count) / fps,
-        positions_m=camera - camera[:, :1],
-        root_position_m=camera[:, 0],
-        confidence=np.ones((frame_count, 17)),
-        landmarks_px=nobody[..., :2],
-        landmark_confidence=nobody[..., 0],
-        world_landmarks_m=nobody,  # no face: the head follows nose and top
-        detected=np.ones(frame_count, bool),
-        image_size_px=(1, 1),
-        focal_length_px=1.0,
-    )
+    frame_count = len(joints_m)
+    track = track_of(joints_m, fps)
     before = {foot: _ground_of(person, foot) for foot in ("left_foot", "right_foot")}
     scales = _stretched(person, rng)
     _set_scales(person, scales)
@@ -231,11 +198,11 @@ def _stretched(person: Person, rng: np.random.Generator) -> dict[str, Scale]:
 
 def _clothe(meshes: tuple[bpy.types.Object, ...], spec: RigSpec, rng: np.random.Generator, *, keep_details: bool) -> None:
     """Every face gets the paint of its part of the body. keep_details: eyes, hair and such have paint already and keep it."""
-    between = rng.uniform(0, len(_SKINS) - 1)
-    low = min(int(between), len(_SKINS) - 2)
-    tone = np.array(_SKINS[low]) * (1 - between + low) + np.array(_SKINS[low + 1]) * (between - low)
+    between = rng.uniform(0, len(SKINS) - 1)
+    low = min(int(between), len(SKINS) - 2)
+    tone = np.array(SKINS[low]) * (1 - between + low) + np.array(SKINS[low + 1]) * (between - low)
     skin = paint("skin", tuple(tone * rng.uniform(0.92, 1.08, 3)), rng, plain=True)
-    hair = paint("hair", _HAIRS[rng.integers(len(_HAIRS))], rng, plain=True)
+    hair = paint("hair", HAIRS[rng.integers(len(HAIRS))], rng, plain=True)
     shirt, trousers, shoes = (paint(name, _cloth(rng), rng) for name in ("shirt", "trousers", "shoes"))
     if rng.random() < 0.15:
         trousers = shirt  # one piece

@@ -20,7 +20,8 @@ TRAINING_CHARACTERS: dict[str, float] = {
     "mannequiny": 0.08,
     "mannequin": 0.22,
 }
-CHARACTERS: tuple[str, ...] = (*TRAINING_CHARACTERS, *sorted(HELD_OUT_CHARACTERS), "human-zombie", "human-kenney")
+MAKEHUMAN = "makehuman"
+CHARACTERS: tuple[str, ...] = (MAKEHUMAN, *TRAINING_CHARACTERS, *sorted(HELD_OUT_CHARACTERS), "human-zombie", "human-kenney")
 # Yaw, elevation and roll in degrees.
 HELD_OUT_VIEWS: dict[str, tuple[float, float, float]] = {
     "front": (10.0, 3.0, 0.0),
@@ -34,7 +35,7 @@ _TILT_WORTH_M_S = 1.5
 
 @dataclass(frozen=True)
 class Plan:
-    """joints_m [T, 17, 3], world axes with y up; rate: the speed at which the clip plays; view: fields of scenery.View, None is
+    """joints_m [T, 17, 3], world axes with y up; rate: the speed at which the clip plays; view: fields of stage.View, None is
     random; disturbed: with occluders, blur and what else cameras do.
     """
 

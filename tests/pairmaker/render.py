@@ -19,16 +19,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from blender_pose3d.bridge.files import quietly
 from blender_pose3d.core.errors import Pose3DError
-from tests.pairmaker import people, scenery
+from tests.pairmaker import people, scenery, stage
 
 REPLY = "pairmaker:"  # Blender writes to stdout as well
-
-
-def facing_rad(joints_m: np.ndarray) -> float:
-    """Where the person faces in the ground plane; joints_m [12, 3] world, in the order of JOINT_ROLES."""
-    at = dict(zip(people.JOINT_ROLES, joints_m, strict=True))
-    across = at["left_hip"] - at["right_hip"] + at["left_shoulder"] - at["right_shoulder"]
-    return float(np.arctan2(-across[0], across[1]))  # a quarter turn to the right of the way to the left
 
 
 def render_job(job: dict) -> dict:
@@ -41,13 +34,13 @@ def render_job(job: dict) -> dict:
     loaded = time.perf_counter()
     people.drive(person, joints, job["fps"], rng)
     truth_m, heads_m = people.truth(person, len(joints))
-    view = scenery.random_view(rng) if job["view"] is None else scenery.View(**job["view"])
+    view = stage.random_view(rng) if job["view"] is None else stage.View(**job["view"])
     every = np.concatenate([truth_m, heads_m], axis=1)
-    camera = scenery.aimed(view, every, facing_rad(truth_m[len(truth_m) // 2]), job["side_px"])
+    camera = stage.aimed(view, every, stage.facing_rad(truth_m[len(truth_m) // 2]), job["side_px"])
     scenery.add_camera(camera)
-    scenery.add_room(camera, every, rng)
+    scenery.add_boxes(stage.room(camera, every, rng), rng)
     if job["disturbed"] and rng.random() < 0.17:
-        scenery.add_occluder(camera, truth_m, rng)
+        scenery.add_boxes([stage.occluder(camera, truth_m, rng)], rng)
     scenery.add_light(rng)
     blur = rng.uniform(0.25, 0.8) if job["disturbed"] and rng.random() < 0.15 else 0.0
     _settings(job, len(joints), blur)
@@ -55,18 +48,7 @@ def render_job(job: dict) -> dict:
     with quietly():
         bpy.ops.render.render(animation=True)
     rendered = time.perf_counter()
-    joints_camera, heads_camera = camera.from_world(truth_m), camera.from_world(heads_m)
-    np.savez(
-        folder / "truth.npz",
-        joint_names=np.array(list(people.JOINT_ROLES)),
-        joints_camera_m=joints_camera,
-        joints_px=camera.project(joints_camera),
-        head_joints_camera_m=heads_camera,
-        focal_px=camera.focal_px,
-        camera_pitch_deg=camera.pitch_deg,
-        camera_roll_deg=camera.roll_deg,
-        motion_blur=blur,
-    )
+    stage.write_truth(folder, camera, truth_m, heads_m, blur)
     return {"load_s": loaded - began, "drive_s": driven - loaded, "render_s": rendered - driven}
 
 

@@ -1,4 +1,4 @@
-"""One sequence: rendered in Blender, spoilt as cameras do, filmed, and detected as any clip is."""
+"""One sequence: drawn, spoilt as cameras do, filmed, and detected as any clip is."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import av
 import cv2
@@ -21,6 +22,9 @@ from lifter.landmark_model import LandmarkModel
 
 from .plan import Plan
 
+if TYPE_CHECKING:
+    from .drawing import Drawer
+
 FILM = "film.mp4"
 _NO_BPY = "Name a Python that has bpy with --blender-python."
 REPLY = "pairmaker:"  # as in render.py; Blender writes to stdout as well
@@ -28,9 +32,9 @@ REPLY = "pairmaker:"  # as in render.py; Blender writes to stdout as well
 
 @dataclass(frozen=True)
 class Settings:
-    """split: "train" or "heldout"; characters: empty for the split's own; samples: light paths a pixel."""
+    """split: "train" or "heldout"; characters: empty for the split's own; samples: light paths a pixel; blender_python: where
+    Blender draws; makehuman: the data of the people that OpenGL draws instead."""
 
-    blender_python: Path
     shared: Path
     split: str
     characters: tuple[str, ...]
@@ -38,11 +42,15 @@ class Settings:
     frames: int
     side_px: int
     samples: int
+    blender_python: Path | None = None
+    makehuman: Path | None = None
 
 
 class Renderer:
     """`render.py` in a process of its own, one job at a time. It ends when its stdin does, so it never outlives this process
     by more than a sequence."""
+
+    speckled = True  # few light paths a pixel
 
     def __init__(self, blender_python: Path) -> None:
         script = str(Path(__file__).with_name("render.py"))
@@ -82,7 +90,9 @@ class Renderer:
         raise ChildProcessError(f"Blender ended with exit code {self._process.wait()}")
 
 
-def make_sequence(plan: Plan, settings: Settings, render: Renderer, model: LandmarkModel, folder: Path) -> dict[str, np.ndarray]:
+def make_sequence(
+    plan: Plan, settings: Settings, render: Renderer | Drawer, model: LandmarkModel, folder: Path
+) -> dict[str, np.ndarray]:
     """Arrays of one sequence, as in the merged file without the first axis; the film as it was detected stays in `folder`.
 
     Raises LifterError where the character cannot do it, ChildProcessError where Blender ends.
@@ -104,7 +114,8 @@ def make_sequence(plan: Plan, settings: Settings, render: Renderer, model: Landm
     began = time.perf_counter()
     rng = np.random.default_rng([plan.seed, 3])
     pictures = [cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB) for path in sorted(folder.glob("[0-9]*.png"))]
-    pictures = [cv2.bilateralFilter(picture, 5, 40, 1.2) for picture in pictures]  # the speckles of few light paths
+    if render.speckled:
+        pictures = [cv2.bilateralFilter(picture, 5, 40, 1.2) for picture in pictures]
     if plan.disturbed:
         pictures = disturbed(pictures, rng)
     film = folder / FILM

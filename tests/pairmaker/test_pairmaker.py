@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +18,7 @@ from tests.blender.conftest import NO_BLENDER, find_blenders
 from tests.lifter.archives import mocap_clip, write_mocap
 from tests.pairmaker.make import BAD_INPUT, main, make
 from tests.pairmaker.pairs_file import merge, shard_path
-from tests.pairmaker.plan import HELD_OUT_VIEWS, held_out_plan, training_plan
+from tests.pairmaker.plan import HELD_OUT_VIEWS, MAKEHUMAN, held_out_plan, training_plan
 from tests.pairmaker.sequence import Settings
 
 SHARED = Path(__file__).resolve().parents[3] / "shared"
@@ -68,7 +70,7 @@ def bpy_python() -> Path:
 
 
 def settings_for(bpy_python: Path, shared: Path, character: str, *, frames: int) -> Settings:
-    return Settings(bpy_python, shared, "heldout", (character,), fps=10, frames=frames, side_px=256, samples=2)
+    return Settings(shared, "heldout", (character,), fps=10, frames=frames, side_px=256, samples=2, blender_python=bpy_python)
 
 
 @pytest.fixture(scope="module")
@@ -141,6 +143,26 @@ def test_the_characters_of_others(character: str, bpy_python: Path, tmp_path: Pa
         pytest.skip(f"no {SHARED}")
     assert make(tmp_path, settings_for(bpy_python, SHARED, character, frames=6), first=0, count=2) == 0
     check(merge(tmp_path, tmp_path / "pairs.npz"), frames=6, offset=0.08)
+
+
+@pytest.mark.slow
+def test_makehumans_people(tmp_path: Path) -> None:
+    """POSE3D_MAKEHUMAN: MakeHuman's data, as the README says."""
+    data = os.environ.get("POSE3D_MAKEHUMAN")
+    if not data or importlib.util.find_spec("moderngl") is None or not SHARED.is_dir():
+        pytest.skip("needs POSE3D_MAKEHUMAN, moderngl and motion capture")
+    settings = replace(settings_for(Path(), SHARED, MAKEHUMAN, frames=6), blender_python=None, makehuman=Path(data))
+    assert make(tmp_path, settings, first=0, count=2) == 0
+    pairs = merge(tmp_path, tmp_path / "pairs.npz")
+    check(pairs, frames=6, offset=0.08)
+    np.testing.assert_allclose(pairs["person_yaw_deg"], [10, 170], atol=15)
+
+
+def test_a_folder_without_makehuman_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    if importlib.util.find_spec("moderngl") is None:
+        pytest.skip("needs moderngl")
+    assert main(["make", str(tmp_path), "--makehuman", str(tmp_path), "--count", "1", "--shared", str(SHARED)]) == BAD_INPUT
+    assert "does not hold MakeHuman's data" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
