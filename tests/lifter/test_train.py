@@ -90,6 +90,31 @@ def test_a_network_learns(folder: Path) -> None:
     assert losses[-1] < 0.3 * losses[0] and losses[0] > 0.3
 
 
+def test_the_averaged_network_has_batch_norm_statistics_of_its_own(folder: Path) -> None:
+    """What is measured and shipped: each batch norm's running mean is that of what reaches it in this very network."""
+    config = train.read_config(folder / "tiny.toml", ["steps = 12", 'name = "own"'])
+    with train.Processes() as processes:
+        run = train._Run(config, folder / "own", processes, resume=False)
+        run.train()
+        states = {name: generator.get_state() for name, generator in run.generators.items()}
+        network = run._with_own_statistics()
+        for name, generator in run.generators.items():
+            assert torch.equal(generator.get_state(), states[name]), "the run's random numbers are not used up"
+        arrived: dict[str, list[torch.Tensor]] = {}
+        norms = {name: module for name, module in network.named_modules() if isinstance(module, torch.nn.BatchNorm1d)}
+        for name, module in norms.items():
+            module.train()
+            module.register_forward_pre_hook(lambda _m, x, name=name: arrived.setdefault(name, []).append(x[0].float()))
+        means = {name: module.running_mean.clone() for name, module in norms.items()}
+        for _ in range(train._STATISTICS_BATCHES):
+            network(run._batch()[0])
+    for name, batches in arrived.items():
+        wanted = torch.stack([x.mean([d for d in range(x.dim()) if d != 1]) for x in batches]).mean(0)
+        torch.testing.assert_close(means[name], wanted, atol=0.01, rtol=0.02)
+    old = [module for module in run.averaged.modules() if isinstance(module, torch.nn.BatchNorm1d)]
+    assert max((a.running_mean - b).abs().max() for a, b in zip(old, means.values(), strict=True)) > 0.02
+
+
 def test_one_run_starts_from_anothers_weights(folder: Path) -> None:
     runs = folder / "chain"
     train.main(folder / "tiny.toml", overrides=["minutes = 0.005"], runs_dir=runs)
