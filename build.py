@@ -21,6 +21,7 @@ import contextlib
 import hashlib
 import importlib.util
 import json
+import math
 import os
 import platform
 import re
@@ -36,9 +37,21 @@ import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 ROOT = Path(__file__).resolve().parent
+sys.path.insert(0, str(ROOT))  # Blender runs this file without its folder there
+
+from blender_pose3d.worker.setup import (  # noqa: E402 - standard library only, like this file
+    UNREACHABLE,
+    find_pythons,
+    fingerprint,
+    installed_groups,
+    python_of_environment,
+    run_for_output,
+    try_lock,
+)
+
 MINIMUM_BLENDER = (4, 5)
 BAD_INPUT, BUG, INTERRUPTED = 2, 1, 130  # exit codes; 2 and 1 are also the worker's
 HEARTBEAT_S = 5.0
@@ -106,7 +119,7 @@ class Environment:
 
     @property
     def python(self) -> Path:
-        return self.folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+        return python_of_environment(self.folder)
 
     @property
     def marker(self) -> Path:
@@ -115,19 +128,11 @@ class Environment:
 
     def installed(self) -> dict[str, str]:
         """What the marker says; nothing where the marker is missing or the Python that made the environment is gone."""
-        try:
-            groups = json.loads(self.marker.read_text(encoding="utf-8"))["groups"]
-        except (OSError, ValueError, KeyError):
-            return {}
-        return dict(groups) if self.python.exists() else {}
+        return installed_groups(self.folder)
 
     def is_complete(self, pins: Mapping[str, Sequence[str]]) -> bool:
         installed = self.installed()
         return all(installed.get(group) == fingerprint(pins[group]) for group in self.groups)
-
-
-def fingerprint(pins: Sequence[str]) -> str:
-    return hashlib.sha256("\n".join(sorted(pins)).encode()).hexdigest()
 
 
 def lifter_environment(*, with_tests: bool = False) -> Environment:
@@ -191,29 +196,7 @@ def make_environment(environment: Environment, *, pins: Mapping[str, Sequence[st
 
 def find_python(versions: Sequence[tuple[int, int]]) -> str | None:
     """The first that runs and has venv; of one version this file's own, then PATH's, pyenv's and the Windows launcher's."""
-    for major, minor in versions:
-        name = f"python{major}.{minor}"
-        candidates = [[found] for found in (shutil.which(name),) if found]
-        pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
-        candidates += [[str(path)] for path in sorted(pyenv.glob(f"versions/{major}.{minor}*/bin/{name}"))]
-        if os.name == "nt" and shutil.which("py"):
-            candidates.append(["py", f"-{major}.{minor}"])
-        if sys.version_info[:2] == (major, minor) and "bpy" not in sys.modules:
-            candidates.insert(0, [sys.executable])
-        for candidate in candidates:  # a pyenv shim may exist and fail, and distributions split ensurepip off
-            path = run_for_output([*candidate, "-c", "import ensurepip, sys, venv; print(sys.executable)"])
-            if path:
-                return path
-    return None
-
-
-def run_for_output(command: Sequence[str], *, timeout_s: float = 60.0) -> str:
-    """What the command prints, stripped; the empty string where it cannot be run, fails or does not end in time."""
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, env=child_environment(), check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
+    return next(find_pythons(versions, own=None if "bpy" in sys.modules else sys.executable), None)
 
 
 def require_free_disk(environment: Environment) -> None:
@@ -237,21 +220,6 @@ def install_lock(path: Path) -> Iterator[None]:
                 waiting = True
             time.sleep(1.0)
         yield
-
-
-def try_lock(descriptor: int) -> bool:
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
 
 
 def create_venv(environment: Environment, base: str) -> None:
@@ -337,12 +305,6 @@ class InstallProgress:
                 say(line)
         if on_terminal:
             print("\r\033[K", end="", flush=True)
-
-
-UNREACHABLE = (
-    r"NewConnectionError|NameResolutionError|Failed to establish|Failed to connect|name resolution|ConnectTimeout|ReadTimeout|"
-    r"Read timed out|ProxyError|SSLError|CERTIFICATE_VERIFY_FAILED|Connection refused|ConnectionReset|Network is unreachable"
-)
 
 
 def failed_install(environment: Environment, output: str) -> BuildError:
@@ -542,7 +504,7 @@ RIG_HELP = f"{RIG_FILES}; FILE.blend:ArmatureName names one of several"
 
 
 def command_retarget(arguments: Sequence[str]) -> int:
-    """retarget CLIP --rig FILE --out FILE: animate a character from a clip, without a window."""
+    """retarget CLIP|--source FILE --rig FILE --out FILE: animate a character from a clip or an animation, without a window."""
     check_retarget(arguments)
     blender = make_blender()
     return run_in_blender(blender, make_engine(), "retarget", *arguments)
@@ -550,15 +512,25 @@ def command_retarget(arguments: Sequence[str]) -> int:
 
 def check_retarget(arguments: Sequence[str]) -> None:
     """What can be said at once, because what follows may install for minutes. The rest is checked inside Blender."""
+    if not arguments:
+        raise BuildError("Give CLIP, --rig and --out.", hint="python3 build.py retarget --help tells how.")
     options = retarget_parser().parse_args(arguments)
-    if not options.clip.is_file():
+    if (options.clip is None) == (options.source is None):
+        raise BuildError("Give a CLIP, or with --source an animated rig in its place.", hint="See retarget --help.")
+    if options.source is not None:
+        require_rig(options.source, "source")
+    elif not options.clip.is_file():
         raise BuildError(f"There is no clip {options.clip}.", hint="Check the path.")
     check_rig_and_out(options)
 
 
 def retarget_parser() -> argparse.ArgumentParser:
     parser = new_parser("retarget", command_retarget)
-    parser.add_argument("clip", type=Path, metavar="CLIP")
+    parser.add_argument("clip", type=Path, metavar="CLIP", nargs="?")
+    parser.add_argument(
+        "--source", metavar="FILE", help="an animated rig (.bvh, .fbx, .glb, .blend[:armature]) in place of a clip"
+    )
+    parser.add_argument("--action", metavar="NAME", help="which of the source's animations (default: the one that plays)")
     parser.add_argument("--rig", required=True, metavar="FILE", help=RIG_HELP)
     parser.add_argument("--out", required=True, type=Path, metavar="FILE", help=".blend, .glb, .fbx or .bvh")
     add_retarget_options(parser)
@@ -572,13 +544,20 @@ def add_retarget_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--end", type=float, metavar="S", help="last second of the clip")
     parser.add_argument("--fps", type=float, metavar="N", help="frame rate of the result")
     parser.add_argument("--model", metavar="NAME", help="the network, one of those that `lifter models` lists")
+    parser.add_argument("--limbs", choices=("fk", "ik"), help="ik: key the IK controls and pole targets as well (default: fk)")
+    muted = "mute in the new action the constraints that change what is keyed"
+    parser.add_argument("--mute-constraints", action="store_true", default=None, help=muted)
     parser.add_argument("--report", type=Path, metavar="FILE.json", help="where to write what was done")
 
 
+def require_rig(named: str, what: str) -> None:
+    rig = Path(re.sub(r"(\.blend):[^/\\]*$", r"\1", named))
+    if named != "rigify" and not rig.is_file():
+        raise BuildError(f"There is no {what} file {rig}.", hint=f"Give {RIG_FILES}.")
+
+
 def check_rig_and_out(options: argparse.Namespace) -> None:
-    rig = Path(re.sub(r"(\.blend):[^/\\]*$", r"\1", options.rig))
-    if options.rig != "rigify" and not rig.is_file():
-        raise BuildError(f"There is no rig file {rig}.", hint=f"Give {RIG_FILES}.")
+    require_rig(options.rig, "rig")
     if options.out.suffix.lower() not in (".blend", ".glb", ".fbx", ".bvh"):
         raise BuildError(f"Pose3D cannot write {options.out.name}.", hint="The name must end in .blend, .glb, .fbx or .bvh.")
 
@@ -587,10 +566,11 @@ def command_batch(arguments: Sequence[str]) -> int:
     """batch JOBS… --rig FILE: animate characters from many clips; what was done before, and is the same, is not done again."""
     options = read_batch_options(arguments)
     sys.path.insert(0, str(ROOT))
-    from blender_pose3d.batch import runner
+    from blender_pose3d.batch import farm, runner
+    from blender_pose3d.batch.account import table
+    from blender_pose3d.batch.cache import TrackCache
     from blender_pose3d.batch.jobs import read_jobs
     from blender_pose3d.core.errors import Pose3DError
-    from blender_pose3d.worker.engine import find_engine
 
     def check(words: Sequence[str]) -> None:
         try:
@@ -599,7 +579,7 @@ def command_batch(arguments: Sequence[str]) -> int:
             raise Pose3DError(str(error)) from None
 
     try:
-        names = frozenset(vars(retarget_parser().parse_args(["", "--rig=", "--out="]))) - {"clip"}
+        names = frozenset(vars(retarget_parser().parse_args(["", "--rig=", "--out="]))) - {"clip", "source", "action"}
         found = {name: getattr(options, name) for name in sorted(names)}
         given = {name: value if value is True else str(value) for name, value in found.items() if value not in (None, False)}
         jobs = read_jobs(options.jobs, defaults=given, names=names, check=check)
@@ -607,33 +587,73 @@ def command_batch(arguments: Sequence[str]) -> int:
         planned = runner.plan(jobs, inputs, resume=options.resume, retry_failed=options.retry_failed)
         if options.dry_run:
             rows = [(item.job.clip.name, item.state or "to do", str(item.job.out), item.why) for item in planned]
-            say(runner.table([("clip", "state", "output", "why"), *rows]))
+            say(table([("clip", "state", "output", "why"), *rows]))
             return 0
-        engine, blender = make_engine(), make_blender()
-        os.environ["POSE3D_ENGINE_PYTHON"] = str(engine)
-        if any(item.state is None and not item.job.is_lifted for item in planned):
-            provide_landmark_model(engine)
-        lifter = find_engine(ROOT, None, home_folder())
-        programs = runner.Programs(
-            lifter=lifter.command("serve"),
-            lifter_environment=lifter.environment(),
-            blender=blender.command("batch-solve"),
-            blender_environment=child_environment(),
-            models_dir=lifter.models_dir,
-            tracks=home_folder() / "cache" / "tracks",
-        )
-        return runner.run(
-            planned,
-            inputs,
-            programs,
-            workers=options.workers,
-            threads=options.threads or max(1, processors() // options.workers),
-            fail_fast=options.fail_fast,
-            results=options.results,
-            say=say,
-        )
+        limit_bytes = options.cache_limit * 1e9
+        if options.cluster:
+            cluster = farm.Cluster(
+                options.cluster, project=ROOT, cpus=options.threads or 1, gpus=options.gpus, cache_limit_bytes=limit_bytes
+            )
+            hands = farm.on_cluster(cluster, inputs, fail_fast=options.fail_fast)
+        else:
+            programs = batch_programs(with_landmark_model=any(item.state is None and not item.job.is_lifted for item in planned))
+            hands = runner.on_this_machine(
+                programs,
+                inputs,
+                TrackCache(programs.tracks, limit_bytes=limit_bytes),
+                workers=options.workers,
+                threads=options.threads or max(1, processors() // options.workers),
+                fail_fast=options.fail_fast,
+            )
+        return runner.run(planned, inputs, hands, results=options.results, say=say)
     except Pose3DError as error:
         raise BuildError(error.message, hint=error.hint) from None
+
+
+def batch_programs(*, with_landmark_model: bool) -> Any:
+    """What a worker of a batch runs on this machine; makes what is missing."""
+    sys.path.insert(0, str(ROOT))
+    from blender_pose3d.batch.steps import Programs
+    from blender_pose3d.worker.engine import find_engine
+
+    engine, blender = make_engine(), make_blender()
+    os.environ["POSE3D_ENGINE_PYTHON"] = str(engine)
+    if with_landmark_model:
+        provide_landmark_model(engine)
+    lifter = find_engine(ROOT, None, home_folder())
+    return Programs(
+        lifter=lifter.command("serve"),
+        lifter_environment=lifter.environment(),
+        blender=blender.command("batch-solve"),
+        blender_environment=child_environment(),
+        models_dir=lifter.models_dir,
+        tracks=home_folder() / "cache" / "tracks",
+    )
+
+
+def command_batch_programs(arguments: Sequence[str]) -> int:
+    """batch-programs: what a machine of a cluster runs for `batch --cluster`, as a line of JSON; makes what is missing."""
+    new_parser("batch-programs", command_batch_programs).parse_args(arguments)
+    say(json.dumps(batch_programs(with_landmark_model=True).as_json()))
+    return 0
+
+
+def command_flamenco(arguments: Sequence[str]) -> int:
+    """flamenco OUT.js: write the job type by which a Flamenco farm animates clips, for its Manager's folder scripts."""
+    parser = new_parser("flamenco", command_flamenco)
+    parser.add_argument("out", type=Path, metavar="OUT.js", help="docs/farm.md tells where it belongs")
+    out: Path = parser.parse_args(arguments).out.absolute()
+    if out.suffix != ".js":
+        raise BuildError(f"'{out.name}' is no name for a job type.", hint="It must end in .js.")
+    sys.path.insert(0, str(ROOT))
+    from blender_pose3d.batch.flamenco import job_type
+
+    try:
+        out.write_text(job_type(ROOT / "build.py", version=manifest_version()), encoding="utf-8")
+    except OSError as error:
+        raise BuildError(f"{out} cannot be written: {error.strerror}.", hint="Choose another place.") from error
+    say(f"Wrote {out}.")
+    return 0
 
 
 def read_batch_options(arguments: Sequence[str]) -> argparse.Namespace:
@@ -649,7 +669,13 @@ def read_batch_options(arguments: Sequence[str]) -> argparse.Namespace:
     add_retarget_options(parser)
     parser.set_defaults(preset=None)  # "auto" is retarget's own default; a row must be able to tell that nothing was given
     parser.add_argument("--workers", type=int, default=1, metavar="N", help="so many clips at a time (default: 1)")
-    parser.add_argument("--threads", type=int, metavar="N", help="threads of each worker (default: processors / workers)")
+    threads = "threads of each worker (default: processors / workers; with --cluster: 1, and as many CPUs for each clip)"
+    parser.add_argument("--threads", type=int, metavar="N", help=threads)
+    cluster = "have a Ray cluster do it: auto for the one that this machine belongs to, or host:port (docs/farm.md)"
+    parser.add_argument("--cluster", metavar="auto|ADDRESS", help=cluster)
+    parser.add_argument("--gpus", type=float, default=0.0, metavar="N", help="with --cluster: GPUs for each clip, such as 0.25")
+    limit = "keep at most so much of tracks for later runs; the ones that were not used for longest are deleted (default: all)"
+    parser.add_argument("--cache-limit", type=float, default=math.inf, metavar="GB", help=limit)
     parser.add_argument("--dry-run", action="store_true", help="only say what would be done")
     resume = "leave out what is done and unchanged, which is the default; --no-resume does everything again"
     parser.add_argument("--resume", action=argparse.BooleanOptionalAction, default=True, help=resume)
@@ -663,6 +689,13 @@ def read_batch_options(arguments: Sequence[str]) -> argparse.Namespace:
         value = getattr(options, name)
         if value is not None and not 1 <= value <= 1024:
             raise BuildError(f"--{name} {value} is no number of {name}.", hint="Give 1 or more.")
+    for name in ("gpus", "cache_limit"):
+        if not getattr(options, name) >= 0:
+            raise BuildError(f"--{name.replace('_', '-')} {getattr(options, name):g} is below 0.", hint="Give 0 or more.")
+    if options.cluster and options.workers != 1:
+        raise BuildError("--workers is for this machine alone.", hint="On a cluster --threads says how many CPUs a clip gets.")
+    if options.gpus and not options.cluster:
+        raise BuildError("--gpus is for a cluster.", hint="Give --cluster too, or leave it out.")
     return options
 
 
@@ -683,19 +716,21 @@ def command_lifter(arguments: Sequence[str]) -> int:
 
 
 def command_bench(arguments: Sequence[str]) -> int:
-    """bench NAME [--json FILE]: a benchmark as a table, and as rows in FILE."""
+    """bench NAME [--json FILE] [--ablate]: a benchmark as a table, and as rows in FILE; and with each part left out."""
     parser = new_parser("bench", command_bench)
     known = sorted(path.stem for path in (ROOT / "tests/bench").glob("*.py") if not path.stem.startswith("_"))
     parser.add_argument("name", metavar="NAME", help=f"one of: {', '.join(known)}")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows {measure, value, unit, goal, better} there")
+    parser.add_argument("--ablate", action="store_true", help="motion: also with each part left out")
     options = parser.parse_args(arguments)
     if options.name not in known:
         raise BuildError(f"There is no benchmark '{options.name}'.", hint=f"There are: {', '.join(known) or 'none yet'}.")
     engine = make_engine()
     provide_landmark_model(engine)
-    json_option = ["--json", options.json.absolute()] if options.json else []
+    words = ["--json", options.json.absolute()] if options.json else []
+    words += ["--ablate"] if options.ablate else []
     extra = {"POSE3D_ENGINE_PYTHON": str(engine), "POSE3D_BLENDER_COMMAND": json.dumps(make_blender().command())}
-    return run_python(engine, "-m", "tests.bench", options.name, *json_option, **extra)
+    return run_python(engine, "-m", "tests.bench", options.name, *words, **extra)
 
 
 def command_test(arguments: Sequence[str]) -> int:
@@ -738,7 +773,8 @@ def command_test(arguments: Sequence[str]) -> int:
 def package_entries() -> dict[str, Path]:
     """What lies at the package's root: name there -> where it is here."""
     entries = {path.name: path for path in sorted((ROOT / "blender_pose3d").iterdir()) if path.name != "__pycache__"}
-    for name in ("lifter", "rigs", "blender_manifest.toml", "LICENSE", "README.md"):
+    # pyproject.toml: the engine's set-up reads its pins, which have one home.
+    for name in ("lifter", "rigs", "blender_manifest.toml", "pyproject.toml", "LICENSE", "README.md"):
         if not (ROOT / name).exists():
             raise BuildError(f"The package needs {name}, which is missing in {ROOT}.", hint="Get a whole copy of the project.")
         entries[name] = ROOT / name
@@ -746,14 +782,23 @@ def package_entries() -> dict[str, Path]:
 
 
 def command_package(arguments: Sequence[str]) -> int:
-    """package [--out DIR] [--link DIR]: the extension's zip, built and validated by Blender's own commands."""
+    """package [--out DIR] [--link DIR] [--offline-wheels [X.Y]]: the extension's zip, built and validated by Blender's own."""
     parser = new_parser("package", command_package)
     parser.add_argument("--out", type=Path, default=ROOT / "dist", metavar="DIR", help="where the zip goes (default: dist)")
     parser.add_argument("--link", type=Path, metavar="DIR", help="instead, fill DIR with links, for development")
+    parser.add_argument(
+        "--offline-wheels",
+        nargs="?",
+        const="3.11",
+        metavar="X.Y",
+        help="put the motion engine's packages in, for machines like this one without a network; X.Y: the Python to run it, "
+        "Blender's own or one that the machine has (default: 3.11)",
+    )
     options = parser.parse_args(arguments)
     if options.link:
         return link_package(options.link.absolute())
-    target = require_writable_folder(options.out.absolute()) / f"pose3d-{manifest_version()}.zip"
+    suffix = offline_suffix(options.offline_wheels) if options.offline_wheels else ""
+    target = require_writable_folder(options.out.absolute()) / f"pose3d-{manifest_version()}{suffix}.zip"
     builder = extension_command(make_blender())
     with tempfile.TemporaryDirectory(prefix="pose3d-package-") as folder:
         stage, built = Path(folder) / "pose3d", Path(folder) / target.name
@@ -764,12 +809,35 @@ def command_package(arguments: Sequence[str]) -> int:
                 shutil.copytree(source, stage / name, ignore=left_out)
             else:
                 shutil.copyfile(source, stage / name)
+        if options.offline_wheels:
+            stage_wheels(stage / "offline", options.offline_wheels)
         for words in (["build", "--source-dir", str(stage), "--output-filepath", str(built)], ["validate", str(built)]):
             require_success(subprocess.call([*builder, *words], env=child_environment()), f"Blender's `extension {words[0]}`")
         shutil.copyfile(built, target)
     with zipfile.ZipFile(target) as archive:
         say(f"{target}  ({target.stat().st_size / 1e6:.1f} MB, {len(archive.namelist())} files)")
     return 0
+
+
+def offline_suffix(python: str) -> str:
+    if not re.fullmatch(r"3\.\d+", python):
+        raise BuildError(f"'{python}' is no version of Python.", hint="Give --offline-wheels 3.11, say.")
+    return f"-offline-{platform.system()}-{platform.machine()}-python{python}".lower()
+
+
+def stage_wheels(folder: Path, python: str) -> None:
+    """The engine's wheels and the landmark model, as the add-on's own set-up would have fetched them."""
+    from blender_pose3d.worker import setup
+
+    interpreter = find_python([version_tuple(python)[:2]])
+    if interpreter is None:
+        raise BuildError(f"No python{python} with its venv and ensurepip modules was found.", hint="Install it, or give another.")
+    say(f"Fetching the motion engine's wheels for Python {python}")
+    script, home = Path(setup.__file__).resolve(), folder.parent.parent / "home"
+    words = ["fetch", "--home", home, "--resources", ROOT, "--python", interpreter, "--out", folder]
+    require_success(subprocess.call([interpreter, "-I", script, *map(str, words)]), "Fetching the wheels")
+    engine = make_engine()
+    require_success(run_python(engine, "-m", "lifter", "model-file", "--models-dir", folder / "models"), "Fetching the model")
 
 
 def extension_command(blender: Blender) -> list[str]:
@@ -889,6 +957,8 @@ COMMANDS = {
     "demo": command_demo,
     "retarget": command_retarget,
     "batch": command_batch,
+    "batch-programs": command_batch_programs,
+    "flamenco": command_flamenco,
     "package": command_package,
     "doctor": command_doctor,
     "lifter": command_lifter,

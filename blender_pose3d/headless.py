@@ -22,11 +22,14 @@ from . import places
 from .batch.jobs import LIFTING_OPTIONS, TRACK_SUFFIX
 from .bridge import files
 from .bridge.apply import AppliedMotion, apply_track, empty_stretches_s
+from .bridge.ik import LimbMode
+from .bridge.source import apply_source, sample
 from .core import report, report_page
 from .core.errors import Pose3DError
 from .core.motion import MotionOptions
 from .core.track_io import read_track
 from .core.tracks import Pose3DTrack
+from .core.transfer import SourceMotion
 from .worker.engine import find_engine
 from .worker.job import Job
 from .worker.protocol import Event, Progress, Warning_
@@ -50,16 +53,22 @@ def main(argv: list[str], *, resources: Path) -> int:
 
 @dataclass(frozen=True)
 class Options:
-    """One run of `retarget`; fields as on the command line."""
+    """One run of `retarget`; fields as on the command line, limbs one of LimbMode. source: an animated rig in place of a clip,
+    None for a clip; action: which of its animations.
+    """
 
     clip: Path
     rig: str
     out: Path
+    source: str | None = None
+    action: str | None = None
     preset: str = "auto"
     start: float | None = None
     end: float | None = None
     fps: float | None = None
     model: str | None = None
+    limbs: str = LimbMode.FK.value
+    mute_constraints: bool = False
     report: Path | None = None
 
 
@@ -71,25 +80,30 @@ class _Parser(argparse.ArgumentParser):
 def parse(arguments: list[str]) -> Options:
     """The words after `retarget`. Raises Pose3DError."""
     parser = _Parser(prog="retarget", allow_abbrev=False)
-    parser.add_argument("clip", type=Path)
+    parser.add_argument("clip", type=Path, nargs="?", default=Path())
+    parser.add_argument("--source")
+    parser.add_argument("--action")
     parser.add_argument("--rig", required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--preset", default="auto")
     for name in ("start", "end", "fps"):
         parser.add_argument(f"--{name}", type=float)
     parser.add_argument("--model")
+    parser.add_argument("--limbs", choices=[mode.value for mode in LimbMode], default=LimbMode.FK.value)
+    parser.add_argument("--mute-constraints", action="store_true")
     parser.add_argument("--report", type=Path)
     return Options(**vars(parser.parse_args(arguments)))
 
 
 def retarget(options: Options, *, resources: Path, track_file: Path | None = None) -> AppliedMotion:
-    """Animate the rig from the clip, write the result and read it back. Raises Pose3DError; no output is half written then.
+    """Animate the rig from the clip or the source, write the result and read it back. Raises Pose3DError; no output is half
+    written then.
 
     track_file: what the clip has been lifted to already, with these options.
     """
     began = time.monotonic()
     rig_file = files.parse_rig(options.rig)
-    if not options.clip.is_file():
+    if options.source is None and not options.clip.is_file():
         raise Pose3DError(f"There is no clip {options.clip}.", hint="Check the path.")
     out = options.out.absolute()
     if out.suffix.lower() not in files.OUT_SUFFIXES:
@@ -102,21 +116,23 @@ def retarget(options: Options, *, resources: Path, track_file: Path | None = Non
         raise Pose3DError(f"{out} is the rig itself, which Pose3D does not overwrite.", hint="Give another name for the result.")
     for path in filter(None, (out, options.report and options.report.absolute())):
         _require_writable(path)
+    source = _source(options, resources) if options.source is not None else None
     # The rig before the clip: what is wrong with it is said within seconds.
     armature_object = files.open_rig(rig_file)
     files.require_mapping(armature_object, preset=options.preset, presets_folder=resources / "rigs")
-    track = _track(options, resources) if track_file in (None, options.clip) else read_track(track_file)
+    track = None
+    if source is None:
+        track = _track(options, resources) if track_file in (None, options.clip) else read_track(track_file)
     scene = bpy.context.scene
     if options.fps or rig_file.path is None or rig_file.path.suffix.lower() != ".blend":
-        _set_rate(scene, options.fps or track.fps)
-    applied = apply_track(
-        bpy.context,
-        armature_object,
-        track,
-        preset=options.preset,
-        resources=resources,
-        track_path=options.clip if options.clip.suffix.lower() == TRACK_SUFFIX else None,
-    )
+        _set_rate(scene, options.fps or (source or track).fps)
+    settings = {"preset": options.preset, "resources": resources}
+    settings |= {"limbs": options.limbs, "mute_constraints": options.mute_constraints}
+    if source is not None:
+        applied = apply_source(bpy.context, armature_object, replace(source, first_frame=scene.frame_start), **settings)
+    else:
+        track_path = options.clip if options.clip.suffix.lower() == TRACK_SUFFIX else None
+        applied = apply_track(bpy.context, armature_object, track, track_path=track_path, **settings)
     scene.frame_start, scene.frame_end = applied.frame_start, applied.frame_end
     for warning in applied.warnings:
         print(f"warning: {warning}", file=sys.stderr, flush=True)
@@ -130,9 +146,38 @@ def retarget(options: Options, *, resources: Path, track_file: Path | None = Non
         )
     print(f"Wrote {out}: {bones} bones, {seconds:.1f} s of animation (preset {applied.preset}).", flush=True)
     if options.report:
-        told = _report(options, track, applied, out=out, seconds=time.monotonic() - began)
-        _write_reports(options, told, _quality(track, applied), resources)
+        told = _report(options, applied, out=out, seconds=time.monotonic() - began)
+        if track is not None:
+            told |= _report_of_track(track)
+        _write_reports(options, told, _quality(track, applied) if track is not None else None, resources)
     return applied
+
+
+def _source(options: Options, resources: Path) -> SourceMotion:
+    """The animation of another rig's file, read; the file that is open is replaced."""
+    assert options.source is not None
+    if options.model:
+        raise Pose3DError("A source has no clip to find a person in, so --model has nothing to do.", hint="Leave it out.")
+    armature_object = files.open_rig(files.parse_rig(options.source))
+    if options.action is not None:
+        action = bpy.data.actions.get(options.action)
+        if action is None:
+            names = ", ".join(f"'{each.name}'" for each in bpy.data.actions) or "no action"
+            raise Pose3DError(f"{options.source} has no action '{options.action}'.", hint=f"It has {names}.")
+        armature_object.animation_data_create().action = action
+    source = sample(bpy.context, armature_object, presets_folder=resources / "rigs")
+    times = source.timestamps_s
+    keep = np.ones(len(times), bool)
+    if options.start is not None:
+        keep &= times >= options.start
+    if options.end is not None:
+        keep &= times <= options.end
+    if keep.sum() < 2:
+        raise Pose3DError(
+            f"{options.source} has no two frames in that range; it goes from 0 to {times[-1]:.2f} s.",
+            hint="Choose another start and end.",
+        )
+    return replace(source, timestamps_s=times[keep], turns=source.turns[keep], heads_m=source.heads_m[keep])
 
 
 def _track(options: Options, resources: Path) -> Pose3DTrack:
@@ -267,22 +312,27 @@ def _pictures(options: Options, quality: report.Quality, resources: Path) -> dic
         return {frame: (Path(folder) / f"{i}.png").read_bytes() for i, frame in enumerate(frames)}
 
 
-def _report(options: Options, track: Pose3DTrack, applied: AppliedMotion, *, out: Path, seconds: float) -> dict:
+def _report(options: Options, applied: AppliedMotion, *, out: Path, seconds: float) -> dict:
     return {
-        "clip": str(options.clip),
+        **({"source": options.source} if options.source is not None else {"clip": str(options.clip)}),
         "rig": options.rig,
         "out": str(out),
         "preset": applied.preset,
         "mapping": applied.rig.mapping.rows(),
         "action": applied.action_name,
         "frames": [applied.frame_start, applied.frame_end],
-        "track_frames": track.frame_count,
-        "detected_frames": int(track.detected.sum()),
-        "empty_stretches_s": [[round(a, 3), round(b, 3)] for a, b in empty_stretches_s(track)],
         "heading_rad": applied.motion.heading_rad,
         "scale": applied.motion.scale,
         "warnings": list(applied.warnings),
         "seconds": round(seconds, 2),
         "blender": bpy.app.version_string,
+    }
+
+
+def _report_of_track(track: Pose3DTrack) -> dict:
+    return {
+        "track_frames": track.frame_count,
+        "detected_frames": int(track.detected.sum()),
+        "empty_stretches_s": [[round(a, 3), round(b, 3)] for a, b in empty_stretches_s(track)],
         "provenance": track.provenance,
     }

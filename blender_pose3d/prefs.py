@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import bpy
 
 from . import places
-from .core.errors import Pose3DError
-from .ui.message import draw_message
-from .worker.engine import Engine, find_engine
+from .worker.engine import ENGINE_VARIABLE, Engine, find_engine
+
+_CACHE_LIMIT_GB = 5.0
 
 
 class Pose3DPreferences(bpy.types.AddonPreferences):
     bl_idname = __package__
 
     engine_python: bpy.props.StringProperty(  # type: ignore[valid-type]
-        name="Engine Python",
-        description="A Python (or its virtual environment) with torch and MediaPipe that runs the motion engine. "
-        "Leave empty to use the one made for Pose3D",
+        name="Use an Existing Python",
+        description="A Python (or its virtual environment) with torch and MediaPipe that runs the motion engine, as a studio may "
+        "have one for all. Leave empty to use the one that Pose3D sets up",
         subtype="FILE_PATH",
         options={"PATH_SUPPORTS_BLEND_RELATIVE"},
     )
@@ -29,21 +30,42 @@ class Pose3DPreferences(bpy.types.AddonPreferences):
         options={"PATH_SUPPORTS_BLEND_RELATIVE"},
     )
 
+    package_index: bpy.props.StringProperty(  # type: ignore[valid-type]
+        name="Package Index",
+        description="Address of one more package index to set the motion engine up from: a studio's mirror, or an index of other "
+        "builds of PyTorch, for the CPU or for CUDA. Leave empty for what pip is configured with",
+    )
+    cache_limit_gb: bpy.props.FloatProperty(  # type: ignore[valid-type]
+        name="Cache Limit (GB)",
+        description="How much room takes may have on the disk. After each import the oldest are deleted, but never those that "
+        "actions of the open file were made from",
+        min=0.0,
+        soft_max=100.0,
+        precision=1,
+        default=_CACHE_LIMIT_GB,
+    )
+
     def draw(self, context: bpy.types.Context) -> None:
-        column = self.layout.column()
-        column.prop(self, "engine_python")
-        column.prop(self, "cache_folder")
-        try:
-            draw_message(column, context, f"The motion engine runs in {engine(context).python}", icon="CHECKMARK")
-        except Pose3DError as error:
-            draw_message(column, context, error.sentence, icon="ERROR")
+        from .ops.takes import POSE3D_OT_clear_cache  # these need this module
+        from .ui.engine import draw_preferences
+
+        self.layout.use_property_split = True
+        self.layout.use_property_decorate = False
+        engine_column = self.layout.column(heading="Motion Engine")
+        engine_column.prop(self, "engine_python")
+        engine_column.prop(self, "package_index")
+        draw_preferences(self.layout, context)
+        cache = self.layout.column(heading="Takes")
+        cache.prop(self, "cache_folder")
+        cache.prop(self, "cache_limit_gb")
+        cache.operator(POSE3D_OT_clear_cache.bl_idname, icon="TRASH")
 
 
 def engine(context: bpy.types.Context) -> Engine:
     """The motion engine to run. Raises Pose3DError when there is none."""
     preferences = _preferences(context)
     chosen = preferences.engine_python if preferences else ""
-    return find_engine(places.resources_root(), bpy.path.abspath(chosen), _home())
+    return find_engine(places.resources_root(), bpy.path.abspath(chosen), home())
 
 
 def cache_folder(context: bpy.types.Context) -> Path:
@@ -51,7 +73,24 @@ def cache_folder(context: bpy.types.Context) -> Path:
     preferences = _preferences(context)
     if preferences and preferences.cache_folder:
         return Path(bpy.path.abspath(preferences.cache_folder))
-    return _home() / "cache"
+    return home() / "cache"
+
+
+def cache_limit_bytes(context: bpy.types.Context) -> float:
+    preferences = _preferences(context)
+    return (preferences.cache_limit_gb if preferences else _CACHE_LIMIT_GB) * 1e9
+
+
+def package_index(context: bpy.types.Context) -> str:
+    """The address of one more package index, or empty."""
+    preferences = _preferences(context)
+    return preferences.package_index.strip() if preferences else ""
+
+
+def uses_own_engine(context: bpy.types.Context) -> bool:
+    """Whether the engine that Pose3D sets up is the one to run: neither the preferences nor the environment name another."""
+    preferences = _preferences(context)
+    return not (preferences and preferences.engine_python) and not os.environ.get(ENGINE_VARIABLE)
 
 
 def _preferences(context: bpy.types.Context) -> Pose3DPreferences | None:
@@ -60,7 +99,8 @@ def _preferences(context: bpy.types.Context) -> Pose3DPreferences | None:
     return addon.preferences if addon else None
 
 
-def _home() -> Path:
+def home() -> Path:
+    """The folder of the engine, its models and the cache: an installed extension's own, which Blender keeps at updates."""
     if not __package__.startswith("bl_ext."):
         return places.home_folder()
     return places.home_folder(Path(bpy.utils.extension_path_user(__package__, create=True)))

@@ -10,9 +10,13 @@ from pathlib import Path
 import bpy
 
 from . import places
+from .bridge.output import DEFAULT_NAME, Output
+from .bridge.user_presets import PREFIX, user_presets
 from .core.errors import Pose3DError
 from .core.motion import MotionOptions, Smoothing
 from .core.preset import load_preset
+from .core.user_presets import listed
+from .ops import review
 
 AUTOMATIC = "auto"
 
@@ -21,17 +25,22 @@ _preset_items: list[tuple[str, str, str, int]] = []
 
 
 def load_preset_items() -> None:
-    """List the shipped presets (rigs/*.json) for the enum. Their numbers come from their names, so that a saved choice still
-    means the same preset when others are added."""
+    """List the shipped presets (rigs/*.json) and the user's own after them for the enum. Their numbers come from their names, so
+    that a saved choice still means the same preset when others are added."""
     _preset_items[:] = [(AUTOMATIC, "Automatic", "Choose the preset whose bone names match the armature best", 0)]
     try:
         files = sorted((places.resources_root() / "rigs").glob("*.json"))
+        own = listed(user_presets().folder)
     except Pose3DError:
         return  # said by the operator, which cannot run without them either
     for file in files:
         title = _title(file)
         number = zlib.crc32(file.stem.encode()) & 0x7FFFFFFF
         _preset_items.append((file.stem, title, f"Take the armature's bones as those of {title}", number))
+    for file in own:
+        name = f"{PREFIX}{file.stem}"
+        number = zlib.crc32(name.encode()) & 0x7FFFFFFF
+        _preset_items.append((name, _title(file), "A preset of your own", number))
 
 
 def _title(file: Path) -> str:
@@ -41,9 +50,13 @@ def _title(file: Path) -> str:
         return file.stem  # what is wrong with it is said when it is used
 
 
+def preset_tooltips() -> list[str]:
+    return [tooltip for _, _, tooltip, _ in _preset_items]
+
+
 def preset_title(preset: str) -> str:
     """What the menu calls a preset; the name itself where it is not a shipped one."""
-    return next((title for name, title, _, _ in _preset_items if name == preset), preset)
+    return next((title for name, title, _, _ in _preset_items if name in (preset, f"{PREFIX}{preset}")), preset)
 
 
 def _presets(_self: object, _context: object) -> list[tuple[str, str, str, int]]:
@@ -160,6 +173,122 @@ class Pose3DMotion(bpy.types.PropertyGroup):
         return MotionOptions(**same)
 
 
+class Pose3DOutput(bpy.types.PropertyGroup):
+    """What becomes of the motion in the scene, as `scene.pose3d.output`."""
+
+    action_name: bpy.props.StringProperty(  # type: ignore[valid-type]
+        name="Action Name",
+        description="Name of the new action. {armature}, {clip} and {preset} stand for the names of these",
+        default=DEFAULT_NAME,
+    )
+    use_start_frame: bpy.props.BoolProperty(  # type: ignore[valid-type]
+        name="Own Start Frame",
+        description="Give the frame where the motion begins, instead of the scene's first",
+    )
+    start_frame: bpy.props.IntProperty(  # type: ignore[valid-type]
+        name="Start Frame",
+        description="The frame where the motion begins",
+        default=1,
+    )
+    frame_rate: bpy.props.EnumProperty(  # type: ignore[valid-type]
+        name="Frame Rate",
+        description="The motion plays at true speed either way",
+        items=[
+            ("SCENE", "The Scene's", "Keep the scene's frame rate and resample the motion to it"),
+            ("CLIP", "The Clip's", "Set the scene to the clip's frame rate, so that each frame of the clip is one of the scene"),
+        ],
+    )
+    fit_range: bpy.props.BoolProperty(  # type: ignore[valid-type]
+        name="Fit Scene Range",
+        description="Let the scene end where the motion does",
+    )
+    nla_strip: bpy.props.BoolProperty(  # type: ignore[valid-type]
+        name="NLA Strip",
+        description="Push the new action down into an NLA track of its own, above the tracks that are there",
+    )
+    export_format: bpy.props.EnumProperty(  # type: ignore[valid-type]
+        name="Format",
+        description="Kind of file that Export Animation writes",
+        items=[
+            ("GLB", "glTF (.glb)", "For games and the web: armature, meshes and motion in one file"),
+            ("FBX", "FBX (.fbx)", "For Unity, Unreal, Maya and others: armature, meshes and motion"),
+            ("BVH", "BVH (.bvh)", "Skeleton and motion only, y up, in metres"),
+        ],
+    )
+
+    def settings(self) -> Output:
+        """The settings as `bridge.output` takes them."""
+        return Output(
+            name=self.action_name,
+            start_frame=self.start_frame if self.use_start_frame else None,
+            match_rate=self.frame_rate == "CLIP",
+            fit_range=self.fit_range,
+            nla_strip=self.nla_strip,
+        )
+
+
+def _check_bones(_row: object, context: bpy.types.Context) -> None:
+    review.check(context.scene.pose3d.bones)
+
+
+class Pose3DBoneRow(bpy.types.PropertyGroup):
+    """One row of the table of bones. Names, not references: the armature may be renamed, edited or gone."""
+
+    role: bpy.props.StringProperty(options={"HIDDEN"})  # type: ignore[valid-type]
+    bone: bpy.props.StringProperty(  # type: ignore[valid-type]
+        name="Bone",
+        description="The bone of the armature that moves this part of the body. Empty: none does",
+        update=_check_bones,
+    )
+    found: bpy.props.StringProperty(options={"HIDDEN"})  # type: ignore[valid-type]
+    confidence: bpy.props.FloatProperty(options={"HIDDEN"})  # type: ignore[valid-type]
+    reason: bpy.props.StringProperty(options={"HIDDEN"})  # type: ignore[valid-type]
+    fault: bpy.props.StringProperty(options={"HIDDEN"})  # type: ignore[valid-type]
+    is_error: bpy.props.BoolProperty(options={"HIDDEN"})  # type: ignore[valid-type]
+
+
+class Pose3DBones(bpy.types.PropertyGroup):
+    """The table in which the user reviews the bones, as `scene.pose3d.bones`; `ops.review` fills and checks it.
+
+    armature: whose table it is; preset: the menu's choice that filled it; title: of what was found; base: that as a preset's
+    JSON; message: what is wrong with the table, a line a fault.
+    """
+
+    rows: bpy.props.CollectionProperty(type=Pose3DBoneRow, options={"HIDDEN"})  # type: ignore[valid-type]
+    active: bpy.props.IntProperty(options={"HIDDEN"})  # type: ignore[valid-type]
+    armature: bpy.props.StringProperty(options={"HIDDEN"})  # type: ignore[valid-type]
+    preset: bpy.props.StringProperty(options={"HIDDEN"})  # type: ignore[valid-type]
+    title: bpy.props.StringProperty(options={"HIDDEN"})  # type: ignore[valid-type]
+    base: bpy.props.StringProperty(options={"HIDDEN"})  # type: ignore[valid-type]
+    message: bpy.props.StringProperty(options={"HIDDEN"})  # type: ignore[valid-type]
+    is_error: bpy.props.BoolProperty(options={"HIDDEN"})  # type: ignore[valid-type]
+
+
+class Pose3DLive(bpy.types.PropertyGroup):
+    """What Live follows, as `scene.pose3d.live`."""
+
+    source: bpy.props.EnumProperty(  # type: ignore[valid-type]
+        name="Follow",
+        description="Where the pictures come from",
+        items=[
+            ("CAMERA", "Camera", "A camera of this computer"),
+            ("FILE", "Video File", "A video file plays the camera's part, at its own speed"),
+        ],
+    )
+    camera: bpy.props.IntProperty(  # type: ignore[valid-type]
+        name="Camera",
+        description="Number of the camera; the first is 0",
+        min=0,
+        max=99,
+    )
+    filepath: bpy.props.StringProperty(  # type: ignore[valid-type]
+        name="File",
+        description="The video that plays the camera's part",
+        subtype="FILE_PATH",
+        options={"PATH_SUPPORTS_BLEND_RELATIVE"},
+    )
+
+
 class Pose3DSettings(bpy.types.PropertyGroup):
     """Stored in the scene as `scene.pose3d`."""
 
@@ -172,6 +301,12 @@ class Pose3DSettings(bpy.types.PropertyGroup):
     armature: bpy.props.PointerProperty(  # type: ignore[valid-type]
         name="Armature",
         description="The character to animate. When empty, the active armature is taken",
+        type=bpy.types.Object,
+        poll=_is_armature,
+    )
+    source: bpy.props.PointerProperty(  # type: ignore[valid-type]
+        name="Source",
+        description="An animated armature of the scene, whose animation Retarget Animation puts on the character",
         type=bpy.types.Object,
         poll=_is_armature,
     )
@@ -215,6 +350,21 @@ class Pose3DSettings(bpy.types.PropertyGroup):
         description="What becomes of the lifted motion",
         type=Pose3DMotion,
     )
+    bones: bpy.props.PointerProperty(  # type: ignore[valid-type]
+        name="Bones",
+        description="Which bone is which part of the body, as reviewed by the user",
+        type=Pose3DBones,
+    )
+    output: bpy.props.PointerProperty(  # type: ignore[valid-type]
+        name="Output",
+        description="What becomes of the motion in the scene",
+        type=Pose3DOutput,
+    )
+    live: bpy.props.PointerProperty(  # type: ignore[valid-type]
+        name="Live",
+        description="What Live follows",
+        type=Pose3DLive,
+    )
 
 
 class Pose3DRun(bpy.types.PropertyGroup):
@@ -222,19 +372,52 @@ class Pose3DRun(bpy.types.PropertyGroup):
 
     is_running: bpy.props.BoolProperty(options={"SKIP_SAVE"})  # type: ignore[valid-type]
     stage: bpy.props.StringProperty(options={"SKIP_SAVE"})  # type: ignore[valid-type]
+    detail: bpy.props.StringProperty(options={"SKIP_SAVE"})  # type: ignore[valid-type]
+    has_log: bpy.props.BoolProperty(options={"SKIP_SAVE"})  # type: ignore[valid-type]
     progress: bpy.props.FloatProperty(min=0.0, max=1.0, options={"SKIP_SAVE"})  # type: ignore[valid-type]
     message: bpy.props.StringProperty(options={"SKIP_SAVE"})  # type: ignore[valid-type]
     message_is_error: bpy.props.BoolProperty(options={"SKIP_SAVE"})  # type: ignore[valid-type]
+
+
+class Pose3DSetup(bpy.types.PropertyGroup):
+    """How the set-up of the motion engine goes, as `window_manager.pose3d_setup`."""
+
+    is_running: bpy.props.BoolProperty(options={"SKIP_SAVE"})  # type: ignore[valid-type]
+    stage: bpy.props.StringProperty(options={"SKIP_SAVE"})  # type: ignore[valid-type]
+    detail: bpy.props.StringProperty(options={"SKIP_SAVE"})  # type: ignore[valid-type]
+    progress: bpy.props.FloatProperty(min=0.0, max=1.0, options={"SKIP_SAVE"})  # type: ignore[valid-type]
+    message: bpy.props.StringProperty(options={"SKIP_SAVE"})  # type: ignore[valid-type]
+    message_is_error: bpy.props.BoolProperty(options={"SKIP_SAVE"})  # type: ignore[valid-type]
+
+
+class Pose3DTake(bpy.types.PropertyGroup):
+    """One row of the list of takes; `name` is its title."""
+
+    path: bpy.props.StringProperty(options={"SKIP_SAVE"})  # type: ignore[valid-type]
+    detail: bpy.props.StringProperty(options={"SKIP_SAVE"})  # type: ignore[valid-type]
+    tooltip: bpy.props.StringProperty(options={"SKIP_SAVE"})  # type: ignore[valid-type]
+    size_mb: bpy.props.FloatProperty(options={"SKIP_SAVE"})  # type: ignore[valid-type]
+    is_readable: bpy.props.BoolProperty(options={"SKIP_SAVE"})  # type: ignore[valid-type]
+
+
+class Pose3DTakes(bpy.types.PropertyGroup):
+    """The list of takes, as `window_manager.pose3d_takes`; `ops.takes` fills it from the cache folder."""
+
+    rows: bpy.props.CollectionProperty(type=Pose3DTake, options={"SKIP_SAVE"})  # type: ignore[valid-type]
+    active: bpy.props.IntProperty(min=0, options={"SKIP_SAVE"})  # type: ignore[valid-type]
 
 
 def add_properties() -> None:
     load_preset_items()
     bpy.types.Scene.pose3d = bpy.props.PointerProperty(type=Pose3DSettings)
     bpy.types.WindowManager.pose3d_run = bpy.props.PointerProperty(type=Pose3DRun)
+    bpy.types.WindowManager.pose3d_setup = bpy.props.PointerProperty(type=Pose3DSetup)
+    bpy.types.WindowManager.pose3d_takes = bpy.props.PointerProperty(type=Pose3DTakes)
 
 
 def remove_properties() -> None:
     # The settings stay in the scenes; what a run showed is over. Without this a new registration would find it again.
-    bpy.context.window_manager.property_unset("pose3d_run")
-    del bpy.types.WindowManager.pose3d_run
+    for name in ("pose3d_run", "pose3d_setup", "pose3d_takes"):
+        bpy.context.window_manager.property_unset(name)
+        delattr(bpy.types.WindowManager, name)
     del bpy.types.Scene.pose3d

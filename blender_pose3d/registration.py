@@ -4,34 +4,72 @@ from __future__ import annotations
 
 import bpy
 
-from . import prefs, props
-from .ops import import_pose, run, solve_again
-from .ui import menu, panel
+from . import prefs, props, translations
+from .ops import engine_setup, import_pose, live, mapping, output, run, see, solve_again, takes, transfer
+from .ui import help as panel_help
+from .ui import live as live_panel
+from .ui import mapping as mapping_panel
+from .ui import menu, overlay, panel
+from .ui import output as output_panel
+from .ui import see as see_panel
+from .ui import takes as takes_panel
+from .ui import transfer as transfer_panel
 
 # In the order of registration; taken away in reverse.
 _CLASSES: tuple[type, ...] = (
     prefs.Pose3DPreferences,
     props.Pose3DMotion,
+    props.Pose3DOutput,
+    props.Pose3DLive,
+    props.Pose3DBoneRow,
+    props.Pose3DBones,
     props.Pose3DSettings,
     props.Pose3DRun,
-    import_pose.POSE3D_OT_import_pose_from_video,
-    import_pose.POSE3D_OT_open_video,
-    import_pose.POSE3D_OT_cancel,
+    props.Pose3DSetup,
+    props.Pose3DTake,
+    props.Pose3DTakes,
+    *import_pose.CLASSES,
+    *engine_setup.CLASSES,
+    *takes.CLASSES,
     solve_again.POSE3D_OT_solve_contacts_again,
+    output.POSE3D_OT_export_animation,
+    see.POSE3D_OT_show_clip_as_background,
+    see.POSE3D_OT_look_through_clip_camera,
+    see.POSE3D_OT_draw_skeleton,
+    see.POSE3D_OT_landmark_film,
+    *live.CLASSES,
+    *mapping.CLASSES,
+    transfer.POSE3D_OT_retarget_animation,
     panel.POSE3D_PT_main,
+    *mapping_panel.CLASSES,
     panel.POSE3D_PT_motion,
+    output_panel.POSE3D_PT_output,
+    *takes_panel.CLASSES,
+    see_panel.POSE3D_PT_see,
+    *live_panel.CLASSES,
+    transfer_panel.POSE3D_PT_retarget,
 )
 
 
 def register() -> None:
     for cls in _CLASSES:
+        if issubclass(cls, bpy.types.Operator):
+            translations.with_translated_polls(cls)
+        elif issubclass(cls, bpy.types.Panel):
+            panel_help.with_help(cls)
         bpy.utils.register_class(cls)
     props.add_properties()
+    translations.register(props.preset_tooltips())
     bpy.types.TOPBAR_MT_file_import.append(menu.draw_import_entry)
 
 
 def unregister() -> None:
+    translations.unregister()
+    live.stop()
+    overlay.stop()
     run.stop()
+    engine_setup.stop()
+    takes.forget()
     bpy.types.TOPBAR_MT_file_import.remove(menu.draw_import_entry)
     props.remove_properties()
     for cls in reversed(_CLASSES):

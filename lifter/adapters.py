@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ import numpy as np
 from .data.restricted import read_npz
 from .errors import LifterError
 from .joints import LANDMARK_INDEX, LANDMARK_NAMES
+from .people import CHOICES, chosen, follow
 from .track_file import Pose2DTrack
 
 _HEAD = ("nose", "left_eye", "right_eye", "left_ear", "right_ear")
@@ -69,19 +69,16 @@ _HANGS_ON: dict[str, str] = {
 
 # Below this a detector only guesses. OpenPose leaves such joints out itself.
 _LEAST_CONFIDENCE = 0.1
-# A person of fewer joints is not followed.
-_FEWEST_JOINTS = 4
-# How far a person may move between two detections, in body sizes: so much at once, so much a second, never more than this.
-_STEP, _STEP_PER_S, _LONGEST_STEP = 0.35, 1.5, 1.0
-_LOST_AFTER_S = 5.0
 _MOST_FRAMES = 1_000_000
 
 # Frame number -> the people in it, each [J, 3] of x, y (pixels) and confidence.
 _People = dict[int, list[np.ndarray]]
 
 
-def read_detections(path: Path, form: str, *, fps: float, image_size_px: tuple[int, int] | None, video: str = "") -> Pose2DTrack:
-    """The person that is largest and longest in the picture, followed through a file (or folder) of another detector.
+def read_detections(
+    path: Path, form: str, *, fps: float, image_size_px: tuple[int, int] | None, video: str = "", person: str = CHOICES[0]
+) -> Pose2DTrack:
+    """One person, of several the one that `person` says (people.chosen), followed through a file (or folder) of another detector.
 
     form: openpose, coco or videopose3d. fps: frames a second of the video that was detected. image_size_px: width and height of
     its pictures; only videopose3d files may know it themselves. video: which one of a videopose3d file. Raises LifterError.
@@ -104,7 +101,9 @@ def read_detections(path: Path, form: str, *, fps: float, image_size_px: tuple[i
     people = {number: [_cleaned(person) for person in frame] for number, frame in people.items()}
     _check_pixels(path, people, image_size_px)
     numbers = np.arange(min(people), max(people) + 1)
-    followed = _followed(people, fps, len(names))
+    known = sorted(people)
+    meant = chosen(follow([people[n] for n in known], [n / fps for n in known]), person, image_size_px)
+    followed = {known[frame]: people[known[frame]][place] for frame, place in meant.places.items()}
     seen = landmarks_of(np.stack([followed.get(int(n), np.full((len(names), 3), np.nan)) for n in numbers]), names)
     detected = np.isfinite(seen[..., 0]).any(1)
     if not np.isfinite(seen[:, [LANDMARK_INDEX[name] for name in _TRUNK], 0]).any():
@@ -317,63 +316,6 @@ def _check_pixels(path: Path, people: _People, image_size_px: tuple[int, int]) -
             f"Most joints in {path} are outside of a picture of {image_size_px[0]}x{image_size_px[1]}: they reach to {reach}.",
             hint="Give the size of the pictures that the detector saw with --size.",
         )
-
-
-@dataclass
-class _Person:
-    """Someone being followed: where they were last, and in which frames they were seen."""
-
-    frame: int
-    pose: np.ndarray
-    poses: dict[int, np.ndarray] = field(default_factory=dict)
-    weight: float = 0.0
-
-    def add(self, frame: int, pose: np.ndarray) -> None:
-        self.frame, self.pose = frame, pose
-        self.poses[frame] = pose
-        self.weight += _size(pose) * float(np.nansum(pose[:, 2]) / len(pose))
-
-
-def _followed(people: _People, fps: float, joints: int) -> dict[int, np.ndarray]:
-    """The poses [J, 3], by frame number, of the person whose size, confidence and frames together are the most.
-
-    From frame to frame everybody goes to the nearest of those who could be them; who is too far away is somebody else.
-    """
-    everybody: list[_Person] = []
-    for frame, seen in sorted(people.items()):
-        waiting = [pose for pose in seen if np.isfinite(pose[:, 0]).sum() >= min(_FEWEST_JOINTS, joints)]
-        live = [person for person in everybody if frame - person.frame <= _LOST_AFTER_S * fps]
-        steps = sorted(
-            ((_step(person.pose, pose), i, k) for i, person in enumerate(live) for k, pose in enumerate(waiting)),
-            key=lambda step: step[0],
-        )
-        taken: set[int] = set()
-        moved: set[int] = set()
-        for step, i, k in steps:
-            reach = min(_STEP + _STEP_PER_S * (frame - live[i].frame) / fps, _LONGEST_STEP)
-            if step <= reach and i not in moved and k not in taken:
-                live[i].add(frame, waiting[k])
-                moved.add(i)
-                taken.add(k)
-        for k, pose in enumerate(waiting):
-            if k not in taken:
-                everybody.append(_Person(frame, pose))
-                everybody[-1].add(frame, pose)
-    return max(everybody, key=lambda person: person.weight).poses if everybody else {}
-
-
-def _size(pose: np.ndarray) -> float:
-    """The longer side of the box around a person, pixels."""
-    return float(np.nanmax(np.nanmax(pose[:, :2], axis=0) - np.nanmin(pose[:, :2], axis=0)))
-
-
-def _step(before: np.ndarray, after: np.ndarray) -> float:
-    """How far a person moved, in body sizes: the median over the joints that both poses have, else by the poses' middles."""
-    size = max(_size(before), _size(after), 1.0)
-    both = np.isfinite(before[:, 0]) & np.isfinite(after[:, 0])
-    if both.sum() >= 3:
-        return float(np.median(np.linalg.norm(before[both, :2] - after[both, :2], axis=1))) / size
-    return float(np.linalg.norm(np.nanmean(before[:, :2], axis=0) - np.nanmean(after[:, :2], axis=0))) / size
 
 
 def _held(points: np.ndarray, detected: np.ndarray) -> np.ndarray:

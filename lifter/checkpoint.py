@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
@@ -53,7 +54,7 @@ def load_model(model: str | Path | None = None, *, device: torch.device | str = 
     Raises LifterError if it is missing, does not match its hash or its architecture.
     """
     name = str(model or DEFAULT_MODEL)
-    path = Path(name) if name.endswith(".safetensors") else WEIGHTS_DIR / f"{name}.safetensors"
+    path = _weights_path(name)
     notes = path.with_suffix(".json")
     if not path.is_file() or not notes.is_file():
         raise LifterError(
@@ -85,6 +86,28 @@ def load_model(model: str | Path | None = None, *, device: torch.device | str = 
             f"The weights {path.name} do not fit the {architecture} network: {first}", hint="Install Pose3D again."
         ) from None
     return LoadedModel(network.eval().to(device), path.stem, actual, card)
+
+
+def kept_model(model: str | Path | None = None, *, device: torch.device | str = "cpu") -> LoadedModel:
+    """`load_model`, but the same network again where it was loaded before and its files have not changed since: for a process
+    that lifts many clips. Nobody may change what it returns.
+    """
+    name = str(model or DEFAULT_MODEL)
+    path = _weights_path(name)
+    try:
+        files = [file.stat() for file in (path, path.with_suffix(".json"))]
+    except OSError:
+        return load_model(name, device=device)  # which says what is missing
+    return _kept(name, str(device), tuple((file.st_mtime_ns, file.st_size) for file in files))
+
+
+@functools.lru_cache(maxsize=4)
+def _kept(name: str, device: str, state: tuple[tuple[int, int], ...]) -> LoadedModel:
+    return load_model(name, device=device)
+
+
+def _weights_path(name: str) -> Path:
+    return Path(name) if name.endswith(".safetensors") else WEIGHTS_DIR / f"{name}.safetensors"
 
 
 def _sha256(path: Path) -> str:

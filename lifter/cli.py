@@ -107,6 +107,13 @@ def _parser() -> argparse.ArgumentParser:
     detection.add_argument("--start", type=float, metavar="S", help="leave out what comes before, in seconds")
     detection.add_argument("--end", type=float, metavar="S", help="leave out what comes after, in seconds")
     detection.add_argument("--fps", type=float, metavar="N", help="look at most at N frames a second")
+    person: dict[str, Any] = {
+        "default": "longest",
+        "metavar": "WHICH",
+        "help": "of several people: longest (largest and longest in the picture), largest, middle (nearest the middle), "
+        "a number from 1, in the order of how large and long they are seen, or anyone, one after another",
+    }
+    detection.add_argument("--person", **person)
 
     landmark_file = _Parser(add_help=False)
     landmark_file.add_argument(
@@ -120,6 +127,10 @@ def _parser() -> argparse.ArgumentParser:
     lifting.add_argument("--focal-px", type=float, metavar="F", help="the camera's focal length in pixels, where it is known")
     lifting.add_argument("--device", metavar="NAME", help="cpu, cuda, mps; chosen by itself if left out")
 
+    lens = _Parser(add_help=False)
+    lens.add_argument("--focal-mm", type=float, metavar="MM", help="the same as phones state it, for a picture 36 mm wide")
+    lens.add_argument("--fov", type=float, metavar="DEG", help="the same as the field of view across the picture's long side")
+
     def command(name: str, run: Callable[[argparse.Namespace, Reporter], int | None], about: str, *parents: _Parser) -> _Parser:
         made = commands.add_parser(name, help=about, description=about, parents=[*parents, common], allow_abbrev=False)
         made.set_defaults(run=run)
@@ -127,7 +138,9 @@ def _parser() -> argparse.ArgumentParser:
 
     out: dict[str, Any] = {"type": Path, "metavar": "OUT.npz", "help": "the file to write"}
     command("detect", _detect, "Find the person's 2D landmarks in a clip.", detection, landmark_file).add_argument("out", **out)
-    made = command("lift", _lift, "Lift 2D poses to 3D: a detection file, or what another detector found (--from).", lifting)
+    made = command(
+        "lift", _lift, "Lift 2D poses to 3D: a detection file, or what another detector found (--from).", lifting, lens
+    )
     made.add_argument(
         "detection", type=Path, metavar="IN", help="what `detect` wrote; or, with --from, a detector's file or folder"
     )
@@ -137,13 +150,24 @@ def _parser() -> argparse.ArgumentParser:
         dest="form",
         choices=_FORMATS,
         help="openpose: BODY_25, the folder of --write_json or one of its files; coco: JSON of mmpose, RTMPose, AlphaPose or of "
-        "COCO results; videopose3d: data_2d_custom_NAME.npz. Of several people, the one largest and longest in the picture",
+        "COCO results; videopose3d: data_2d_custom_NAME.npz",
     )
+    made.add_argument("--person", **{**person, "help": f"with --from, {person['help']}"})
     made.add_argument("--fps", type=float, metavar="F", help="with --from: the video's frames a second")
     made.add_argument("--size", type=_size, metavar="WxH", help="with --from: the video's width and height in pixels")
     made.add_argument("--video", default="", metavar="NAME", help="with --from videopose3d: which of the file's videos")
-    made = command("infer", _infer, "Detect, then lift: from a clip to 3D.", detection, landmark_file, lifting)
+    made = command("infer", _infer, "Detect, then lift: from a clip to 3D.", detection, landmark_file, lifting, lens)
     made.add_argument("out", **out)
+    made = command("live", _live, "Follow a camera, or a video file in its place: a pose a frame.", landmark_file, lifting)
+    made.add_argument("--source", required=True, metavar="camera:N|FILE", help="the camera's number, from 0, or a video file")
+    made.add_argument(
+        "--as-fast-as-possible", action="store_true", help="every frame of a file, instead of playing it at its own speed"
+    )
+    made.add_argument("--seconds", type=float, metavar="S", help="end after so many seconds")
+    made = command("film", _film, "Draw a track's 2D landmarks over its clip, as a film.")
+    made.add_argument("clip", type=Path, metavar="CLIP")
+    made.add_argument("track", type=Path, metavar="TRACK.npz", help="what `infer` or `detect` made of the clip")
+    made.add_argument("out", type=Path, metavar="OUT.mp4", help="the film to write")
     command("serve", _serve, "Infer many clips in one process: on each line of stdin the arguments of `infer`, as a JSON list.")
     made = command("train", _train, "Train a network.")
     made.add_argument("config", type=Path, metavar="CONFIG")
@@ -151,6 +175,9 @@ def _parser() -> argparse.ArgumentParser:
     made.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="settings that replace those of CONFIG")
     command("evaluate", _evaluate, "Measure tracks and networks: against exact joints, on pairs, by a field's protocol.")
     command("models", _models, "List every network: parameters, receptive field, multiply-adds a frame.")
+    made = command("export", _export, "Write a network as ONNX, checked against torch.")
+    made.add_argument("out", type=Path, metavar="OUT.onnx", help="the file to write")
+    made.add_argument("--model", metavar="NAME", help="the lifter's weights: a name, or a .safetensors file")
     made = command("model-file", _model_file, "Find or make MediaPipe's model file; prints its path and SHA-256.", landmark_file)
     made.add_argument("--wheel", type=Path, metavar="PATH", help="make it from this mediapipe 0.10.21 wheel")
     return parser
@@ -183,7 +210,12 @@ def _lift(arguments: argparse.Namespace, reporter: Reporter) -> None:
         from .adapters import read_detections
 
         detection = read_detections(
-            arguments.detection, arguments.form, fps=arguments.fps, image_size_px=arguments.size, video=arguments.video
+            arguments.detection,
+            arguments.form,
+            fps=arguments.fps,
+            image_size_px=arguments.size,
+            video=arguments.video,
+            person=arguments.person,
         )
     track = _run_lift(arguments, reporter, detection)
     write_track(arguments.out, track)
@@ -197,9 +229,9 @@ def _infer(arguments: argparse.Namespace, reporter: Reporter) -> None:
     _check_out(arguments.out)
     _check_focal(arguments)
     if arguments.model:  # a wrong name is said before the clip is read
-        from .checkpoint import load_model
+        from .checkpoint import kept_model
 
-        load_model(arguments.model)
+        kept_model(arguments.model)
     began_s = time.monotonic()
     detection = _run_detect(arguments, reporter)
     detected_s = time.monotonic()
@@ -207,6 +239,35 @@ def _infer(arguments: argparse.Namespace, reporter: Reporter) -> None:
     write_track(arguments.out, track)
     lifted_s = time.monotonic()
     reporter.result(str(arguments.out), _summary(track, detect_s=detected_s - began_s, lift_s=lifted_s - detected_s))
+
+
+def _live(arguments: argparse.Namespace, reporter: Reporter) -> None:
+    reporter.start("live", ["live"])
+    _check_focal(arguments)
+    if arguments.seconds is not None and not arguments.seconds > 0:
+        raise LifterError(f"{arguments.seconds:g} seconds is no time.", hint="Give a number above 0, or leave --seconds out.")
+    from .live import live
+
+    summary = live(
+        arguments.source,
+        landmark_model=_landmark_model(arguments, reporter),
+        model=arguments.model,
+        focal_length_px=arguments.focal_px,
+        device=arguments.device,
+        fast=arguments.as_fast_as_possible,
+        seconds=arguments.seconds,
+        told=reporter.event,
+        progress=_stage(reporter, "live"),
+    )
+    reporter.result("", summary)
+
+
+def _film(arguments: argparse.Namespace, reporter: Reporter) -> None:
+    from .film import write_film
+
+    reporter.start("film", ["draw"])
+    count = write_film(arguments.clip, arguments.track, arguments.out, progress=_stage(reporter, "draw"))
+    reporter.result(str(arguments.out), {"frames": count})
 
 
 def _serve(arguments: argparse.Namespace, reporter: Reporter) -> None:
@@ -240,6 +301,14 @@ def _models(arguments: argparse.Namespace, reporter: Reporter) -> None:
         print(f"{row['name']:<16}{row['parameters']:>14,}{row['receptive_field']:>18}{row['macs_per_frame']:>24,}")
 
 
+def _export(arguments: argparse.Namespace, reporter: Reporter) -> None:
+    from .export import export_onnx
+
+    reporter.start("export", [])
+    difference = export_onnx(arguments.model, arguments.out)
+    reporter.result(str(arguments.out), {"largest_difference_m": difference})
+
+
 def _model_file(arguments: argparse.Namespace, reporter: Reporter) -> None:
     reporter.start("model-file", [])
     model = _landmark_model(arguments, reporter, wheel=arguments.wheel)
@@ -255,7 +324,20 @@ def _run_detect(arguments: argparse.Namespace, reporter: Reporter) -> Pose2DTrac
     if not model.known:
         reporter.warning(f"{model.path} is none of the published pose models; its SHA-256 is {model.sha256}.")
     progress = _stage(reporter, "detect")
-    return detect(clip, landmark_model=model, sample_fps=arguments.fps, progress=progress)
+    detection = detect(clip, landmark_model=model, sample_fps=arguments.fps, person=arguments.person, progress=progress)
+    if detection.provenance["camera_motion"]["camera"] in ("turning", "moving"):
+        reporter.warning("The camera moves in this clip: the path along the ground is unreliable, the poses are not.")
+    people = detection.provenance["people"]
+    if arguments.person == "longest" and (count := len(_seen_for_long(people["found"]))) > 1:
+        reporter.warning(
+            f"{count} people are in the clip; the one seen largest and longest was taken (--person chooses another)."
+        )
+    return detection
+
+
+def _seen_for_long(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    longest = max(person["frames"] for person in found)
+    return [person for person in found if person["frames"] >= longest / 4]
 
 
 def _run_lift(arguments: argparse.Namespace, reporter: Reporter, detection: Pose2DTrack) -> Pose3DTrack:
@@ -263,7 +345,8 @@ def _run_lift(arguments: argparse.Namespace, reporter: Reporter, detection: Pose
     from .infer import lift
 
     progress = _stage(reporter, "lift")
-    track = lift(detection, model=arguments.model, focal_length_px=arguments.focal_px, device=arguments.device, progress=progress)
+    focal_px = _focal_px(arguments, detection.image_size_px)
+    track = lift(detection, model=arguments.model, focal_length_px=focal_px, device=arguments.device, progress=progress)
     versions = {"lifter": lifter_version(), "torch": version("torch"), **track.provenance.get("versions", {})}
     return dataclasses.replace(track, provenance={**track.provenance, "versions": versions})
 
@@ -304,6 +387,24 @@ def _check_focal(arguments: argparse.Namespace) -> None:
         raise LifterError(
             f"{arguments.focal_px:g} pixels is no focal length.", hint="Give a number above 0, or leave --focal-px out."
         )
+    millimetres, field_deg = getattr(arguments, "focal_mm", None), getattr(arguments, "fov", None)
+    if sum(given is not None for given in (arguments.focal_px, millimetres, field_deg)) > 1:
+        raise LifterError("The lens was given twice.", hint="Give one of --focal-px, --focal-mm and --fov.")
+    if millimetres is not None and not 1 <= millimetres <= 2000:
+        raise LifterError(
+            f"{millimetres:g} mm is no focal length.", hint="Give that of a 36 mm wide picture, such as 26 for a phone."
+        )
+    if field_deg is not None and not 1 <= field_deg <= 175:
+        raise LifterError(f"{field_deg:g} degrees is no field of view.", hint="Give 1 to 175, such as 65 for a phone.")
+
+
+def _focal_px(arguments: argparse.Namespace, image_size_px: tuple[int, int]) -> float | None:
+    """What the user said of the lens, in pixels; None where nothing."""
+    from .focal import from_field_of_view, from_millimetres
+
+    if arguments.focal_mm is not None:
+        return from_millimetres(arguments.focal_mm, image_size_px)
+    return arguments.focal_px if arguments.fov is None else from_field_of_view(arguments.fov, image_size_px)
 
 
 def _summary(track: Pose2DTrack, **seconds: float) -> dict[str, Any]:

@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 
 from .errors import LifterError
+from .focal import noted_mm
 
 _ROTATIONS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
 _USUAL_FPS = 30.0
@@ -31,6 +32,7 @@ class Clip:
 
     `fps` is the header's rate, not a promise: frames carry their own times. `size_px` is (width, height) of the upright picture.
     `frame_count` and `duration_s` are the header's estimates, None where it has none. `start_s` and `end_s` are the chosen range.
+    `focal_length_35mm` is the lens as the camera noted it, in millimetres of a 36 mm wide picture, None where it did not.
     """
 
     path: Path
@@ -42,6 +44,7 @@ class Clip:
     sha256: str
     start_s: float = 0.0
     end_s: float | None = None
+    focal_length_35mm: float | None = None
 
     @property
     def expected_frame_count(self) -> int | None:
@@ -92,6 +95,7 @@ def open_clip(path: str | Path, *, start_s: float | None = None, end_s: float | 
         sha256=_sha256(path),
         start_s=start_s or 0.0,
         end_s=end_s,
+        focal_length_35mm=noted_mm(path),
     )
 
 

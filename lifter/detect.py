@@ -6,8 +6,9 @@ import contextlib
 import math
 import re
 from collections import deque
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,12 @@ from typing import Any
 import cv2
 import numpy as np
 
+from .background import BackgroundMotion
 from .clip import Clip, frames
 from .errors import LifterError
-from .joints import LANDMARK_NAMES
+from .joints import LANDMARK_INDEX, LANDMARK_NAMES
 from .landmark_model import LandmarkModel
+from .people import CHOICES, Person, check_choice, chosen, follow, size_px
 from .track_file import Pose2DTrack
 from .version import lifter_version
 
@@ -32,6 +35,24 @@ MIN_TRACKING_CONFIDENCE = 0.5
 _MAX_DETECTOR_SIDE_PX = 1920
 # Decoded pictures that wait for the detector: enough for a key frame that takes long, and all that is ever held of a clip.
 _PICTURES_AHEAD = 3
+# So often a look is taken for other people than the one that is followed, which costs a tenth more. Looking for them in every
+# frame costs half as much again, and is done only where there are any. Of a crowd the most prominent.
+_LOOK_AROUND_S = 0.5
+_MOST_PEOPLE = 4
+# So many are named in the provenance.
+_MOST_TOLD = 8
+# Where the colour of the clothes is looked at: between two landmarks, at this share of the way, in a square of this share of the
+# body's size.
+_CLOTHES: tuple[tuple[str, str, float], ...] = (
+    *((f"{side}_shoulder", f"{other}_hip", 0.3) for side, other in (("left", "right"), ("right", "left"))),
+    *((f"{side}_shoulder", f"{side}_hip", 0.75) for side in ("left", "right")),
+    *((f"{side}_hip", f"{side}_knee", 0.4) for side in ("left", "right")),
+    *((f"{side}_knee", f"{side}_ankle", 0.5) for side in ("left", "right")),
+)
+_CLOTHES_FROM = [LANDMARK_INDEX[a] for a, _, _ in _CLOTHES]
+_CLOTHES_TO = [LANDMARK_INDEX[b] for _, b, _ in _CLOTHES]
+_CLOTHES_SHARE = np.array([[share] for _, _, share in _CLOTHES])
+_PATCH_SHARE = 0.03
 
 
 class Cancelled(Exception):
@@ -43,45 +64,46 @@ def detect(
     *,
     landmark_model: LandmarkModel,
     sample_fps: float | None = None,
+    person: str = CHOICES[0],
     progress: Callable[[int, int | None], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> Pose2DTrack:
-    """Find the most prominent person in every frame of the clip's range.
+    """Find one person in every frame of the clip's range, of several the one that `person` says (people.chosen).
 
     A landmark's confidence is the smaller of MediaPipe's visibility (not hidden) and presence (inside the picture): both count.
-    Frames in which no person is found are marked and left empty. progress: called with (frames done, frames expected or None).
-    Raises LifterError where no frame shows a person, Cancelled where `cancelled` returns True.
+    Frames in which the person is not found are marked and left empty. progress: called with (frames done, expected or None).
+    Raises LifterError where no frame shows a person or there is none of that number, Cancelled where `cancelled` returns True.
     """
+    check_choice(person)
     total = clip.expected_frame_count
     if total is not None and sample_fps is not None and sample_fps < clip.fps:
         total = max(1, round(total * sample_fps / clip.fps))
-    width, height = clip.size_px
-    scale_px = np.array([width, height], np.float32)
-    nothing = np.full((len(LANDMARK_NAMES), 6), np.nan, np.float32)
-    timestamps_s: list[float] = []
-    rows: list[np.ndarray] = []
-    with _landmarker(landmark_model.path) as landmarks_of:
-        last_ms = -1
-        pictures = ((timestamp_s, _shrunk(rgb)) for timestamp_s, rgb in frames(clip, sample_fps=sample_fps))
-        for timestamp_s, rgb in decoded_ahead(pictures):
-            if cancelled is not None and cancelled():
-                raise Cancelled
-            # Whole milliseconds must increase, which rounding alone does not give above 500 frames a second.
-            last_ms = max(last_ms + 1, round(timestamp_s * 1000))
-            found = landmarks_of(rgb, last_ms)
-            timestamps_s.append(timestamp_s)
-            rows.append(nothing if found is None else found)
-            if progress is not None:
-                progress(len(rows), None if total is None else max(total, len(rows)))
-    values = np.stack(rows)  # [T, 33, 6]: x, y of the picture (0 to 1), world x, y, z, confidence
-    detected = np.isfinite(values).all((1, 2))
-    if not detected.any():
+
+    def done(count: int) -> None:
+        if cancelled is not None and cancelled():
+            raise Cancelled
+        if progress is not None and count:
+            progress(count, None if total is None else max(total, count))
+
+    seen = _look(clip, landmark_model.path, sample_fps, done, people=1)
+    if seen is None:
+        seen = _look(clip, landmark_model.path, sample_fps, done, people=_MOST_PEOPLE)
+    assert seen is not None
+    times = np.array(seen.timestamps_s)
+    if not any(map(len, seen.bodies)):
         raise LifterError(
-            f"No person was found in {clip.path} ({len(rows)} frames looked at).",
+            f"No person was found in {clip.path} ({len(times)} frames looked at).",
             hint="Use a clip that shows one person whole, large and well lit, or choose another part of it.",
         )
-    values[~detected] = np.nan
-    times = np.array(timestamps_s)
+    width, height = clip.size_px
+    scale_px = np.array([width, height], np.float32)
+    poses = [[np.column_stack([body[:, :2] * scale_px, body[:, 5]]) for body in frame] for frame in seen.bodies]
+    people = follow(poses, seen.timestamps_s, seen.colours)
+    meant = chosen(people, person, clip.size_px)
+    values = np.full((len(times), len(LANDMARK_NAMES), 6), np.nan, np.float32)
+    detected = np.zeros(len(times), bool)
+    for frame, place in meant.places.items():
+        values[frame], detected[frame] = seen.bodies[frame][place], True
     return Pose2DTrack(
         fps=_nominal_fps(times, clip.fps),
         timestamps_s=times,
@@ -91,8 +113,78 @@ def detect(
         world_landmarks_m=values[..., 2:5].copy(),
         detected=detected,
         image_size_px=(width, height),
-        provenance=_provenance(clip, landmark_model, sample_fps),
+        provenance={
+            **_provenance(clip, landmark_model, sample_fps),
+            "people": _told(people, meant, person, times, clip.size_px),
+            "camera_motion": seen.background.told(),
+        },
     )
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """Of each frame: its time, the bodies [33, 6] (x, y of the picture from 0 to 1, world x, y, z, confidence) and the colours of
+    their clothes [K, 3]; and what the background did.
+    """
+
+    timestamps_s: list[float]
+    bodies: list[list[np.ndarray]]
+    colours: list[list[np.ndarray]]
+    background: BackgroundMotion
+
+
+def _look(clip: Clip, model: Path, sample_fps: float | None, done: Callable[[int], None], *, people: int) -> _Seen | None:
+    """Everybody in every frame, at most so many. With people=1 a look around is taken now and then; None where there are more."""
+    seen = _Seen([], [], [], BackgroundMotion())
+    look_s, last_ms = -math.inf, -1
+    with _bodies(model, people=people) as bodies_of, _bodies(model, people=2, still=True) as all_of:
+        pictures = ((timestamp_s, _shrunk(rgb)) for timestamp_s, rgb in frames(clip, sample_fps=sample_fps))
+        for timestamp_s, rgb in decoded_ahead(pictures):
+            done(len(seen.bodies))
+            if people == 1 and timestamp_s >= look_s:
+                look_s = timestamp_s + _LOOK_AROUND_S
+                if len(all_of(rgb, 0)) > 1:
+                    return None
+            # Whole milliseconds must increase, which rounding alone does not give above 500 frames a second.
+            last_ms = max(last_ms + 1, round(timestamp_s * 1000))
+            found = [body for body in bodies_of(rgb, last_ms) if np.isfinite(body).all()]
+            seen.timestamps_s.append(timestamp_s)
+            seen.bodies.append(found)
+            seen.colours.append([_colours(rgb, body) for body in found])
+            seen.background.look(timestamp_s, rgb, found)
+    done(len(seen.bodies))
+    return seen
+
+
+def _colours(rgb: np.ndarray, body: np.ndarray) -> np.ndarray:
+    """What the clothes of a body [33, 6] look like, 0 to 1: [K, 3]. Out of the picture: its edge."""
+    height, width = rgb.shape[:2]
+    points = body[:, :2] * [width, height]
+    reach = max(1, round(_PATCH_SHARE * size_px(points)))
+    places = points[_CLOTHES_FROM] + _CLOTHES_SHARE * (points[_CLOTHES_TO] - points[_CLOTHES_FROM])
+    places = np.rint(places).astype(int).clip(0, [width - 1, height - 1])
+    patches = [rgb[max(0, y - reach) : y + reach + 1, max(0, x - reach) : x + reach + 1] for x, y in places]
+    return np.array([patch.mean((0, 1)) for patch in patches]) / 255
+
+
+def _told(
+    people: Sequence[Person], meant: Person, choice: str, times: np.ndarray, image_size_px: tuple[int, int]
+) -> dict[str, Any]:
+    """Who was in the clip, for the provenance: by number, so that another one can be asked for."""
+    return {
+        "choice": choice,
+        "number": people.index(meant) + 1 if meant in people else None,
+        "found": [
+            {
+                "frames": len(person.places),
+                "start_s": round(float(times[min(person.places)]), 3),
+                "end_s": round(float(times[max(person.places)]), 3),
+                "size_share": round(person.size_px / max(image_size_px), 3),
+                "middle_share": [round(float(x), 3) for x in np.median(person.middles_px, axis=0) / image_size_px],
+            }
+            for person in people[:_MOST_TOLD]
+        ],
+    }
 
 
 def decoded_ahead(pictures: Generator[tuple[float, np.ndarray], None, None]) -> Iterator[tuple[float, np.ndarray]]:
@@ -104,12 +196,27 @@ def decoded_ahead(pictures: Generator[tuple[float, np.ndarray], None, None]) -> 
             yield picture
 
 
-_LandmarksOf = Callable[[np.ndarray, int], np.ndarray | None]
+_BodiesOf = Callable[[np.ndarray, int], np.ndarray]
 
 
 @contextlib.contextmanager
-def _landmarker(model_path: Path) -> Iterator[_LandmarksOf]:
+def _landmarker(model_path: Path) -> Iterator[Callable[[np.ndarray, int], np.ndarray | None]]:
     """MediaPipe's PoseLandmarker as a function of (rgb, timestamp_ms): [33, 6], or None where there is no person."""
+    with _bodies(model_path, people=1) as bodies_of:
+
+        def landmarks_of(rgb: np.ndarray, timestamp_ms: int) -> np.ndarray | None:
+            found = bodies_of(rgb, timestamp_ms)
+            return found[0] if len(found) else None
+
+        yield landmarks_of
+
+
+@contextlib.contextmanager
+def _bodies(model_path: Path, *, people: int, still: bool = False) -> Iterator[_BodiesOf]:
+    """MediaPipe's PoseLandmarker as a function of (rgb, timestamp_ms): [P, 33, 6], P at most `people`.
+
+    still: every picture by itself. Only one person's landmarks are smoothed over time by MediaPipe.
+    """
     # Imported here: it takes a second, and a wrong clip should not have to wait for it.
     import mediapipe
     from mediapipe.tasks.python import BaseOptions, vision
@@ -118,8 +225,8 @@ def _landmarker(model_path: Path) -> Iterator[_LandmarksOf]:
         # The bytes, not the path, which MediaPipe would have to open in the system's code page on Windows.
         options = vision.PoseLandmarkerOptions(
             base_options=BaseOptions(model_asset_buffer=model_path.read_bytes()),
-            running_mode=vision.RunningMode.VIDEO,
-            num_poses=1,
+            running_mode=vision.RunningMode.IMAGE if still else vision.RunningMode.VIDEO,
+            num_poses=people,
             min_pose_detection_confidence=MIN_DETECTION_CONFIDENCE,
             min_pose_presence_confidence=MIN_PRESENCE_CONFIDENCE,
             min_tracking_confidence=MIN_TRACKING_CONFIDENCE,
@@ -136,16 +243,17 @@ def _landmarker(model_path: Path) -> Iterator[_LandmarksOf]:
             f"MediaPipe cannot use the pose model {model_path}: {reason}", hint="Leave out --landmark-model to use the usual one."
         ) from error
 
-    def landmarks_of(rgb: np.ndarray, timestamp_ms: int) -> np.ndarray | None:
+    def bodies_of(rgb: np.ndarray, timestamp_ms: int) -> np.ndarray:
         image = mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(rgb))
-        result = landmarker.detect_for_video(image, timestamp_ms)
-        if not result.pose_landmarks:
-            return None
-        pairs = zip(result.pose_landmarks[0], result.pose_world_landmarks[0], strict=True)
-        return np.array([(p.x, p.y, w.x, w.y, w.z, _confidence(p)) for p, w in pairs], np.float32)
+        result = landmarker.detect(image) if still else landmarker.detect_for_video(image, timestamp_ms)
+        rows = [
+            [(p.x, p.y, w.x, w.y, w.z, _confidence(p)) for p, w in zip(points, world, strict=True)]
+            for points, world in zip(result.pose_landmarks, result.pose_world_landmarks, strict=True)
+        ]
+        return np.array(rows, np.float32).reshape(-1, len(LANDMARK_NAMES), 6)
 
     with landmarker:
-        yield landmarks_of
+        yield bodies_of
 
 
 def _confidence(landmark: Any) -> float:
@@ -179,7 +287,12 @@ def _provenance(clip: Clip, model: LandmarkModel, sample_fps: float | None) -> d
             "mediapipe": version("mediapipe"),
             "opencv": cv2.__version__,
         },
-        "clip": {"name": clip.path.name, "sha256": clip.sha256, "rotation_deg": clip.rotation_deg},
+        "clip": {
+            "name": clip.path.name,
+            "sha256": clip.sha256,
+            "rotation_deg": clip.rotation_deg,
+            "focal_length_35mm": clip.focal_length_35mm,
+        },
         "landmark_model": {"name": model.path.name, "sha256": model.sha256, "published": model.known},
         "settings": {
             "start_s": clip.start_s,

@@ -25,8 +25,10 @@ def exchanged_halves(points: np.ndarray, detected: np.ndarray) -> np.ndarray:
     """
     size = np.median(np.ptp(points[detected], axis=1).max(-1)) + 1e-9
     seen = np.stack([turned(points, np.tile(state, (len(points), 1)))[:, _LIMBS] for state in _STATES])  # [4, T, 12, 2]
-    jumps = np.linalg.norm(seen[None, :, 1:] - seen[:, None, :-1], axis=-1) / size  # [from, to, T - 1, 12]
-    moved = np.minimum(jumps, _FARTHEST).sum(-1) * (detected[1:] & detected[:-1])
+    # State by state: all at once would take more memory than everything else about a clip.
+    jumps = ((np.linalg.norm(to[1:] - start[:-1], axis=-1) / size for to in seen) for start in seen)  # [T - 1, 12] each
+    moved = np.stack([[np.minimum(jump, _FARTHEST).sum(-1) for jump in row] for row in jumps])  # [from, to, T - 1]
+    moved = moved * (detected[1:] & detected[:-1])
     cost, back = _COSTS, np.zeros((len(points), len(_STATES)), int)
     for t in range(1, len(points)):
         options = cost[:, None] + moved[:, :, t - 1]
@@ -36,6 +38,27 @@ def exchanged_halves(points: np.ndarray, detected: np.ndarray) -> np.ndarray:
     for t in range(len(points) - 1, 0, -1):
         state[t - 1] = back[t, state[t]]
     return np.array(_STATES)[state]
+
+
+class ExchangeFilter:
+    """The same for frames as they come: the likeliest state of the newest frame, given those before it."""
+
+    def __init__(self) -> None:
+        self._before: np.ndarray | None = None  # [4, 12, 2] of the last frame in which somebody was detected
+        self._size = 0.0
+        self._cost = _COSTS
+
+    def push(self, points: np.ndarray) -> np.ndarray:
+        """Joints [17, 2] of a frame with a person -> [1, 2] bool, of the legs and of the arms, as `turned` takes it."""
+        size = float(np.ptp(points, axis=0).max()) + 1e-9
+        self._size = 0.95 * self._size + 0.05 * size if self._size else size
+        seen = np.concatenate([turned(points[None], np.array([state]))[:, _LIMBS] for state in _STATES])
+        if self._before is not None:
+            jumps = np.linalg.norm(seen[None] - self._before[:, None], axis=-1) / self._size  # [from, to, 12]
+            self._cost = (self._cost[:, None] + np.minimum(jumps, _FARTHEST).sum(-1)).min(0) + _COSTS
+            self._cost = self._cost - self._cost.min()
+        self._before = seen
+        return np.array([_STATES[int(self._cost.argmin())]])
 
 
 def turned(values: np.ndarray, exchanged: np.ndarray) -> np.ndarray:

@@ -1,7 +1,8 @@
 """Inference: a detection file's landmarks to a 3D track.
 
-Before lifting, frames in which the detector exchanged left and right are found and mended. After it, the network's joints are
-blended with the detector's own world landmarks: the two err differently, so the mean of both is better than either.
+Before lifting, landmarks that jumped and frames in which the detector exchanged left and right are found and mended. After it,
+the network's joints are blended with the detector's own world landmarks: the two err differently, so the mean of both is better
+than either.
 """
 
 from __future__ import annotations
@@ -14,20 +15,23 @@ from typing import Any
 import numpy as np
 import torch
 
-from .checkpoint import LoadedModel, load_model
+from .checkpoint import LoadedModel, kept_model
 from .errors import LifterError
 from .exchange import exchanged_halves, turned
+from .focal import DEFAULT_SHARE as DEFAULT_FOCAL_SHARE
+from .focal import FocalLength, estimated, from_millimetres
 from .joints import INDEX, JOINT_NAMES, LIMB_JOINT_NAMES, MIRROR, joint_confidence_from_landmarks, joints_from_landmarks
+from .mend import mended
 from .normalise import MIRROR_SIGNS, WINDOW_STEP_S, derive_middle_joints, encode_windows, rays_from_pixels, with_evidence
 from .track_file import Pose2DTrack, Pose3DTrack
 
-# A phone's main camera films with a focal length of about nine tenths of the picture's long side; used where none is given.
-DEFAULT_FOCAL_SHARE = 0.9
 # Share of the detector's own 3D in the result, chosen between rendered pairs and mannequin clips (docs/lifter.md).
 WORLD_LANDMARK_SHARE = 0.2
 # Mean confidence of knees and ankles from which a body counts as seen whole.
 _SURE_CONFIDENCE = 0.4
 _BATCH = 256
+# Frames that the lens is estimated from.
+_FOCAL_FRAMES = 600
 _LIMBS = [INDEX[name] for name in LIMB_JOINT_NAMES]
 _LEGS = [INDEX[f"{side}_{part}"] for side in ("left", "right") for part in ("knee", "ankle")]
 
@@ -47,14 +51,15 @@ def lift(
     """
     if not detection.detected.any():
         raise LifterError("No frame of the clip shows a person.", hint="Choose a clip or a range that does.")
-    loaded = load_model(model, device=_device(device))
-    focal = focal_length_px or DEFAULT_FOCAL_SHARE * max(detection.image_size_px)
+    loaded = kept_model(model, device=_device(device))
+    detection, jumps = mended(detection)
+    focal = _known_focal(detection, focal_length_px)
     confidence = _joint_confidence(detection)
     sure = _sure_frames(confidence, detection.detected)
     points = _filled(joints_from_landmarks(detection.landmarks_px.astype(np.float64)), detection.detected, sure)  # [T, 17, 2]
     exchanged = exchanged_halves(points, detection.detected)
     points = turned(points, exchanged)
-    rays = rays_from_pixels(torch.from_numpy(points), focal, detection.image_size_px).numpy()
+    rays = rays_from_pixels(torch.from_numpy(points), focal.pixels, detection.image_size_px).numpy()
     confidence = turned(confidence, exchanged)
     world = joints_from_landmarks(detection.world_landmarks_m.astype(np.float64))
     world = _filled(world - world[:, :1], detection.detected, sure)
@@ -63,6 +68,12 @@ def lift(
     poses, view_from_camera = run_network(
         loaded, rays, detection.timestamps_s, confidence=confidence, world_m=np.where(found, world, 0.0), progress=progress
     )
+    if focal.known == "assumed":
+        focal = _estimated_focal(focal, poses, rays, confidence, points, detection)
+        if focal.known == "estimated":
+            # What the network sees hardly depends on the lens; where it looked does.
+            rays = rays_from_pixels(torch.from_numpy(points), focal.pixels, detection.image_size_px).numpy()
+            view_from_camera = _views(rays)
     positions = np.einsum("tji,tkj->tki", view_from_camera, poses)  # the virtual camera's axes -> the real one's
     positions = blended(positions, world, world_share)
     root = root_positions(positions, rays.astype(np.float64), confidence)
@@ -70,9 +81,11 @@ def lift(
     card = {"name": loaded.name, "sha256": loaded.sha256, "architecture": loaded.card["architecture"]}
     notes = {
         "lifter_model": card,
-        "focal_length": "given" if focal_length_px else "assumed",
+        "focal_length": focal.known,
+        "focal_length_confidence": focal.confidence,
         "world_landmark_share": world_share,
         "exchanged_frames": int(exchanged.any(1).sum()),
+        "mended_landmarks": jumps,
     }
     fields: dict[str, Any] = {f.name: getattr(detection, f.name) for f in dataclasses.fields(Pose2DTrack)}
     fields["provenance"] = {**detection.provenance, **notes}
@@ -81,8 +94,41 @@ def lift(
         positions_m=positions.astype(np.float32),
         root_position_m=root.astype(np.float32),
         confidence=confidence.astype(np.float32),
-        focal_length_px=float(focal),
+        focal_length_px=float(focal.pixels),
     )
+
+
+def _known_focal(detection: Pose2DTrack, given_px: float | None) -> FocalLength:
+    """What is known of the lens before anything is lifted: given, noted in the clip, or else the usual one."""
+    if given_px:
+        return FocalLength(given_px, "given")
+    noted_mm = (detection.provenance.get("clip") or {}).get("focal_length_35mm")
+    if noted_mm:
+        return FocalLength(from_millimetres(noted_mm, detection.image_size_px), "metadata")
+    return FocalLength(DEFAULT_FOCAL_SHARE * max(detection.image_size_px), "assumed")
+
+
+def _estimated_focal(
+    focal: FocalLength, poses: np.ndarray, rays: np.ndarray, confidence: np.ndarray, points: np.ndarray, detection: Pose2DTrack
+) -> FocalLength:
+    found = np.flatnonzero(detection.detected)
+    found = found[:: -(-len(found) // _FOCAL_FRAMES)]
+    size_px = float(np.median(np.ptp(points[found], axis=1).max(-1)))
+    poses, rays, weights = poses[found], rays[found], confidence[found]
+
+    def off_at(focal_px: float) -> tuple[np.ndarray, np.ndarray]:
+        seen = rays * (focal.pixels / focal_px)
+        positions = np.einsum("tji,tkj->tki", _views(seen), poses)
+        places = positions + root_positions(positions, seen, weights)[:, None]
+        off = np.linalg.norm(places[..., :2] / np.maximum(places[..., 2:], 0.1) - seen, axis=-1)[:, _LIMBS]
+        return off * focal_px / max(size_px, 1e-9), weights[:, _LIMBS]
+
+    return estimated(focal.pixels, max(detection.image_size_px), off_at)
+
+
+def _views(rays: np.ndarray) -> np.ndarray:
+    """view_from_camera [T, 3, 3] of the virtual camera for rays [T, 17, 2], as the network's windows have it."""
+    return encode_windows(torch.from_numpy(rays[:, None]), 0)[1].double().numpy()
 
 
 @torch.inference_mode()

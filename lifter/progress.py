@@ -23,6 +23,7 @@ class Reporter(Protocol):
     def start(self, command: str, stages: Sequence[str]) -> None: ...
     def progress(self, stage: str, done: int, total: int | None) -> None: ...
     def warning(self, message: str) -> None: ...
+    def event(self, name: str, values: Mapping[str, Any]) -> None: ...
     def result(self, output: str, summary: Mapping[str, Any]) -> None: ...
     def error(self, error: LifterError) -> None: ...
 
@@ -55,6 +56,9 @@ class JsonReporter:
     def warning(self, message: str) -> None:
         self._write({"event": "warning", "message": message})
 
+    def event(self, name: str, values: Mapping[str, Any]) -> None:
+        self._write({"event": name, **values})
+
     def result(self, output: str, summary: Mapping[str, Any]) -> None:
         self._write({"event": "result", "output": output, "summary": dict(summary)})
 
@@ -84,6 +88,9 @@ class LineReporter:
 
     def warning(self, message: str) -> None:
         print(f"note: {message}", file=self._stream, flush=True)
+
+    def event(self, name: str, values: Mapping[str, Any]) -> None:
+        pass  # for programs
 
     def result(self, output: str, summary: Mapping[str, Any]) -> None:
         print(output, *(f"{name}: {value}" for name, value in summary.items()), sep="\n  ", flush=True)

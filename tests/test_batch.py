@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,11 +19,17 @@ import pytest
 
 from blender_pose3d.batch import jobs as batch_jobs
 from blender_pose3d.batch import journal
+from blender_pose3d.batch.account import State
+from blender_pose3d.batch.cache import TrackCache
 from blender_pose3d.batch.jobs import BatchJob, read_jobs
-from blender_pose3d.batch.runner import Inputs, State, plan
+from blender_pose3d.batch.runner import Inputs, plan, run
 from blender_pose3d.batch.served import Served
+from blender_pose3d.batch.steps import rigs_to_check
 from blender_pose3d.core.errors import Pose3DError
+from lifter.checkpoint import DEFAULT_MODEL, WEIGHTS_DIR, kept_model
 from lifter.detect import decoded_ahead
+from lifter.errors import LifterError
+from tests.bench import pipeline
 from tests.worker.engines import ENGINE_PYTHON, MODELS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -370,3 +377,92 @@ def test_the_engine_ends_with_its_stdin_in_the_middle_of_a_clip(tmp_path: Path) 
 def test_a_track_is_not_lifted(folder: Path) -> None:
     (folder / f"t{batch_jobs.TRACK_SUFFIX}").touch()
     assert read(folder / "t.npz", rig="rigify")[0].is_lifted
+
+
+# ---- the tracks between them ------------------------------------------------------------------------------------------------
+
+
+def test_the_cache_deletes_what_was_not_used_for_longest_and_is_not_in_use(tmp_path: Path) -> None:
+    for age_s, name in enumerate(("new", "newer than old", "used", "oldest")):
+        (tmp_path / f"{name}.npz").write_bytes(b"." * 1000)
+        os.utime(tmp_path / f"{name}.npz", (1000 - age_s, 1000 - age_s))
+    (tmp_path / "other.txt").write_bytes(b"." * 9000)
+    TrackCache(tmp_path).prune()
+    assert len(list(tmp_path.iterdir())) == 5, "no limit"
+    used = TrackCache(tmp_path).hold("used.npz")
+    assert used is not None
+    os.utime(used.path, (1, 1))
+
+    def left(limit_bytes: int) -> set[str]:
+        TrackCache(tmp_path, limit_bytes=limit_bytes).prune()
+        return {path.stem for path in tmp_path.glob("*.npz")}
+
+    assert left(2500) == {"new", "used"}
+    assert left(0) == {"used"}, "in use by another run"
+    used.release()
+    assert left(0) == set() and TrackCache(tmp_path).hold("used.npz") is None
+
+
+def test_what_is_used_again_is_new(tmp_path: Path) -> None:
+    for name in ("a.npz", "b.npz"):
+        (tmp_path / name).write_bytes(b"." * 1000)
+        os.utime(tmp_path / name, (ord(name[0]), ord(name[0])))
+    track = TrackCache(tmp_path).hold("a.npz")
+    assert track is not None
+    track.release()
+    TrackCache(tmp_path, limit_bytes=1000).prune()
+    assert [path.name for path in tmp_path.iterdir()] == ["a.npz"]
+
+
+def test_each_rig_with_each_preset_is_looked_at_once(folder: Path) -> None:
+    (folder / "t.json").write_text(
+        json.dumps(
+            [
+                {"clip": "a.mp4", "rig": "rig.blend", "out": "1.glb"},
+                {"clip": "b.MOV", "rig": "rig.blend", "preset": "auto", "out": "2.glb"},
+                {"clip": "a.mp4", "rig": "rig.blend", "preset": "mixamo", "out": "3.glb"},
+                {"clip": "a.mp4", "rig": "rigify", "out": "4.glb"},
+            ]
+        )
+    )
+    assert [job.out.name for job in rigs_to_check(read(folder / "t.json"))] == ["1.glb", "3.glb"]
+
+
+def test_a_folder_that_cannot_be_written_is_said_before_anything_starts(folder: Path, inputs: Callable[[], Inputs]) -> None:
+    (folder / "out.glb").mkdir()
+    (folder / "file").touch()
+    for out, said in ((folder / "out.glb", "is a folder"), (folder / "file" / "o.glb", "cannot be written")):
+        planned = plan(read(folder / "a.mp4", rig="rigify", out=str(out)), inputs())
+        with pytest.raises(Pose3DError, match=said):
+            run(planned, inputs(), lambda jobs, account: pytest.fail("started"), results=None, say=print)
+
+
+def test_the_network_is_loaded_once_for_many_clips(tmp_path: Path) -> None:
+    for suffix in (".safetensors", ".json"):
+        shutil.copy(WEIGHTS_DIR / f"{DEFAULT_MODEL}{suffix}", tmp_path / f"net{suffix}")
+    path = tmp_path / "net.safetensors"
+    first = kept_model(path)
+    assert kept_model(str(path)) is first and kept_model() is not first
+    os.utime(path, (1, 1))
+    assert kept_model(path) is not first, "another file may be there now"
+    path.write_bytes(b"damaged")
+    with pytest.raises(LifterError, match="damaged"):
+        kept_model(path)
+    path.unlink()
+    with pytest.raises(LifterError, match="There is no model"):
+        kept_model(path)
+
+
+def test_the_benchmarks_rows_go_where_the_document_keeps_a_place(tmp_path: Path) -> None:
+    row = {"measure": "speed", "value": 12.345, "unit": "frames/s", "goal": 10.0, "better": "higher"}
+    document = tmp_path / "performance.md"
+    document.write_text((ROOT / "docs" / "performance.md").read_text(encoding="utf-8"), encoding="utf-8")
+    before, _, after = document.read_text(encoding="utf-8").partition("<!-- bench pipeline -->")
+    for _ in range(2):
+        pipeline._write([row, row | {"unit": "", "goal": None}], document)
+        text = document.read_text(encoding="utf-8")
+        assert text.startswith(before) and text.endswith(after.partition("<!-- end of bench pipeline -->")[2])
+        assert "| speed | 12.35 frames/s | at least 10 |\n| speed | 12.35 |  |\n" in text and text.count("Machine: ") == 1
+    document.write_text("nothing")
+    with pytest.raises(ValueError, match="has no <!-- bench pipeline -->"):
+        pipeline._write([row], document)

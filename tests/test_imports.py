@@ -52,7 +52,10 @@ def absolute(folder: str) -> list[Import]:
     [
         ("blender_pose3d/core", STANDARD | {"numpy"}),
         ("blender_pose3d/worker", STANDARD),
-        ("blender_pose3d", STANDARD | {"numpy", "bpy", "mathutils", "bmesh", "gpu", "bpy_extras", "addon_utils", "bl_ui"}),
+        (
+            "blender_pose3d",
+            STANDARD | {"numpy", "bpy", "mathutils", "bmesh", "gpu", "gpu_extras", "bpy_extras", "addon_utils", "bl_ui"},
+        ),
         ("build.py", STANDARD | {"bpy", "blender_pose3d", "tests"}),
     ],
 )

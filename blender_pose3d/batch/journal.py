@@ -37,7 +37,7 @@ def read_journal(folder: Path) -> dict[str, Entry]:
     path = folder / JOURNAL_NAME
     try:
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return entries
     except OSError as error:
         raise Pose3DError(f"The journal {path} cannot be read: {error.strerror}.", hint="Check its permissions.") from error

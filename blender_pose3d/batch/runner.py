@@ -3,40 +3,32 @@
 from __future__ import annotations
 
 import contextlib
-import enum
-import glob
 import hashlib
 import json
 import os
 import queue
+import tempfile
 import threading
 import time
-from collections import Counter, deque
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from ..core.errors import Pose3DError
 from ..worker.protocol import Progress
+from . import steps
+from .account import Account, Outcome, Say, State, summary
+from .cache import Track, TrackCache
 from .jobs import LIFTING_OPTIONS, BatchJob
-from .journal import DONE, FAILED, STARTED, Entry, Journal, read_journal
+from .journal import FAILED, STARTED, Entry, Journal, read_journal
 from .served import Served
 
 RESULTS_NAME = "results.jsonl"
 EXIT_DONE, EXIT_FAILED = 0, 1
-# What the libraries of both processes take their number of threads from: MKL and OpenMP torch's, OpenBLAS numpy's.
-_THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OPENCV_FOR_THREADS_NUM")
 _PROGRESS_S = 10.0  # between two lines about one clip
 _PREFIX = 16  # hexadecimal digits of a hash in a file name
-
-Say = Callable[[str], None]
-
-
-class State(enum.StrEnum):
-    DONE = "done"
-    SKIPPED = "skipped"
-    FAILED = "failed"
 
 
 @dataclass(frozen=True)
@@ -46,48 +38,6 @@ class Planned:
     job: BatchJob
     state: State | None
     why: str
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """seconds: by stage."""
-
-    job: BatchJob
-    state: State
-    reason: str = ""
-    seconds: Mapping[str, float] = field(default_factory=dict)
-    frames: int | None = None
-    warnings: tuple[str, ...] = ()
-
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "clip": str(self.job.clip),
-            "rig": self.job.options["rig"],
-            "out": str(self.job.out),
-            "state": self.state.value,
-            "reason": self.reason,
-            "seconds": {name: round(value, 2) for name, value in self.seconds.items()},
-            "frames": self.frames,
-            "warnings": list(self.warnings),
-        }
-
-
-@dataclass(frozen=True)
-class Programs:
-    """The command lines and the environment of the two processes that a worker has. models_dir: where MediaPipe's model lies;
-    tracks: the folder of the tracks between them."""
-
-    lifter: Sequence[str]
-    lifter_environment: Mapping[str, str]
-    blender: Sequence[str]
-    blender_environment: Mapping[str, str]
-    models_dir: Path
-    tracks: Path
-
-
-def thread_variables(threads: int) -> dict[str, str]:
-    """The environment in which a process computes with so many threads."""
-    return {name: str(threads) for name in _THREAD_VARIABLES}
 
 
 class Inputs:
@@ -165,39 +115,28 @@ def _planned(job: BatchJob, entry: Entry | None, inputs: Inputs, *, retry_failed
     return Planned(job, None, f"{gone[0]} is gone") if gone else Planned(job, State.SKIPPED, "done before, nothing has changed")
 
 
-def run(
-    planned: Sequence[Planned],
-    inputs: Inputs,
-    programs: Programs,
-    *,
-    workers: int,
-    threads: int,
-    fail_fast: bool,
-    results: Path | None,
-    say: Say,
-) -> int:
-    """Do what is planned; returns EXIT_DONE or EXIT_FAILED. Every job's end is in its journal when it is said.
+# Does jobs and tells their ends to the account. Raises Pose3DError, before the first clip is read, for a rig that will not do.
+Hands: TypeAlias = Callable[[Sequence[BatchJob], Account], None]
 
-    workers: pairs of a motion engine and a Blender, each with so many threads. results: where the account of all jobs goes.
+
+def run(planned: Sequence[Planned], inputs: Inputs, hands: Hands, *, results: Path | None, say: Say) -> int:
+    """Have done what is planned; returns EXIT_DONE or EXIT_FAILED.
+
+    hands: `on_this_machine`, or a cluster's; results: where the account of all jobs goes.
     Raises Pose3DError before anything is started where a folder cannot be written.
     """
     todo = [item.job for item in planned if item.state is None]
-    for folder in {path.parent for job in todo for path in job.outputs} | {programs.tracks}:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise Pose3DError(
-                f"The folder {folder} cannot be made: {error.strerror}.",
-                hint="Choose another --out, in a folder you may write to.",
-            ) from error
+    for output in sorted(path for job in todo for path in job.outputs):
+        _require_writable(output)
     outcomes = {item.job.out: Outcome(item.job, item.state, item.why) for item in planned if item.state is not None}
     if todo:
         with contextlib.ExitStack() as stack:
             journals = {
                 folder: stack.enter_context(contextlib.closing(Journal(folder))) for folder in {job.out.parent for job in todo}
             }
-            line = _Line(todo, inputs, programs, journals=journals, threads=threads, fail_fast=fail_fast, say=say)
-            outcomes |= line.run(min(workers, len(todo)))
+            account = Account(todo, inputs, journals, say)
+            hands(todo, account)
+        outcomes |= account.outcomes
     ended = [outcomes[item.job.out] for item in planned]
     if path := results or _results_path([outcome.job for outcome in ended]):
         partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
@@ -205,6 +144,19 @@ def run(
         os.replace(partial, path)
     say(summary(ended))
     return EXIT_FAILED if any(outcome.state is State.FAILED for outcome in ended) else EXIT_DONE
+
+
+def _require_writable(path: Path) -> None:
+    """Make its folder, and prove that a file can be written there."""
+    hint = "Choose another --out, in a folder you may write to."
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise Pose3DError(f"The folder {path.parent} cannot be written: {error.strerror}.", hint=hint) from error
+    if path.is_dir():
+        raise Pose3DError(f"{path} is a folder.", hint="Choose another --out, which names a file.")
 
 
 def _results_path(jobs: Sequence[BatchJob]) -> Path | None:
@@ -217,30 +169,24 @@ def _results_path(jobs: Sequence[BatchJob]) -> Path | None:
     return folder / RESULTS_NAME if any(job.out.parent == folder or job.out.parent.parent == folder for job in jobs) else None
 
 
-def summary(ended: Sequence[Outcome]) -> str:
-    rows = [("clip", "end", "frames", "seconds", "result")]
-    for outcome in ended:
-        what = outcome.reason if outcome.state is not State.DONE else str(outcome.job.out)
-        frames = "" if outcome.frames is None else str(outcome.frames)
-        seconds = f"{sum(outcome.seconds.values()):.1f}" if outcome.seconds else ""
-        rows.append((outcome.job.clip.name, outcome.state.value, frames, seconds, what))
-    counts = Counter(outcome.state for outcome in ended)
-    return f"{table(rows)}\n" + ", ".join(f"{counts[state]} {state.value}" for state in State)
-
-
-def table(rows: Sequence[tuple[str, ...]]) -> str:
-    """Aligned columns; the last one is as long as it is."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)] + [0]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
-
-
 @dataclass(frozen=True)
 class _Lifted:
     job: BatchJob
-    inputs: Mapping[str, Any]
-    track: Path
+    track: Track
     seconds: float
     warnings: tuple[str, ...]
+
+
+def on_this_machine(
+    programs: steps.Programs, inputs: Inputs, cache: TrackCache, *, workers: int, threads: int, fail_fast: bool
+) -> Hands:
+    """workers: pairs of a motion engine and a Blender, each with so many threads."""
+
+    def do(todo: Sequence[BatchJob], account: Account) -> None:
+        cache.folder.mkdir(parents=True, exist_ok=True)
+        _Line(todo, account, programs, inputs, cache, threads=threads, fail_fast=fail_fast).run(min(workers, len(todo)))
+
+    return do
 
 
 class _Line:
@@ -250,25 +196,27 @@ class _Line:
     def __init__(
         self,
         todo: Sequence[BatchJob],
+        account: Account,
+        programs: steps.Programs,
         inputs: Inputs,
-        programs: Programs,
+        cache: TrackCache,
         *,
-        journals: Mapping[Path, Journal],
         threads: int,
         fail_fast: bool,
-        say: Say,
     ) -> None:
-        self._todo, self._total = deque(todo), len(todo)
-        self._inputs, self._programs, self._journals = inputs, programs, journals
-        self._threads = thread_variables(threads)
-        self._fail_fast, self._say = fail_fast, say
-        self._outcomes: dict[Path, Outcome] = {}
+        self._todo, self._account, self._programs, self._inputs, self._cache = deque(todo), account, programs, inputs, cache
+        self._to_check = steps.rigs_to_check(todo)
+        self._unchecked = len(self._to_check)
+        self._threads, self._fail_fast = threads, fail_fast
         self._processes: list[Served] = []
         self._lock = threading.Lock()
+        self._checked = threading.Event()
+        if not self._to_check:
+            self._checked.set()
         self._stopped = False
         self._fault: BaseException | None = None
 
-    def run(self, workers: int) -> dict[Path, Outcome]:
+    def run(self, workers: int) -> None:
         # As many tracks as Blenders may lie ready: more would only be files that wait.
         self._lifted: queue.Queue[_Lifted | None] = queue.Queue(workers)
         engines = [self._thread(self._lift_all, "motion engine") for _ in range(workers)]
@@ -280,11 +228,10 @@ class _Line:
             self._wait(blenders)
         finally:  # also on Ctrl-C: what has not ended is in the journal as started
             self._stopped = True
+            self._checked.set()
             for process in self._processes:
                 process.close()
-        for job in self._todo:
-            self._outcomes[job.out] = Outcome(job, State.SKIPPED, "not started, because an earlier clip failed (--fail-fast)")
-        return self._outcomes
+        self._account.pass_over(list(self._todo))
 
     def _thread(self, work: Callable[[], None], name: str) -> threading.Thread:
         def guarded() -> None:
@@ -305,42 +252,31 @@ class _Line:
         if self._fault is not None:
             raise self._fault
 
-    def _served(self, title: str, command: Sequence[str], environment: Mapping[str, str]) -> Served:
-        process = Served(title, command, {**environment, **self._threads})
+    def _started(self, process: Served) -> Served:
         self._processes.append(process)
         process.start()  # both start up at the same time, whatever comes first
         return process
 
     def _lift_all(self) -> None:
-        engine = self._served("The motion engine", self._programs.lifter, self._programs.lifter_environment)
+        engine = self._started(self._programs.engine(threads=self._threads))
+        self._checked.wait()
         while (job := self._next()) is not None:
             began_s = time.monotonic()
-            inputs: dict[str, Any] = {}
             try:
-                inputs = self._inputs.of(job)
-                self._journals[job.out.parent].note(job.out, STARTED, inputs)
-                _remove_partials(job)
-                track = self._track(engine, job)
+                self._account.begin(job)
+                name = self._inputs.track_name(job)
+                track = steps.lift(
+                    engine, job, name, programs=self._programs, cache=self._cache, on_progress=self._progress_lines(job)
+                )
             except Pose3DError as error:
-                self._end(Outcome(job, State.FAILED, error.sentence, {"lift": time.monotonic() - began_s}), inputs)
+                self._end(Outcome(job, State.FAILED, error.sentence, {"lift": time.monotonic() - began_s}))
             else:
-                self._lifted.put(_Lifted(job, inputs, track, time.monotonic() - began_s, tuple(engine.warnings)))
+                self._lifted.put(_Lifted(job, track, time.monotonic() - began_s, tuple(engine.warnings)))
 
     def _next(self) -> BatchJob | None:
+        failed = self._fail_fast and self._account.any_failed
         with self._lock:
-            failed = self._fail_fast and any(outcome.state is State.FAILED for outcome in self._outcomes.values())
-            return self._todo.popleft() if self._todo and not failed else None
-
-    def _track(self, engine: Served, job: BatchJob) -> Path:
-        engine.warnings = []
-        if job.is_lifted:
-            return job.clip
-        track = self._programs.tracks / self._inputs.track_name(job)
-        # Lifted before, by a run that was stopped, or for another rig; a track appears whole or not at all.
-        if not track.is_file():
-            words = [str(job.clip), str(track), *job.lifting_arguments(), f"--models-dir={self._programs.models_dir}"]
-            engine.ask(words, self._progress_lines(job))
-        return track
+            return self._todo.popleft() if self._todo and not failed and not self._stopped else None
 
     def _progress_lines(self, job: BatchJob) -> Callable[[Progress], None]:
         """A line now and then for a long clip."""
@@ -350,17 +286,18 @@ class _Line:
             nonlocal due_s
             if time.monotonic() >= due_s and progress.total:
                 due_s = time.monotonic() + _PROGRESS_S
-                self._say(f"  {job.clip.name}: {progress.stage} {progress.done:.0f} of {progress.total:.0f} frames")
+                self._account.say(f"  {job.clip.name}: {progress.stage} {progress.done:.0f} of {progress.total:.0f} frames")
 
         return tell
 
     def _solve_all(self) -> None:
-        blender = self._served("Blender", self._programs.blender, self._programs.blender_environment)
+        blender = self._started(self._programs.solver(threads=self._threads))
+        self._check_rigs(blender)
         while (lifted := self._lifted.get()) is not None:
             job, began_s = lifted.job, time.monotonic()
             seconds = {"lift": lifted.seconds}
             try:
-                result = blender.ask({"arguments": job.arguments(), "track": str(lifted.track)})
+                result = steps.solve(blender, job, lifted.track)
             except Pose3DError as error:
                 seconds["solve"] = time.monotonic() - began_s
                 outcome = Outcome(job, State.FAILED, error.sentence, seconds, warnings=lifted.warnings)
@@ -368,28 +305,23 @@ class _Line:
                 seconds["solve"] = time.monotonic() - began_s
                 warnings = (*lifted.warnings, *result.summary["warnings"])
                 outcome = Outcome(job, State.DONE, "", seconds, result.summary["frames"], warnings)
-            self._end(outcome, lifted.inputs)
+            lifted.track.release()
+            self._cache.prune()
+            self._end(outcome)
 
-    def _end(self, outcome: Outcome, inputs: Mapping[str, Any]) -> None:
-        if self._stopped:  # it did not fail: we ended its process
-            return
-        event = DONE if outcome.state is State.DONE else FAILED
-        account = {
-            name: value for name, value in outcome.as_json().items() if name in ("reason", "seconds", "frames", "warnings")
-        }
-        self._journals[outcome.job.out.parent].note(outcome.job.out, event, inputs, **account)
-        with self._lock:
-            self._outcomes[outcome.job.out] = outcome
-            number = len(self._outcomes)
-        what = str(outcome.job.out) if outcome.state is State.DONE else outcome.reason
-        self._say(f"[{number}/{self._total}] {outcome.state.value}: {outcome.job.clip.name} ({what})")
-        for warning in outcome.warnings:
-            self._say(f"  warning: {warning}")
+    def _check_rigs(self, blender: Served) -> None:
+        """While the motion engines start up. Raises Pose3DError for the first that will not do."""
+        while True:
+            with self._lock:
+                if not self._to_check:
+                    return
+                job = self._to_check.pop(0)
+            steps.check_rig(blender, job)
+            with self._lock:
+                self._unchecked -= 1
+                if not self._unchecked:
+                    self._checked.set()
 
-
-def _remove_partials(job: BatchJob) -> None:
-    """What a killed run left of this output under a temporary name."""
-    pattern = f".{glob.escape(job.out.stem)}.*.partial{job.out.suffix}"
-    for path in job.out.parent.glob(pattern):
-        with contextlib.suppress(OSError):
-            path.unlink()
+    def _end(self, outcome: Outcome) -> None:
+        if not self._stopped:  # else it did not fail: we ended its process
+            self._account.end(outcome)

@@ -1,7 +1,7 @@
 """The Blender of a batch: `build.py -- batch-solve` takes one JSON line for each clip on stdin and animates it.
 
 A line is {"arguments": the words of `retarget`, "track": the clip's track file}; the answer is a result or an error of the worker
-protocol.
+protocol. With null for the track only the rig and its mapping are looked at.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import TextIO
 import bpy
 
 from .. import headless, places
+from ..bridge import files
 from ..core.errors import Pose3DError
 
 
@@ -33,6 +34,11 @@ def main(*, resources: Path) -> int:
         work = json.loads(lines.get())
         try:
             options = headless.parse(work["arguments"])
+            if work["track"] is None:
+                armature_object = files.open_rig(files.parse_rig(options.rig))
+                files.require_mapping(armature_object, preset=options.preset, presets_folder=resources / "rigs")
+                _answer(answers, {"event": "result", "output": "", "summary": {}})
+                continue
             applied = headless.retarget(options, resources=resources, track_file=Path(work["track"]))
         except Pose3DError as error:
             _answer(answers, {"event": "error", "message": error.message, "hint": error.hint})

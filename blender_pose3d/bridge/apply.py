@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import bpy
 import numpy as np
@@ -18,7 +20,9 @@ from ..core.rig import RigSpec, check_mapping
 from ..core.solve import SolveOptions, solve
 from ..core.track_io import read_track
 from ..core.tracks import Pose3DTrack, RigMotion
-from .keyframes import key_motion, require_editable, rotation_channels
+from .ik import LimbMode
+from .keyframes import require_editable, rotation_channels
+from .keying import handling, key
 from .markers import (
     Clock,
     Source,
@@ -30,6 +34,7 @@ from .markers import (
     source_of,
 )
 from .rig_reader import choose_mapping, read_rig
+from .targets import shown_action
 
 
 @dataclass(frozen=True)
@@ -51,9 +56,26 @@ class AppliedMotion:
     options: MotionOptions | SolveOptions = field(default_factory=MotionOptions)
 
 
+# What it yields takes long and touches no bpy data: its caller calls that, in a thread or not, and sends what it returns.
+Steps: TypeAlias = Generator[Callable[[], Any], Any, AppliedMotion]
+
+
 def apply_track(
+    context: bpy.types.Context, armature_object: bpy.types.Object, track: Pose3DTrack, **settings: Any
+) -> AppliedMotion:
+    """`apply_steps`, with the same settings, in one go. Raises Pose3DError (nothing is changed then)."""
+    steps = apply_steps(context, lambda: armature_object, track, **settings)
+    try:
+        work = next(steps)
+        while True:
+            work = steps.send(work())
+    except StopIteration as finished:
+        return finished.value
+
+
+def apply_steps(
     context: bpy.types.Context,
-    armature_object: bpy.types.Object,
+    find_armature: Callable[[], bpy.types.Object],
     track: Pose3DTrack,
     *,
     preset: str,
@@ -62,41 +84,51 @@ def apply_track(
     contacts: Sequence[Contact] | None = None,
     track_path: Path | None = None,
     frame_start: int | None = None,
-) -> AppliedMotion:
+    limbs: LimbMode | str = LimbMode.FK,
+    mute_constraints: bool = False,
+) -> Steps:
     """Solve a track onto an armature and key it at true speed into a new action.
 
+    find_armature: the armature again, after each step, since the user may have undone or deleted something meanwhile;
     preset: "auto", a preset's name, or the path of a preset file; resources: the folder that holds rigs/; options: SolveOptions
     give the plain solve with a key on every frame; contacts: as the user has changed those of an earlier result; track_path: the
-    track's file, remembered for `apply_again`; frame_start: of the keys, the scene's first frame when left out.
+    track's file, remembered for `apply_again`; frame_start: of the keys, the scene's first frame when left out; limbs: IK keys
+    the IK controls as well, so that they do the same as the FK keys; mute_constraints: in the new action, those that change what
+    is keyed.
     Raises Pose3DError (nothing is changed then).
     """
     options = options or MotionOptions()
+    armature_object = find_armature()
     require_editable(armature_object)
     context.view_layer.update()
     mapping = choose_mapping(armature_object, preset=preset, presets_folder=resources / "rigs")
-    rig = read_rig(armature_object, mapping)
+    how = handling(armature_object, read_rig(armature_object, mapping), limbs=limbs, mute_constraints=mute_constraints)
+    rig = how.rig
     person = None
     if isinstance(options, SolveOptions):
-        motion = solve(track, rig, options)
+        motion = yield partial(solve, track, rig, options)
     else:
-        solved = solve_motion(track, rig, options, contacts=contacts)
+        solved = yield partial(solve_motion, track, rig, options, contacts=contacts)
         motion, person = solved.motion, solved.person
-    scene = context.scene
-    fps = scene.render.fps / scene.render.fps_base
-    motion = resampled(motion, fps)
+    fps = context.scene.render.fps / context.scene.render.fps_base
+    motion = yield partial(resampled, motion, fps)
+    armature_object = _same_bones(find_armature(), motion)
     sparse = None
     if isinstance(options, MotionOptions) and person is not None and not options.dense_keys:
         channels = rotation_channels(armature_object, motion)
-        sparse = reduced(motion, rig, channels, options=options, contacts=person.contacts)
+        sparse = yield partial(reduced, motion, rig, channels, options=options, contacts=person.contacts)
+        armature_object = _same_bones(find_armature(), motion)
+    scene = context.scene
     clock = Clock(scene.frame_start if frame_start is None else frame_start, fps, float(motion.timestamps_s[0]))
     frames = clock.frame_start + np.arange(len(motion.timestamps_s))
     clip_name = str((track.provenance.get("clip") or {}).get("name") or "clip")
-    action = key_motion(
+    action, warnings = key(
+        context,
         armature_object,
+        how,
         motion,
         frames=frames,
         action_name=f"{armature_object.name} {Path(clip_name).stem}",
-        properties=mapping.properties,
         sparse=sparse,
     )
     if isinstance(options, MotionOptions) and person is not None:
@@ -114,7 +146,7 @@ def apply_track(
     return AppliedMotion(
         action_name=action.name,
         preset=mapping.preset,
-        warnings=tuple(check_mapping(rig)) + _gap_warnings(track) + _unseen_warnings(armature_object),
+        warnings=tuple(check_mapping(rig)) + warnings + _gap_warnings(track) + _unseen_warnings(armature_object),
         frame_start=int(frames[0]),
         frame_end=int(frames[-1]),
         motion=motion,
@@ -125,17 +157,35 @@ def apply_track(
     )
 
 
-def apply_again(context: bpy.types.Context, armature_object: bpy.types.Object, *, resources: Path) -> AppliedMotion:
+def _same_bones(armature_object: bpy.types.Object, motion: RigMotion) -> bpy.types.Object:
+    """The armature. Raises Pose3DError where it has lost bones of the motion."""
+    missing = [name for name in motion.bone_names if name not in armature_object.pose.bones]
+    if missing:
+        raise Pose3DError(
+            f"'{armature_object.name}' has lost its bone '{missing[0]}' while the motion was made.", hint="Solve the take again."
+        )
+    return armature_object
+
+
+def apply_again(
+    context: bpy.types.Context,
+    armature_object: bpy.types.Object,
+    *,
+    resources: Path,
+    limbs: LimbMode | str = LimbMode.FK,
+    mute_constraints: bool = False,
+) -> AppliedMotion:
     """Solve the track of the armature's action again with the contacts as its markers say them now, into another new action.
 
+    limbs, mute_constraints: as for `apply_steps`; the action does not remember them.
     Raises Pose3DError if there is no such action, its track is gone, or no marker is a contact (nothing is changed then).
     """
-    data = armature_object.animation_data
-    if data is None or data.action is None:
+    action = shown_action(armature_object)
+    if action is None:
         raise Pose3DError(f"'{armature_object.name}' has no action.", hint="Import a clip first.")
-    source = source_of(data.action)
+    source = source_of(action)
     track = read_track(source.track)
-    contacts = contacts_from_markers(data.action, source.clock, last_s=float(track.timestamps_s[-1]))
+    contacts = contacts_from_markers(action, source.clock, last_s=float(track.timestamps_s[-1]))
     return apply_track(
         context,
         armature_object,
@@ -146,6 +196,8 @@ def apply_again(context: bpy.types.Context, armature_object: bpy.types.Object, *
         contacts=contacts,
         track_path=source.track,
         frame_start=source.clock.frame_start,
+        limbs=limbs,
+        mute_constraints=mute_constraints,
     )
 
 

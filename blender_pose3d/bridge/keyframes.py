@@ -36,10 +36,12 @@ def key_motion(
     action_name: str,
     properties: tuple[tuple[str, str, float], ...] = (),
     sparse: SparseMotion | None = None,
+    dense: frozenset[str] = frozenset(),
 ) -> bpy.types.Action:
     """Key a motion whose samples fall on the scene frames `frames` [T] into a new action and make it the armature's active one.
 
-    sparse: the keys to set, made from `rotation_channels`; without it every frame gets one. properties: custom properties of pose
+    sparse: the keys to set, made from `rotation_channels`; without it every frame gets one, and bones in `dense` get one in any
+    case. properties: custom properties of pose
     bones (an FK/IK switch, say) that are keyed once. Bones that carry mapped bones but play no role themselves are keyed at rest
     where they are posed otherwise, so that an older pose cannot tilt the result; where the NLA may pose them at another time,
     they are keyed at rest in any case.
@@ -55,9 +57,7 @@ def key_motion(
     data.action = action
 
     def write(data_path: str, values: np.ndarray, group: str, at: np.ndarray) -> None:
-        for component in range(values.shape[1]):
-            curve = ensure_fcurve(action, armature_object, data_path, index=component, group_name=group)
-            fill_linear(curve, at, values[:, component])
+        key_values(action, armature_object, data_path, values, group, at)
 
     once = frames[:1]
     by_nla = data.use_nla and any(not track.mute and len(track.strips) for track in data.nla_tracks)
@@ -72,19 +72,24 @@ def key_motion(
     for i, name in enumerate(motion.bone_names):
         bone = pose_bones[name]
         path = bone.path_from_id()
-        if sparse is not None:
+        if sparse is not None and name not in dense:
             write_sparse(f"{path}.{_rotation_property(bone)}", sparse.rotations[i], name)
         else:
-            write(f"{path}.{_rotation_property(bone)}", _rotation_values(bone, motion.rotations_wxyz[:, i]), name, frames)
+            key_rotation(action, armature_object, bone, motion.rotations_wxyz[:, i], frames)
         if name == motion.root_bone and sparse is not None:
             write_sparse(f"{path}.location", sparse.location, name)
         elif name == motion.root_bone:
             write(f"{path}.location", motion.root_basis_location, name, frames)
     for name in motion.bone_names:
         _write_rest(pose_bones[name], write, once, with_rotation=False, skip_location=name == motion.root_bone, always=by_nla)
-    for bone in _carriers(pose_bones, set(motion.bone_names)):
+    for name, wxyz in motion.held.items():
+        bone = pose_bones[name]
+        key_rotation(action, armature_object, bone, wxyz[None], once)
+        _write_rest(bone, write, once, with_rotation=False, always=by_nla)
+    for bone in _carriers(pose_bones, {*motion.bone_names, *motion.held}):
         _write_rest(bone, write, once, with_rotation=True, always=by_nla)
-    for name, key, value in properties:
+    # What is there twice is as it is the last time.
+    for (name, key), value in {(name, key): value for name, key, value in properties}.items():
         bone = pose_bones.get(name)
         if bone is not None and key in bone:
             path = f'{bone.path_from_id()}["{bpy.utils.escape_identifier(key)}"]'
@@ -98,10 +103,50 @@ def rotation_channels(armature_object: bpy.types.Object, motion: RigMotion) -> l
     return [Channel(bone.rotation_mode, _rotation_values(bone, motion.rotations_wxyz[:, i])) for i, bone in enumerate(bones)]
 
 
+def key_values(
+    action: bpy.types.Action,
+    armature_object: bpy.types.Object,
+    data_path: str,
+    values: np.ndarray,
+    group: str,
+    frames: np.ndarray,
+) -> None:
+    """Keys [T] of every component of a property, values [T, C], joined by straight lines."""
+    for component in range(values.shape[1]):
+        curve = ensure_fcurve(action, armature_object, data_path, index=component, group_name=group)
+        fill_linear(curve, frames, values[:, component])
+
+
+def key_rotation(
+    action: bpy.types.Action,
+    armature_object: bpy.types.Object,
+    bone: bpy.types.PoseBone,
+    wxyz: np.ndarray,
+    frames: np.ndarray,
+) -> None:
+    """Keys [T] of a bone's rotation, quaternions [T, 4], in its own kind of rotation."""
+    path = f"{bone.path_from_id()}.{_rotation_property(bone)}"
+    key_values(action, armature_object, path, _rotation_values(bone, wxyz), bone.name, frames)
+
+
+def key_rest(
+    action: bpy.types.Action,
+    armature_object: bpy.types.Object,
+    bone: bpy.types.PoseBone,
+    frame: np.ndarray,
+    *,
+    rotation: bool,
+) -> None:
+    """A key [1] of the bone's scale, and of its rotation if asked for, as at rest."""
+    key_values(action, armature_object, f"{bone.path_from_id()}.scale", np.ones((1, 3)), bone.name, frame)
+    if rotation:
+        key_rotation(action, armature_object, bone, np.array([[1.0, 0.0, 0.0, 0.0]]), frame)
+
+
 def fill_linear(curve: bpy.types.FCurve, frames: np.ndarray, values: np.ndarray) -> None:
-    """Keys [T] of one curve, joined by straight lines."""
+    """Keys [T] of one curve, joined by straight lines; those that it has already on as many frames are replaced."""
     points = curve.keyframe_points
-    points.add(len(frames))
+    points.add(len(frames) - len(points))
     points.foreach_set("co", np.stack([frames, values], axis=1).astype(np.float32).ravel())
     points.foreach_set("interpolation", np.full(len(frames), _LINEAR, dtype=np.int32))
     curve.update()

@@ -46,6 +46,20 @@ def any_armature() -> bool:
     return any(armature.users for armature in bpy.data.armatures)  # those of deleted characters have none
 
 
+def shown_action(armature_object: bpy.types.Object) -> bpy.types.Action | None:
+    """The action that the armature plays: the active one, else that of the uppermost NLA track that is heard."""
+    data = armature_object.animation_data
+    if data is None:
+        return None
+    if data.action is not None:
+        return data.action
+    for track in reversed(data.nla_tracks):
+        for strip in track.strips:
+            if not (track.mute or strip.mute) and strip.action is not None:
+                return strip.action
+    return None
+
+
 def absolute_path(path: str) -> str:
     """A path as Blender writes it (`//` is the folder of the .blend file) as a path of the file system."""
     return bpy.path.abspath(path)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 
 class Pose3DError(Exception):
     """Something the user can act on: `message` says what is wrong, `hint` what to do about it."""
@@ -14,4 +16,17 @@ class Pose3DError(Exception):
     @property
     def sentence(self) -> str:
         """Message and remedy as one line for a report or a terminal."""
-        return f"{self.message} {self.hint}".strip()
+        return f"{_said(self.message)} {_said(self.hint)}".strip()
+
+
+_translate: Callable[[str], str] | None = None
+
+
+def say_in(translate: Callable[[str], str] | None) -> None:
+    """Have sentences said in another language; None: as they are. The command line speaks English."""
+    global _translate
+    _translate = translate
+
+
+def _said(text: str) -> str:
+    return _translate(text) if _translate is not None else text

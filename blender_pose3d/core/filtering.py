@@ -31,6 +31,9 @@ def smoothed(values: np.ndarray, timestamps_s: np.ndarray, sigma_s: float, weigh
 
 
 _WIDTHS_S = (0.02, 0.03, 0.045, 0.07, 0.1, 0.15)
+# Below this weight a value is a guess, the noisier the less it weighs; at most so many times as noisy.
+_SURE_WEIGHT = 0.7
+_MOST_DOUBT = 6.0
 
 
 def calmed(
@@ -45,12 +48,17 @@ def calmed(
     """
     if patience <= 0 or len(points) < 5:
         return points
+    if points.shape[1] > 1:  # one after the other: all widths of all points at once would fill the memory for a long clip
+        each = [(points[:, [k]], None if weights is None else weights[:, [k]]) for k in range(points.shape[1])]
+        return np.concatenate([calmed(p, timestamps_s, patience=patience, noise=noise, weights=w) for p, w in each], axis=1)
     step = float(np.median(np.diff(timestamps_s)))
     widths = [width for width in _WIDTHS_S if width >= 0.4 * step]
     shown = np.median(np.linalg.norm(np.diff(points, n=3, axis=0), axis=-1), axis=0) / np.sqrt(
         20
     )  # white noise in three differences
-    spread = np.maximum(shown, noise)
+    spread = np.broadcast_to(np.maximum(shown, noise), points.shape[:2])
+    if weights is not None:
+        spread = spread * np.clip(_SURE_WEIGHT / smoothed(weights, timestamps_s, 2 * step), 1.0, _MOST_DOUBT)
     candidates = [points, *(smoothed(points, timestamps_s, width, weights) for width in widths)]
     left = [1.0, *(min(1.0, np.sqrt(step / (2 * np.sqrt(np.pi) * width))) for width in widths)]  # of the noise
     allowed = np.ones(points.shape[:2], bool)

@@ -35,12 +35,15 @@ def posed(rig: RigSpec, motion: RigMotion) -> PosedRig:
     heads = np.empty((frames, len(rig.bone_names), 3))
     still = np.broadcast_to(np.eye(3), (frames, 3, 3))
     keyed = {rig.index[name]: k for k, name in enumerate(motion.bone_names)}
+    held = {rig.index[name]: matrix_from_quaternion(wxyz) for name, wxyz in motion.held.items()}
     root = rig.index[motion.root_bone]
     for bone, parent in enumerate(rig.parents):
         inherited = turns[:, parent] if parent >= 0 and rig.inherits_rotation[bone] else still
         rest = rig.rest_rotations[bone]
         if bone in keyed:
             turns[:, bone] = inherited @ rest @ matrix_from_quaternion(motion.rotations_wxyz[:, keyed[bone]]) @ transposed(rest)
+        elif bone in held:
+            turns[:, bone] = inherited @ (rest @ held[bone] @ rest.T)
         else:
             turns[:, bone] = inherited
         if parent < 0:

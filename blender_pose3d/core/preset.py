@@ -25,7 +25,7 @@ REQUIRED_ROLES: tuple[str, ...] = (
 FINGERS = ("thumb", "index", "middle", "ring", "little")
 FINGER_CHAINS: tuple[str, ...] = tuple(f"{side}_{finger}" for side in SIDES for finger in FINGERS)
 TWIST_ROLES: tuple[str, ...] = tuple(f"{side}_{part}" for part in ("upper_arm", "forearm", "thigh", "shin") for side in SIDES)
-IK_ROLES: tuple[str, ...] = tuple(f"{side}_{part}" for part in ("hand", "foot") for side in SIDES)
+IK_ROLES: tuple[str, ...] = tuple(f"{side}_{part}" for part in ("hand", "foot", "toe") for side in SIDES)
 # Mapping.preset of a rig that no preset knows.
 RECOGNISED = "recognised"
 _KEYS = {
@@ -40,6 +40,7 @@ _KEYS = {
     "ik",
     "locks",
     "properties",
+    "ik_properties",
 }
 _LARGEST_PRESET_BYTES = 1 << 20
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]:,]|[^\s{}\[\]:,"]+')
@@ -52,9 +53,9 @@ Links = tuple[tuple[str, ...], ...]
 class Preset:
     """name (the file's); title; bones: role -> its chain's links (one, except for spine and neck); root: names of a bone that
     carries the path in place of the hips; properties: custom properties of pose bones to set and key, (bone, property, value),
-    such as an FK/IK switch; signature: bones that tell this family from others with the same names; fingers, twists: chains by
-    FINGER_CHAINS and TWIST_ROLES; ik: IK_ROLES -> names of the control and of the pole target; locks: bone -> axes, of "xyz",
-    that are not to be turned.
+    such as an FK/IK switch, and ik_properties: those that differ where IK controls are keyed; signature: bones that tell this
+    family from others with the same names; fingers, twists: chains by FINGER_CHAINS and TWIST_ROLES; ik: IK_ROLES -> names of the
+    control and of the pole target; locks: bone -> axes, of "xyz", that are not to be turned.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Preset:
     bones: dict[str, Links]
     root: tuple[str, ...] = ()
     properties: tuple[tuple[str, str, float], ...] = ()
+    ik_properties: tuple[tuple[str, str, float], ...] = ()
     signature: tuple[str, ...] = ()
     fingers: dict[str, Links] = field(default_factory=dict)
     twists: dict[str, Links] = field(default_factory=dict)
@@ -81,13 +83,15 @@ class Evidence:
 @dataclass(frozen=True)
 class Mapping:
     """Role -> bones of one armature (one bone, except for the chains); root: the bone that carries the path; evidence by role;
-    warnings: sentences for the user; fingers, twists, ik and locks as in Preset, by the bones' own names ("" for no pole).
+    warnings: sentences for the user; properties, fingers, twists, ik and locks as in Preset, by the bones' own names ("" for no
+    pole).
     """
 
     preset: str
     bones: dict[str, tuple[str, ...]]
     root: str
     properties: tuple[tuple[str, str, float], ...] = ()
+    ik_properties: tuple[tuple[str, str, float], ...] = ()
     evidence: dict[str, Evidence] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     fingers: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -138,7 +142,7 @@ def load_preset(path: Path) -> Preset:
 
 def _from_1(data: dict[str, Any]) -> dict[str, Any]:
     """Version 2 adds keys; a file of version 1 that has them is as wrong as it was."""
-    added = {"signature", "fingers", "twists", "ik", "locks"}
+    added = {"signature", "fingers", "twists", "ik", "locks", "ik_properties"}
     return {(f"{key} (of format_version 2)" if key in added else key): value for key, value in data.items()} | {
         "format_version": 2
     }
@@ -160,7 +164,7 @@ class _Reader:
 
     def preset(self) -> Preset:
         for keys, lines in self.lines.items():
-            if len(lines) > 1 and keys[0] not in ("properties", "locks"):
+            if len(lines) > 1 and keys[0] not in ("properties", "ik_properties", "locks"):
                 raise self.bad(f"the key '{keys[-1]}' is there twice", *keys)
         if unknown := [key for key in self.data if key not in _KEYS]:
             raise self.bad(f"the key '{unknown[0]}' is unknown", unknown[0].partition(" (of ")[0])
@@ -179,7 +183,8 @@ class _Reader:
             title=title,
             bones=bones,
             root=self.names(self.data.get("root", []), "root", empty=True),
-            properties=self.properties(),
+            properties=self.properties("properties"),
+            ik_properties=self.properties("ik_properties"),
             signature=self.names(self.data.get("signature", []), "signature", empty=True),
             fingers=self.chains("fingers", FINGER_CHAINS, "finger", chained=FINGER_CHAINS),
             twists=self.chains("twists", TWIST_ROLES, "limb", chained=TWIST_ROLES),
@@ -230,16 +235,16 @@ class _Reader:
             rows.append((self.names(item["bone"], "locks"), "".join(sorted(set(axes)))))
         return tuple(rows)
 
-    def properties(self) -> tuple[tuple[str, str, float], ...]:
+    def properties(self, key: str) -> tuple[tuple[str, str, float], ...]:
         rows = []
-        value = self.data.get("properties", [])
+        value = self.data.get(key, [])
         for item in value if isinstance(value, list) else [None]:
             if not isinstance(item, dict) or set(item) != {"bone", "property", "value"}:
-                raise self.bad("'properties' must be a list of {bone, property, value}", "properties")
+                raise self.bad(f"'{key}' must be a list of {{bone, property, value}}", key)
             bone, name, number = item["bone"], item["property"], item["value"]
             good = isinstance(bone, str) and isinstance(name, str) and isinstance(number, int | float)
             if not good or isinstance(number, bool) or not abs(number) < 1e9:
-                raise self.bad("'properties' must be a list of {bone: text, property: text, value: number}", "properties")
+                raise self.bad(f"'{key}' must be a list of {{bone: text, property: text, value: number}}", key)
             rows.append((bone, name, float(number)))
         return tuple(rows)
 
@@ -285,8 +290,9 @@ def preset_text(mapping: Mapping, *, title: str) -> str:
         data["ik"] = {role: {"control": c} | ({"pole": pole} if pole else {}) for role, (c, pole) in mapping.ik.items()}
     if mapping.locks:
         data["locks"] = [{"bone": bone, "rotation": axes} for bone, axes in mapping.locks.items()]
-    if mapping.properties:
-        data["properties"] = [{"bone": b, "property": p, "value": v} for b, p, v in mapping.properties]
+    for key, rows in (("properties", mapping.properties), ("ik_properties", mapping.ik_properties)):
+        if rows:
+            data[key] = [{"bone": b, "property": p, "value": v} for b, p, v in rows]
     return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
 
 
@@ -342,6 +348,7 @@ def match(preset: Preset, bone_names: list[str]) -> tuple[Mapping | None, float,
         bones=bones,
         root=find(preset.root) or bones["hips"][0],
         properties=preset.properties,
+        ik_properties=preset.ik_properties,
         evidence=evidence,
         fingers=find_chains(preset.fingers),
         twists=find_chains(preset.twists),

@@ -17,6 +17,7 @@ from .kinematics import PosedRig, posed
 from .motion import Contact, MotionOptions, Performance
 from .motion.contacts import PARTS, mask_of
 from .motion.legs import feet_of
+from .motion.performance import PICTURE_MM
 from .preset import SIDES
 from .rig import RigSpec
 from .rotations import about_axis, apply, unit
@@ -223,6 +224,8 @@ def measure(
             "roll_confidence": float(person.camera.roll_confidence),
             "height_confidence": float(person.camera.height_confidence),
             "given": sorted(person.camera.given),
+            **_lens(track, person, options),
+            "motion": _text_of(track.provenance.get("camera_motion"), "camera"),
         },
         keys={}
         if sparse is None
@@ -447,6 +450,26 @@ def _overlay(rig: RigSpec, body: PosedRig, motion: RigMotion, person: Performanc
     names = tuple(points)
     drawn = [(names.index(a), names.index(b)) for a, b in lines if a in points and b in points]
     return Overlay(_in_picture(person, np.stack(list(points.values()), axis=1)), names, np.array(drawn, dtype=int))
+
+
+def _lens(track: Pose3DTrack, person: Performance, options: MotionOptions) -> dict[str, object]:
+    """The focal length in millimetres of a 36 mm wide picture, how it is known (given, metadata, estimated or assumed; "" where
+    the track does not say), and the chance that it is right within a fifth (None: nobody knows).
+    """
+    known, confidence = track.provenance.get("focal_length"), track.provenance.get("focal_length_confidence")
+    if options.focal_length_mm is not None:
+        known, confidence = "given", 1.0
+    return {
+        "focal_length_mm": float(PICTURE_MM * person.focal_length_px / max(track.image_size_px)),
+        "focal_length_known": known if isinstance(known, str) else "",
+        "focal_length_confidence": float(confidence) if isinstance(confidence, int | float) else None,
+    }
+
+
+def _text_of(told: object, key: str) -> str:
+    """A text in a part of the provenance, which is what a file says; "" where it says nothing."""
+    value = told.get(key) if isinstance(told, dict) else None
+    return value if isinstance(value, str) else ""
 
 
 # -------------------------------------------------------------------------------------------------------------- output

@@ -9,6 +9,10 @@ from typing import Any
 
 _WIDTH, _HEIGHT, _LEFT, _TOP, _BOTTOM = 900, 120, 52, 10, 22
 _VERDICTS = {"good": "good", "look": "have a look", "bad": "needs work"}
+_CAMERA_MOVES = {
+    "turning": "turned: the path along the ground is unreliable, the poses are not",
+    "moving": "moved: the path along the ground is unreliable, the poses are not",
+}
 _TICKS = tuple(n * 10**power for power in range(8) for n in (1, 2, 5))
 _NO_FINDINGS = "Nothing stands out: every frame is as it should be."
 # Series, title, unit, line that should not be crossed.
@@ -219,8 +223,14 @@ def _details(report: Mapping[str, Any], quality: Mapping[str, Any]) -> str:
         ("Camera's tilt", guess("pitch", f"{abs(camera['pitch_deg']):.1f}° {'down' if camera['pitch_deg'] >= 0 else 'up'}")),
         ("Camera's roll", guess("roll", f"{camera['roll_deg']:.1f}°")),
         ("Camera's height", guess("height", f"{camera['height_m']:.2f} m for a person of 1.75 m")),
+        ("Lens", _lens(camera)),
         ("Person found in", f"{report.get('detected_frames', '?')} of {report.get('track_frames', '?')} pictures of the clip"),
     ]
+    if camera.get("motion") in _CAMERA_MOVES:
+        rows.append(("Camera", _CAMERA_MOVES[camera["motion"]]))
+    people = (report.get("provenance") or {}).get("people") or {}
+    if len(people.get("found", [])) > 1 and people.get("number"):
+        rows.append(("People", f"{len(people['found'])} were seen; this is number {people['number']}"))
     if keys:
         rows.append(
             (
@@ -233,6 +243,14 @@ def _details(report: Mapping[str, Any], quality: Mapping[str, Any]) -> str:
         rows.append(("Keys", "one on every frame"))
     rows += [("Note", warning) for warning in report.get("warnings", [])]
     return f"<table>{''.join(f'<tr><td>{escape(a)}</td><td>{escape(str(b))}</td></tr>' for a, b in rows)}</table>"
+
+
+def _lens(camera: Mapping[str, Any]) -> str:
+    how = {"given": "as you said", "metadata": "as the camera noted it"}.get(camera["focal_length_known"])
+    if how is None and camera["focal_length_confidence"] is not None:
+        found = "estimated from the clip" if camera["focal_length_known"] == "estimated" else "the usual one"
+        how = f"{found}, {camera['focal_length_confidence']:.0%} sure"
+    return f"{camera['focal_length_mm']:.0f} mm, as phones state it" + (f" ({how})" if how else "")
 
 
 def _short(value: float) -> str:

@@ -164,6 +164,10 @@ class RigSpec:
         names = {name for bones in self.mapping.bones.values() for name in bones}
         return sorted(self.index[name] for name in names)
 
+    def turned_bones(self) -> list[int]:
+        """The same with twist bones: all that a motion turns in every frame."""
+        return sorted({*self.mapped_bones(), *(self.index[name] for names in self.mapping.twists.values() for name in names)})
+
 
 def check_mapping(spec: RigSpec) -> list[str]:
     """Sentences on a mapping that can be solved but looks wrong."""

@@ -45,8 +45,9 @@ def swing(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 def about_axis(axis: np.ndarray, angle_rad: np.ndarray | float) -> np.ndarray:
     """Rotation by an angle about a unit axis: [..., 3], [...] -> [..., 3, 3]."""
     half = np.asarray(angle_rad, dtype=float)[..., None] / 2
-    w = np.broadcast_to(np.cos(half), (*axis.shape[:-1], 1))
-    return matrix_from_quaternion(np.concatenate([w, np.sin(half) * axis], axis=-1))
+    xyz = np.sin(half) * axis
+    w = np.broadcast_to(np.cos(half), (*xyz.shape[:-1], 1))
+    return matrix_from_quaternion(np.concatenate([w, xyz], axis=-1))
 
 
 def matrix_from_quaternion(q: np.ndarray) -> np.ndarray:

@@ -14,11 +14,13 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from .coordinates import CameraPose, to_world
+from .distribute import distributed, held
 from .errors import Pose3DError
 from .filtering import nearest_valid, rolling_minimum, smoothed
 from .preset import SIDES
 from .rig import RigSpec
 from .rotations import (
+    about_axis,
     angle_between,
     apply,
     continuous,
@@ -46,6 +48,10 @@ _NOSE_BELOW_EARS_RAD = np.radians(10.0)
 # A rest pose shows an elbow's or knee's axis when it is bent by this much and the axis is near the anatomical one.
 _REST_BEND_RAD = np.radians(8.0)
 _REST_AXIS_TOLERANCE_RAD = np.radians(60.0)
+# A straight arm's twist is carried along from where it hangs no lower than this at rest.
+_REACH_DOWN_RAD = np.radians(45.0)
+# A clavicle follows its arm from this far above hanging on, more and more, up to an arm that is raised straight up.
+_CLAVICLE_FROM, _CLAVICLE_RANGE_RAD = -0.5, np.radians(28.0)
 
 
 @dataclass(frozen=True)
@@ -89,21 +95,27 @@ def heading_of(rig: RigSpec) -> float:
 def as_motion(
     rig: RigSpec, deltas: np.ndarray, location: np.ndarray, timestamps_s: np.ndarray, *, heading_rad: float, scale: float
 ) -> RigMotion:
-    """Keyable rotations from D for every bone [T, B, 3, 3] and how far the root bone's head is from rest [T, 3], world metres."""
-    keyed = rig.mapped_bones()
+    """Keyable rotations from D for every bone [T, B, 3, 3] and how far the root bone's head is from rest [T, 3], world metres.
+
+    Twist bones and fingers get theirs here, and locks are obeyed.
+    """
+    deltas = distributed(rig, deltas)
+    keyed = rig.turned_bones()
     root = rig.index[rig.mapping.root]
     if root not in keyed:
         keyed = sorted([*keyed, root])
-    rotations = np.stack([_basis(rig, deltas, bone) for bone in keyed], axis=1)
+    # Bone by bone, because what a conversion needs in between is many times what it gives.
+    rotations = np.stack([quaternion_from_matrix(_basis(rig, deltas, bone)) for bone in keyed], axis=1)
     return RigMotion(
         bone_names=tuple(rig.bone_names[b] for b in keyed),
         timestamps_s=timestamps_s.astype(float),
-        rotations_wxyz=continuous(quaternion_from_matrix(rotations)),
+        rotations_wxyz=continuous(rotations),
         root_bone=rig.mapping.root,
         root_location_m=location,
         root_basis_location=_basis_location(rig, root, location),
         heading_rad=heading_rad,
         scale=scale,
+        held=held(rig),
     )
 
 
@@ -143,8 +155,9 @@ def own_turns(pose: Pose, rig: RigSpec, face: tuple[np.ndarray, np.ndarray] | No
         own[hips_bone] = hips = chest = turn(trunk, pose.way(Joint.RIGHT_HIP, Joint.LEFT_HIP), trunk_rest, rig.across("thigh"))
     between = [slerp_matrices(hips, chest, (i + 1) / (len(spine) + 1)) for i in range(len(spine))]
     if chest_bone is not None:
-        between, chest = _bent_to(trunk, rig, hips_bone, hips, spine, between, chest_bone, chest)
-        own[chest_bone] = chest
+        clavicles = _clavicles(rig, pose, chest, trunk_rest)
+        between, chest, clavicles = _bent_to(trunk, rig, hips, spine, between, chest_bone, chest, clavicles)
+        own |= {chest_bone: chest, **clavicles}
     own.update(zip(spine, between, strict=True))
     head = _head(pose, trunk_rest)
     if face is not None:
@@ -188,38 +201,64 @@ def turn(primary: np.ndarray, secondary: np.ndarray, rest_primary: np.ndarray, r
     return frame(primary, secondary) @ transposed(frame(rest_primary, rest_secondary))
 
 
+def _clavicles(rig: RigSpec, pose: Pose, chest: np.ndarray, trunk_rest: np.ndarray) -> dict[int, np.ndarray]:
+    """D of the clavicles: they rise with the upper arms, and lie as at rest where those do."""
+    out = {}
+    for side in SIDES:
+        bone, arm = rig.bone(f"{side}_clavicle"), rig.bone(f"{side}_upper_arm")
+        if bone is None or arm is None or not rig.is_below(arm, bone):
+            continue
+        axis = np.cross(rig.rest_heads[arm] - rig.rest_heads[bone], trunk_rest)
+        if np.linalg.norm(axis) < 1e-9:
+            continue
+        rest = unit(rig.end(f"{side}_upper_arm") - rig.rest_heads[arm])
+        now = apply(transposed(chest), pose.limb(side, "shoulder", "elbow"))
+        out[bone] = chest @ about_axis(unit(axis), _raised_rad(now @ trunk_rest) - _raised_rad(rest @ trunk_rest))
+    return out
+
+
+def _raised_rad(up: np.ndarray) -> np.ndarray:
+    """How far a clavicle is raised for an arm whose direction has this part along the trunk (1: straight up)."""
+    return _CLAVICLE_RANGE_RAD * np.clip((up - _CLAVICLE_FROM) / (1 - _CLAVICLE_FROM), 0.0, 1.0) ** 2
+
+
 def _bent_to(
     trunk: np.ndarray,
     rig: RigSpec,
-    hips_bone: int,
     hips: np.ndarray,
     spine: list[int],
     between: list[np.ndarray],
     chest_bone: int,
     chest: np.ndarray,
-) -> tuple[list[np.ndarray], np.ndarray]:
+    clavicles: dict[int, np.ndarray],
+) -> tuple[list[np.ndarray], np.ndarray, dict[int, np.ndarray]]:
     """Turn the bones between hips and chest so that the middle of the shoulders lies in the direction `trunk` from the hips'.
 
     The vector between the two is f + w, with w the part carried by the bones that may turn: solve f + C w = l * trunk for C in
-    closed form. A rig whose chest hangs directly on the hips turns the chest.
+    closed form. A rig whose chest hangs directly on the hips turns the chest, and the clavicles with it.
     """
     heads = rig.rest_heads
-    below_chest = rig.middle("upper_arm") - heads[chest_bone]
+    shoulders = apply(chest, rig.middle("upper_arm") - heads[chest_bone])
+    for bone, delta in clavicles.items():
+        arm = next(b for side in SIDES if (b := rig.bone(f"{side}_upper_arm")) is not None and rig.is_below(b, bone))
+        shoulders = shoulders + apply(delta - chest, heads[arm] - heads[bone]) / 2
     first = spine[0] if spine else chest_bone
     fixed = apply(hips, heads[first] - rig.middle("thigh"))
     if spine:
-        fixed = fixed + apply(chest, below_chest)
+        fixed = fixed + shoulders
         ends = [*(heads[b] for b in spine[1:]), heads[chest_bone]]
         free = np.sum([apply(d, end - heads[b]) for d, end, b in zip(between, ends, spine, strict=True)], axis=0)
     else:
-        free = apply(chest, below_chest)
+        free = shoulders
     along = (trunk * fixed).sum(-1)
     root = along**2 - (fixed**2).sum(-1) + (free**2).sum(-1)
     reach = along + np.sqrt(np.maximum(root, 0))
     wanted = reach[:, None] * trunk - fixed
     usable = (root > 0) & (np.linalg.norm(wanted, axis=-1) > 1e-9) & (np.linalg.norm(free, axis=-1) > 1e-9)
     turn = np.where(usable[:, None, None], swing(free, wanted), np.eye(3))
-    return ([turn @ d for d in between], chest) if spine else (between, turn @ chest)
+    if spine:
+        return [turn @ d for d in between], chest, clavicles
+    return between, turn @ chest, {bone: turn @ delta for bone, delta in clavicles.items()}
 
 
 def _hinged(
@@ -238,9 +277,21 @@ def _hinged(
     lower_rest = unit(rig.end(f"{side}_{parts[1]}") - rig.rest_heads[bones[1]])
     axis_rest = rest_axis(upper_rest, lower_rest, bends_to)
     upper, lower = segments
-    unturned = parent @ swing(upper_rest, apply(transposed(parent), upper))
+    middle = _middle_of_reach(rig, side, upper_rest) if parts[0] == "upper_arm" else upper_rest
+    unturned = parent @ swing(middle, apply(transposed(parent), upper)) @ swing(upper_rest, middle)
     axis = _hinge_axis(upper, lower, apply(unturned, axis_rest), timestamps_s)
     return turn(upper, axis, upper_rest, axis_rest), turn(lower, axis, lower_rest, axis_rest)
+
+
+def _middle_of_reach(rig: RigSpec, side: str, rest: np.ndarray) -> np.ndarray:
+    """A direction such that no arm points the opposite way, where the smallest rotation from it to the arm would jump: the one at
+    rest, but between level and half-way down. [3]
+    """
+    trunk = unit(rig.middle("upper_arm") - rig.middle("thigh"))
+    outwards = rig.across("upper_arm") * (1.0 if side == "left" else -1.0)
+    up = np.arcsin(np.clip(rest @ trunk, -1, 1))
+    beyond = abs(up - np.clip(up, -_REACH_DOWN_RAD, 0.0))
+    return about_axis(unit(np.cross(rest, outwards)), beyond) @ rest
 
 
 def rest_axis(upper: np.ndarray, lower: np.ndarray, bends_to: np.ndarray) -> np.ndarray:

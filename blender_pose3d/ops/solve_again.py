@@ -9,6 +9,7 @@ import bpy
 from .. import places
 from ..bridge.apply import apply_again
 from ..core.errors import Pose3DError
+from ..translations import translated
 from . import run
 
 
@@ -39,6 +40,6 @@ class POSE3D_OT_solve_contacts_again(bpy.types.Operator):
             self.report({"ERROR"}, error.sentence)
             return {"CANCELLED"}
         for warning in applied.warnings:
-            self.report({"WARNING"}, warning)
-        self.report({"INFO"}, run.summary(context, applied))
+            self.report({"WARNING"}, translated(warning))
+        self.report({"INFO"}, translated(run.summary(context, applied)))
         return {"FINISHED"}

@@ -6,6 +6,8 @@ import textwrap
 
 import bpy
 
+from ..translations import translated
+
 _POINTS_A_CHARACTER = 6.5  # of Blender's interface font, about
 _LINES = 16
 
@@ -14,7 +16,7 @@ def draw_message(layout: bpy.types.UILayout, context: bpy.types.Context, text: s
     """A box with the text, line breaks kept, wrapped to the region; what is beyond its lines is left out."""
     width = context.region.width / context.preferences.system.ui_scale
     characters = max(16, int(width / _POINTS_A_CHARACTER) - 8)
-    lines = [part for line in text.splitlines() for part in textwrap.wrap(line, characters) or [""]]
+    lines = [part for line in translated(text).splitlines() for part in textwrap.wrap(line, characters) or [""]]
     column = layout.box().column(align=True)
     column.alert = icon == "ERROR"
     for number, line in enumerate(lines[:_LINES]):

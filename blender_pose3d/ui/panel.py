@@ -6,8 +6,10 @@ from typing import ClassVar
 
 import bpy
 
-from ..ops.import_pose import POSE3D_OT_cancel, POSE3D_OT_import_pose_from_video
+from ..ops.import_pose import POSE3D_OT_cancel, POSE3D_OT_copy_log, POSE3D_OT_import_pose_from_video
 from ..ops.solve_again import POSE3D_OT_solve_contacts_again
+from ..translations import translated
+from .engine import draw_setup
 from .message import draw_message
 
 
@@ -25,11 +27,14 @@ class POSE3D_PT_main(bpy.types.Panel):
         layout.use_property_split = True
         layout.use_property_decorate = False
 
+        draw_setup(layout, context)
         column = layout.column()
         column.enabled = not state.is_running
         column.prop(settings, "clip_path")
         column.prop(settings, "armature", icon="ARMATURE_DATA")
-        column.prop(settings, "preset")
+        preset = column.column()
+        preset.active = not settings.bones.rows  # the table says which bones are taken
+        preset.prop(settings, "preset")
 
         part = column.column(heading="Part of Clip", align=True)
         part.prop(settings, "use_range", text="")
@@ -47,14 +52,18 @@ class POSE3D_PT_main(bpy.types.Panel):
         layout.separator()
         if state.is_running:
             row = layout.row(align=True)
-            row.progress(factor=state.progress, text=f"{state.stage or 'Starting'}  {state.progress:.0%}")
+            row.progress(factor=state.progress, text=f"{translated(state.stage or 'Starting')}  {state.progress:.0%}")
             row.operator(POSE3D_OT_cancel.bl_idname, text="", icon="X")
+            if state.detail:
+                layout.label(text=translated(state.detail), translate=False)
         else:
             row = layout.row()
             row.scale_y = 1.5
             row.operator(POSE3D_OT_import_pose_from_video.bl_idname, icon="ARMATURE_DATA")
         if state.message:
             draw_message(layout, context, state.message, icon="ERROR" if state.message_is_error else "INFO")
+        if state.has_log:
+            layout.operator(POSE3D_OT_copy_log.bl_idname, icon="COPYDOWN")
 
 
 class POSE3D_PT_motion(bpy.types.Panel):

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..core.errors import Pose3DError
+from .setup import environment_folder, installed_groups, python_of_environment
 
 ENGINE_VARIABLE = "POSE3D_ENGINE_PYTHON"
-_COMMANDS_WITH_MODELS = frozenset({"detect", "infer", "model-file"})
-_NO_ENGINE_HINT = (
-    "Run `python3 build.py setup` in the project's folder, and set the Python that it prints as Engine Python in the add-on's "
-    f"preferences (or in {ENGINE_VARIABLE})."
-)
+_COMMANDS_WITH_MODELS = frozenset({"detect", "infer", "live", "model-file"})
+_NO_ENGINE_HINT = "Press Set Up the Motion Engine in the Pose3D tab or in the add-on's preferences."
+_NO_PYTHON_HINT = "Correct it, or leave it empty and set the motion engine up."
 
 
 @dataclass(frozen=True)
@@ -48,7 +46,7 @@ class Engine:
 
 
 def find_engine(resources: Path, preference_path: str | Path | None, home: Path) -> Engine:
-    """The engine that the user chose, else the one the environment names, else the one build.py made.
+    """The engine that the user chose, else the one the environment names, else the one that the set-up or build.py made.
 
     preference_path: from the add-on's preferences, empty when unset. home: the folder with `envs/` and `models/`.
     A Python that was named but is not there is an error, never silently passed over. Raises Pose3DError.
@@ -60,15 +58,12 @@ def find_engine(resources: Path, preference_path: str | Path | None, home: Path)
     elif from_environment := os.environ.get(ENGINE_VARIABLE):
         python = _named_python(from_environment, ENGINE_VARIABLE)
     else:
-        python = python_of_environment(home / "envs" / "lifter")
-        if not python.is_file():
-            raise Pose3DError("The motion engine is not set up.", hint=_NO_ENGINE_HINT)
+        folder = environment_folder(home)
+        python = python_of_environment(folder)
+        if not installed_groups(folder):  # never one that was left half made
+            what = "is only half set up" if folder.exists() else "is not set up"
+            raise Pose3DError(f"The motion engine {what}.", hint=_NO_ENGINE_HINT)
     return Engine(python=python, resources=resources, models_dir=_models_dir(python, home))
-
-
-def python_of_environment(folder: Path) -> Path:
-    """The interpreter inside a virtual environment, whether or not it exists."""
-    return folder / "Scripts" / "python.exe" if sys.platform == "win32" else folder / "bin" / "python"
 
 
 def _models_dir(python: Path, home: Path) -> Path:
@@ -86,5 +81,5 @@ def _named_python(text: str, where: str) -> Path:
     path = Path(text).expanduser().absolute()
     python = python_of_environment(path) if path.is_dir() else path
     if not python.is_file() or not os.access(python, os.X_OK):
-        raise Pose3DError(f"There is no Python at {python}, which {where} names as the motion engine.", hint=_NO_ENGINE_HINT)
+        raise Pose3DError(f"There is no Python at {python}, which {where} names as the motion engine.", hint=_NO_PYTHON_HINT)
     return python

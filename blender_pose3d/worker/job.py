@@ -35,7 +35,8 @@ _WARNINGS = 100
 _LINE_BYTES = 1 << 20
 _INBOX_EVENTS = 1000
 # How long a stage takes beside the others, about; 1 if not named. Detecting was measured at two to five times the lifting.
-_STAGE_WEIGHTS = {"detect": 3.0}
+_STAGE_WEIGHTS = {"detect": 3.0, "download": 12.0, "install": 3.0}
+_RATE_WINDOW_S = 5.0  # speed and time left are those of the last few seconds
 
 
 class JobState(enum.Enum):
@@ -107,6 +108,7 @@ class Job:
         self._inbox = _Inbox()
         self._stages: tuple[str, ...] = ()
         self._stage_fraction = 0.0
+        self._seen: deque[tuple[float, float, float]] = deque()  # of this stage: when, steps done, fraction of the run
         self._reported_error: Error | None = None
         self._reported_result: Result | None = None
         self._protocol_error: Pose3DError | None = None
@@ -136,8 +138,33 @@ class Job:
         return (sum(weights[:now]) + weights[now] * self._stage_fraction) / sum(weights)
 
     @property
+    def explained(self) -> bool:
+        """Whether the worker said itself what was wrong."""
+        return self._reported_error is not None
+
+    @property
     def percent(self) -> int:
         return int(self.fraction * 100)
+
+    @property
+    def steps_per_s(self) -> float | None:
+        """How fast the stage goes now, in its own steps (frames, or bytes); None while that is not known."""
+        now, then = self._span()
+        return None if now is None or then is None else (now[1] - then[1]) / (now[0] - then[0])
+
+    @property
+    def seconds_left(self) -> float | None:
+        """About, at the present speed; None while that is not known."""
+        now, then = self._span()
+        if now is None or then is None or now[2] <= then[2]:
+            return None
+        return (1.0 - now[2]) * (now[0] - then[0]) / (now[2] - then[2])
+
+    def _span(self) -> tuple[tuple[float, float, float] | None, tuple[float, float, float] | None]:
+        """The newest and the oldest that was seen, where they are far enough apart to tell a speed."""
+        if len(self._seen) < 2 or self._seen[-1][0] - self._seen[0][0] < 0.5:
+            return None, None
+        return self._seen[-1], self._seen[0]
 
     def __enter__(self) -> Job:
         self.start()
@@ -245,8 +272,14 @@ class Job:
                         hint="Update the add-on.",
                     )
             case Progress(stage=stage, done=done, total=total):
+                if stage != self.stage:
+                    self._seen.clear()
                 self.stage = stage
                 self._stage_fraction = min(done / total, 1.0) if total else 0.0
+                now_s = time.monotonic()
+                self._seen.append((now_s, done, self.fraction))
+                while now_s - self._seen[0][0] > _RATE_WINDOW_S:
+                    self._seen.popleft()
             case Warning_(message=message) if len(self.warnings) < _WARNINGS:
                 self.warnings.append(message)
             case Result():

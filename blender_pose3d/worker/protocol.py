@@ -49,6 +49,14 @@ class Error:
 
 
 @dataclass(frozen=True)
+class Data:
+    """What a command tells beside its progress, `live` and `frame`; who uses it checks its values."""
+
+    name: str
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
 class Unknown:
     """A well-formed event of a newer worker."""
 
@@ -60,7 +68,7 @@ class Garbage:
     text: str
 
 
-Event: TypeAlias = Start | Progress | Warning_ | Result | Error | Unknown | Garbage
+Event: TypeAlias = Start | Progress | Warning_ | Result | Error | Data | Unknown | Garbage
 
 _GARBAGE_CHARACTERS = 500
 
@@ -102,6 +110,8 @@ def _event(name: str, data: dict[str, Any]) -> Event:
             return Result(_text(data["output"]), summary)
         case "error":
             return Error(_text(data["message"]), _text(data.get("hint") or ""))
+        case "live" | "frame":
+            return Data(name, data)
         case _:
             return Unknown(name)
 

@@ -91,12 +91,20 @@ class WindowStream:
         world = rays.new_zeros(len(rays), 3) if world_m is None else world_m
         new = torch.cat([derive_middle_joints(rays), certain[:, None], world], -1)[None, None]
         self.seen = new.repeat(1, config.frames, 1, 1) if not self.seen.numel() else torch.cat([self.seen[:, 1:], new], 1)
-        window, view_from_camera = encode_windows(self.seen[..., :2], config.target)
-        window = with_evidence(window, view_from_camera, self.seen[..., 2], self.seen[..., 3:], config.inputs)
-        mirror, sign = list(MIRROR), window.new_tensor(MIRROR_SIGNS)
-        straight, mirrored = self.network(torch.cat([window, window[:, :, mirror] * sign[: config.inputs]]))
-        pose = (straight + mirrored[mirror] * sign[[0, 1, 1]]) / 2
-        return pose - pose[:1], view_from_camera[0]
+        return pose_of_window(self.network, self.seen)
+
+
+@torch.inference_mode()
+def pose_of_window(network: nn.Module, seen: Tensor) -> tuple[Tensor, Tensor]:
+    """One window [1, N, 17, 6] as in `infer.run_network`, of any network -> its pose [17, 3], averaged with the mirrored input's,
+    in the axes of the window's virtual camera, and view_from_camera [3, 3]."""
+    config = network.config
+    window, view_from_camera = encode_windows(seen[..., :2], config.target)
+    window = with_evidence(window, view_from_camera, seen[..., 2], seen[..., 3:], config.inputs)
+    mirror, sign = list(MIRROR), window.new_tensor(MIRROR_SIGNS)
+    straight, mirrored = network(torch.cat([window, window[:, :, mirror] * sign[: config.inputs]]))
+    pose = (straight + mirrored[mirror] * sign[[0, 1, 1]]) / 2
+    return pose - pose[:1], view_from_camera[0]
 
 
 def _causal(network: nn.Module) -> nn.Module:

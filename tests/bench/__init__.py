@@ -23,12 +23,14 @@ class Context:
     """What a benchmark may use.
 
     blender_command: add the arguments of `build.py -- …` and it runs in a Blender. work: a folder to write to, deleted at last.
+    ablate: also measure with each part left out, where there are parts.
     """
 
     root: Path
     engine_python: Path
     blender_command: tuple[str, ...]
     work: Path
+    ablate: bool = False
 
     def blender_environment(self) -> dict[str, str]:
         """The variables for a process started with blender_command."""

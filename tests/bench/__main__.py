@@ -40,6 +40,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="build.py bench")
     parser.add_argument("name")
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--ablate", action="store_true")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="pose3d-bench-") as work:
         context = Context(
@@ -47,6 +48,7 @@ def main() -> int:
             engine_python=Path(sys.executable),
             blender_command=tuple(json.loads(os.environ["POSE3D_BLENDER_COMMAND"])),
             work=Path(work),
+            ablate=options.ablate,
         )
         rows: list[Row] = importlib.import_module(f"tests.bench.{options.name}").rows(context)
     check(rows)

@@ -1,5 +1,5 @@
 """Path, camera, contacts and feet on rendered mannequins with exact truth, from pixels, on three targets: with this work, with
-the plain solve, and with each part left out.
+the plain solve, and, with --ablate, with each part left out.
 
 Clips are rendered once and kept under POSE3D_HOME/cache/bench, by their options and the maker's source; tracks by the lifter's.
 """
@@ -52,6 +52,7 @@ ABLATIONS: dict[str, dict[str, object]] = {
     "level camera": {"camera_pitch_deg": 0.0, "camera_roll_deg": 0.0},
     "no steady path": {"steady_path": False},
     "no constant bones": {"constant_bones": False},
+    "no full reach": {"full_reach": False},
     "no foot lock": {"foot_lock": False},
     "no foot landmarks": {"orient_feet": False},
     "no hand landmarks": {"orient_hands": False},
@@ -94,6 +95,12 @@ def rows(context: Context) -> list[Row]:
     measured = _measured(tracks, MotionOptions()) | {"time for 1000 frames": _time_s(tracks["turn"][0])}
     out = _table("", measured, goals=True)
     out += _table("plain solve: ", _measured(tracks, None), goals=False)
+    return out + _ablations(context, tracks) if context.ablate else out
+
+
+def _ablations(context: Context, tracks: dict[str, tuple[Pose3DTrack, Truth]]) -> list[Row]:
+    """What each part is worth: without it."""
+    out = []
     kept = (
         "path error",
         "heading error",
@@ -106,17 +113,21 @@ def rows(context: Context) -> list[Row]:
         "jump",
         "hand",
     )
-    for name, changes in ABLATIONS.items():
+    for name, changes in {"everything": {}, **ABLATIONS}.items():
         measured = _measured(tracks, replace(MotionOptions(), **changes))  # type: ignore[arg-type]
         mean = {key: value for key, value in measured.items() if key.startswith(kept) and "in sight" in key}
         out += _table(f"{name}: ", mean, goals=False)
+    for which in ("longest", "anyone"):
+        measured = _measured({"crossing": clip(context, "crossing", "--person", which)}, MotionOptions())
+        mean = {key: value for key, value in measured.items() if key.startswith(kept) and "[" not in key}
+        out += _table(f"two people, {which}: ", mean, goals=False)
     return out
 
 
 # ------------------------------------------------------------------------------------------------------------- clips
 
 
-def clip(context: Context, name: str) -> tuple[Pose3DTrack, Truth]:
+def clip(context: Context, name: str, *words_of_infer: str) -> tuple[Pose3DTrack, Truth]:
     """A clip's track, from its pixels, and its truth. Rendered and lifted where that was not done yet."""
     home = Path(os.environ["POSE3D_HOME"])
     words = CLIPS[name].split()
@@ -136,10 +147,19 @@ def clip(context: Context, name: str) -> tuple[Pose3DTrack, Truth]:
         focal = float(arrays["focal_length_px"])
     lifter = context.root / "lifter"
     sources = sorted([*lifter.rglob("*.py"), *lifter.glob("weights/*.json")])
-    track_path = folder / f"track-{_hash(sources)}.npz"
+    track_path = folder / f"track-{_hash(sources, ' '.join(words_of_infer))}.npz"
     if not track_path.exists():
         # The focal length is given, as a phone's own notes in the clip would give it.
-        arguments = ["infer", folder / "clip.mp4", track_path, "--focal-px", focal, "--models-dir", home / "models"]
+        arguments = [
+            "infer",
+            folder / "clip.mp4",
+            track_path,
+            "--focal-px",
+            focal,
+            "--models-dir",
+            home / "models",
+            *words_of_infer,
+        ]
         command = [str(context.engine_python), "-m", "lifter", *map(str, arguments)]
         subprocess.run(command, check=True, cwd=context.root, stdout=subprocess.DEVNULL)
     track = read_track(track_path)

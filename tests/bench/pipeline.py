@@ -1,4 +1,10 @@
-"""How much of the detector's own speed is left from clip to file, what a second worker adds, start-up and memory."""
+"""How much of the detector's own speed is left from clip to file, what a second worker adds, start-up and memory.
+
+    python3 build.py bench pipeline --json rows.json
+    python3 -m tests.bench.pipeline write rows.json docs/performance.md      from the repository's root
+
+The second puts the first one's rows, with a description of the machine, in the place that the document keeps for them.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +12,21 @@ import contextlib
 import csv
 import json
 import os
+import platform
+import re
 import resource
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import fields, replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
-from blender_pose3d.batch.runner import thread_variables
+import numpy as np
+
+from blender_pose3d.batch.steps import thread_variables
 
 from . import Context, Row
 
@@ -23,7 +35,12 @@ _FRAMES = int(os.environ.get("POSE3D_BENCH_FRAMES", "300"))
 _SIZES = {"720p": (1280, 720), "1080p": (1920, 1080)}
 _CLIPS_OF_A_BATCH = 4
 # How often the clip runs, for the growth of memory: long enough that the network's batches are full in both.
-_LENGTHS = (2, 6)
+_LENGTHS = (2, 12)
+# Of the tracks that are lifted and solved for their memory: repetitions of a real one.
+_MINUTES = (5, 20) if _FRAMES >= 300 else (1, 2)
+_BLENDER_MINUTES = (1, 4)  # the choice of the keys takes as long as all else
+_HOUR_FRAMES = 3600 * 30
+_MACHINE = "Machine: "
 
 
 def rows(context: Context) -> list[Row]:
@@ -32,6 +49,7 @@ def rows(context: Context) -> list[Row]:
     for name, clip in clips.items():
         out += _one_engine(context, name, clip)
     out += _memory(context)
+    out += _long_tracks(context, clips["720p"])
     return out + _workers(context, clips["720p"])
 
 
@@ -123,8 +141,92 @@ def _memory(context: Context) -> list[Row]:
             ask(clip, context.work / "length.npz")
             peaks[times] = peak_mb()
     added_frames = (_LENGTHS[1] - _LENGTHS[0]) * _FRAMES
-    an_hour = (peaks[_LENGTHS[1]] - peaks[_LENGTHS[0]]) / added_frames * 3600 * 30
+    an_hour = (peaks[_LENGTHS[1]] - peaks[_LENGTHS[0]]) / added_frames * _HOUR_FRAMES
     return [_row("motion engine: memory added by an hour at 30 frames/s, extrapolated", an_hour, "MB", better="lower")]
+
+
+def _long_tracks(context: Context, clip: Path) -> list[Row]:
+    """Peaks of lifting and of solving alone, each in a process of its own, for an hour by what two lengths take."""
+    track = context.work / "track.npz"
+    with _serving(context) as (ask, _):
+        ask(clip, track)
+    out = []
+    for stage in ("lift", "solve"):
+        peaks = [json.loads(_output(context, "-m", "tests.bench.pipeline", stage, track, str(m))) for m in _MINUTES]
+        growth = (peaks[1]["peak_mb"] - peaks[0]["peak_mb"]) / (peaks[1]["frames"] - peaks[0]["frames"])
+        an_hour = peaks[1]["peak_mb"] + growth * (_HOUR_FRAMES - peaks[1]["frames"])
+        measured = f"from {_MINUTES[0]} and {_MINUTES[1]} minutes"
+        out += [
+            _row(f"{stage}: peak memory for an hour at 30 frames/s, {measured}", an_hour, "MB", 1500, "lower"),
+            _row(f"{stage}: speed of one thread", peaks[1]["frames"] / peaks[1]["seconds"], "frames/s"),
+        ]
+    return out
+
+
+def _long_solves_in_blender(context: Context, track: Path) -> list[Row]:
+    """The same for `retarget` as a whole: rig, solve, keys and file."""
+    from lifter.track_file import read_track, write_track
+
+    peaks = []
+    for minutes in _BLENDER_MINUTES:
+        path, out = context.work / f"minutes{minutes}.npz", context.work / "long.blend"
+        write_track(path, _there_and_back(read_track(track), minutes * 1800))
+        words = [*context.blender_command, "retarget", path, "--rig", context.work / "rig.bvh", "--out", out]
+        process = subprocess.Popen([str(w) for w in words], env=context.blender_environment(), stdout=subprocess.DEVNULL)
+        _, status, used = os.wait4(process.pid, 0)
+        if status:
+            raise RuntimeError(f"{minutes} minutes could not be solved")
+        peaks.append(used.ru_maxrss / 1024)
+    growth = (peaks[1] - peaks[0]) / (_BLENDER_MINUTES[1] - _BLENDER_MINUTES[0])
+    an_hour = peaks[1] + growth * (60 - _BLENDER_MINUTES[1])
+    return [
+        _row(f"Blender: peak memory, {_BLENDER_MINUTES[1]} minutes to a .blend", peaks[1], "MB", 1500, "lower"),
+        _row(
+            f"Blender: the same for an hour, from {_BLENDER_MINUTES[0]} and {_BLENDER_MINUTES[1]} minutes",
+            an_hour,
+            "MB",
+            1500,
+            "lower",
+        ),
+    ]
+
+
+def _there_and_back(track: Any, count: int) -> Any:
+    """A track of so many frames at 30 a second: the one that there is, played forwards and backwards."""
+    length = len(track.timestamps_s)
+    index = np.arange(count) % (2 * length - 2)
+    index = np.where(index < length, index, 2 * length - 2 - index)
+    arrays = {field.name: getattr(track, field.name) for field in fields(track)}
+    arrays = {name: v[index] for name, v in arrays.items() if isinstance(v, np.ndarray) and v.shape[:1] == (length,)}
+    return replace(track, **{**arrays, "timestamps_s": np.arange(count) / 30.0, "fps": 30.0})
+
+
+def _peak_of(work: Callable[[], object], frames: int) -> dict[str, float]:
+    began_s = time.process_time()
+    work()
+    return {"frames": frames, "seconds": time.process_time() - began_s, "peak_mb": _peak_mb(os.getpid())}
+
+
+def _lift(path: Path, minutes: float) -> dict[str, float]:
+    import torch
+
+    from lifter.infer import lift
+    from lifter.track_file import read_detection
+
+    torch.set_num_threads(1)
+    detection = _there_and_back(read_detection(path), round(minutes * 1800))
+    return _peak_of(lambda: lift(detection, device="cpu"), len(detection.timestamps_s))
+
+
+def _solve(path: Path, minutes: float) -> dict[str, float]:
+    """Onto the tests' own rig of 25 bones; without Blender, which adds what it takes itself and the keys."""
+    from blender_pose3d.core.motion import solve_motion
+    from blender_pose3d.core.resample import resampled
+    from blender_pose3d.core.track_io import read_track
+    from tests.core import rigs
+
+    track = _there_and_back(read_track(path), round(minutes * 1800))
+    return _peak_of(lambda: resampled(solve_motion(track, rigs.build()).motion, 24.0), len(track.timestamps_s))
 
 
 # ---- batches ----------------------------------------------------------------------------------------------------------------
@@ -136,6 +238,8 @@ def _workers(context: Context, clip: Path) -> list[Row]:
     # Rigify takes longer to make its rig than a short clip to be solved: it is made once, and read from a file.
     rig = context.work / "rig.bvh"
     _build(context, "retarget", clip, "--end", 1, "--rig", "rigify", "--out", rig)
+    if (track := context.work / "track.npz").is_file() and sys.platform != "win32":
+        out += _long_solves_in_blender(context, track)
     for workers in (1, 2):
         folder = context.work / f"workers{workers}"
         folder.mkdir()
@@ -202,5 +306,37 @@ def _row(measure: str, value: float, unit: str, goal: float | None = None, bette
     return Row(measure=measure, value=value, unit=unit, goal=goal, better="lower" if better == "lower" else "higher")
 
 
+def _described() -> str:
+    """The machine, in words."""
+    cpu = platform.processor() or platform.machine()
+    if Path("/proc/cpuinfo").is_file():
+        found = re.search(r"^model name\s*: (.+)$", Path("/proc/cpuinfo").read_text(encoding="utf-8"), re.MULTILINE)
+        cpu = found[1] if found else cpu
+    return f"{_MACHINE}{cpu}, {os.cpu_count()} processors, {platform.system()}, Python {platform.python_version()}."
+
+
+def _write(rows: Sequence[Row], document: Path) -> None:
+    """Put the rows between the document's marks. Raises ValueError where it has none."""
+    lines = [_described(), "", "| measure | value | goal |", "|---|---|---|"]
+    for row in rows:
+        goal = "" if row["goal"] is None else f"{'at most' if row['better'] == 'lower' else 'at least'} {row['goal']:g}"
+        lines.append(f"| {row['measure']} | {row['value']:.4g} {row['unit']}".rstrip() + f" | {goal} |")
+    begin, end = "<!-- bench pipeline -->", "<!-- end of bench pipeline -->"
+    before, found, rest = document.read_text(encoding="utf-8").partition(begin)
+    _, found_end, after = rest.partition(end)
+    if not found or not found_end:
+        raise ValueError(f"{document} has no {begin} … {end}")
+    document.write_text("\n".join([before + begin, *lines, end + after]), encoding="utf-8")
+
+
+def _main(command: str, path: str, *more: str) -> None:
+    if command == "write":
+        _write(json.loads(Path(path).read_text(encoding="utf-8")), Path(more[0]))
+    elif command == "detector":
+        print(json.dumps(_detector(Path(path))))
+    else:
+        print(json.dumps({"lift": _lift, "solve": _solve}[command](Path(path), float(more[0]))))
+
+
 if __name__ == "__main__":
-    print(json.dumps(_detector(Path(sys.argv[2]))))
+    _main(*sys.argv[1:])

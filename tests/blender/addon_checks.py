@@ -15,6 +15,14 @@ from pathlib import Path
 import bpy
 
 ROOT = Path(__file__).resolve().parents[2]
+REGISTERED = (
+    bpy.types.Operator,
+    bpy.types.Panel,
+    bpy.types.PropertyGroup,
+    bpy.types.AddonPreferences,
+    bpy.types.FileHandler,
+    bpy.types.UIList,
+)
 EXTENSION = "bl_ext.user_default.pose3d"
 
 
@@ -37,7 +45,7 @@ def traces() -> dict[str, object]:
         "keymaps": sum(len(k.keymap_items) for k in keymaps.keymaps) if keymaps else 0,
         "classes": {
             base.__name__: {c.__qualname__ for c in base.__subclasses__() if "pose3d" in c.__module__ and c.is_registered}
-            for base in (bpy.types.Operator, bpy.types.Panel, bpy.types.PropertyGroup, bpy.types.AddonPreferences)
+            for base in REGISTERED
         },
     }
 
@@ -186,7 +194,8 @@ def check_motion_settings_are_what_is_solved_with() -> None:
         shown = [f.name for f in fields(MotionOptions) if hasattr(motion, f.name)]
         hidden = {f.name for f in fields(MotionOptions)} - set(shown)
         # The focal length is the clip's; the camera is given as angles.
-        stays = {"focal_length_mm", "camera_pitch_deg", "camera_roll_deg", "camera_height_m", "steady_path", "constant_bones"}
+        stays = {"focal_length_mm", "camera_pitch_deg", "camera_roll_deg", "camera_height_m"}
+        stays |= {"steady_path", "constant_bones", "full_reach"}
         assert hidden == stays, hidden
         for name in shown:
             before = getattr(motion, name)
@@ -266,7 +275,8 @@ def check_disabling_ends_the_worker() -> None:
     request = run.request_from_scene(bpy.context, filepath=str(clip), armature=figure.name, preset="auto")
     job = Job([os.environ["POSE3D_TEST_PYTHON"], "-c", "import time; time.sleep(60)"])
     job.start()
-    run._current = run.Run(request=request, job=job)
+    run._current = run.Run([request], None, test_folder(), cache_limit_bytes=1e9)
+    run._current.job = job
     assert not bpy.ops.pose3d.import_pose_from_video.poll(), "a second run beside the first"
     assert bpy.ops.pose3d.cancel.poll()
     blender_pose3d.unregister()
@@ -311,6 +321,81 @@ def check_enabled_as_an_extension() -> None:
     assert not {"torch", "mediapipe", "cv2", "lifter"} & set(sys.modules)
 
 
+def check_set_up_only_when_asked_and_allowed() -> None:
+    """Nothing is fetched at registration; offline, the button says where to allow it; a killed set-up is one sentence."""
+    import blender_pose3d
+
+    home = test_folder() / "home"
+    os.environ.pop("POSE3D_ENGINE_PYTHON", None)
+    with variable("POSE3D_HOME", str(home)):
+        blender_pose3d.register()
+        from blender_pose3d.ops import engine_setup
+
+        assert not home.exists()
+        assert str(home) in engine_setup.what_is_fetched() and "GB" in engine_setup.what_is_fetched()
+        system = bpy.context.preferences.system
+        system.use_online_access = False
+        assert not bpy.ops.pose3d.set_up_engine.poll()
+        try:
+            bpy.ops.pose3d.set_up_engine()
+        except RuntimeError as error:
+            assert "Allow Online Access" in str(error), error
+        assert not home.exists()
+        system.use_online_access = True
+        job = engine_setup.begin(bpy.context, "install", done="")
+        assert not bpy.ops.pose3d.set_up_engine.poll() and bpy.ops.pose3d.cancel_setup.poll()
+        bpy.ops.pose3d.cancel_setup()
+        assert job.ended and engine_setup.advance(bpy.context)
+        assert "goes on from there" in bpy.context.window_manager.pose3d_setup.message
+        engine_setup.begin(bpy.context, "check", done="", python=str(home / "none"))
+        while not engine_setup.advance(bpy.context):
+            pass
+        assert "does not run" in bpy.context.window_manager.pose3d_setup.message
+        job = engine_setup.begin(bpy.context, "install", done="")
+        blender_pose3d.unregister()
+        assert job.ended and not bpy.app.timers.is_registered(engine_setup.tick)
+
+
+def check_several_clips_and_their_takes() -> None:
+    """A queue in which one clip is no video; then the take of the other, on another armature, without the worker."""
+    from blender_pose3d.bridge.files import open_rig, parse_rig
+
+    figure = open_rig(parse_rig("rigify"))
+    clips = test_folder() / "clips"
+    clips.mkdir()
+    shutil.copy(os.environ["POSE3D_TEST_CLIP"], clips / "good.mp4")
+    (clips / "bad.mp4").write_bytes(b"not a video")
+    with registered():
+        from blender_pose3d.ops import run
+
+        window_manager, settings = bpy.context.window_manager, bpy.context.scene.pose3d
+        settings.armature = figure
+        settings.use_range, settings.start_s, settings.end_s = True, 0.0, 0.7
+        try:
+            bpy.ops.pose3d.import_pose_from_video(directory=str(clips), files=[{"name": "bad.mp4"}, {"name": "good.mp4"}])
+        except RuntimeError as error:
+            assert "bad.mp4: " in str(error) and "Made the action" in str(error), error
+        else:
+            raise AssertionError("nothing was said of a clip that is no video")
+        assert [action.name for action in bpy.data.actions] == ["rig good"]
+        assert "bad.mp4" in run.last_log() and "Blender" in run.last_log()
+        assert bpy.ops.pose3d.copy_log.poll()
+
+        bpy.ops.pose3d.refresh_takes()
+        take = window_manager.pose3d_takes.rows[0]
+        assert take.name.startswith("good.mp4, 0.0 to ") and take.is_readable
+        with variable("POSE3D_ENGINE_PYTHON", str(clips / "none")):  # it is not needed
+            assert bpy.ops.pose3d.solve_take() == {"FINISHED"}
+        assert [action.name for action in bpy.data.actions] == ["rig good", "rig good.001"]
+        assert not bpy.ops.pose3d.copy_log.poll()
+
+        assert bpy.ops.pose3d.clear_cache() == {"FINISHED"} and Path(take.path).is_file(), "a take in use was deleted"
+        for action in list(bpy.data.actions):
+            bpy.data.actions.remove(action)
+        assert bpy.ops.pose3d.clear_cache() == {"FINISHED"}
+        assert not window_manager.pose3d_takes.rows and not bpy.ops.pose3d.delete_take.poll()
+
+
 def check_import_of_a_clip() -> None:
     """The whole path, blocking as in a script: POSE3D_TEST_CLIP onto a Rigify rig. Only the new action is added."""
     from blender_pose3d.bridge.files import open_rig, parse_rig
@@ -341,7 +426,8 @@ def check_import_of_a_clip() -> None:
     assert [t.suffix for t in tracks] == [".npz"], tracks
 
 
-def main(names: list[str]) -> int:
+def main(names: list[str], checks: dict[str, object] | None = None) -> int:
+    """checks: the globals of the script whose functions check_NAME are called; this one's when left out."""
     sys.path.insert(0, str(ROOT))
     os.environ["POSE3D_RESOURCES"] = str(ROOT)
     failed = 0
@@ -349,7 +435,7 @@ def main(names: list[str]) -> int:
     for name in names:
         bpy.ops.wm.read_factory_settings(use_empty=True)
         try:
-            globals()[f"check_{name}"]()
+            (checks or globals())[f"check_{name}"]()
         except Exception:  # the next checks still have something to say
             failed += 1
             print(f"FAILED {name}\n{traceback.format_exc()}")

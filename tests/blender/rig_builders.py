@@ -42,7 +42,9 @@ class Build:
     `tails_anywhere` random bone axes; lengths: bone -> factor on its offset from its parent; placed: the object's matrix;
     built_in: axes and units of the bones themselves, taken back by the object; parented: the object hangs on a turned and scaled
     empty; modes: rotation modes, in turn; under_root: the hips hang on a root bone that is posed; loose: hips with location in
-    their parent's axes and thighs that do not inherit rotation.
+    their parent's axes and thighs that do not inherit rotation; asymmetric: the right arm hangs and is bent, the right leg stands
+    aside; free: bones that do not inherit rotation; connected: bones begin where their parents end, where those do end there, and
+    inherit no scale; fingers: five on each hand, of three bones.
     """
 
     arms_down_deg: float = 0.0
@@ -57,6 +59,10 @@ class Build:
     modes: tuple[str, ...] = ("QUATERNION",)
     under_root: bool = False
     loose: bool = False
+    asymmetric: bool = False
+    free: tuple[str, ...] = ()
+    connected: bool = False
+    fingers: bool = False
 
 
 def _turned(x: float = 0, y: float = 0, z: float = 0, scale: float = 1) -> Matrix:
@@ -93,6 +99,12 @@ BUILDS: dict[str, Build] = {
     "axis_angle": Build(modes=("AXIS_ANGLE",), seed=10),
     "posed_root": Build(under_root=True, seed=11),
     "loose": Build(under_root=True, loose=True, seed=12),
+    "asymmetric": Build(asymmetric=True, arms_down_deg=10, seed=13),
+    "free_limbs": Build(free=("LeftArm", "RightForeArm", "LeftHand", "Spine1", "Head", "RightLeg", "LeftFoot"), seed=14),
+    "fingers": Build(fingers=True, seed=16),
+    "connected": Build(
+        connected=True, seed=15, free=("LeftForeArm", "Neck"), placed=_turned(scale=0.01), built_in=_turned(scale=100)
+    ),
 }
 # Level heading of the character at rest, degrees about the world's up axis from facing -Y.
 HEADINGS_DEG = {"turned_object": 70.0, "parented": 30.0, "mirrored": 40.0}
@@ -115,6 +127,10 @@ def build(name: str) -> bpy.types.Object:
             if how.seed is not None:
                 edit.roll = random.uniform(-np.pi, np.pi)
             edit.parent = armature.edit_bones.get(parent)
+            edit.use_inherit_rotation = bone not in how.free
+            if how.connected:
+                edit.inherit_scale = "NONE"
+                edit.use_connect = edit.parent is not None and (edit.parent.tail - edit.head).length < 1e-4
             if how.loose:
                 edit.use_local_location = bone != "Hips"
                 edit.use_inherit_rotation = not bone.endswith("UpLeg")
@@ -137,6 +153,10 @@ def _placed_bones(how: Build) -> dict[str, tuple[str, Vector, Vector]]:
     """Bone -> parent, head, tail in world axes."""
     root = {"Root": ("", (0.0, 0.0, 0.0))} if how.under_root else {}
     body = {**root, **_BODY}
+    for i, finger in enumerate(("Thumb", "Index", "Middle", "Ring", "Pinky") if how.fingers else ()):
+        for joint in range(3):
+            above = f"LeftHand{finger}{joint}" if joint else "LeftHand"
+            body[f"LeftHand{finger}{joint + 1}"] = (above, (0.75 + 0.04 * (i > 0) + 0.03 * joint, 0.02 * (i - 2), 1.43))
     for bone, (parent, (x, y, z)) in list(body.items()):
         if bone.startswith("Left"):
             body[bone.replace("Left", "Right")] = (parent.replace("Left", "Right"), (-x, y, z))
@@ -148,12 +168,13 @@ def _placed_bones(how: Build) -> dict[str, tuple[str, Vector, Vector]]:
         offset = Vector(place) - Vector(body[parent][1])
         offset *= how.lengths.get(bone.replace("Right", "Left"), 1.0)
         side = -1 if bone.startswith("Right") else 1
+        odd = how.asymmetric and bone.startswith("Right")
         if parent.endswith(("Arm", "ForeArm")):
             if parent.endswith("ForeArm"):
-                offset = _turned(z=-side * how.elbows_bent_deg) @ offset
-            offset = _turned(y=side * how.arms_down_deg) @ offset
+                offset = _turned(z=-side * (how.elbows_bent_deg + 40 * odd)) @ offset
+            offset = _turned(y=side * (how.arms_down_deg + 55 * odd)) @ offset
         elif parent.endswith(("UpLeg", "Leg")):
-            offset = _turned(y=-side * how.legs_apart_deg) @ offset
+            offset = _turned(y=-side * (how.legs_apart_deg + 15 * odd)) @ offset
         heads[bone] = heads[parent] + offset
     parents = {bone: parent or ("Root" if how.under_root and bone == "Hips" else "") for bone, (parent, _) in body.items()}
     out = {}
@@ -210,3 +231,141 @@ def named(name: str) -> Callable[[], bpy.types.Object]:
     if name.endswith(".json"):
         return lambda: from_description(Path(name))
     return lambda: build(name)
+
+
+# Role of a limb's end -> its upper and lower bone and its end, in the body above; and where the pole target is at rest.
+_LIMBS = {"hand": ("Arm", "ForeArm", "Hand", (0, 0.6, 0)), "foot": ("UpLeg", "Leg", "Foot", (0, -0.6, 0))}
+
+
+def with_ik_constraints(name: str, *, pole_off_deg: float = 0.0, parent: str = "") -> bpy.types.Object:
+    """The armature with Blender's own IK on its forearms and shins, for control bones and pole targets.
+
+    pole_off_deg: how far the pole angle is from the one at which the rest pose stays as it is; parent: bone that carries them.
+    """
+    made = build(name)
+    inverse = made.matrix_world.inverted()
+    with _edited(made):
+        edit = made.data.edit_bones
+        for side in ("Left", "Right"):
+            for end, (upper, lower, last, pole) in _LIMBS.items():
+                # A chain reaches for its goal with a tail.
+                for bone, onwards in ((upper, lower), (lower, last)):
+                    roll_axis = edit[f"{side}{bone}"].z_axis.copy()
+                    edit[f"{side}{bone}"].tail = edit[f"{side}{onwards}"].head
+                    edit[f"{side}{bone}"].align_roll(roll_axis)
+                joint = edit[f"{side}{lower}"].head
+                for control, head in (
+                    (f"{side}.{end}.ik", edit[f"{side}{last}"].head),
+                    (f"{side}.{end}.pole", joint + inverse.to_3x3() @ Vector(pole)),
+                ):
+                    bone = edit.new(control)
+                    bone.head = head
+                    bone.tail = head + inverse.to_3x3() @ Vector((0.05, 0.1, 0.02))
+                    bone.parent = edit.get(parent)
+                    bone.use_deform = False
+    for side in ("Left", "Right"):
+        for end, (upper, lower, _, _) in _LIMBS.items():
+            constraint = made.pose.bones[f"{side}{lower}"].constraints.new("IK")
+            constraint.target = constraint.pole_target = made
+            constraint.subtarget, constraint.pole_subtarget = f"{side}.{end}.ik", f"{side}.{end}.pole"
+            constraint.chain_count = 2
+            bones = made.data.bones
+            root, tip = bones[f"{side}{upper}"], bones[f"{side}{lower}"]
+            along = (tip.tail_local - root.head_local).normalized()
+            wanted = bones[f"{side}.{end}.pole"].head_local - root.head_local
+            wanted = (wanted - wanted.dot(along) * along).normalized()
+            x, z = root.matrix_local.col[0].xyz, root.matrix_local.col[2].xyz
+            constraint.pole_angle = np.arctan2(wanted.dot(z), wanted.dot(x)) + radians(pole_off_deg)
+    bpy.context.view_layer.update()
+    return made
+
+
+def with_ik_switch() -> bpy.types.Object:
+    """A control rig in the manner of Auto-Rig Pro, with its names: FK controls, IK chains of their own, and bones that follow the
+    one or the other as a property of the IK control says."""
+    armature = bpy.data.armatures.new("control_rig")
+    made = bpy.data.objects.new("control_rig", armature)
+    bpy.context.scene.collection.objects.link(made)
+    heads = {
+        bone: (parent, head, tail)
+        for bone, (parent, head, tail) in _placed_bones(Build(arms_down_deg=35, elbows_bent_deg=10)).items()
+    }
+    trunk = {
+        "Hips": "c_root_master.x",
+        "Spine": "c_spine_01.x",
+        "Spine1": "c_spine_02.x",
+        "Spine2": "c_spine_03.x",
+        "Neck": "c_neck.x",
+        "Head": "c_head.x",
+    }
+    fk = {"Shoulder": "c_shoulder", "Arm": "c_arm_fk", "ForeArm": "c_forearm_fk", "Hand": "c_hand_fk"}
+    fk |= {"UpLeg": "c_thigh_fk", "Leg": "c_leg_fk", "Foot": "c_foot_fk", "ToeBase": "c_toes_fk"}
+    chains = {"hand": ("arm", "forearm", "hand", "c_arms_pole"), "foot": ("thigh", "leg", "foot", "c_leg_pole")}
+
+    def named(bone: str) -> str:
+        side = "l" if bone.startswith("Left") else "r"
+        return trunk.get(bone) or f"{fk[bone.removeprefix('Left').removeprefix('Right')]}.{side}"
+
+    with _edited(made):
+        edit = armature.edit_bones
+        for bone, (parent, head, tail) in heads.items():
+            one = edit.new(named(bone))
+            one.head, one.tail = head, tail
+            one.parent = edit.get(named(parent)) if parent else None
+            one.use_deform = False
+        for side, letter in (("Left", "l"), ("Right", "r")):
+            for end, (upper, lower, last, pole) in _LIMBS.items():
+                ik_upper, ik_lower, deform_end, pole_name = (f"{word}" for word in chains[end])
+                first, second, third = (edit[named(f"{side}{bone}")] for bone in (upper, lower, last))
+                # The knee and elbow of the chain are bent a little, and its lower bone is a hinge.
+                above = first.parent
+                a = edit.new(f"{ik_upper}_ik.{letter}")
+                a.head, a.tail, a.parent = first.head, second.head, above
+                b = edit.new(f"{ik_lower}_ik.{letter}")
+                b.head, b.tail, b.parent = second.head, third.head, a
+                normal = (second.head - first.head).cross(third.head - second.head)
+                if normal.length < 1e-4:
+                    normal = Vector(pole).cross(second.head - first.head)
+                for one in (a, b):
+                    one.align_roll(normal.cross(one.tail - one.head))
+                control = edit.new(f"c_{deform_end}_ik.{letter}")
+                control.head, control.tail = third.head, third.head + Vector((0, -0.1, 0.03))
+                target = edit.new(pole_name + f".{letter}")
+                target.head = second.head + Vector(pole)
+                target.tail = target.head + Vector((0, 0, 0.05))
+                for word, like in ((ik_upper, a), (ik_lower, b), (deform_end, third)):
+                    one = edit.new(f"{word}.{letter}")
+                    one.head, one.tail, one.roll = like.head, like.tail, like.roll
+    for letter in ("l", "r"):
+        for upper, lower, last, pole in chains.values():
+            control = made.pose.bones[f"c_{last}_ik.{letter}"]
+            control["ik_fk_switch"] = 1.0
+            chain = made.pose.bones[f"{lower}_ik.{letter}"]
+            chain.lock_ik_y = chain.lock_ik_z = True
+            constraint = chain.constraints.new("IK")
+            constraint.target = constraint.pole_target = made
+            constraint.subtarget, constraint.pole_subtarget = control.name, f"{pole}.{letter}"
+            constraint.chain_count = 2
+            bones = made.data.bones
+            root = bones[f"{upper}_ik.{letter}"]
+            wanted = bones[constraint.pole_subtarget].head_local - root.head_local
+            x, z = root.matrix_local.col[0].xyz, root.matrix_local.col[2].xyz
+            constraint.pole_angle = np.arctan2(wanted.dot(z), wanted.dot(x))
+            sources = {
+                upper: (f"c_{upper}_fk.{letter}", f"{upper}_ik.{letter}"),
+                lower: (f"c_{lower}_fk.{letter}", f"{lower}_ik.{letter}"),
+                last: (f"c_{last}_fk.{letter}", control.name),
+            }
+            for word, (by_fk, by_ik) in sources.items():
+                for source, expression in ((by_fk, "switch"), (by_ik, "1 - switch")):
+                    copy = made.pose.bones[f"{word}.{letter}"].constraints.new("ARMATURE")
+                    entry = copy.targets.new()
+                    entry.target, entry.subtarget = made, source
+                    driver = copy.driver_add("influence").driver
+                    driver.expression = expression
+                    variable = driver.variables.new()
+                    variable.name = "switch"
+                    variable.targets[0].id = made
+                    variable.targets[0].data_path = f'pose.bones["{control.name}"]["ik_fk_switch"]'
+    bpy.context.view_layer.update()
+    return made

@@ -23,6 +23,7 @@ NAMES = (
     "refusals_in_one_sentence",
     "a_deleted_or_renamed_target",
     "disabling_ends_the_worker",
+    "set_up_only_when_asked_and_allowed",
 )
 
 
@@ -52,7 +53,7 @@ def test_import_of_a_clip_without_a_window(run_in_blender, tmp_path):
     run_checks(
         run_in_blender,
         tmp_path,
-        ["import_of_a_clip"],
+        ["import_of_a_clip", "several_clips_and_their_takes"],
         POSE3D_ENGINE_PYTHON=str(ENGINE_PYTHON),
         POSE3D_HOME=str(home),
         POSE3D_TEST_CLIP=str(CLIP),

@@ -127,12 +127,12 @@ def test_a_folder_with_a_broken_clip_and_again_with_changes(batch, clips, rig, e
     # Another rate for one of them: that one is solved again, from the track that is there.
     table = tmp_path / "jobs.csv"
     table.write_text("clip,fps\nclips/a.mp4,50\nclips/b.mp4,\n")
-    tracks = {path: path.stat().st_mtime_ns for path in (tmp_path / "home" / "cache" / "tracks").iterdir()}
+    tracks = {path: path.stat().st_ino for path in (tmp_path / "home" / "cache" / "tracks").iterdir()}
     done = batch(table, "--rig", rig, "--out", out / "{stem}.bvh")
     assert done.returncode == 0 and states(out) == {"a.mp4": "done", "b.mp4": "skipped"}
     assert (out / "a.bvh").stat().st_mtime_ns > made[out / "a.bvh"]
     assert "Frame Time: 0.02" in (out / "a.bvh").read_text()
-    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "home" / "cache" / "tracks").iterdir()} == tracks
+    assert {path: path.stat().st_ino for path in (tmp_path / "home" / "cache" / "tracks").iterdir()} == tracks
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks for processes in /proc")
@@ -205,3 +205,24 @@ def test_inside_blender(run_in_blender, clips, rig, environment, tmp_path):
     assert done.returncode == 0 and done.stdout.count("to do") == 3, done.stderr
     done = run_in_blender(BUILD, "batch", tmp_path / "none", "--rig", rig, environment=environment, apart=True)
     assert done.returncode == 2 and "There is no clip, folder or table" in done.stderr
+
+
+def test_a_bad_rig_or_preset_is_said_before_the_first_clip_is_lifted(batch, clips, rig, tmp_path):
+    """Also where most rows are right: nothing has been done yet that would have to be waited for."""
+    broken = tmp_path / "broken.glb"
+    broken.write_bytes(b"no rig at all")
+    (tmp_path / "other.json").write_text('{"format_version": 1, "name": "other", "bones": {}}')
+    table, out = tmp_path / "jobs.csv", tmp_path / "out"
+    for column, bad in (("rig", broken.name), ("preset", "other.json")):
+        table.write_text(f"clip,{column}\nclips/a.mp4,\nclips/b.mp4,{bad}\n")
+        done = batch(table, "--rig", rig, "--out", out / "{stem}.bvh")
+        assert done.returncode == 2 and "Row 3 of jobs.csv: " in done.stderr, done.stdout + done.stderr
+        assert len(done.stderr.strip().splitlines()) == 1
+        assert list((tmp_path / "home" / "cache" / "tracks").iterdir()) == [] and lines(out / JOURNAL) == []
+
+
+def test_the_cache_has_no_more_than_it_may(batch, clips, rig, tmp_path):
+    (clips / "broken.mp4").unlink()
+    tracks = tmp_path / "home" / "cache" / "tracks"
+    assert batch(clips, "--rig", rig, "--out", tmp_path / "{stem}.bvh", "--cache-limit", "0").returncode == 0
+    assert list(tracks.iterdir()) == [] and len(list(tmp_path.glob("*.bvh"))) == 2

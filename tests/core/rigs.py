@@ -236,6 +236,8 @@ def posed(rig: RigSpec, motion: RigMotion) -> PosedRig:
         rotation = np.tile(np.eye(3), (frames, 1, 1))
         if name in motion.bone_names:
             rotation = _matrix(motion.rotations_wxyz[:, motion.bone_names.index(name)])
+        elif name in motion.held:
+            rotation = np.tile(_matrix(motion.held[name]), (frames, 1, 1))
         location = motion.root_basis_location if name == motion.root_bone else np.zeros((frames, 3))
         parent = rig.parents[i]
         parent_pose = pose[:, parent] if parent >= 0 else np.tile(np.eye(4), (frames, 1, 1))

@@ -9,6 +9,7 @@ import pytest
 
 from blender_pose3d.core.coordinates import CameraPose
 from blender_pose3d.core.motion import MotionOptions, perform
+from blender_pose3d.core.skeleton import INDEX
 from tests.core.motion_tracks import FOCAL_PX, SIZE_PX, seen
 
 HELD = [(3.0, 0.0, 1.3), (20.0, -5.0, 2.6), (-8.0, 10.0, 0.8), (6.0, 12.0, 1.5)]
@@ -31,6 +32,20 @@ def test_somebody_who_stands_still_says_less() -> None:
     )
     assert np.degrees(stand.pose.pitch_rad) == pytest.approx(5.0, abs=3.0)
     assert stand.pitch_confidence < walk.pitch_confidence - 0.1
+
+
+@pytest.mark.parametrize("pitch_deg", [12.0, -8.0])
+def test_hips_that_go_somewhere_tell_what_is_level_where_legs_are_hidden(pitch_deg: float) -> None:
+    """A walk towards the camera behind a table: the lifter's legs just stand, and lean with the camera."""
+    clip = seen("walk", camera=CameraPose(np.radians(pitch_deg), 0.0))
+    for name in ("knee", "ankle"):
+        for side in ("left", "right"):
+            clip.track.confidence[:, INDEX[f"{side}_{name}"]] = 0.1
+            hip = clip.track.positions_m[:, INDEX[f"{side}_hip"]]
+            clip.track.positions_m[:, INDEX[f"{side}_{name}"]] = hip + [0, 0.45 if name == "knee" else 0.9, 0.02]
+    clip.track.landmark_confidence[:, 25:] = 0.1
+    pitch_rad = perform(clip.track, MotionOptions()).camera.pose.pitch_rad
+    assert np.degrees(pitch_rad) == pytest.approx(pitch_deg, abs=2.5)
 
 
 def test_what_the_user_says_is_taken() -> None:

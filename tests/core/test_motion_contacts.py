@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from blender_pose3d.core.errors import Pose3DError
 from blender_pose3d.core.motion import Contact, MotionOptions, perform
-from blender_pose3d.core.motion.contacts import contacts_of, mask_of, two_state_path
+from blender_pose3d.core.motion.contacts import contacts_of, heels_off, mask_of, two_state_path
 from tests.core.motion_tracks import seen
 
 
@@ -43,6 +43,18 @@ def test_one_doubtful_frame_neither_breaks_nor_makes_a_contact() -> None:
     evidence = np.concatenate([np.full(10, 1.0), [-1.0], np.full(10, 1.0), np.full(10, -1.0), [1.0], np.full(10, -1.0)])[:, None]
     on = two_state_path(evidence, 2.0)[:, 0]
     np.testing.assert_array_equal(on, np.arange(len(on)) < 21)
+
+
+def test_a_heel_that_rises_about_the_toe_has_left_the_ground() -> None:
+    """Slower than anything that is in the air; and only where the toe stands on, and for good."""
+    mask = np.ones((20, 4), bool)
+    speeds = np.zeros((20, 4))
+    speeds[3, 0] = speeds[14:, 0] = 0.2
+    speeds[14:, 2] = 0.2
+    mask[19, 2:] = mask[18, 3] = False
+    found = heels_off(mask, speeds)
+    np.testing.assert_array_equal(found[:, 0], np.arange(20) < 14)
+    np.testing.assert_array_equal(found[:, 1:], mask[:, 1:])
 
 
 @given(st.lists(st.tuples(*[st.booleans()] * 4), min_size=1, max_size=40))

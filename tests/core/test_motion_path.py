@@ -135,3 +135,19 @@ def test_what_was_not_seen_does_not_pull() -> None:
     weights[20] = 0.01
     pulled = np.abs(calmed(points, times, patience=20, noise=0.01)).max()
     assert np.abs(calmed(points, times, patience=20, noise=0.01, weights=weights)).max() < 0.1 * pulled
+
+
+def test_a_doubtful_joint_is_calmed_more_than_a_sure_one() -> None:
+    """Both tremble alike for half of the clip, which one of them was not seen in."""
+    times = np.arange(120) / 30
+    random = np.random.default_rng(3)
+    one = np.sin(1.5 * times)[:, None] * [1.0, 0.3, 0.0]
+    one[60:] += random.normal(0, 0.03, (60, 3))
+    points = np.stack([one, one], axis=1)
+    weights = np.full((120, 2), 0.95)
+    weights[60:, 1] = 0.1
+    sure, doubtful = (
+        np.abs(np.diff(j[62:], n=3, axis=0)).mean()
+        for j in calmed(points, times, patience=2.5, noise=0.004, weights=weights).swapaxes(0, 1)
+    )
+    assert doubtful < 0.5 * sure

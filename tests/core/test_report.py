@@ -230,6 +230,32 @@ def test_the_page_stands_alone(walk, solved):
     assert {"svg", "polyline", "rect"} <= page.tags
 
 
+@pytest.mark.parametrize(
+    ("known", "confidence", "words"),
+    [
+        ("given", 1.0, "(as you said)"),
+        ("metadata", 0.95, "(as the camera noted it)"),
+        ("estimated", 0.5, "(estimated from the clip, 50% sure)"),
+        ("assumed", 0.45, "(the usual one, 45% sure)"),
+        (None, None, "as phones state it<"),
+    ],
+)
+def test_the_page_says_what_is_known_of_the_lens_and_the_camera(walk, solved, known, confidence, words):
+    notes = {} if known is None else {"focal_length": known, "focal_length_confidence": confidence}
+    camera = {"camera_motion": {"camera": "turning" if known else 7}}
+    people = {"people": {"found": [{}, {}], "number": 2}} if known else {}
+    track = replace(walk.track, provenance={**notes, **camera, **people})
+    given = solve_motion(track, RIG)
+    told = {"frames": [1, 80], "provenance": track.provenance}
+    told["quality"] = json.loads(
+        json.dumps(report.as_json(report.measure(track, RIG, given.motion, given.person)), allow_nan=False)
+    )
+    html = report_page.as_html(told)
+    assert words in html
+    assert ("the path along the ground is unreliable" in html) == (known is not None)
+    assert ("2 were seen; this is number 2" in html) == (known is not None)
+
+
 def test_one_frame_makes_a_report_too(walk, solved):
     one = {name: getattr(walk.track, name)[:1] for name in vars(walk.track) if isinstance(getattr(walk.track, name), np.ndarray)}
     track = replace(walk.track, **one)

@@ -189,10 +189,39 @@ def test_landmarks_refer_to_the_full_picture_of_a_four_k_clip(made_model: Landma
 
 
 @needs_shared_clips
+def test_of_two_people_the_one_that_was_asked_for(made_model: LandmarkModel, tmp_path: Path) -> None:
+    """Somebody and, beside them, their mirror image, smaller and for a shorter time."""
+    source = cv2.VideoCapture(str(SHARED_CLIPS / "squats-5fps.mp4"))
+    path = tmp_path / "two.mp4"
+    writer = None
+    for number in range(15):
+        _, frame = source.read()
+        frame = cv2.resize(frame, (360, 360 * frame.shape[0] // frame.shape[1]))
+        beside = np.full_like(frame, 128)
+        if number < 12:
+            small = cv2.resize(frame[:, ::-1], None, fx=0.8, fy=0.8)
+            beside[-small.shape[0] :, : small.shape[1]] = small
+        both = np.hstack([frame, beside])
+        writer = writer or cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), 5, both.shape[1::-1])
+        writer.write(both)
+    assert writer is not None
+    writer.release()
+    tracks = {which: detect(open_clip(path), landmark_model=made_model, person=which) for which in ("longest", "2")}
+    for which, side, frames_seen in (("longest", 0, 15), ("2", 1, 12)):
+        track = tracks[which]
+        assert track.detected.sum() >= frames_seen - 1 and not track.detected[frames_seen:].any()
+        middle = track.landmarks_px[track.detected][:, [LANDMARK_INDEX["left_hip"], LANDMARK_INDEX["right_hip"]], 0].mean(axis=1)
+        assert ((middle > 360) == side).all()
+    assert [person["frames"] > 10 for person in tracks["2"].provenance["people"]["found"][:2]] == [True, True]
+    with pytest.raises(LifterError, match="There is no person 9"):
+        detect(open_clip(path), landmark_model=made_model, person="9")
+
+
+@needs_shared_clips
 @pytest.mark.slow
 def test_empty_stretches_are_marked_empty(made_model: LandmarkModel) -> None:
     path = SHARED_CLIPS / "people-one-by-one.mp4"
-    track = detect(open_clip(path), landmark_model=made_model)
+    track = detect(open_clip(path), landmark_model=made_model, person="anyone")
     share = _share_of_foreground(path, empty_frames=(5, 30, 50, 725, 735, 900, 910))
     empty, present = share < 0.0005, share > 0.03
     assert empty.sum() > 250 and present.sum() > 1000

@@ -33,10 +33,17 @@ def make_python(path: Path) -> Path:
     return path
 
 
+def mark_complete(home: Path) -> None:
+    (home / "envs" / "lifter" / "complete.json").write_text(json.dumps({"python": "3.11.7", "groups": {"lifter": "0"}}))
+
+
 def test_the_preference_comes_first_then_the_variable_then_home(tmp_path, monkeypatch):
     chosen, named = make_python(tmp_path / "chosen" / "python"), make_python(tmp_path / "named" / "python")
     made = make_python(python_of_environment(tmp_path / "home" / "envs" / "lifter"))
     home = tmp_path / "home"
+    with pytest.raises(Pose3DError, match="only half set up"):
+        find_engine(ROOT, "", home)
+    mark_complete(home)
     assert find_engine(ROOT, "", home) == Engine(made, ROOT, home / "models")
     monkeypatch.setenv("POSE3D_ENGINE_PYTHON", str(named))
     assert find_engine(ROOT, None, home).python == named
@@ -62,7 +69,7 @@ def test_the_models_that_build_py_fetched_serve_an_add_on_with_a_home_of_its_own
 def test_no_engine(tmp_path):
     with pytest.raises(Pose3DError, match="not set up") as caught:
         find_engine(ROOT, "", tmp_path)
-    assert "build.py setup" in caught.value.hint and "preferences" in caught.value.hint
+    assert "Set Up the Motion Engine" in caught.value.hint and "preferences" in caught.value.hint
 
 
 def test_a_named_python_that_is_missing_is_not_passed_over(tmp_path, monkeypatch):

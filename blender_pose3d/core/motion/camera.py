@@ -24,6 +24,8 @@ _PLANE_M = 0.02
 _DEPTH_SHARE = 0.02
 _GOOD_RAD = np.radians(3.0)
 _GOOD_HEIGHT_M = 0.1
+# How far hips bob about one height while somebody who stands upright goes this far.
+_HIPS_M, _HIPS_STEP_M = 0.05, 0.4
 # Standing: legs stretched to this share, trunk and legs in line to within this angle.
 _STRETCHED = 0.93
 _IN_LINE_RAD = np.radians(25.0)
@@ -43,6 +45,10 @@ _MASS: dict[str, float] = {
 }
 # The weight rests this far before the ankles, for a person of 1.75 m.
 _BEFORE_ANKLES_M = 0.045
+# Below this confidence a joint is a guess, and from twice that on it is sure.
+_UNSEEN = 0.25
+# Upright frames from which a stretch of the way counts in full.
+_HIPS_FRAMES = 4.0
 
 
 @dataclass(frozen=True)
@@ -61,11 +67,15 @@ class CameraEstimate:
 
 @dataclass(frozen=True)
 class _Evidence:
-    """balance [N, 3]: directions that are upwards, each worth balance_weight [N]; points [K, 3]: feet that stand, camera axes."""
+    """balance [N, 3]: directions that are upwards, each worth balance_weight [N]; points [K, 3]: feet that stand; hips [L, 3] and
+    hips_weight [L]: where the hips were along the way, all camera axes.
+    """
 
     balance: np.ndarray
     balance_weight: np.ndarray
     points: np.ndarray
+    hips: np.ndarray
+    hips_weight: np.ndarray
 
 
 def estimate_camera(
@@ -74,7 +84,7 @@ def estimate_camera(
     """From joints [T, 17, 3] relative to the pelvis, the pelvis' path [T, 3], frames to look at [T] and the places where feet
     stood [K, 3], all in camera axes. Gauss-Newton on pitch, roll and height with a weak belief in a level camera.
     """
-    evidence = _evidence(joints_m, sure, standing_points_m)
+    evidence = _evidence(joints_m, path_m, sure, standing_points_m)
     unknown = np.zeros(3)  # pitch, roll, height
     if len(standing_points_m):
         unknown[2] = np.median(standing_points_m[:, 1])
@@ -114,13 +124,12 @@ def _overridden(estimate: CameraEstimate, points: np.ndarray, options: MotionOpt
     return replace(estimate, given=frozenset(given))
 
 
-def _evidence(joints: np.ndarray, sure: np.ndarray, points: np.ndarray) -> _Evidence:
-    ways, weights = _balance(joints)
-    weights = weights * sure
-    if weights.sum() > 1e-6:
-        # Somebody who lies stretched is in line too: what most frames say, and no way that is nearer to level than to the
-        # picture's up.
-        weights = weights * (ways @ [0.0, -1.0, 0.0] > 0.5)
+def _evidence(joints: np.ndarray, path: np.ndarray, sure: np.ndarray, points: np.ndarray) -> _Evidence:
+    ways, upright = _balance(joints)
+    # Somebody who lies stretched is in line too: no way that is nearer to level than to the picture's up.
+    upright = upright * (ways @ [0.0, -1.0, 0.0] > 0.5)
+    # Legs that nobody saw stand as the lifter likes.
+    weights = upright * np.clip((sure - _UNSEEN) / _UNSEEN, 0.0, 1.0)
     if weights.sum() > 1e-6:
         middle = unit((weights[:, None] * ways).sum(0))
         for _ in range(3):
@@ -128,7 +137,23 @@ def _evidence(joints: np.ndarray, sure: np.ndarray, points: np.ndarray) -> _Evid
             robust = weights / (1 + (off / np.radians(6.0)) ** 2)
             middle = unit((robust[:, None] * ways).sum(0))
         weights = robust
-    return _Evidence(ways, weights, points)
+    hips, hips_weight = _along_the_way(path, upright)
+    return _Evidence(ways, weights, points, hips, hips_weight)
+
+
+def _along_the_way(path: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The mean place for every step of a path [T, 3] away from its middle, and how far it counts (0 to 1): [L, 3], [L]."""
+    total = weights.sum()
+    if total < 1e-6:
+        return np.zeros((0, 3)), np.zeros(0)
+    # Along the way that leads farthest.
+    off = path - (weights[:, None] * path).sum(0) / total
+    way = np.linalg.eigh((weights[:, None] * off).T @ off)[1][:, -1]
+    place = np.rint(off @ way / _HIPS_STEP_M).astype(int)
+    steps = [np.flatnonzero(place == step) for step in np.unique(place)]
+    worth = np.array([weights[step].sum() for step in steps])
+    means = [(weights[step, None] * path[step]).sum(0) / max(w, 1e-9) for step, w in zip(steps, worth, strict=True)]
+    return np.array(means), np.minimum(1.0, worth / _HIPS_FRAMES)
 
 
 def _balance(joints: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -168,6 +193,11 @@ def _residuals(unknown: np.ndarray, evidence: _Evidence) -> tuple[np.ndarray, np
         # One that does not fit is a stair or a mistake.
         variance = _PLANE_M**2 + off**2
         parts.append((heights, 1 / (variance * (1 + heights**2 / (9 * variance)))))
+    if len(evidence.hips) > 1:
+        # Somebody who goes somewhere stays as high; where not (stairs, a crouch), it gives way.
+        heights = apply(rotation, evidence.hips)[:, 2]
+        heights = heights - (evidence.hips_weight * heights).sum() / max(evidence.hips_weight.sum(), 1e-9)
+        parts.append((heights, evidence.hips_weight / (_HIPS_M**2 * (1 + heights**2 / (9 * _HIPS_M**2)))))
     # Far from how one holds a phone, this belief gives way.
     off = (unknown[2:] - _USUAL_HEIGHT_M) / _HEIGHT_SPREAD_M
     parts.append((unknown[2:] - _USUAL_HEIGHT_M, 1 / (_HEIGHT_SPREAD_M**2 * (1 + off**2))))

@@ -20,6 +20,8 @@ _CHANGE = 2.0
 _MOST_EVIDENCE = 2.0
 _STEADY_S = 0.02
 _ALONG_STEADY_S = 0.04
+# A heel that is faster than this is on its way up.
+_RISING_M_S = 0.12
 # How much a speed along the line of sight counts.
 _ALONG_SHARE = 0.3
 
@@ -75,6 +77,19 @@ def detect(heights_m: np.ndarray, speeds_m_s: np.ndarray, confidence: np.ndarray
     step = np.gradient(timestamps_s) if len(timestamps_s) > 1 else np.ones(1)
     evidence = evidence * np.clip(step / 0.04, 0.1, 2.0)[:, None]
     return two_state_path(evidence, _CHANGE)
+
+
+def heels_off(mask: np.ndarray, speeds_m_s: np.ndarray) -> np.ndarray:
+    """The mask [T, 4] with heels that end earlier where the toe goes on to stand: a heel that rises about the toe is slow, slower
+    than `detect` can tell from a trembling one, but from there on it is not still again. speeds_m_s [T, 4].
+    """
+    out = mask.copy()
+    for heel, toe in ((0, 1), (2, 3)):
+        for first, last in stretches(mask[:, heel]):
+            still = np.flatnonzero(speeds_m_s[first : last + 1, heel] <= _RISING_M_S)
+            if mask[last, toe] and len(still):
+                out[first + still[-1] + 1 : last + 1, heel] = False
+    return out
 
 
 def two_state_path(evidence: np.ndarray, change: float) -> np.ndarray:

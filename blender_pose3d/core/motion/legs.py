@@ -122,7 +122,9 @@ class _Sole:
             if len(flat) == 0:
                 flat = frames[[len(frames) // 2]] if self.mask[frames, 0].any() and self.mask[frames, 1].any() else flat
             if len(flat):
-                away = np.abs(self.times[frames][:, None] - self.times[flat][None]).min(axis=1)
+                # From the two around each frame, not from all: somebody may stand for an hour.
+                after = np.searchsorted(flat, frames).clip(0, len(flat) - 1)
+                away = np.minimum(*(np.abs(self.times[frames] - self.times[flat[i]]) for i in ((after - 1).clip(0), after)))
                 share = np.clip(away / _ROLL_S, 0, 1)
                 pitch[frames] *= share * share * (3 - 2 * share)
         return pitch

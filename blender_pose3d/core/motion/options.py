@@ -25,7 +25,8 @@ class MotionOptions:
     camera_height_m: of the camera above the ground, for a person of 1.75 m; all None: estimated from the clip.
     in_place: no path along the ground; keep_vertical: False leaves the hips at their standing height.
     steady_path: the path from the feet on the ground and the slow part of the camera's depth, instead of depth frame by frame.
-    constant_bones: one set of bone lengths for the clip.
+    constant_bones: one set of bone lengths for the clip; full_reach: with them, arms reach along the line of sight as far as
+    their bones do.
     foot_lock: feet in contact stay where they are and on the ground; joint_limits: knees, elbows, neck and spine stay within
     what a body can do; orient_feet, orient_hands: from the detector's landmarks where it is sure of them.
     key_tolerance_cm, key_tolerance_deg: how far sparse keys may be from the motion; dense_keys: a key on every frame instead.
@@ -41,6 +42,7 @@ class MotionOptions:
     keep_vertical: bool = True
     steady_path: bool = True
     constant_bones: bool = True
+    full_reach: bool = True
     foot_lock: bool = True
     joint_limits: bool = True
     orient_feet: bool = True

@@ -15,7 +15,8 @@ from ..skeleton import INDEX
 from ..tracks import Pose3DTrack
 from .body import SIDES, Landmarks, landmarks_of, with_constant_bones
 from .camera import CameraEstimate, estimate_camera
-from .contacts import PARTS, Contact, contacts_of, detect, mask_of, speeds, stretches
+from .contacts import PARTS, Contact, contacts_of, detect, heels_off, mask_of, speeds, stretches
+from .foreshortening import with_reach
 from .limits import limited
 from .options import MotionOptions, Smoothing
 from .root import fitted_path, rays_of, seen_path, sights
@@ -29,7 +30,7 @@ _LEAST_WEIGHT = 0.05
 SIGMA_S: dict[Smoothing, float] = {Smoothing.NONE: 0.0, Smoothing.LIGHT: 0.02, Smoothing.NORMAL: 0.04, Smoothing.STRONG: 0.08}
 _FOOT_STEADY_S = 0.04
 # What a focal length in millimetres refers to.
-_PICTURE_MM = 36.0
+PICTURE_MM = 36.0
 # Below this confidence a landmark is a guess.
 _UNSEEN = 0.25
 # What somebody's balance is seen by.
@@ -75,7 +76,10 @@ def perform(track: Pose3DTrack, options: MotionOptions, *, contacts: Sequence[Co
     sure = np.where(track.detected, track.confidence.mean(axis=1), 0.0)
     focal, joints, seen = _refocused(track, marks, options)
     if options.constant_bones:
+        lifted = joints
         joints = with_constant_bones(joints, track.confidence)
+        if options.full_reach:
+            joints = with_reach(joints, lifted, seen, marks, times, focal, track.image_size_px)
     if options.joint_limits:
         joints = limited(joints)
     patience = PATIENCE[options.smoothing]
@@ -85,14 +89,13 @@ def perform(track: Pose3DTrack, options: MotionOptions, *, contacts: Sequence[Co
     steady = calmed(feet, times, patience=patience, noise=_FOOT_NOISE_M, weights=np.maximum(foot_sure, _LEAST_WEIGHT))
     held_sure = np.clip((foot_sure - _UNSEEN) / _UNSEEN, 0.0, 1.0)
     stance_sure = np.where(track.detected, track.confidence[:, _STANCE].min(axis=1), 0.0)
-    given = None if contacts is None else mask_of(contacts, times)
     camera = estimate_camera(joints, seen, stance_sure, np.zeros((0, 3)), options)
     path_camera = seen
     mask = np.zeros((len(times), 4), bool)
     for _ in range(_ROUNDS):
         turn = world_from_camera(camera.pose)
         parts, path = apply(turn, steady), apply(turn, path_camera)
-        mask = given if given is not None else _contacts(apply(turn, feet), path, foot_sure, times)
+        mask = _contacts(apply(turn, feet), path, foot_sure, times)
         seen_world = apply(turn, seen)
         path = (
             fitted_path(seen_world, sights(seen_world), sure, parts, mask, held_sure, times, ground_m=None)
@@ -105,6 +108,10 @@ def perform(track: Pose3DTrack, options: MotionOptions, *, contacts: Sequence[Co
         )
     turn = world_from_camera(camera.pose)
     parts, seen_world = apply(turn, steady), apply(turn, seen)
+    path = apply(turn, path_camera)
+    mask = heels_off(mask, speeds(path[:, None] + parts, sights(path), times))
+    if contacts is not None:  # the camera stays where it was: one marker that is moved does not tilt the ground
+        mask = mask_of(contacts, times)
     ground = -camera.height_m
     path = seen_world
     if options.steady_path:
@@ -134,7 +141,7 @@ def _refocused(track: Pose3DTrack, marks: Landmarks, options: MotionOptions) -> 
     joints, path = track.positions_m.astype(float), track.root_position_m.astype(float)
     if options.focal_length_mm is None:
         return track.focal_length_px, joints, path
-    focal = options.focal_length_mm / _PICTURE_MM * max(track.image_size_px)
+    focal = options.focal_length_mm / PICTURE_MM * max(track.image_size_px)
     axis = np.array([0.0, 0.0, 1.0])
     was = path / path[:, 2:]
     now = was * [track.focal_length_px / focal, track.focal_length_px / focal, 1.0]

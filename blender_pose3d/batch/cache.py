@@ -1,0 +1,83 @@
+"""The tracks between motion engines and Blenders: kept for other rigs and later runs, the oldest deleted where room is short."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import sys
+from pathlib import Path
+from typing import IO
+
+from .jobs import TRACK_SUFFIX
+
+
+class Track:
+    """A track file that is in use until `release`: no run's cache deletes it meanwhile. Without a file of the cache's: any."""
+
+    def __init__(self, path: Path, held: IO[bytes] | None = None) -> None:
+        self.path, self._held = path, held
+
+    def release(self) -> None:
+        if self._held is not None:
+            self._held.close()
+
+
+class TrackCache:
+    """A folder of tracks by name; several runs may share it. A track that was used lately is the last to go."""
+
+    def __init__(self, folder: Path, *, limit_bytes: float = math.inf) -> None:
+        self.folder, self._limit_bytes = folder, limit_bytes
+
+    def hold(self, name: str) -> Track | None:
+        """The track of that name, in use from now on; None where there is none."""
+        path = self.folder / name
+        try:
+            file = path.open("rb")
+        except FileNotFoundError:
+            return None
+        with contextlib.suppress(OSError):
+            _lock(file, shared=True)
+            # Between the two lines above it may have been deleted.
+            if os.path.samestat(os.fstat(file.fileno()), path.stat()):
+                with contextlib.suppress(OSError):
+                    os.utime(path)
+                return Track(path, file)
+        file.close()
+        return None
+
+    def prune(self) -> None:
+        """Delete the tracks that were not used for longest until the rest is within the limit; what is in use stays."""
+        if math.isinf(self._limit_bytes):
+            return
+        found = []
+        for path in self.folder.glob(f"*{TRACK_SUFFIX}"):
+            with contextlib.suppress(OSError):
+                status = path.stat()
+                found.append((status.st_mtime_ns, status.st_size, path))
+        total = sum(size for _, size, _ in found)
+        for _, size, path in sorted(found):
+            if total <= self._limit_bytes:
+                return
+            if _deleted(path):
+                total -= size
+
+
+def _deleted(path: Path) -> bool:
+    with contextlib.suppress(OSError):
+        if sys.platform == "win32":
+            path.unlink()  # which fails as long as anybody has it open
+            return True
+        with path.open("r+b") as file:
+            _lock(file, shared=False)
+            path.unlink()
+            return True
+    return False
+
+
+def _lock(file: IO[bytes], *, shared: bool) -> None:
+    """The operating system's, which ends with the file. Raises OSError where somebody uses it."""
+    if sys.platform != "win32":
+        import fcntl
+
+        fcntl.flock(file.fileno(), (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)

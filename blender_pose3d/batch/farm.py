@@ -1,0 +1,248 @@
+"""A batch on a Ray cluster: every clip is a task, which Ray runs again elsewhere where a machine is lost.
+
+Ray is imported only here and only when asked for, from the Python that runs build.py: a cluster takes nobody with another version
+of Ray or of Python than its own. Clips, rigs, outputs and the project lie where all machines see them by the same path. On every
+machine a task uses the motion engine and the Blender that build.py finds or makes there, and they stay for the next task.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import platform
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..core.errors import Pose3DError
+from . import steps
+from .account import Account, Outcome, State
+from .cache import TrackCache
+from .jobs import BatchJob
+from .runner import Hands, Inputs
+
+# Of one clip, for machines and processes that are lost, not for clips that fail.
+_RETRIES = 3
+_WAIT_S = 1.0
+_CONNECT_S = 10.0
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """address: host:port or auto; project: the folder of build.py; cpus and gpus: that Ray sets aside for a clip, whose
+    processes have as many threads; cache_limit_bytes: of the tracks on each machine."""
+
+    address: str
+    project: Path
+    cpus: int
+    gpus: float
+    cache_limit_bytes: float
+
+
+@dataclass(frozen=True)
+class _Work:
+    """A job as a machine of the cluster gets it. track_name: None for a look at the rig only."""
+
+    job: BatchJob
+    track_name: str | None
+    cluster: Cluster
+
+
+def on_cluster(cluster: Cluster, inputs: Inputs, *, fail_fast: bool) -> Hands:
+    """Raises Pose3DError where this Python has no Ray; the hands do, where the cluster cannot be reached."""
+    ray = _ray()
+
+    def do(todo: Sequence[BatchJob], account: Account) -> None:
+        _connect(ray, cluster)
+        try:
+            _check_rigs(ray, cluster, todo)
+            _animate_all(ray, cluster, inputs, todo, account, fail_fast=fail_fast)
+        finally:  # which ends what still runs for us
+            ray.shutdown()
+
+    return do
+
+
+def _ray() -> Any:
+    try:
+        return importlib.import_module("ray")
+    except ImportError:
+        raise Pose3DError(
+            f"--cluster needs Ray, which the Python that runs build.py ({sys.executable}) does not have.",
+            hint="Run build.py with the cluster's own Python, or install Ray as docs/farm.md says.",
+        ) from None
+
+
+def _connect(ray: Any, cluster: Cluster) -> None:
+    _require_somebody_at(cluster.address)
+    # For the processes of the tasks, so that they can import this module.
+    environment = {"env_vars": {"PYTHONPATH": str(cluster.project)}}
+    try:
+        ray.init(address=cluster.address, runtime_env=environment, log_to_driver=False, logging_level="error")
+    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+        raise Pose3DError(
+            f"The Ray cluster '{cluster.address}' cannot be used: {reason}.",
+            hint="Check the address, or run `ray start`.",
+        ) from None
+
+
+def _require_somebody_at(address: str) -> None:
+    """Ray itself waits for minutes where nobody is. Raises Pose3DError."""
+    if match := re.fullmatch(r"(?:ray://)?\[?([^/]+?)\]?:(\d+)", address):
+        try:
+            socket.create_connection((match[1], int(match[2])), timeout=_CONNECT_S).close()
+        except (OSError, OverflowError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            raise Pose3DError(f"Nobody answers at {address}: {reason}.", hint="Check the address, or run `ray start`.") from None
+
+
+def _task(ray: Any, cluster: Cluster, name: str) -> Any:
+    task = ray.remote(_do)
+    return task.options(name=name, num_cpus=cluster.cpus, num_gpus=cluster.gpus, max_retries=_RETRIES, retry_exceptions=False)
+
+
+def _check_rigs(ray: Any, cluster: Cluster, todo: Sequence[BatchJob]) -> None:
+    looks = [_task(ray, cluster, f"rig of {job.where}").remote(_Work(job, None, cluster)) for job in steps.rigs_to_check(todo)]
+    for look in looks:
+        try:
+            outcome = ray.get(look)
+        except ray.exceptions.RayTaskError:  # a fault of our own
+            raise
+        except ray.exceptions.RayError as error:
+            raise Pose3DError(_lost(error)) from None
+        if outcome.state is State.FAILED:
+            raise Pose3DError(outcome.reason)
+
+
+def _animate_all(
+    ray: Any, cluster: Cluster, inputs: Inputs, todo: Sequence[BatchJob], account: Account, *, fail_fast: bool
+) -> None:
+    waiting: dict[Any, BatchJob] = {}
+    for job in todo:
+        try:
+            account.begin(job)
+            work = _Work(job, inputs.track_name(job), cluster)
+        except Pose3DError as error:
+            account.end(Outcome(job, State.FAILED, error.sentence))
+        else:
+            waiting[_task(ray, cluster, job.clip.name).remote(work)] = job
+    account.say(f"{len(waiting)} clips are with the cluster '{cluster.address}'.")
+    while waiting:
+        if fail_fast and account.any_failed:
+            for reference in waiting:
+                ray.cancel(reference)
+            account.pass_over(list(waiting.values()))
+            return
+        ended, _ = ray.wait(list(waiting), timeout=_WAIT_S)
+        for reference in ended:
+            job = waiting.pop(reference)
+            try:
+                outcome = ray.get(reference)
+            except ray.exceptions.RayTaskError:
+                raise
+            except ray.exceptions.RayError as error:
+                outcome = Outcome(job, State.FAILED, _lost(error))
+            account.end(outcome)
+
+
+def _lost(error: Exception) -> str:
+    words = str(error).strip().splitlines()
+    return f"The cluster lost it {_RETRIES + 1} times ({type(error).__name__}: {words[0] if words else 'no reason'})."
+
+
+# ---- on a machine of the cluster ----------------------------------------------------------------------------------------------
+
+
+def _do(work: _Work) -> Outcome:
+    """The task."""
+    machine = _machine(work.cluster)
+    try:
+        return machine.do(work)
+    except Pose3DError as error:
+        return Outcome(work.job, State.FAILED, error.sentence, machine=platform.node())
+    except BaseException:  # as when it is cancelled: an answer that is still to come would be taken for the next task's
+        machine.close()
+        _kept.clear()
+        raise
+
+
+# One at most, for the tasks that Ray gives this process.
+_kept: dict[tuple[Cluster, str | None], _Machine] = {}
+
+
+def _machine(cluster: Cluster) -> _Machine:
+    """The same as for the task before, unless Ray gives this one another GPU."""
+    key = (cluster, os.environ.get("CUDA_VISIBLE_DEVICES"))
+    if key not in _kept:
+        for other in _kept.values():
+            other.close()
+        _kept.clear()
+        _kept[key] = _Machine(cluster)
+    return _kept[key]
+
+
+class _Machine:
+    """A motion engine and a Blender, which stay as long as Ray keeps this process for tasks."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self._programs: steps.Programs | None = None
+
+    def do(self, work: _Work) -> Outcome:
+        """Raises Pose3DError where it fails."""
+        programs = self._made()
+        job, began_s = work.job, time.monotonic()
+        if work.track_name is None:
+            steps.check_rig(self._blender, job)
+            return Outcome(job, State.DONE)
+        seconds: dict[str, float] = {}
+        warnings: list[str] = []
+        try:
+            track = steps.lift(self._engine, job, work.track_name, programs=programs, cache=self._cache)
+            warnings += self._engine.warnings
+            seconds["lift"], began_s = time.monotonic() - began_s, time.monotonic()
+            try:
+                result = steps.solve(self._blender, job, track)
+            finally:
+                track.release()
+                self._cache.prune()
+        except Pose3DError as error:
+            seconds["solve" if seconds else "lift"] = time.monotonic() - began_s
+            return Outcome(job, State.FAILED, error.sentence, seconds, warnings=tuple(warnings), machine=platform.node())
+        seconds["solve"] = time.monotonic() - began_s
+        warnings += result.summary["warnings"]
+        return Outcome(job, State.DONE, "", seconds, result.summary["frames"], tuple(warnings), platform.node())
+
+    def close(self) -> None:
+        if self._programs is not None:
+            self._engine.close()
+            self._blender.close()
+
+    def _made(self) -> steps.Programs:
+        if self._programs is None:
+            programs = _programs(self._cluster.project)
+            self._cache = TrackCache(programs.tracks, limit_bytes=self._cluster.cache_limit_bytes)
+            self._cache.folder.mkdir(parents=True, exist_ok=True)
+            self._engine, self._blender = programs.engine(threads=self._cluster.cpus), programs.solver(threads=self._cluster.cpus)
+            for process in (self._engine, self._blender):
+                process.start()
+            self._programs = programs
+        return self._programs
+
+
+def _programs(project: Path) -> steps.Programs:
+    """What this machine has, or makes: build.py tells. Raises Pose3DError."""
+    command = [sys.executable, str(project / "build.py"), "batch-programs"]
+    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", errors="replace", check=False)
+    said = (done.stdout if done.returncode == 0 else done.stderr).strip().splitlines()
+    if done.returncode != 0 or not said:
+        raise Pose3DError(f"{platform.node()} cannot animate clips: {said[-1] if said else 'build.py gave no reason'}")
+    return steps.Programs.from_json(json.loads(said[-1]))

@@ -1,0 +1,108 @@
+"""One clip's way through a motion engine and a Blender that stay: the rig looked at, the clip lifted, the track solved."""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from ..core.errors import Pose3DError
+from ..worker.protocol import Progress, Result
+from .cache import Track, TrackCache
+from .jobs import BatchJob
+from .served import Served
+
+# What the libraries of both processes take their number of threads from: MKL and OpenMP torch's, OpenBLAS numpy's.
+_THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OPENCV_FOR_THREADS_NUM")
+
+
+@dataclass(frozen=True)
+class Programs:
+    """The command lines and the environments of the two processes that a worker has. models_dir: where MediaPipe's model lies;
+    tracks: the folder of the tracks between them."""
+
+    lifter: Sequence[str]
+    lifter_environment: Mapping[str, str]
+    blender: Sequence[str]
+    blender_environment: Mapping[str, str]
+    models_dir: Path
+    tracks: Path
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self) | {"models_dir": str(self.models_dir), "tracks": str(self.tracks)}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Programs:
+        return cls(**{**data, "models_dir": Path(data["models_dir"]), "tracks": Path(data["tracks"])})
+
+    def engine(self, *, threads: int) -> Served:
+        return Served("The motion engine", self.lifter, {**self.lifter_environment, **thread_variables(threads)})
+
+    def solver(self, *, threads: int) -> Served:
+        return Served("Blender", self.blender, {**self.blender_environment, **thread_variables(threads)})
+
+
+def thread_variables(threads: int) -> dict[str, str]:
+    """The environment in which a process computes with so many threads."""
+    return {name: str(threads) for name in _THREAD_VARIABLES}
+
+
+def rigs_to_check(jobs: Sequence[BatchJob]) -> list[BatchJob]:
+    """One job for each rig with each preset, the first that has them. The rig that Blender makes itself is known."""
+    first: dict[tuple[Any, Any], BatchJob] = {}
+    for job in jobs:
+        key = (job.options["rig"], job.options.get("preset", "auto"))
+        if key != ("rigify", "auto"):
+            first.setdefault(key, job)
+    return list(first.values())
+
+
+def check_rig(blender: Served, job: BatchJob) -> None:
+    """Raises Pose3DError, with the row, where the job's rig cannot be animated with its preset."""
+    try:
+        blender.ask({"arguments": job.arguments(), "track": None})
+    except Pose3DError as error:
+        raise Pose3DError(f"{job.where}: {error.message}", hint=error.hint) from None
+
+
+def lift(
+    engine: Served,
+    job: BatchJob,
+    name: str,
+    *,
+    programs: Programs,
+    cache: TrackCache,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> Track:
+    """The job's track, in use; made where the cache has none of that name. Raises Pose3DError."""
+    engine.warnings = []
+    _remove_partials(job)
+    if job.is_lifted:
+        return Track(job.clip)
+    track = cache.hold(name)
+    if track is None:
+        # It appears whole or not at all.
+        words = [str(job.clip), str(cache.folder / name), *job.lifting_arguments(), f"--models-dir={programs.models_dir}"]
+        engine.ask(words, on_progress)
+        track = cache.hold(name)
+    if track is None:
+        raise Pose3DError(
+            "The clip's track was deleted as soon as it was made.", hint="Give the cache more room (--cache-limit)."
+        )
+    return track
+
+
+def solve(blender: Served, job: BatchJob, track: Track) -> Result:
+    """Have the track animated and the output written. Raises Pose3DError."""
+    return blender.ask({"arguments": job.arguments(), "track": str(track.path)})
+
+
+def _remove_partials(job: BatchJob) -> None:
+    """What a killed run left of this output under a temporary name."""
+    pattern = f".{glob.escape(job.out.stem)}.*.partial{job.out.suffix}"
+    for path in job.out.parent.glob(pattern):
+        with contextlib.suppress(OSError):
+            path.unlink()

@@ -1,0 +1,139 @@
+"""What on an armature changes or ignores the keys that it is given: constraints, drivers, locked channels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import bpy
+import numpy as np
+
+from .keyframes import key_values
+
+_CHANNELS = ("location", "rotation_quaternion", "rotation_euler", "rotation_axis_angle", "scale")
+_MOST_NAMED = 4
+
+
+class Kind(StrEnum):
+    CONSTRAINT = "constraint"
+    DRIVER = "driver"
+    LOCK = "lock"
+
+
+@dataclass(frozen=True)
+class Obstacle:
+    """bone: "" for the object itself; name: of the constraint, the driven channel, or the locked axes (some of "xyz"); path: the
+    data path of the constraint, "" for what no action can mute.
+    """
+
+    kind: Kind
+    bone: str
+    name: str
+    path: str = ""
+
+
+def find_obstacles(
+    armature_object: bpy.types.Object,
+    bones: Sequence[str],
+    *,
+    used: Iterable[tuple[str, str]] = (),
+    controls: Iterable[str] = (),
+) -> list[Obstacle]:
+    """Of these bones, which are to be keyed, and of the object.
+
+    used: constraints (bone, name) that the keys are made for; controls: bones keyed for them: what follows those is meant to.
+    """
+    keyed, used, controls = set(bones), set(used), set(controls)
+    found = []
+    for owner in (armature_object, *armature_object.pose.bones):
+        name = owner.name if isinstance(owner, bpy.types.PoseBone) else ""
+        for constraint in owner.constraints:
+            if not _acts(constraint) or (name, constraint.name) in used:
+                continue
+            follows = getattr(constraint, "target", None) == armature_object and getattr(constraint, "subtarget", "") in controls
+            moved = set() if not name else _chain(owner, constraint) if constraint.type == "IK" else {name}
+            if (not name or moved & keyed) and not follows:
+                found.append(Obstacle(Kind.CONSTRAINT, name, constraint.name, constraint.path_from_id()))
+    paths = {armature_object.pose.bones[name].path_from_id(): name for name in bones}
+    for curve in armature_object.animation_data.drivers if armature_object.animation_data else ():
+        owner_path, _, channel = curve.data_path.rpartition(".")
+        if owner_path in paths and channel in _CHANNELS and not curve.mute:
+            found.append(Obstacle(Kind.DRIVER, paths[owner_path], channel))
+    for name in bones:
+        axes = "".join(axis for axis, stays in zip("xyz", armature_object.pose.bones[name].lock_rotation, strict=True) if stays)
+        if axes:
+            found.append(Obstacle(Kind.LOCK, name, axes))
+    return list(dict.fromkeys(found))
+
+
+def _acts(constraint: bpy.types.Constraint) -> bool:
+    return not constraint.mute and constraint.influence > 0 and getattr(constraint, "target", constraint) is not None
+
+
+def _chain(bone: bpy.types.PoseBone, constraint: bpy.types.KinematicConstraint) -> set[str]:
+    bones = [bone, *bone.parent_recursive] if constraint.use_tail else bone.parent_recursive
+    return {one.name for one in (bones[: constraint.chain_count] if constraint.chain_count else bones)}
+
+
+def locks_of(obstacles: Iterable[Obstacle]) -> dict[str, str]:
+    """Bone -> axes that are locked, as in Mapping.locks."""
+    return {one.bone: one.name for one in obstacles if one.kind is Kind.LOCK}
+
+
+def mute(
+    armature_object: bpy.types.Object, action: bpy.types.Action, obstacles: Iterable[Obstacle], *, frame: int
+) -> list[Obstacle]:
+    """Key the constraints away in this action, on one frame. Returns those that cannot be: drivers, and what drivers hold on."""
+    data = armature_object.animation_data
+    driven = {curve.data_path for curve in data.drivers if not curve.mute} if data else set()
+    left = []
+    for one in obstacles:
+        if one.kind is Kind.LOCK:
+            continue
+        ways = ((f"{one.path}.influence", 0.0), (f"{one.path}.mute", 1.0))
+        way = next((way for way in ways if one.path and way[0] not in driven), None)
+        if way is None:
+            left.append(one)
+            continue
+        key_values(action, armature_object, way[0], np.array([[way[1]]]), one.bone, np.array([frame]))
+    return left
+
+
+def sentences(obstacles: Sequence[Obstacle], *, muted: bool, left: Sequence[Obstacle] = ()) -> list[str]:
+    """For the user. left: what could not be muted."""
+    told = []
+    constraints = [one for one in obstacles if one.kind is Kind.CONSTRAINT]
+    named = _listed([f"'{one.name}' on {_owner(one)}" for one in constraints])
+    if constraints and muted:
+        told.append(
+            f"Constraints that change what is keyed are muted in the new action: {named}. Blender leaves them so when the action"
+            " is taken away; set them back then."
+        )
+    elif constraints:
+        told.append(f"Constraints change what is keyed: {named}. Mute them for the new action if the result looks wrong.")
+    if stuck := [one for one in left if one.kind is Kind.CONSTRAINT]:
+        stuck_named = _listed([f"'{one.name}' on {_owner(one)}" for one in stuck])
+        told.append(f"Drivers switch these constraints, so the new action cannot mute them: {stuck_named}.")
+    if drivers := [one for one in obstacles if one.kind is Kind.DRIVER]:
+        channels = _listed([f"the {_channel(one.name)} of {_owner(one)}" for one in drivers])
+        told.append(f"Drivers set {channels}: keys have no effect there, and an action cannot mute a driver.")
+    if locks := [one for one in obstacles if one.kind is Kind.LOCK]:
+        axes = _listed([f"{_owner(one)} ({', '.join(one.name)})" for one in locks])
+        end = "they are keyed all the same." if muted else "they stay at rest."
+        told.append(f"Rotation axes are locked on {axes}; {end}")
+    return told
+
+
+def _owner(one: Obstacle) -> str:
+    return f"'{one.bone}'" if one.bone else "the armature itself"
+
+
+def _channel(name: str) -> str:
+    return name.partition("_")[0]
+
+
+def _listed(items: Sequence[str]) -> str:
+    items = list(dict.fromkeys(items))
+    more = f" and {len(items) - _MOST_NAMED} more" if len(items) > _MOST_NAMED else ""
+    return ", ".join(items[:_MOST_NAMED]) + more

@@ -1,0 +1,119 @@
+"""The animated armature of an open scene as a file, with the scene afterwards as it was."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import addon_utils
+import bpy
+
+from ..core.errors import Pose3DError
+from . import files
+from .markers import source_of
+from .rig_reader import choose_mapping, read_rig
+from .targets import shown_action
+
+EXPORT_SUFFIXES = (".bvh", ".fbx", ".glb")
+_EXPORTERS = {".fbx": "io_scene_fbx", ".glb": "io_scene_gltf2"}
+
+
+def export_animation(
+    context: bpy.types.Context, path: Path, armature_object: bpy.types.Object, *, resources: Path, overwrite: bool = False
+) -> tuple[int, int]:
+    """Write the armature, what hangs on it and the frames of the action that it plays; returns the first and last frame.
+
+    Selection, visibility, mode, frame range, current frame, the active action and the enabled add-ons are given back.
+    Raises Pose3DError, also for a file that exists, unless overwrite.
+    """
+    if path.suffix.lower() not in EXPORT_SUFFIXES:
+        raise Pose3DError(
+            f"'{path.name}' is not a kind of file that is exported.", hint=f"Use one of: {', '.join(EXPORT_SUFFIXES)}."
+        )
+    if not path.parent.is_dir():
+        raise Pose3DError(f"There is no folder {path.parent}.", hint="Make it, or choose another one.")
+    if path.exists() and not overwrite:
+        raise Pose3DError(f"{path} exists already.", hint="Choose another name, or tick Replace Existing File.")
+    action = exported_action(armature_object)
+    first, last = (round(frame) for frame in action.frame_range)
+    bones = keyed_bones(armature_object, action, resources) if path.suffix.lower() == ".bvh" else ()
+    with _scene_as_it_was(context, armature_object), _enabled_addons_as_they_were(path):
+        scene = context.scene
+        scene.frame_start, scene.frame_end = first, last
+        _play_only(armature_object, action)
+        files.export(path, armature_object, bones=bones)
+    return first, last
+
+
+def exported_action(armature_object: bpy.types.Object) -> bpy.types.Action:
+    """The action that an export would write. Raises Pose3DError if there is none."""
+    action = shown_action(armature_object)
+    if action is None:
+        raise Pose3DError(f"'{armature_object.name}' has no action.", hint="Import a clip first.")
+    return action
+
+
+def keyed_bones(armature_object: bpy.types.Object, action: bpy.types.Action, resources: Path) -> tuple[str, ...]:
+    """The bones of the body, without controls and fingers, for an action of Pose3D's; otherwise none, which means all."""
+    try:
+        preset = source_of(action).preset
+        rig = read_rig(armature_object, choose_mapping(armature_object, preset=preset, presets_folder=resources / "rigs"))
+    except Pose3DError:
+        return ()
+    return tuple(rig.bone_names[bone] for bone in rig.mapped_bones())
+
+
+def _play_only(armature_object: bpy.types.Object, action: bpy.types.Action) -> None:
+    """An action out of the NLA in its own frames, as the exporters take it."""
+    data = armature_object.animation_data
+    if data.action != action:
+        data.action = action
+        if data.action_slot is None and action.slots:
+            data.action_slot = action.slots[0]
+
+
+@contextlib.contextmanager
+def _scene_as_it_was(context: bpy.types.Context, armature_object: bpy.types.Object) -> Iterator[None]:
+    scene, layer = context.scene, context.view_layer
+    active, mode = layer.objects.active, active_mode(layer)
+    frames = scene.frame_start, scene.frame_end, scene.frame_current, scene.use_preview_range
+    selected = [item for item in layer.objects if item.select_get()]
+    seen = armature_object.hide_get(), armature_object.hide_viewport, armature_object.hide_select
+    data = armature_object.animation_data
+    playing = data.action, data.action_slot
+    if mode != "OBJECT":
+        bpy.ops.object.mode_set(mode="OBJECT")
+    scene.use_preview_range = False
+    try:
+        yield
+    finally:
+        if data.action != playing[0]:
+            data.action = playing[0]
+            if playing[0] is not None:
+                data.action_slot = playing[1]
+        armature_object.hide_viewport, armature_object.hide_select = seen[1:]
+        for item in layer.objects:
+            item.select_set(item in selected)
+        armature_object.hide_set(seen[0])
+        layer.objects.active = active
+        if mode != "OBJECT":
+            bpy.ops.object.mode_set(mode=mode)
+        scene.frame_start, scene.frame_end, _, scene.use_preview_range = frames
+        scene.frame_set(frames[2])
+
+
+def active_mode(layer: bpy.types.ViewLayer) -> str:
+    return layer.objects.active.mode if layer.objects.active else "OBJECT"
+
+
+@contextlib.contextmanager
+def _enabled_addons_as_they_were(path: Path) -> Iterator[None]:
+    """The exporter of this kind is enabled for the export where the user has disabled it."""
+    name = _EXPORTERS.get(path.suffix.lower())
+    was_enabled = name is None or addon_utils.check(name)[1]
+    try:
+        yield
+    finally:
+        if not was_enabled and name is not None:
+            addon_utils.disable(name, default_set=True)

@@ -1,0 +1,79 @@
+"""An armature that is posed by hand, so to speak: no key is set, and its own pose comes back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import bpy
+from mathutils import Quaternion
+
+from ..core.curves import AXIS_ANGLE, QUATERNION
+from ..core.preset import Mapping
+from ..core.tracks import RigMotion
+
+_CHANNELS = ("location", "rotation_quaternion", "rotation_euler", "rotation_axis_angle", "scale")
+
+
+@dataclass(frozen=True)
+class RememberedPose:
+    """By bone: the values of its channels; by bone and custom property: the property's value."""
+
+    channels: dict[str, dict[str, tuple[float, ...]]]
+    properties: dict[tuple[str, str], Any]
+
+
+def remember_pose(armature_object: bpy.types.Object, mapping: Mapping) -> RememberedPose:
+    """All that `show_pose` may change."""
+    bones = armature_object.pose.bones
+    return RememberedPose(
+        {bone.name: {channel: tuple(getattr(bone, channel)) for channel in _CHANNELS} for bone in bones},
+        {(name, key): bones[name][key] for name, key, _ in mapping.properties if name in bones and key in bones[name]},
+    )
+
+
+def restore_pose(armature_object: bpy.types.Object, remembered: RememberedPose) -> None:
+    """As it was; bones that are gone are passed over."""
+    bones = armature_object.pose.bones
+    for name, channels in remembered.channels.items():
+        if (bone := bones.get(name)) is not None:
+            for channel, value in channels.items():
+                setattr(bone, channel, value)
+    for (name, key), value in remembered.properties.items():
+        if name in bones:
+            bones[name][key] = value
+
+
+def prepare_pose(armature_object: bpy.types.Object, mapping: Mapping, motion: RigMotion) -> None:
+    """What stays the same while poses are shown: bones of the motion and those above them at rest, the FK and IK switches set."""
+    bones = armature_object.pose.bones
+    for name in motion.bone_names:
+        if (bone := bones.get(name)) is None:
+            continue
+        bone.location, bone.scale = (0, 0, 0), (1, 1, 1)
+        for above in bone.parent_recursive:
+            if above.name not in motion.bone_names:
+                above.matrix_basis.identity()
+    for name, key, value in mapping.properties:
+        if name in bones and key in bones[name]:
+            kind = type(bones[name][key])
+            bones[name][key] = kind(value) if kind in (bool, int, float) else value
+
+
+def show_pose(armature_object: bpy.types.Object, motion: RigMotion) -> None:
+    """The last frame of a motion on the pose bones, without keys."""
+    bones = armature_object.pose.bones
+    for i, name in enumerate(motion.bone_names):
+        bone = bones.get(name)
+        if bone is None:
+            continue
+        turn = Quaternion(motion.rotations_wxyz[-1, i])
+        if bone.rotation_mode == QUATERNION:
+            bone.rotation_quaternion = turn
+        elif bone.rotation_mode == AXIS_ANGLE:
+            axis, angle = turn.to_axis_angle()
+            bone.rotation_axis_angle = (angle, *axis)
+        else:
+            bone.rotation_euler = turn.to_euler(bone.rotation_mode, bone.rotation_euler)
+        if name == motion.root_bone:
+            bone.location = motion.root_basis_location[-1]

@@ -1,0 +1,112 @@
+"""What becomes of a solved motion in the scene: the action's name, its first frame, the scene's frame rate, an NLA strip."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from ..core.errors import Pose3DError
+from ..core.tracks import Pose3DTrack
+from .apply import AppliedMotion, Steps, apply_steps
+
+DEFAULT_NAME = "{armature} {clip}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Output:
+    """name: of the action, with {armature}, {clip} and {preset} in it; start_frame: None is the scene's first; match_rate: the
+    scene takes the clip's frame rate, instead of the motion being resampled to the scene's; fit_range: the scene ends where the
+    motion does; nla_strip: push the action down into an NLA track of its own.
+    """
+
+    name: str = DEFAULT_NAME
+    start_frame: int | None = None
+    match_rate: bool = False
+    fit_range: bool = False
+    nla_strip: bool = False
+
+
+def output_steps(
+    context: bpy.types.Context,
+    find_armature: Callable[[], bpy.types.Object],
+    track: Pose3DTrack,
+    output: Output,
+    **settings: Any,
+) -> Steps:
+    """`apply_steps` with its settings, but for frame_start, and the result put into the scene as `output` says.
+
+    Raises Pose3DError; the scene is as it was then.
+    """
+    action_name(output.name, armature="", clip="", preset="")  # what is wrong with it is said before the work
+    scene = context.scene
+    rate = scene.render.fps, scene.render.fps_base
+    if output.match_rate:
+        set_rate(scene, track.fps)
+    try:
+        applied = yield from apply_steps(context, find_armature, track, frame_start=output.start_frame, **settings)
+    except BaseException:  # cancelled, too
+        scene.render.fps, scene.render.fps_base = rate
+        raise
+    armature_object, action = find_armature(), bpy.data.actions[applied.action_name]
+    action.name = action_name(output.name, armature=armature_object.name, clip=clip_name(track), preset=applied.preset)
+    if output.fit_range:
+        scene.frame_start = min(scene.frame_start, applied.frame_start)
+        scene.frame_end = applied.frame_end
+    if output.nla_strip:
+        push_down(armature_object, action)
+        scene.frame_set(scene.frame_current)
+    return replace(applied, action_name=action.name)
+
+
+def apply_with_output(
+    context: bpy.types.Context, armature_object: bpy.types.Object, track: Pose3DTrack, output: Output, **settings: Any
+) -> AppliedMotion:
+    """`output_steps` in one go. Raises Pose3DError."""
+    steps = output_steps(context, lambda: armature_object, track, output, **settings)
+    try:
+        work = next(steps)
+        while True:
+            work = steps.send(work())
+    except StopIteration as finished:
+        return finished.value
+
+
+def action_name(pattern: str, *, armature: str, clip: str, preset: str) -> str:
+    """The pattern filled in. Raises Pose3DError for a pattern that names something else."""
+    try:
+        name = pattern.format(armature=armature, clip=clip, preset=preset).strip()
+    except (KeyError, IndexError, ValueError, AttributeError):
+        raise Pose3DError(
+            f"“{pattern}” is no name for an action.",
+            hint="Use plain words and {armature}, {clip} and {preset}.",
+        ) from None
+    return name or f"{armature} {clip}"
+
+
+def clip_name(track: Pose3DTrack) -> str:
+    """Of the clip that a track was made from, without its suffix."""
+    return Path(str((track.provenance.get("clip") or {}).get("name") or "clip")).stem
+
+
+def set_rate(scene: bpy.types.Scene, fps: float) -> None:
+    """29.97 is 30 / 1.001 in Blender."""
+    scene.render.fps = max(1, round(fps))
+    scene.render.fps_base = scene.render.fps / fps
+
+
+def push_down(armature_object: bpy.types.Object, action: bpy.types.Action) -> bpy.types.NlaStrip:
+    """The action as a strip in a new NLA track above all others; afterwards no action is active, as in Blender's Push Down."""
+    data = armature_object.animation_data
+    slot = data.action_slot
+    # An active action would hide its own strip.
+    data.action = None
+    track = data.nla_tracks.new()
+    track.name = action.name
+    strip = track.strips.new(action.name, round(action.frame_range[0]), action)
+    if strip.action_slot != slot:
+        strip.action_slot = slot
+    return strip

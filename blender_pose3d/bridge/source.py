@@ -1,0 +1,166 @@
+"""An armature's animation, read frame by frame, and put on another armature as a new action."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import bpy
+import numpy as np
+
+from ..core.curves import reduced
+from ..core.errors import Pose3DError
+from ..core.motion import MotionOptions
+from ..core.resample import resampled
+from ..core.rig import RigSpec, check_mapping
+from ..core.transfer import SourceMotion, transfer
+from .apply import AppliedMotion
+from .ik import LimbMode
+from .keyframes import require_editable, rotation_channels
+from .keying import handling, key
+from .rig_reader import choose_mapping, read_rig
+
+_MOST_FRAMES = 200_000
+
+
+def sample(
+    context: bpy.types.Context, armature_object: bpy.types.Object, *, presets_folder: Path, preset: str = "auto"
+) -> SourceMotion:
+    """What an armature does in each of the scene's frames, as it is shown: actions, NLA, constraints and drivers.
+
+    The scene's frame is given back; nothing is changed. Raises Pose3DError where there is nothing to read.
+    """
+    mapping = choose_mapping(armature_object, preset=preset, presets_folder=presets_folder)
+    first, last, name = _range(context.scene, armature_object)
+    _require_shown(context, armature_object)
+    frames = range(first, last + 1)
+    with _frame_kept(context.scene):
+        context.scene.frame_set(first)
+        rig = read_rig(armature_object.evaluated_get(context.evaluated_depsgraph_get()), mapping)
+        bones = [armature_object.pose.bones.find(bone) for bone in rig.bone_names]
+        world = np.empty((len(frames), 4, 4))
+        pose = np.empty((len(frames), len(bones), 4, 4), np.float32)
+        flat = np.empty(16 * len(bones), np.float32)
+        for t, frame in enumerate(frames):
+            context.scene.frame_set(frame)
+            posed = armature_object.evaluated_get(context.evaluated_depsgraph_get())
+            world[t] = posed.matrix_world
+            posed.pose.bones.foreach_get("matrix", flat)
+            pose[t] = flat.reshape(-1, 4, 4).swapaxes(1, 2)[bones]
+    placed = world[:, None] @ pose
+    rest = np.linalg.inv(rig.world_from_armature[:3, :3] @ rig.rest_rotations)
+    fps = context.scene.render.fps / context.scene.render.fps_base
+    return SourceMotion(
+        name=name,
+        rig=rig,
+        timestamps_s=np.arange(len(frames)) / fps,
+        turns=_nearest_rotations(placed[..., :3, :3] @ rest),
+        heads_m=placed[..., :3, 3],
+        first_frame=first,
+    )
+
+
+def apply_source(
+    context: bpy.types.Context,
+    armature_object: bpy.types.Object,
+    source: SourceMotion,
+    *,
+    preset: str,
+    resources: Path,
+    options: MotionOptions | None = None,
+    limbs: LimbMode | str = LimbMode.FK,
+    mute_constraints: bool = False,
+) -> AppliedMotion:
+    """Put a sampled animation on another armature, at true speed, from the source's first frame on, as a new action.
+
+    options: in_place, dense_keys and the tolerances of the keys; limbs and mute_constraints as for a clip. Raises Pose3DError
+    (nothing is changed then).
+    """
+    options = options or MotionOptions()
+    require_editable(armature_object)
+    context.view_layer.update()
+    mapping = choose_mapping(armature_object, preset=preset, presets_folder=resources / "rigs")
+    how = handling(armature_object, read_rig(armature_object, mapping), limbs=limbs, mute_constraints=mute_constraints)
+    rig = how.rig
+    scene = context.scene
+    motion = resampled(transfer(source, rig, in_place=options.in_place), scene.render.fps / scene.render.fps_base)
+    sparse = None
+    if not options.dense_keys:
+        sparse = reduced(motion, rig, rotation_channels(armature_object, motion), options=options)
+    frames = source.first_frame + np.arange(len(motion.timestamps_s))
+    action_name = f"{armature_object.name} {source.name}"
+    action, warnings = key(context, armature_object, how, motion, frames=frames, action_name=action_name, sparse=sparse)
+    scene.frame_set(scene.frame_current, subframe=scene.frame_subframe)
+    return AppliedMotion(
+        action_name=action.name,
+        preset=mapping.preset,
+        warnings=(
+            *(f"Source: {warning}" for warning in check_mapping(source.rig)),
+            *check_mapping(rig),
+            *_lacking(source.rig, rig),
+            *warnings,
+        ),
+        frame_start=int(frames[0]),
+        frame_end=int(frames[-1]),
+        motion=motion,
+        rig=rig,
+        sparse=sparse,
+        options=options,
+    )
+
+
+def _lacking(source: RigSpec, rig: RigSpec) -> list[str]:
+    """Roles of the rig that the source has no bone for, and that move with what they hang on."""
+    roles = [role for role in rig.mapping.bones if role not in ("spine", "chest", "neck") and not source.mapping.bones.get(role)]
+    return [f"The source has no bone for: {', '.join(role.replace('_', ' ') for role in roles)}."] if roles else []
+
+
+def _range(scene: bpy.types.Scene, armature_object: bpy.types.Object) -> tuple[int, int, str]:
+    """First and last frame, and the animation's name. An armature that constraints or drivers move has the scene's range."""
+    data = armature_object.animation_data
+    spans: list[tuple[float, float]] = []
+    name = armature_object.name
+    if data is not None and data.action is not None:
+        spans, name = [tuple(data.action.frame_range)], data.action.name
+    elif data is not None and data.use_nla:
+        strips = [strip for track in data.nla_tracks if not track.mute for strip in track.strips if not strip.mute]
+        spans = [(strip.frame_start, strip.frame_end) for strip in strips]
+    if not spans and not any(bone.constraints for bone in armature_object.pose.bones) and not armature_object.constraints:
+        raise Pose3DError(f"'{armature_object.name}' has no animation.", hint="Choose an armature with an action or NLA strips.")
+    spans = spans or [(scene.frame_start, scene.frame_end)]
+    first, last = int(np.floor(min(a for a, _ in spans))), int(np.ceil(max(b for _, b in spans)))
+    if last <= first:
+        raise Pose3DError(f"The animation of '{armature_object.name}' is one frame long.", hint="Choose one that moves.")
+    if last - first > _MOST_FRAMES:
+        raise Pose3DError(
+            f"The animation of '{armature_object.name}' is {last - first} frames long.", hint="Cut it to the part that is wanted."
+        )
+    return first, last, name
+
+
+def _require_shown(context: bpy.types.Context, armature_object: bpy.types.Object) -> None:
+    """Blender does not animate what it does not show."""
+    if armature_object.name not in context.view_layer.objects or not armature_object.visible_get():
+        raise Pose3DError(f"'{armature_object.name}' is hidden, so Blender does not move it.", hint="Show it and try again.")
+    if armature_object.data.pose_position == "REST":
+        raise Pose3DError(
+            f"'{armature_object.name}' shows its rest position.", hint="Choose Pose Position in its Armature properties."
+        )
+
+
+@contextlib.contextmanager
+def _frame_kept(scene: bpy.types.Scene) -> Iterator[None]:
+    frame, subframe = scene.frame_current, scene.frame_subframe
+    try:
+        yield
+    finally:
+        scene.frame_set(frame, subframe=subframe)
+
+
+def _nearest_rotations(matrices: np.ndarray) -> np.ndarray:
+    """Without scale and shear: the polar decomposition's rotations, [..., 3, 3]."""
+    u, _, v = np.linalg.svd(matrices)
+    flipped = np.linalg.det(u @ v) < 0
+    u[..., 2] = np.where(flipped[..., None], -u[..., 2], u[..., 2])
+    return u @ v

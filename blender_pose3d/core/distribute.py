@@ -1,0 +1,195 @@
+"""What a rig has more bones for than a track has joints: twist bones, fingers, and axes that may not be turned.
+
+Works on D, how far each bone is turned from rest in armature axes (see solve.py), after every other stage: the places of the
+joints stay as they are, but for bones with locks.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .preset import FINGER_CHAINS, SIDES
+from .rig import RigSpec
+from .rotations import about_axis, apply, matrix_from_quaternion, quaternion_from_matrix, swing, transposed, unit
+
+_FOLLOWING = {"upper_arm": "forearm", "forearm": "hand", "thigh": "shin", "shin": "foot"}
+_ABOVE = {"forearm": "upper_arm", "shin": "thigh"}
+# How far the joints of a relaxed finger are bent, from the palm outwards; what is bent more at rest already stays.
+_CURL_RAD: dict[str, tuple[float, float, float]] = {
+    finger: (float(np.radians(a)), float(np.radians(b)), float(np.radians(c)))
+    for finger, (a, b, c) in {
+        "thumb": (4, 8, 10),
+        "index": (14, 20, 12),
+        "middle": (18, 24, 14),
+        "ring": (21, 27, 15),
+        "little": (23, 28, 16),
+    }.items()
+}
+# Beside the direction of a bone that has locks, its turn about itself counts this much.
+_TURN_WEIGHT = 0.002
+
+
+def distributed(rig: RigSpec, deltas: np.ndarray) -> np.ndarray:
+    """D [T, B, 3, 3] of every bone, with those of twist bones and locked bones; what hangs on them follows."""
+    twisted = _twisted(rig, deltas)
+    locks = {rig.index[name]: axes for name, axes in rig.mapping.locks.items()}
+    if not (twisted or locks):
+        return deltas
+    own = {*rig.mapped_bones(), *twisted}
+    out = np.empty_like(deltas)
+    for bone, parent in enumerate(rig.parents):
+        follows = parent >= 0 and rig.inherits_rotation[bone]
+        if bone in twisted:
+            out[:, bone] = twisted[bone]
+        elif bone in own or not follows:
+            out[:, bone] = deltas[:, bone]
+        else:
+            out[:, bone] = out[:, parent]
+        if bone in locks:
+            base = out[:, parent] if follows else np.broadcast_to(np.eye(3), (len(deltas), 3, 3))
+            rest = rig.rest_rotations[bone]
+            turned = transposed(rest) @ transposed(base) @ out[:, bone] @ rest
+            kept = locked(turned, locks[bone], rest.T @ _along(rig, bone))
+            out[:, bone] = base @ rest @ kept @ rest.T
+    return out
+
+
+def _bone(rig: RigSpec, role: str) -> int | None:
+    """By the armature's own left and right: a mirrored object changes nothing between the bones."""
+    name = rig.mapping.bone(role)
+    return None if name is None else rig.index[name]
+
+
+def _twisted(rig: RigSpec, deltas: np.ndarray) -> dict[int, np.ndarray]:
+    """D of the twist bones, and of the limbs' own bones where they give their twist away.
+
+    Along upper arm and thigh the twist grows from none at the trunk to the bone's own at the elbow or knee; along forearm and
+    shin from none at the elbow or knee to that of hand or foot. A twist bone beside the limb's own bone has the twist of its
+    place. Where the limb itself runs through them, each turns about its own part of it, so that no joint is moved: the limb's
+    own bone has none of the twist, the last of them all of it.
+    """
+    out: dict[int, np.ndarray] = {}
+    for role, names in rig.mapping.twists.items():
+        side, _, part = role.partition("_")
+        start, end = _bone(rig, role), _bone(rig, f"{side}_{_FOLLOWING[part]}")
+        if start is None or end is None or not names:
+            continue
+        heads = rig.rest_heads
+        segment = heads[end] - heads[start]
+        length = float(np.linalg.norm(segment))
+        if length < 1e-9:
+            continue
+        axis = segment / length
+        bones = [rig.index[name] for name in names]
+        inside = sorted((b for b in bones if rig.is_below(end, b)), key=lambda b: float((heads[b] - heads[start]) @ axis))
+        if part in _ABOVE:
+            above = _bone(rig, f"{side}_{_ABOVE[part]}")
+            if above is None:
+                continue
+            way = apply(transposed(deltas[:, above]), apply(deltas[:, start], axis))
+            base = deltas[:, above] @ swing(axis, way)
+            angle = _twist_rad(transposed(base) @ deltas[:, end], axis)
+            own_share = 0.0
+        else:
+            parent = int(rig.parents[start])
+            inherited = deltas[:, parent] if parent >= 0 else np.broadcast_to(np.eye(3), deltas[:, start].shape)
+            angle = _twist_rad(transposed(inherited) @ deltas[:, start], axis)
+            base = deltas[:, start] @ about_axis(axis, -angle)
+            own_share = 0.0 if inside else 1.0
+        links = [start, *inside, end]
+        for here, onwards in zip(links[:-1], links[1:], strict=True):
+            along = heads[onwards] - heads[here]
+            if np.linalg.norm(along) < 1e-9:
+                continue
+            reach = float((heads[inside[-1]] - heads[start]) @ axis) if inside else 0.0
+            share = float((heads[here] - heads[start]) @ axis) / reach if here in inside and reach > 1e-9 else own_share
+            out[here] = base @ about_axis(unit(along), np.clip(share, 0.0, 1.0) * angle)
+        for bone in bones:
+            if bone not in inside:
+                place = float(np.clip((heads[bone] - heads[start]) @ axis / length, 0.0, 1.0))
+                out[bone] = base @ about_axis(axis, place * angle)
+    return out
+
+
+def _twist_rad(turns: np.ndarray, axis: np.ndarray) -> np.ndarray:
+    """How far rotations [T, 3, 3] turn about an axis, after the smallest one that leaves it where they do: [T], without jumps."""
+    q = quaternion_from_matrix(turns)
+    angle = np.unwrap(2 * np.arctan2(q[:, 1:] @ axis, q[:, 0]))
+    return angle - 2 * np.pi * np.round(np.median(angle) / (2 * np.pi))
+
+
+def held(rig: RigSpec) -> dict[str, np.ndarray]:
+    """Bones that have one rotation for the whole motion, unit quaternions [4] in their own rest axes: relaxed fingers."""
+    out = {}
+    for bone, turn in curled(rig).items():
+        name, rest = rig.bone_names[bone], rig.rest_rotations[bone]
+        if rig.inherits_rotation[bone]:
+            own = rest.T @ turn @ rest
+            if name in rig.mapping.locks:
+                own = locked(own[None], rig.mapping.locks[name], rest.T @ _along(rig, bone))[0]
+            out[name] = quaternion_from_matrix(own)
+    return out
+
+
+def curled(rig: RigSpec) -> dict[int, np.ndarray]:
+    """How each finger's bone is turned against its parent in a relaxed hand, [3, 3] in armature axes at rest.
+
+    Every joint is bent towards the palm until it is as far as in a hand that hangs, or left as it is where the rest pose has it
+    bent farther. The palm is told by the fingers' order, so neither bone axes nor the pose of the arm matter.
+    """
+    out: dict[int, np.ndarray] = {}
+    for side in SIDES:
+        hand = _bone(rig, f"{side}_hand")
+        names = {chain: rig.mapping.fingers[chain] for chain in FINGER_CHAINS if chain in rig.mapping.fingers}
+        chains = {chain.partition("_")[2]: [rig.index[n] for n in bones] for chain, bones in names.items() if side in chain}
+        # The bones of the palm, where a chain begins with one, stay.
+        chains = {finger: bones[-3:] for finger, bones in chains.items() if bones}
+        bases = [rig.rest_heads[chains[finger][0]] for finger in ("index", "middle", "ring", "little") if finger in chains]
+        if hand is None or len(bases) < 2:
+            continue
+        forwards = np.mean(bases, axis=0) - rig.rest_heads[hand]
+        palm = np.cross(forwards, bases[0] - bases[-1])
+        if np.linalg.norm(palm) < 1e-9:
+            continue
+        palm = unit(palm) * (1.0 if side == "left" else -1.0)
+        for finger, bones in chains.items():
+            before = unit(forwards)
+            for bone, wanted, onwards in zip(bones, _CURL_RAD[finger], [*bones[1:], -1], strict=False):
+                way = rig.rest_heads[onwards] - rig.rest_heads[bone] if onwards >= 0 else before
+                way = unit(way) if np.linalg.norm(way) > 1e-9 else before
+                bend = np.cross(way, palm)
+                if np.linalg.norm(bend) > 0.3:  # a finger that points to the palm or away from it is none at rest
+                    # The thumb stands off the hand: only its own joints say how far it is bent.
+                    is_thumbs_root = finger == "thumb" and bone == bones[0]
+                    already = 0.0 if is_thumbs_root else np.arcsin(np.clip(way @ palm, -1, 1)) - np.arcsin(before @ palm)
+                    out[bone] = about_axis(unit(bend), float(np.clip(wanted - max(already, 0.0), 0.0, wanted)))
+                before = way
+    return out
+
+
+def locked(turns: np.ndarray, axes: str, way: np.ndarray) -> np.ndarray:
+    """Rotations [T, 3, 3] in a bone's own axes -> the nearest that turn about none of `axes` (some of "xyz").
+
+    Nearest: the bone's direction `way` [3] is as near as can be to where it was, and what is left of choice keeps the turn about
+    it. Davenport's q-method (Wertz, Spacecraft Attitude Determination and Control, 1978, 12.1.3) on the quaternions that have no
+    part in the locked axes.
+    """
+    weights = np.outer(unit(way), unit(way)) + _TURN_WEIGHT * np.eye(3)
+    m = turns @ weights
+    k = np.empty((len(turns), 4, 4))
+    trace = np.trace(m, axis1=1, axis2=2)
+    k[:, 0, 0] = trace
+    k[:, 0, 1:] = k[:, 1:, 0] = np.stack([m[:, 2, 1] - m[:, 1, 2], m[:, 0, 2] - m[:, 2, 0], m[:, 1, 0] - m[:, 0, 1]], axis=-1)
+    k[:, 1:, 1:] = m + transposed(m) - trace[:, None, None] * np.eye(3)
+    free = [0, *(1 + i for i, letter in enumerate("xyz") if letter not in axes)]
+    q = np.zeros((len(turns), 4))
+    q[:, free] = np.linalg.eigh(k[:, free][:, :, free])[1][..., -1]
+    return matrix_from_quaternion(q)
+
+
+def _along(rig: RigSpec, bone: int) -> np.ndarray:
+    """Where a bone points at rest, armature axes: to the joints that it carries, else to its tail."""
+    roles = rig.mapped_bones()
+    carried = [b for b in roles if int(rig.parents[b]) == bone] or [b for b in roles if b != bone and rig.is_below(b, bone)][:1]
+    way = np.mean(rig.rest_heads[carried], axis=0) - rig.rest_heads[bone] if carried else np.zeros(3)
+    return way if np.linalg.norm(way) > 1e-9 else rig.rest_tails[bone] - rig.rest_heads[bone]

@@ -1,0 +1,79 @@
+"""Takes: the cached tracks in a folder, and which of them go when they take too much room."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import zipfile
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Take:
+    """One cached track. title: the clip's name, with the part that was read; frames and seconds are 0 where it cannot be read."""
+
+    path: Path
+    title: str
+    frames: int
+    seconds: float
+    size_bytes: int
+    modified_s: float
+
+    @property
+    def is_readable(self) -> bool:
+        return self.frames > 0
+
+
+def read_take(path: Path) -> Take:
+    """What the list shows of a track; a file that is no track is still a take, which can only be deleted. Raises OSError."""
+    status = path.stat()
+    title, times = f"{path.stem} (cannot be read)", np.zeros(0)
+    with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError, IndexError, zipfile.BadZipFile, EOFError):
+        with np.load(path, allow_pickle=False) as data:
+            times = np.asarray(data["timestamps_s"], dtype=float).reshape(-1)
+            provenance = json.loads(str(data["provenance"]))
+        title = str((provenance.get("clip") or {}).get("name") or path.stem)
+        settings = provenance.get("settings") or {}
+        if settings.get("start_s") or settings.get("end_s") is not None:
+            title += f", {times[0]:.1f} to {times[-1]:.1f} s"
+    seconds = float(times[-1] - times[0]) if len(times) else 0.0
+    return Take(path, title, len(times), seconds, status.st_size, status.st_mtime)
+
+
+def list_takes(folder: Path) -> list[Take]:
+    """The folder's takes, newest first; none where there is no folder."""
+    takes = []
+    for path in _tracks(folder):
+        with contextlib.suppress(OSError):  # gone meanwhile
+            takes.append(read_take(path))
+    return sorted(takes, key=lambda take: take.modified_s, reverse=True)
+
+
+def prune(folder: Path, *, limit_bytes: float, keep: Collection[Path]) -> list[Path]:
+    """Delete the oldest tracks until the rest is within the limit, but never those to keep. Returns what was deleted."""
+    found = []
+    for path in _tracks(folder):
+        with contextlib.suppress(OSError):
+            status = path.stat()
+            found.append((status.st_mtime, status.st_size, path))
+    total = sum(size for _, size, _ in found)
+    kept = {path.resolve() for path in keep}
+    deleted = []
+    for _, size, path in sorted(found):
+        if total <= limit_bytes:
+            break
+        if path.resolve() in kept:
+            continue
+        with contextlib.suppress(OSError):  # held open elsewhere: the next time
+            path.unlink()
+            deleted.append(path)
+            total -= size
+    return deleted
+
+
+def _tracks(folder: Path) -> list[Path]:
+    return list(folder.glob("*.npz")) if folder.is_dir() else []

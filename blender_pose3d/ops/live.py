@@ -1,0 +1,378 @@
+"""Live: a camera's person on the armature and over the viewport as they move, and recordings of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar
+
+import bpy
+
+from .. import places, prefs
+from ..bridge import live as puppet
+from ..bridge import targets
+from ..bridge.keyframes import require_editable
+from ..bridge.rig_reader import choose_mapping, read_rig
+from ..core.coordinates import CameraPose
+from ..core.errors import Pose3DError
+from ..core.live import LivePose, LiveSolve, Source, as_track, read_pose, read_source, standing
+from ..core.motion.performance import SIGMA_S
+from ..core.preset import Mapping
+from ..core.rig import RigSpec
+from ..core.solve import SolveOptions
+from ..core.track_io import write_track
+from ..translations import translated
+from ..ui import overlay
+from ..worker.job import Job
+from ..worker.protocol import Data, Event
+from . import review, run
+
+_POLL_INTERVAL_S = 0.02
+
+
+@dataclass(frozen=True)
+class Puppet:
+    """The armature that is posed, and its own pose."""
+
+    target: targets.Target
+    rig: RigSpec
+    mapping: Mapping
+    own_pose: puppet.RememberedPose
+
+
+@dataclass
+class Live:
+    """One session with a camera. recording: poses since Record was pressed, None while it is not; takes: the recordings;
+    is_ending: Stop was pressed."""
+
+    job: Job
+    puppet: Puppet | None
+    options: SolveOptions
+    source: Source | None = None
+    solving: LiveSolve | None = None
+    prepared: bool = False
+    frames: int = 0
+    recording: list[LivePose] | None = None
+    takes: list[Path] = field(default_factory=list)
+    is_ending: bool = False
+
+
+_current: Live | None = None
+
+
+def current() -> Live | None:
+    """The session that goes on now; one at a time."""
+    return _current
+
+
+def stop() -> None:
+    """End the session without a word, and wait until its process is gone: the add-on is being disabled."""
+    global _current
+    session, _current = _current, None
+    if session is not None:
+        session.job.close()
+        _give_back(session)
+
+
+def begin(context: bpy.types.Context, *, record: bool, seconds: float, fast: bool) -> Live:
+    """Start the worker. Raises Pose3DError when a session or a run goes on, there is no engine, or the armature cannot be
+    animated."""
+    global _current
+    if _current is not None:
+        raise Pose3DError("A camera is being followed already.", hint="Stop that first.")
+    if run.current() is not None:
+        raise Pose3DError("A clip is being read.", hint="Wait for it or cancel it.")
+    settings = context.scene.pose3d
+    engine = prefs.engine(context)
+    words: list[str | Path] = ["--source", _source(context)]
+    if seconds > 0:
+        words += ["--seconds", repr(seconds)]
+    if fast:
+        words.append("--as-fast-as-possible")
+    if settings.use_focal_length:
+        words += ["--focal-px", repr(settings.focal_length_px)]
+    motion = settings.motion.options()
+    camera = CameraPose(settings.motion.camera_pitch, settings.motion.camera_roll) if settings.motion.use_camera else CameraPose()
+    options = SolveOptions(smoothing_s=SIGMA_S[motion.smoothing], in_place=motion.in_place, camera=camera)
+    session = Live(Job(engine.command("live", words), engine.environment()), _puppet(context), options)
+    session.recording = [] if record else None
+    session.job.start()
+    _current = session
+    return session
+
+
+def advance(context: bpy.types.Context, session: Live) -> None:
+    """Take in what the worker has said since, and show the newest pose. Raises Pose3DError where the armature is gone."""
+    take_in(context, session, session.job.poll())
+
+
+def take_in(context: bpy.types.Context, session: Live, events: Iterable[Event]) -> None:
+    newest = None
+    for event in events:
+        if isinstance(event, Data) and event.name == "live":
+            session.source = read_source(event.values)
+            if session.source is not None and session.puppet is not None:
+                session.solving = LiveSolve(session.puppet.rig, session.source, session.options)
+        elif isinstance(event, Data) and (pose := read_pose(event.values)) is not None:
+            session.frames += 1
+            newest = pose
+            if session.solving is not None:
+                session.solving.add(pose)
+            if session.recording is not None and (not session.recording or pose.time_s > session.recording[-1].time_s):
+                session.recording.append(pose)
+    if newest is not None and session.source is not None:
+        _show(context, session, newest)
+
+
+def record(context: bpy.types.Context, session: Live, on: bool) -> None:
+    """Begin a recording, or end it: it becomes a take. Raises Pose3DError when nobody was in it or it cannot be written."""
+    if on:
+        session.recording = []
+        return
+    poses, session.recording = session.recording or [], None
+    if not poses or session.source is None:
+        raise Pose3DError("Nothing was recorded.", hint="Record for longer, with a person in the picture.")
+    name = f"Live {time.strftime('%H-%M-%S')}"
+    folder = prefs.cache_folder(context)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Pose3DError(
+            f"The cache folder {folder} cannot be made: {error.strerror}.", hint="Choose another in the preferences."
+        ) from error
+    path = folder / f"live-{time.strftime('%Y%m%d-%H%M%S')}-{len(session.takes) + 1}.npz"
+    write_track(path, as_track(poses, session.source, name=name))
+    session.takes.append(path)
+
+
+def end(context: bpy.types.Context, session: Live) -> None:
+    """End the worker, and give the armature its own pose back."""
+    global _current
+    session.job.cancel()
+    if _current is session:
+        _current = None
+    _give_back(session)
+    run.redraw_sidebars(context)
+
+
+def _give_back(session: Live) -> None:
+    overlay.show_live(None)
+    if session.puppet is None or not session.prepared:
+        return
+    for candidate in bpy.data.objects:  # in whatever scene it is now
+        if candidate.session_uid == session.puppet.target.session_uid and candidate.type == "ARMATURE":
+            puppet.restore_pose(candidate, session.puppet.own_pose)
+
+
+def _show(context: bpy.types.Context, session: Live, pose: LivePose) -> None:
+    if session.puppet is None or session.solving is None:
+        overlay.show_live(standing(pose, session.options), pose.confidence)
+        return
+    motion = session.solving.newest()
+    if motion is None:
+        return
+    armature_object = targets.find(session.puppet.target, context.scene)
+    if not session.prepared:
+        puppet.prepare_pose(armature_object, session.puppet.mapping, motion)
+        session.prepared = True
+    puppet.show_pose(armature_object, motion)
+    overlay.show_live(session.solving.joints_m(pose, motion.scale), pose.confidence)
+
+
+def _puppet(context: bpy.types.Context) -> Puppet | None:
+    """None where no armature is chosen: the skeleton is drawn all the same."""
+    armature_object = run.chosen_armature(context)
+    if armature_object is None:
+        return None
+    require_editable(armature_object)
+    preset = review.preset_for(context, armature_object, cache_folder=prefs.cache_folder(context))
+    mapping = choose_mapping(armature_object, preset=preset, presets_folder=places.resources_root() / "rigs")
+    rig = read_rig(armature_object, mapping)
+    return Puppet(targets.remember(armature_object), rig, mapping, puppet.remember_pose(armature_object, mapping))
+
+
+def _source(context: bpy.types.Context) -> str:
+    live = context.scene.pose3d.live
+    if live.source == "CAMERA":
+        return f"camera:{live.camera}"
+    if not live.filepath:
+        raise Pose3DError("No video is chosen for the camera's part.", hint="Choose a file, or Camera as the source.")
+    path = Path(targets.absolute_path(live.filepath)).absolute()
+    if not path.is_file():
+        raise Pose3DError(f"There is no video at {path}.", hint="Choose the file again.")
+    return str(path)
+
+
+class POSE3D_OT_live(bpy.types.Operator):
+    """Follow the person before the camera with the armature and a skeleton over the 3D views. Its own pose comes back at Stop"""
+
+    bl_idname = "pose3d.live"
+    bl_label = "Start Live"
+
+    record: bpy.props.BoolProperty(  # type: ignore[valid-type]
+        name="Record",
+        description="Record from the beginning",
+        options={"SKIP_SAVE"},
+    )
+    seconds: bpy.props.FloatProperty(  # type: ignore[valid-type]
+        name="Seconds",
+        description="End after so many seconds. 0: when you press Stop, or the video file ends",
+        min=0.0,
+        options={"SKIP_SAVE"},
+    )
+    fast: bpy.props.BoolProperty(  # type: ignore[valid-type]
+        name="As Fast as Possible",
+        description="Take every frame of a video file, instead of playing it at its own speed",
+        options={"SKIP_SAVE"},
+    )
+
+    _timer: bpy.types.Timer | None = None
+    _session: Live | None = None
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if context.scene is None:
+            cls.poll_message_set("There is no scene")
+            return False
+        if _current is not None:
+            cls.poll_message_set("A camera is being followed already: stop that first")
+            return False
+        if run.current() is not None:
+            cls.poll_message_set("A clip is being read: wait for it or cancel it")
+            return False
+        return True
+
+    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
+        if bpy.app.background or context.window is None:
+            return self.execute(context)
+        try:
+            self._session = begin(context, record=self.record, seconds=self.seconds, fast=self.fast)
+        except Pose3DError as error:
+            return self._finish(context, error=error)
+        self._timer = context.window_manager.event_timer_add(_POLL_INTERVAL_S, window=context.window)
+        context.window_manager.modal_handler_add(self)
+        run.redraw_sidebars(context)
+        return {"RUNNING_MODAL"}
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Without a window it ends by itself, and what was seen is recorded."""
+        if context.scene.pose3d.live.source == "CAMERA" and not self.seconds:
+            error = Pose3DError("Without a window nobody can press Stop.", hint="Give the seconds, or a video file.")
+            return self._finish(context, error=error)
+        try:
+            session = self._session = begin(context, record=self.record, seconds=self.seconds, fast=self.fast)
+            session.job.wait(on_event=lambda event: take_in(context, session, [event]))
+        except Pose3DError as error:
+            return self._finish(context, error=error)
+        except BaseException:  # Ctrl-C in a script: the worker must not outlive it
+            if self._session is not None:
+                end(context, self._session)
+            raise
+        return self._finish(context)
+
+    def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        session = self._session
+        if session is None or session.is_ending or current() is not session:
+            return self._finish(context)  # stopped by its button, or the add-on was disabled
+        if event.type == "ESC" and event.value == "PRESS":
+            return self._finish(context)
+        if event.type != "TIMER":
+            return {"PASS_THROUGH"}
+        before = session.frames
+        try:
+            advance(context, session)
+        except Pose3DError as error:
+            return self._finish(context, error=error)
+        if session.job.ended:
+            return self._finish(context, error=session.job.error)
+        if before // 10 != session.frames // 10:
+            run.redraw_sidebars(context)
+        return {"PASS_THROUGH"}
+
+    def cancel(self, context: bpy.types.Context) -> None:
+        """Called by Blender when it ends the operator: another file is loaded, the window is closed, Blender quits."""
+        if self._timer is not None:
+            context.window_manager.event_timer_remove(self._timer)
+            self._timer = None
+        if self._session is not None:
+            end(context, self._session)
+
+    def _finish(self, context: bpy.types.Context, *, error: Pose3DError | None = None) -> set[str]:
+        """The one exit: gives timer and pose back, ends the worker, and has the recordings solved."""
+        session, self._session = self._session, None
+        if self._timer is not None:
+            context.window_manager.event_timer_remove(self._timer)
+            self._timer = None
+        if session is not None:
+            try:
+                if session.recording:
+                    record(context, session, False)
+            except Pose3DError as reason:
+                error = error or reason
+            end(context, session)
+        if error is not None:
+            self.report({"ERROR"}, error.sentence)
+        if session is None:
+            return {"CANCELLED"}
+        frames = session.frames
+        if session.takes and session.puppet is not None:
+            self._solve(context, session.puppet.target, session.takes)
+        elif error is None:
+            self.report({"INFO"}, translated(f"{frames} poses were shown, none recorded"))
+        return {"FINISHED"} if error is None else {"CANCELLED"}
+
+    def _solve(self, context: bpy.types.Context, target: targets.Target, takes: list[Path]) -> None:
+        """Each recording becomes a new action, as a take of a clip does: with the window alive, where there is one."""
+        try:
+            name = targets.find(target, context.scene).name
+            how = "EXEC_DEFAULT" if bpy.app.background or context.window is None or len(takes) > 1 else "INVOKE_DEFAULT"
+            for take in takes:
+                bpy.ops.pose3d.solve_take(how, take=str(take), armature=name)
+        except (Pose3DError, RuntimeError) as error:
+            self.report({"ERROR"}, translated(error.sentence if isinstance(error, Pose3DError) else str(error).strip()))
+
+
+class _LiveButton(bpy.types.Operator):
+    bl_options: ClassVar[set[str]] = {"INTERNAL"}
+
+    @classmethod
+    def poll(cls, _context: bpy.types.Context) -> bool:
+        if _current is None:
+            cls.poll_message_set("No camera is being followed")
+            return False
+        return True
+
+
+class POSE3D_OT_live_record(_LiveButton):
+    """Record what the armature does, until this is pressed again. At Stop each recording becomes a new action, and a take"""
+
+    bl_idname = "pose3d.live_record"
+    bl_label = "Record"
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        session = current()
+        assert session is not None
+        try:
+            record(context, session, session.recording is None)
+        except Pose3DError as error:
+            self.report({"ERROR"}, error.sentence)
+            return {"CANCELLED"}
+        return {"FINISHED"}
+
+
+class POSE3D_OT_live_stop(_LiveButton):
+    """End the session, as the Escape key does. The armature gets its own pose back"""
+
+    bl_idname = "pose3d.live_stop"
+    bl_label = "Stop Live"
+
+    def execute(self, _context: bpy.types.Context) -> set[str]:
+        session = current()
+        assert session is not None
+        session.is_ending = True  # the modal operator sees it at its next timer tick
+        return {"FINISHED"}
+
+
+CLASSES: tuple[type, ...] = (POSE3D_OT_live, POSE3D_OT_live_record, POSE3D_OT_live_stop)

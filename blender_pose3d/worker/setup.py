@@ -1,0 +1,756 @@
+"""The motion engine's set-up: a Python environment with the pinned packages, which may be broken off and taken up again.
+
+A program, run by any Python from 3.11 on (`python -I setup.py install --home H --resources R`), that speaks the worker's protocol
+and is driven by `Job` like the worker itself; imported, it says what is there. build.py shares it. Standard library only and no
+relative imports, because it runs before anything is installed.
+
+Wheels are downloaded one by one into `<home>/wheels`, each continued where it broke off and checked against the package index's
+SHA-256, and installed from there without the index. The marker is written last: without it an environment does not count.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import enum
+import hashlib
+import http.client
+import json
+import os
+import platform
+import re
+import shutil
+import ssl
+import subprocess
+import sys
+import threading
+import time
+import tomllib
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, NoReturn
+
+GROUP = "lifter"  # of the dependency groups in pyproject.toml
+PYTHONS = ((3, 11), (3, 12), (3, 13), (3, 14))  # what may run the engine, the best known first
+LOG_NAME, WHEELS_NAME, OFFLINE_NAME = "engine-setup.log", "wheels", "offline"
+BAD_INPUT = 2  # exit code, as the worker's
+_ATTEMPTS = 6  # at one wheel, each that got no byte further
+_CHUNK_BYTES = 1 << 20
+_NETWORK_TIMEOUT_S = 60.0
+_UNPACKED = 3.2  # times the wheels' size: what they take on the disk when installed, and some room
+UNREACHABLE = (
+    r"NewConnectionError|NameResolutionError|Failed to establish|Failed to connect|name resolution|ConnectTimeout|ReadTimeout|"
+    r"Read timed out|ProxyError|SSLError|CERTIFICATE_VERIFY_FAILED|Connection refused|ConnectionReset|Network is unreachable"
+)
+PROBE = """
+import importlib.metadata as m, json, sys
+import torch, mediapipe, cv2, safetensors, tqdm
+device = "mps" if torch.backends.mps.is_available() else "cpu"
+if torch.cuda.is_available(): device = f"cuda ({torch.cuda.get_device_name(0)})"
+said = {name: m.version(name) for name in ("torch", "mediapipe", "numpy")}
+print(json.dumps({"python": sys.version.split()[0], **said, "device": device}))
+"""
+
+
+class SetupError(Exception):
+    """Something the user can act on: `message` says what is wrong, `hint` what to do about it."""
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+# ---- what is there ----------------------------------------------------------------------------------------------------------
+
+
+class EngineState(enum.Enum):
+    MISSING = "missing"
+    HALF = "half"  # wheels or an environment without its marker: a set-up that was broken off
+    OUTDATED = "outdated"  # whole, but made for other versions of the packages
+    COMPLETE = "complete"
+
+
+def environment_folder(home: Path) -> Path:
+    return home / "envs" / "lifter"
+
+
+def python_of_environment(folder: Path) -> Path:
+    """The interpreter inside a virtual environment, whether or not it exists."""
+    return folder / "Scripts" / "python.exe" if sys.platform == "win32" else folder / "bin" / "python"
+
+
+def installed_groups(folder: Path) -> dict[str, str]:
+    """What the marker of an environment says: group -> fingerprint of its pins. Empty where the marker is missing or the Python
+    that made the environment is gone."""
+    try:
+        groups = json.loads((folder / "complete.json").read_text(encoding="utf-8"))["groups"]
+        return {str(group): str(pins) for group, pins in groups.items()} if python_of_environment(folder).exists() else {}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}
+
+
+def engine_state(home: Path, resources: Path) -> EngineState:
+    """Cheap: a few looks at the disk."""
+    folder = environment_folder(home)
+    groups = installed_groups(folder)
+    if GROUP not in groups:
+        return EngineState.HALF if folder.exists() or (home / WHEELS_NAME).exists() else EngineState.MISSING
+    try:
+        pins = read_pins(resources)
+    except SetupError:
+        return EngineState.COMPLETE  # nothing to compare it with
+    return EngineState.COMPLETE if groups[GROUP] == fingerprint(pins) else EngineState.OUTDATED
+
+
+def read_pins(resources: Path) -> list[str]:
+    """The engine's requirements, each pinned to one version. Raises SetupError."""
+    path = resources / "pyproject.toml"
+    try:
+        pins = tomllib.loads(path.read_text(encoding="utf-8"))["dependency-groups"][GROUP]
+    except (OSError, ValueError, KeyError) as error:
+        raise SetupError(
+            f"The list of the motion engine's packages, {path}, is missing.", hint="Install the add-on again."
+        ) from error
+    return [str(pin) for pin in pins]
+
+
+def fingerprint(pins: Sequence[str]) -> str:
+    return hashlib.sha256("\n".join(sorted(pins)).encode()).hexdigest()
+
+
+def offline_folder(resources: Path) -> Path | None:
+    """The wheels that came with the add-on (`build.py package --offline-wheels`); None where there are none."""
+    folder = resources / OFFLINE_NAME
+    return folder if (folder / "plan.json").is_file() else None
+
+
+def device() -> str:
+    """Which build of the network library suits this machine: "CUDA", "MPS" or "CPU". A look at the disk and PATH, no more."""
+    if sys.platform == "darwin":
+        return "MPS" if platform.machine() == "arm64" else "CPU"
+    driver = Path("/proc/driver/nvidia/version").exists() or shutil.which("nvidia-smi") is not None
+    return "CUDA" if driver else "CPU"
+
+
+# ---- processes --------------------------------------------------------------------------------------------------------------
+
+
+def clean_environment(**extra: str) -> dict[str, str]:
+    """The variables for a process of the engine's Python: nothing of Blender's or the user's own Python leaks in."""
+    kept = {
+        k: v
+        for k, v in os.environ.items()
+        if not k.upper().startswith("PYTHON") and k not in ("VIRTUAL_ENV", "__PYVENV_LAUNCHER__")
+    }
+    return {**kept, "PYTHONNOUSERSITE": "1", "PYTHONSAFEPATH": "1", "PYTHONUTF8": "1", **extra}
+
+
+def run_for_output(command: Sequence[str], *, timeout_s: float = 60.0) -> str:
+    """What the command prints, stripped; the empty string where it cannot be run, fails or does not end in time."""
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=timeout_s, env=clean_environment(), check=False, **no_window()
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def no_window() -> dict[str, Any]:
+    """For subprocess: on Windows a console would flash up for each process that is started out of one without."""
+    if sys.platform == "win32":
+        return {"creationflags": subprocess.CREATE_NO_WINDOW}
+    return {}
+
+
+def find_pythons(versions: Sequence[tuple[int, int]] = PYTHONS, *, own: str | None = None) -> Iterator[str]:
+    """Interpreters that run and have venv and ensurepip; of one version `own` first, then PATH's, pyenv's and the Windows
+    launcher's."""
+    for major, minor in versions:
+        name = f"python{major}.{minor}"
+        candidates = [[found] for found in (shutil.which(name),) if found]
+        pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+        candidates += [[str(path)] for path in sorted(pyenv.glob(f"versions/{major}.{minor}*/bin/{name}"))]
+        if os.name == "nt" and shutil.which("py"):
+            candidates.append(["py", f"-{major}.{minor}"])
+        if own and sys.version_info[:2] == (major, minor):
+            candidates.insert(0, [own])
+        for candidate in candidates:  # a pyenv shim may exist and fail, and distributions split ensurepip off
+            path = run_for_output([*candidate, "-c", "import ensurepip, sys, venv; print(sys.executable)"])
+            if path:
+                yield path
+
+
+def try_lock(descriptor: int) -> bool:
+    """Takes an operating-system lock, which ends with the process whatever happens to it."""
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+# ---- the job ----------------------------------------------------------------------------------------------------------------
+
+Say = Callable[..., None]
+
+
+@dataclass(frozen=True)
+class Wheel:
+    """One file of the plan. sha256 is empty where the index gives none; size_bytes is 0 where it does not say."""
+
+    name: str
+    url: str
+    file: str
+    sha256: str
+    size_bytes: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be fetched. key: of what it was made from, so that a broken-off set-up is only continued with the same."""
+
+    key: str
+    wheels: tuple[Wheel, ...]
+
+    @property
+    def size_bytes(self) -> int:
+        return sum(wheel.size_bytes for wheel in self.wheels)
+
+    def write(self, path: Path) -> None:
+        path.write_text(json.dumps(asdict(self), indent=1), encoding="utf-8")
+
+    @staticmethod
+    def read(path: Path) -> Plan | None:
+        try:
+            data = json.loads(path.read_text(encoding="utf-8"))
+            return Plan(str(data["key"]), tuple(Wheel(**wheel) for wheel in data["wheels"]))
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+
+class Setup:
+    """One set-up. `say(event, **keys)` reports; `log` takes everything that was run and what it said."""
+
+    def __init__(self, home: Path, resources: Path, *, index: str, say: Say) -> None:
+        """index: the address of one more package index, or empty."""
+        self.home = home
+        self.resources = resources
+        self.index = index
+        self.say = say
+        self.folder = environment_folder(home)
+        self.wheels = home / WHEELS_NAME
+        self.offline = offline_folder(resources)
+        self.pins = read_pins(resources)
+        self._child: subprocess.Popen[str] | None = None
+        try:
+            self.folder.parent.mkdir(parents=True, exist_ok=True)
+            self._log = (home / LOG_NAME).open("w", encoding="utf-8")
+        except OSError as error:
+            raise SetupError(
+                f"The folder {home} cannot be written ({error.strerror}).", hint="Free it, or give Blender another user folder."
+            ) from error
+
+    def log(self, text: str) -> None:
+        self._log.write(f"{time.strftime('%H:%M:%S')}  {text.rstrip()}\n")
+        self._log.flush()
+
+    def install(self, own: str | None) -> dict[str, Any]:
+        """All of it; what is there already is kept. Returns what the finished engine says of itself. own: the interpreter to
+        prefer. Raises SetupError."""
+        with self._lock():
+            self.log(f"Set-up in {self.home}: {', '.join(self.pins)}")
+            if self.offline is None:
+                self.wheels.mkdir(exist_ok=True)
+            (self.folder / "complete.json").unlink(missing_ok=True)
+            plan = self._environment_and_plan(own)
+            folder = self.offline or self.wheels
+            self._require_disk(plan)
+            if self.offline is None:
+                self._download(plan)
+            self._install(plan, folder)
+            said = self._check()
+            groups = {GROUP: fingerprint(self.pins)}
+            marker = {"python": said["python"], "groups": groups}
+            write_whole(self.folder / "complete.json", json.dumps(marker, indent=1))
+            shutil.rmtree(self.wheels, ignore_errors=True)
+            self.log(f"Ready: {said}")
+            return said
+
+    def remove(self) -> None:
+        """The environment, what was downloaded, and the landmark model. The marker goes first."""
+        with self._lock():
+            (self.folder / "complete.json").unlink(missing_ok=True)
+            for number, folder in enumerate((self.folder, self.wheels, self.home / "models")):
+                self.say("progress", stage="remove", done=number, total=3)
+                try:
+                    if folder.exists():
+                        shutil.rmtree(folder)
+                except OSError as error:
+                    raise SetupError(
+                        f"{folder} could not be removed ({error.strerror}).", hint="Close what uses it and remove it again."
+                    ) from error
+        self.log("Removed.")
+
+    def fetch(self, out: Path, own: str) -> None:
+        """The wheels for `own`'s version of Python on this kind of machine, and the plan to install them by, into `out`."""
+        self.wheels, self.offline = out, None
+        out.mkdir(parents=True, exist_ok=True)
+        plan = self._environment_and_plan(own, only=True)
+        self._download(plan)
+        Plan(plan.key, tuple(replace(wheel, url="") for wheel in plan.wheels)).write(out / "plan.json")
+        (out / "report.json").unlink(missing_ok=True)
+        version = run_for_output([own, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"])
+        made_for = {"python": version, "system": platform.system(), "machine": platform.machine()}
+        (out / "for.json").write_text(json.dumps(made_for, indent=1), encoding="utf-8")
+
+    @contextlib.contextmanager
+    def _lock(self) -> Iterator[None]:
+        with (self.folder.parent / "lifter.lock").open("a+b") as file:
+            if not try_lock(file.fileno()):
+                raise SetupError(
+                    f"Another Blender is setting up the motion engine in {self.home}.",
+                    hint="Wait until it is done, then try again.",
+                )
+            yield
+
+    # -- which Python, and which wheels
+
+    def _environment_and_plan(self, own: str | None, *, only: bool = False) -> Plan:
+        """A fresh environment of the first Python that all packages exist for. only: no other than `own` will do."""
+        self.say("progress", stage="prepare", done=0, total=None)
+        lacking: list[str] = []
+        tried: set[tuple[str, ...]] = set()
+        pythons = [own] if only and own else _own_first(own)
+        for python in pythons:
+            version = run_for_output([python, "-c", "import sys; print(sys.version.split()[0])"])
+            kind = tuple(version.split(".")[:2])
+            if not version or kind in tried:
+                continue
+            self.log(f"Python {version}: {python}")
+            if not self._make_environment(python):
+                continue
+            tried.add(kind)
+            key = fingerprint([*self.pins, ".".join(kind), platform.system(), platform.machine(), self.index])
+            plan, missing = self._plan(key, python=".".join(kind))
+            if plan is not None:
+                return plan
+            lacking.append(f"no {missing} for Python {'.'.join(kind)}")
+        what = ", ".join(dict.fromkeys(lacking)) or "no Python with its venv and ensurepip modules was found"
+        where = "came with the add-on" if self.offline else f"exists for {platform.system()} {platform.machine()}"
+        raise SetupError(
+            f"The motion engine cannot be set up here: {what}{f' {where}' if lacking else ''}.",
+            hint="Install Python 3.11, 3.12 or 3.13 so that it is on PATH and set the engine up again, "
+            "or name one under Use an Existing Python in the add-on's preferences.",
+        )
+
+    def _make_environment(self, python: str) -> bool:
+        shutil.rmtree(self.folder, ignore_errors=True)
+        if self._run([python, "-I", "-m", "venv", str(self.folder)])[0] == 0:
+            if self.offline is None:  # an older one would fetch whole wheels only to read their requirements
+                self._pip("install", "pip>=23.2")
+            return True
+        shutil.rmtree(self.folder, ignore_errors=True)
+        return False
+
+    def _plan(self, key: str, *, python: str) -> tuple[Plan | None, str]:
+        """What pip finds for the environment's Python, or the package that does not exist for it. Raises SetupError."""
+        if self.offline is not None:
+            plan = Plan.read(self.offline / "plan.json")
+            packed = json.loads((self.offline / "for.json").read_text(encoding="utf-8"))
+            fits = (packed["python"], packed["system"], packed["machine"]) == (python, platform.system(), platform.machine())
+            return (plan, "") if plan is not None and fits else (None, "wheels")
+        plan = Plan.read(self.wheels / "plan.json")
+        if plan is not None and plan.key == key:
+            self.log("Continuing a set-up that was broken off")
+            return plan, ""
+        report = self.wheels / "report.json"
+        words = ["install", "--dry-run", "--ignore-installed", "--only-binary", ":all:", "--report", str(report)]
+        code, output = self._pip(*words, *self.pins)
+        if code != 0:
+            lacking = re.search(r"No matching distribution found for (\S+)", output)
+            if lacking and not re.search(UNREACHABLE, output):
+                return None, lacking[1]
+            raise self._failed(output)
+        found = [_wheel(item) for item in json.loads(report.read_text(encoding="utf-8"))["install"]]
+        with ThreadPoolExecutor(8) as pool:
+            sizes = list(pool.map(_remote_size, [wheel.url for wheel in found]))
+        plan = Plan(key, tuple(replace(wheel, size_bytes=size) for wheel, size in zip(found, sizes, strict=True)))
+        plan.write(self.wheels / "plan.json")
+        return plan, ""
+
+    def _require_disk(self, plan: Plan) -> None:
+        there = sum(path.stat().st_size for path in self.wheels.glob("*.whl*")) if self.wheels.is_dir() else 0
+        needed = plan.size_bytes * _UNPACKED + (0 if self.offline else plan.size_bytes - there)
+        free = shutil.disk_usage(self.home).free
+        if free < needed:
+            raise SetupError(
+                f"The disk that holds {self.home} has {free / 1e9:.1f} GB free, the motion engine needs {needed / 1e9:.1f} GB.",
+                hint="Make room and set the engine up again.",
+            )
+
+    # -- download
+
+    def _download(self, plan: Plan) -> None:
+        total = plan.size_bytes
+        self.log(f"{len(plan.wheels)} packages, {total / 1e6:.0f} MB")
+        done = 0
+        for wheel in plan.wheels:
+
+            def progress(so_far: int, *, before: int = done, total: int = total) -> None:
+                self.say("progress", stage="download", done=min(before + so_far, total), total=total)
+
+            self._fetch(wheel, progress)
+            done += wheel.size_bytes or (self.wheels / wheel.file).stat().st_size
+            total = max(total, done)
+
+    def _fetch(self, wheel: Wheel, progress: Callable[[int], None]) -> None:
+        """One wheel, continued where an earlier try broke off. Raises SetupError."""
+        target, part = self.wheels / wheel.file, self.wheels / f"{wheel.file}.part"
+        if target.is_file() and wheel.sha256 in ("", sha256_of(target)):
+            progress(wheel.size_bytes)
+            return
+        failures, damaged = 0, False
+        while True:
+            had = part.stat().st_size if part.exists() else 0
+            try:
+                whole = receive(wheel.url, part, progress)
+            except urllib.error.HTTPError as error:
+                if error.code in (401, 403, 407):  # pip knows the user's passwords
+                    self._fetch_by_pip(wheel)
+                    return
+                whole, reason = False, f"{error.code} {error.reason}"
+                if error.code == 416:  # there is nothing after what we have
+                    part.unlink(missing_ok=True)
+            except (OSError, http.client.HTTPException) as error:
+                whole, reason = False, str(getattr(error, "reason", None) or error)
+                if isinstance(getattr(error, "reason", None), ssl.SSLCertVerificationError):  # and certificates
+                    self._fetch_by_pip(wheel)
+                    return
+                _raise_disk_full(error, self.home)
+            else:
+                reason = "the connection ended early"
+            if whole:
+                if not wheel.sha256 or sha256_of(part) == wheel.sha256:
+                    part.replace(target)
+                    self.log(f"{wheel.file}: {target.stat().st_size} bytes, SHA-256 checked")
+                    return
+                part.unlink()
+                if damaged:
+                    raise SetupError(f"{wheel.file} came damaged twice: its checksum is wrong.", hint="Try again later.")
+                damaged = True
+                continue
+            now = part.stat().st_size if part.exists() else 0
+            failures = 1 if now > had else failures + 1
+            self.log(f"{wheel.file}: broke off at {now} bytes: {reason}")
+            if failures >= _ATTEMPTS:
+                raise SetupError(
+                    f"The download of {wheel.name} broke off: {reason}.",
+                    hint="Check the network and set the engine up again: it continues where it was.",
+                )
+            time.sleep(min(0.5 * 2**failures, 8.0))
+
+    def _fetch_by_pip(self, wheel: Wheel) -> None:
+        code, output = self._pip("download", "--no-deps", "--dest", str(self.wheels), wheel.url)
+        target = self.wheels / wheel.file
+        if code != 0 or not target.is_file():
+            raise self._failed(output)
+        if wheel.sha256 and sha256_of(target) != wheel.sha256:
+            target.unlink()
+            raise SetupError(f"{wheel.file} came damaged: its checksum is wrong.", hint="Try again later.")
+
+    # -- install and check
+
+    def _install(self, plan: Plan, folder: Path) -> None:
+        total = len(plan.wheels)
+        ended = threading.Event()
+
+        def watch() -> None:
+            before = self._count_installed()
+            while not ended.wait(0.5):
+                self.say("progress", stage="install", done=min(max(self._count_installed() - before, 0), total), total=total)
+
+        self.say("progress", stage="install", done=0, total=total)
+        watcher = threading.Thread(target=watch, daemon=True)
+        watcher.start()
+        try:
+            files = [str(folder / wheel.file) for wheel in plan.wheels]
+            code, output = self._pip("install", "--no-index", "--no-deps", *files)
+        finally:
+            ended.set()
+            watcher.join()
+        if code != 0:
+            raise self._failed(output)
+
+    def _count_installed(self) -> int:
+        return sum(1 for _ in self.folder.glob("[Ll]ib/**/site-packages/*.dist-info"))
+
+    def _check(self) -> dict[str, Any]:
+        """Run the engine once, and provide the landmark model."""
+        self.say("progress", stage="check", done=0, total=None)
+        python = str(python_of_environment(self.folder))
+        said = probe(python, log=self.log)
+        models = self.home / "models"
+        if self.offline is not None:
+            models.mkdir(exist_ok=True)
+            for path in (self.offline / "models").glob("*.task"):
+                shutil.copyfile(path, models / path.name)
+        words = [python, "-m", "lifter", "model-file", "--models-dir", str(models), "--progress", "json"]
+        code, output = self._run(words, PYTHONPATH=str(self.resources))
+        if code != 0:
+            for line in output.splitlines():
+                with contextlib.suppress(ValueError, TypeError, KeyError):
+                    event = json.loads(line)
+                    if event["event"] == "error":
+                        raise SetupError(event["message"], hint=event.get("hint") or "")
+            raise self._failed(output)
+        return said
+
+    # -- children
+
+    def _pip(self, *words: str) -> tuple[int, str]:
+        index = ["--extra-index-url", self.index] if self.index and words[0] != "download" and "--no-index" not in words else []
+        options = ["--no-input", "--disable-pip-version-check"]
+        return self._run([str(python_of_environment(self.folder)), "-I", "-m", "pip", words[0], *options, *index, *words[1:]])
+
+    def _run(self, command: Sequence[str], **extra: str) -> tuple[int, str]:
+        """Exit code and all that it printed, which goes into the log as well."""
+        shown = list(command)
+        if self.index:
+            shown = ["(the index of the preferences)" if word == self.index else word for word in shown]  # it may hold a password
+        self.log("$ " + " ".join(shown))
+        lines: list[str] = []
+        try:
+            with subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                encoding="utf-8",
+                errors="replace",
+                env=clean_environment(**extra),
+                **no_window(),
+            ) as child:
+                self._child = child
+                for line in child.stdout or ():
+                    lines.append(line)
+                    self.log(line)
+        except OSError as error:
+            return 1, str(error)
+        finally:
+            self._child = None
+        return child.returncode, "".join(lines)
+
+    def end_child(self) -> None:
+        child = self._child
+        if child is not None:
+            child.kill()
+
+    def _failed(self, output: str) -> SetupError:
+        """pip's output as one sentence; the whole of it is in the log."""
+        log = f"More is in {self.home / LOG_NAME}."
+        if re.search(r"No space left on device|Errno 28|not enough space", output):
+            return SetupError(f"The disk that holds {self.home} is full.", hint="Make room and set the engine up again.")
+        if re.search(UNREACHABLE, output):
+            return SetupError(
+                "The package index could not be reached.",
+                hint=f"Check the network (and pip's proxy and index settings), and set the engine up again. {log}",
+            )
+        if re.search(r"Permission denied|Read-only file system|Errno 13|Errno 30", output):
+            return SetupError(f"The folder {self.home} cannot be written.", hint="Free it, or give Blender another user folder.")
+        errors = [line.strip() for line in output.splitlines() if "error" in line.lower()] or output.strip().splitlines()[-1:]
+        return SetupError(
+            f"The motion engine could not be set up: {errors[-1] if errors else 'the installer said nothing'}", hint=log
+        )
+
+
+def _own_first(own: str | None) -> Iterator[str]:
+    """Blender's own interpreter, then the others."""
+    if own and run_for_output([own, "-c", "import ensurepip, venv; print(1)"]):
+        yield own
+    yield from find_pythons()
+
+
+def _wheel(item: Mapping[str, Any]) -> Wheel:
+    """From one entry of pip's installation report."""
+    info = item["download_info"]
+    archive = info.get("archive_info", {})
+    digest = archive.get("hashes", {}).get("sha256") or archive.get("hash", "").removeprefix("sha256=")
+    file = urllib.parse.unquote(urllib.parse.urlsplit(info["url"]).path.rsplit("/", 1)[1])
+    return Wheel(item["metadata"]["name"], info["url"], file, digest, 0)
+
+
+def _context() -> ssl.SSLContext:
+    """The system's certificates, and those that pip is told to use."""
+    context = ssl.create_default_context()
+    for named in (os.environ.get("PIP_CERT"), os.environ.get("REQUESTS_CA_BUNDLE"), os.environ.get("SSL_CERT_FILE")):
+        with contextlib.suppress(OSError):
+            if named:
+                context.load_verify_locations(named)
+    return context
+
+
+def _open(request: urllib.request.Request) -> Any:
+    secure = request.type == "https"
+    return urllib.request.urlopen(request, timeout=_NETWORK_TIMEOUT_S, context=_context() if secure else None)
+
+
+def _remote_size(url: str) -> int:
+    """In bytes; 0 where the server does not say."""
+    try:
+        with _open(urllib.request.Request(url, method="HEAD")) as answer:
+            return int(answer.headers.get("Content-Length") or 0)
+    except (OSError, ValueError, http.client.HTTPException):
+        return 0
+
+
+def receive(url: str, part: Path, progress: Callable[[int], None]) -> bool:
+    """Append to `part` what it lacks of `url`; True when all that the server promised is there. Raises OSError."""
+    have = part.stat().st_size if part.exists() else 0
+    request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
+    with _open(request) as answer:
+        continued = getattr(answer, "status", None) == 206
+        have = have if continued else 0
+        length = answer.headers.get("Content-Length")
+        expected = have + int(length) if length else None
+        said_s = 0.0
+        with part.open("ab" if continued else "wb") as file:
+            while chunk := answer.read(_CHUNK_BYTES):
+                file.write(chunk)
+                have += len(chunk)
+                if time.monotonic() - said_s > 0.2:
+                    progress(have)
+                    said_s = time.monotonic()
+    progress(have)
+    return expected is None or have >= expected
+
+
+def sha256_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Under a temporary name first: the file is there whole or not at all."""
+    temporary = path.with_name(f"{path.name}.tmp")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)
+
+
+def _raise_disk_full(error: BaseException, folder: Path) -> None:
+    if isinstance(error, OSError) and error.errno == 28:
+        raise SetupError(f"The disk that holds {folder} is full.", hint="Make room and set the engine up again.") from error
+
+
+def probe(python: str, *, log: Callable[[str], None] = lambda _text: None) -> dict[str, Any]:
+    """Run a Python once and have it import the engine's packages: their versions, and the device. Raises SetupError."""
+    try:
+        done = subprocess.run(
+            [python, "-c", PROBE],
+            capture_output=True,
+            text=True,
+            timeout=300,
+            env=clean_environment(),
+            check=False,
+            **no_window(),
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise SetupError(f"{python} does not run: {error}.", hint="Choose another Python.") from error
+    log(done.stdout + done.stderr)
+    lines = done.stdout.strip().splitlines()
+    if done.returncode == 0 and lines:
+        with contextlib.suppress(ValueError):
+            said: dict[str, Any] = json.loads(lines[-1])
+            return said
+    missing = re.search(r"ModuleNotFoundError: No module named '([^']+)'", done.stderr)
+    if missing:
+        raise SetupError(
+            f"{python} has no package {missing[1]}.",
+            hint="Install the packages of pyproject.toml's group lifter in it, or set the motion engine up.",
+        )
+    last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+    raise SetupError(f"The motion engine in {python} does not run: {last}", hint="Repair it, or choose another Python.")
+
+
+# ---- the program ------------------------------------------------------------------------------------------------------------
+
+STAGES = {
+    "install": ["prepare", "download", "install", "check"],
+    "remove": ["remove"],
+    "check": ["check"],
+    "fetch": ["prepare", "download"],
+}
+
+
+def say(event: str, **keys: Any) -> None:
+    sys.stdout.write(json.dumps({"event": event, **keys}) + "\n")
+    sys.stdout.flush()
+
+
+def _watch_parent(setup: Setup | None) -> None:
+    """Ends this process, and the pip that it runs, when the Blender that started it is gone."""
+
+    def watch() -> None:
+        with contextlib.suppress(OSError):
+            while os.read(0, 1):
+                pass
+        if setup is not None:
+            setup.end_child()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def main(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="setup.py", allow_abbrev=False)
+    parser.add_argument("command", choices=sorted(STAGES))
+    parser.add_argument("--home", type=Path, help="the folder of environments and models")
+    parser.add_argument("--resources", type=Path, help="the folder of lifter/ and pyproject.toml")
+    parser.add_argument("--python", help="install, fetch: the Python to prefer; check: the one to run")
+    parser.add_argument("--index", default="", help="the address of one more package index")
+    parser.add_argument("--out", type=Path, help="fetch: where the wheels go")
+    options = parser.parse_args(arguments)
+    say("start", protocol=1, command=options.command, stages=STAGES[options.command])
+    try:
+        if options.command == "check":
+            say("progress", stage="check", done=0, total=None)
+            said = probe(options.python)
+            say("result", output=options.python, summary=said)
+            return 0
+        setup = Setup(options.home, options.resources, index=options.index, say=say)
+        if os.environ.get("POSE3D_PARENT_PIPE") == "1":
+            _watch_parent(setup)
+        summary: dict[str, Any] = {}
+        if options.command == "install":
+            summary = setup.install(options.python)
+        elif options.command == "fetch":
+            setup.fetch(options.out, options.python)
+        else:
+            setup.remove()
+        say("result", output=str(setup.folder), summary=summary)
+    except SetupError as error:
+        say("error", message=error.message, hint=error.hint)
+        return BAD_INPUT
+    return 0
+
+
+def leave(code: int) -> NoReturn:
+    sys.stdout.flush()
+    os._exit(code)  # the thread that watches the parent sits in a read
+
+
+if __name__ == "__main__":
+    leave(main(sys.argv[1:]))

@@ -1,0 +1,214 @@
+"""Several people in a clip: who is who from frame to frame, and which of them is meant.
+
+From frame to frame everybody goes on as they moved, and the poses that were found are given to them so that the whole fits best
+(H. W. Kuhn, The Hungarian method for the assignment problem, 1955): by how far the joints are from where they were expected, by
+the body's size, and, where pictures were looked at, by the colours of the clothes. Who is hidden waits; who is too far away is
+somebody else. Nobody is ever continued by a pose that could not be theirs.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from .errors import LifterError
+
+# What `--person` understands beside a number; the first is the default.
+CHOICES = ("longest", "largest", "middle", "anyone")
+# A person of fewer joints is not followed.
+_FEWEST_JOINTS = 4
+# How far a person may be from where they were expected, in body sizes: so much at once, so much a second, never more than this.
+_STEP, _STEP_PER_S, _LONGEST_STEP = 0.35, 1.5, 1.0
+_LOST_AFTER_S = 5.0
+# How fast a speed that was seen is forgotten: while somebody is followed, and while they are hidden.
+_SPEED_STEADY_S, _SPEED_KEPT_S = 0.3, 0.6
+# What a body twice as large, and clothes as different as black and white, count in the assignment; a place out of reach counts 1.
+_SIZE_COST, _COLOUR_COST = 0.5, 2.0
+_COLOUR_STEADY = 0.1
+# Clothes that differ less than this are the same; then somebody may come back from anywhere they could have gone to, at any time.
+_SAME_COLOUR = 0.06
+# The same person found twice in a frame: their joints are this near each other, in body sizes.
+_SAME = 0.08
+
+
+@dataclass(eq=False)
+class Person:
+    """Someone who was followed: in frame number n (a key) they are the n-th frame's pose number `places[n]`.
+
+    last, velocity_px_s [2], colours [K, 3] (None: no pictures): where they were last, how they moved, what they wear;
+    weight: size, confidence and frames together.
+    """
+
+    time_s: float
+    last: np.ndarray
+    velocity_px_s: np.ndarray
+    colours: np.ndarray | None
+    places: dict[int, int] = field(default_factory=dict)
+    sizes_px: list[float] = field(default_factory=list)
+    middles_px: list[np.ndarray] = field(default_factory=list)
+    weight: float = 0.0
+
+    def expected(self, time_s: float) -> np.ndarray:
+        """The last pose, moved on; how somebody hidden moves is known less and less: [J, 3]."""
+        waited = time_s - self.time_s
+        shift = self.velocity_px_s * _SPEED_KEPT_S * (1 - math.exp(-waited / _SPEED_KEPT_S))
+        return self.last + [*shift, 0.0]
+
+    def add(self, frame: int, place: int, pose: np.ndarray, time_s: float, colours: np.ndarray | None) -> None:
+        if self.places and time_s > self.time_s:
+            waited = time_s - self.time_s
+            both = np.isfinite(pose[:, 0]) & np.isfinite(self.last[:, 0])
+            if both.any():
+                seen = np.median(pose[both, :2] - self.last[both, :2], axis=0) / waited
+                self.velocity_px_s = self.velocity_px_s + (1 - math.exp(-waited / _SPEED_STEADY_S)) * (seen - self.velocity_px_s)
+        if colours is not None:
+            self.colours = colours if self.colours is None else self.colours + _COLOUR_STEADY * (colours - self.colours)
+        self.last, self.time_s = pose, time_s
+        self.places[frame] = place
+        self.sizes_px.append(size_px(pose))
+        self.middles_px.append(np.nanmean(pose[:, :2], axis=0))
+        self.weight += self.sizes_px[-1] * float(np.nansum(pose[:, 2]) / len(pose))
+
+    @property
+    def size_px(self) -> float:
+        return float(np.median(self.sizes_px))
+
+
+def follow(
+    poses: Sequence[Sequence[np.ndarray]], timestamps_s: Sequence[float], colours: Sequence[Sequence[np.ndarray]] | None = None
+) -> list[Person]:
+    """Everybody in a clip, the one largest and longest in the picture first.
+
+    poses: of each frame the bodies that were found, [J, 3] each: x, y in pixels and confidence, NaN for a joint that is missing.
+    colours: of each of them [K, 3], 0 to 1, the same places of every body.
+    """
+    everybody: list[Person] = []
+    for frame, (found, time_s) in enumerate(zip(poses, timestamps_s, strict=True)):
+        wear = [None] * len(found) if colours is None else colours[frame]
+        waiting = _distinct(found)
+        live = [person for person in everybody if colours is not None or time_s - person.time_s <= _LOST_AFTER_S]
+        cost = np.array([[_cost(person, found[k], time_s, wear[k]) for k in waiting] for person in live])
+        pairs = assigned(cost.reshape(len(live), len(waiting)))
+        for i, k in pairs:
+            live[i].add(frame, waiting[k], found[waiting[k]], time_s, wear[waiting[k]])
+        for k in set(range(len(waiting))) - {k for _, k in pairs}:
+            pose = found[waiting[k]]
+            everybody.append(Person(time_s, pose, np.zeros(2), None))
+            everybody[-1].add(frame, waiting[k], pose, time_s, wear[waiting[k]])
+    return sorted(everybody, key=lambda person: -person.weight)
+
+
+def chosen(people: Sequence[Person], choice: str, image_size_px: tuple[int, int]) -> Person:
+    """One of the people as `follow` sorts them.
+
+    choice: "longest" (largest and longest in the picture), "largest" (of those seen for a while), "middle" (nearest the picture's
+    middle), a number from 1 in that order, or "anyone" (in every frame the first who is there). Raises LifterError.
+    """
+    if re.fullmatch(r"\d+", choice):
+        if not 1 <= int(choice) <= len(people):
+            count = "is only one person" if len(people) == 1 else f"are only {len(people)} people"
+            raise LifterError(f"There is no person {choice}: there {count}.", hint="Choose a smaller number, or leave it out.")
+        return people[int(choice) - 1]
+    check_choice(choice)
+    if choice == "anyone":
+        places = {frame: place for person in reversed(people) for frame, place in person.places.items()}
+        return replace(people[0], places=dict(sorted(places.items())))
+    # Somebody who is there for a moment is not meant, however large or central.
+    longest = max(len(person.places) for person in people)
+    there = [person for person in people if len(person.places) >= longest / 2]
+    if choice == "largest":
+        return max(there, key=lambda person: person.size_px)
+    if choice == "middle":
+        middle = np.array(image_size_px) / 2
+        return min(there, key=lambda person: float(np.linalg.norm(np.median(person.middles_px, axis=0) - middle)))
+    return people[0]
+
+
+def check_choice(choice: str) -> None:
+    """Raises LifterError for what is neither one of CHOICES nor a number."""
+    if choice not in CHOICES and not re.fullmatch(r"\d+", choice):
+        raise LifterError(
+            f"'{choice}' says nothing of which person is meant.", hint=f"Give {', '.join(CHOICES)}, or a number from 1."
+        )
+
+
+def size_px(pose: np.ndarray) -> float:
+    """The longer side of the box around a person, pixels."""
+    return float(np.nanmax(np.nanmax(pose[:, :2], axis=0) - np.nanmin(pose[:, :2], axis=0)))
+
+
+def assigned(cost: np.ndarray) -> list[tuple[int, int]]:
+    """(row, column) pairs of cost [N, M] whose sum is least, where a row may also stay alone, at a cost of 1."""
+    rows, columns = cost.shape
+    if not rows or not columns:
+        return []
+    # Rows that stay alone take one of as many columns more.
+    wide = np.concatenate([np.minimum(cost, 1e3), np.ones((rows, rows))], axis=1)
+    row_price, column_price = np.zeros(rows), np.zeros(columns + rows)
+    owner = np.full(columns + rows, -1)
+    for row in range(rows):
+        # The cheapest alternating path from the row to a free column.
+        least, came_from = np.full(columns + rows, np.inf), np.full(columns + rows, -1)
+        done = np.zeros(columns + rows, bool)
+        at, column = row, -1
+        while True:
+            slack = wide[at] - row_price[at] - column_price
+            better = ~done & (slack < least)
+            least[better], came_from[better] = slack[better], column
+            step_to = int(np.where(done, np.inf, least).argmin())
+            step = least[step_to]
+            row_price[row] += step
+            row_price[owner[done]] += step
+            column_price[done] -= step
+            least[~done] -= step
+            done[step_to], column = True, step_to
+            if owner[column] < 0:
+                break
+            at = int(owner[column])
+        while column >= 0:
+            before = int(came_from[column])
+            owner[column] = owner[before] if before >= 0 else row
+            column = before
+    return [(int(owner[k]), k) for k in range(columns) if owner[k] >= 0 and cost[owner[k], k] < 1]
+
+
+def _distinct(found: Sequence[np.ndarray]) -> list[int]:
+    """Which of a frame's poses are to be followed: enough joints, and not the same body once more."""
+    kept: list[int] = []
+    sure = sorted(range(len(found)), key=lambda k: -float(np.nansum(found[k][:, 2])))
+    for k in sure:
+        known = int(np.isfinite(found[k][:, 0]).sum())
+        if known >= min(_FEWEST_JOINTS, len(found[k])) and all(_step(found[k], found[other]) > _SAME for other in kept):
+            kept.append(k)
+    return kept
+
+
+def _cost(person: Person, pose: np.ndarray, time_s: float, colours: np.ndarray | None) -> float:
+    """How little a pose fits a person; infinite out of reach."""
+    waited_s = time_s - person.time_s
+    reach = _STEP + _STEP_PER_S * waited_s
+    other = 0.0
+    if colours is not None and person.colours is not None:
+        other = float(np.abs(colours - person.colours).mean())
+    if colours is None or other > _SAME_COLOUR:
+        if waited_s > _LOST_AFTER_S:
+            return math.inf
+        reach = min(reach, _LONGEST_STEP)
+    step = _step(person.expected(time_s), pose)
+    if step > reach:
+        return math.inf
+    grown = abs(math.log2(max(size_px(pose), 1.0) / max(person.sizes_px[-1], 1.0)))
+    return 0.5 * min(step, 1.0) + min(_SIZE_COST * grown, 0.25) + min(_COLOUR_COST * other, 0.24)
+
+
+def _step(before: np.ndarray, after: np.ndarray) -> float:
+    """How far a person moved, in body sizes: the median over the joints that both poses have, else by the poses' middles."""
+    size = max(size_px(before), size_px(after), 1.0)
+    both = np.isfinite(before[:, 0]) & np.isfinite(after[:, 0])
+    if both.sum() >= 3:
+        return float(np.median(np.linalg.norm(before[both, :2] - after[both, :2], axis=1))) / size
+    return float(np.linalg.norm(np.nanmean(before[:, :2], axis=0) - np.nanmean(after[:, :2], axis=0))) / size

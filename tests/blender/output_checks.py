@@ -1,0 +1,241 @@
+"""Runs inside a Blender: `output_checks.py -- CHECK…`. Prints a line for each check, ends with 0 when all hold.
+
+Not collected by pytest; test_output.py starts it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import bpy
+import numpy as np
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+from blender_pose3d.bridge import export, files  # noqa: E402
+from blender_pose3d.bridge.apply import AppliedMotion  # noqa: E402
+from blender_pose3d.bridge.output import apply_with_output  # noqa: E402
+from blender_pose3d.bridge.targets import shown_action  # noqa: E402
+from blender_pose3d.core.errors import Pose3DError  # noqa: E402
+from blender_pose3d.core.track_io import write_track  # noqa: E402
+from tests.blender import addon_checks, exact_tracks, rig_builders  # noqa: E402
+
+FPS = exact_tracks.demo(every=5).track.fps
+
+
+def imported(**output: object) -> tuple[bpy.types.Object, AppliedMotion]:
+    """The first seconds of the demo's truth on a figure with an action already, as the operator applies it."""
+    settings = bpy.context.scene.pose3d
+    for name, value in output.items():
+        setattr(settings.output, name, value)
+    figure = rig_builders.build("a_pose")
+    figure.animation_data_create().action = bpy.data.actions.new("Made by hand")
+    exact = exact_tracks.demo(every=5)
+    path = addon_checks.test_folder() / "demo.npz"
+    write_track(path, exact.track)
+    applied = apply_with_output(
+        bpy.context,
+        figure,
+        exact.track,
+        settings.output.settings(),
+        preset="auto",
+        resources=ROOT,
+        options=settings.motion.options(),
+        track_path=path,
+    )
+    return figure, applied
+
+
+def scene_state() -> dict[str, object]:
+    """All of the user's that an export could touch."""
+    scene, layer = bpy.context.scene, bpy.context.view_layer
+    return {
+        "frames": (scene.frame_start, scene.frame_end, scene.frame_current, scene.use_preview_range),
+        "rate": (scene.render.fps, round(scene.render.fps_base, 6)),
+        "active": layer.objects.active.name if layer.objects.active else None,
+        "mode": export.active_mode(layer),
+        "objects": {
+            o.name: (o.select_get(), o.hide_get(), o.hide_viewport, o.hide_select, [list(row) for row in o.matrix_world])
+            for o in layer.objects
+        },
+        "actions": {
+            o.name: (o.animation_data.action, o.animation_data.action_slot, len(o.animation_data.nla_tracks))
+            for o in layer.objects
+            if o.animation_data
+        },
+        "data": {
+            kind: sorted(getattr(bpy.data, kind).keys()) for kind in ("objects", "meshes", "armatures", "actions", "scenes")
+        },
+        "addons": sorted(addon.module for addon in bpy.context.preferences.addons),
+    }
+
+
+def refused(text: str, **properties: object) -> None:
+    try:
+        result = bpy.ops.pose3d.export_animation(**properties)
+    except RuntimeError as error:
+        assert text in str(error) and "Traceback" not in str(error), f"“{text}” is not in: {error}"
+    else:
+        raise AssertionError(f"no refusal but {result}")
+
+
+def check_the_scene_stays_unless_it_is_asked_for() -> None:
+    with addon_checks.registered():
+        before = scene_state()
+        figure, applied = imported()
+        scene = bpy.context.scene
+        assert (scene.frame_start, scene.frame_end) == before["frames"][:2] and scene_state()["rate"] == before["rate"]
+        assert figure.animation_data.action.name == applied.action_name == "a_pose demo"
+        assert not figure.animation_data.nla_tracks and "Made by hand" in bpy.data.actions
+        seconds = (applied.frame_end - applied.frame_start) / 24
+        assert abs(seconds - exact_tracks.demo(every=5).track.timestamps_s[-1]) < 1 / 24
+
+
+def check_name_start_and_rate() -> None:
+    with addon_checks.registered():
+        _, applied = imported(
+            action_name="{clip} on {armature} by {preset}",
+            use_start_frame=True,
+            start_frame=101,
+            frame_rate="CLIP",
+            fit_range=True,
+        )
+        scene = bpy.context.scene
+        track = exact_tracks.demo(every=5).track
+        assert applied.action_name.startswith("demo on a_pose by ") and applied.preset in applied.action_name
+        assert abs(scene.render.fps / scene.render.fps_base - track.fps) < 1e-3
+        assert (applied.frame_start, applied.frame_end) == (101, 100 + track.frame_count)
+        assert scene.frame_end == applied.frame_end and scene.frame_start == 1
+        assert bpy.data.actions[applied.action_name].frame_range[:] == (101, 100 + track.frame_count)
+
+
+def check_a_wrong_name_changes_nothing() -> None:
+    with addon_checks.registered():
+        before = scene_state()
+        try:
+            imported(action_name="{clip} {weather}", frame_rate="CLIP")
+        except Pose3DError as error:
+            assert "{weather}" in error.message and "{clip}" in error.hint
+        else:
+            raise AssertionError("a name with an unknown part was taken")
+        assert scene_state()["rate"] == before["rate"]
+        assert [a.name for a in bpy.data.actions] == ["Made by hand"]
+
+
+def check_a_failed_solve_gives_the_rate_back() -> None:
+    with addon_checks.registered():
+        bpy.context.scene.pose3d.output.frame_rate = "CLIP"
+        empty = addon_checks.add_armature()
+        try:
+            apply_with_output(
+                bpy.context,
+                empty,
+                exact_tracks.demo(every=5).track,
+                bpy.context.scene.pose3d.output.settings(),
+                preset="auto",
+                resources=ROOT,
+            )
+        except Pose3DError:
+            assert (bpy.context.scene.render.fps, bpy.context.scene.render.fps_base) == (24, 1)
+        else:
+            raise AssertionError("an armature without bones was animated")
+
+
+def check_an_nla_strip_plays_as_the_action_did() -> None:
+    with addon_checks.registered():
+        figure, applied = imported()
+        frames = [applied.frame_start, (applied.frame_start + applied.frame_end) // 2, applied.frame_end]
+        expected = [pose_at(figure, frame) for frame in frames]
+        bpy.data.objects.remove(figure)
+        for action in list(bpy.data.actions):
+            bpy.data.actions.remove(action)
+        figure, applied = imported(nla_strip=True)
+        data = figure.animation_data
+        assert data.action is None and len(data.nla_tracks) == 1
+        strip = data.nla_tracks[0].strips[0]
+        assert strip.action.name == applied.action_name and "Made by hand" in bpy.data.actions
+        assert (strip.frame_start, strip.frame_end) == (applied.frame_start, applied.frame_end)
+        for frame, pose in zip(frames, expected, strict=True):
+            np.testing.assert_allclose(pose_at(figure, frame), pose, atol=1e-4)
+        assert np.ptp(expected, axis=0).max() > 0.1, "the figure moves"
+        assert shown_action(figure) == strip.action
+        imported_again = push_again(figure)
+        assert len(data.nla_tracks) == 2 and shown_action(figure).name == imported_again
+
+
+def push_again(figure: bpy.types.Object) -> str:
+    applied = apply_with_output(
+        bpy.context,
+        figure,
+        exact_tracks.demo(every=5).track,
+        bpy.context.scene.pose3d.output.settings(),
+        preset="auto",
+        resources=ROOT,
+    )
+    return applied.action_name
+
+
+def pose_at(figure: bpy.types.Object, frame: int) -> np.ndarray:
+    bpy.context.scene.frame_set(frame)
+    posed = figure.evaluated_get(bpy.context.evaluated_depsgraph_get())
+    return np.array([posed.matrix_world @ bone.head for bone in posed.pose.bones])
+
+
+def check_exports_leave_the_scene_as_it_was() -> None:
+    with addon_checks.registered():
+        figure, applied = imported()
+        other = bpy.data.objects.new("Other", bpy.data.meshes.new("Other"))
+        bpy.context.scene.collection.objects.link(other)
+        figure.hide_select = True
+        other.select_set(True)
+        bpy.context.view_layer.objects.active = other
+        bpy.context.scene.frame_set(7)
+        for pushed in (False, True):
+            if pushed:
+                bpy.context.scene.pose3d.output.nla_strip = True
+                push_again(figure)
+            before = scene_state()
+            for kind in ("bvh", "fbx", "glb"):
+                path = addon_checks.test_folder() / f"{kind}-{pushed}.{kind}"
+                assert bpy.ops.pose3d.export_animation(filepath=str(path), armature=figure.name) == {"FINISHED"}
+                assert path.stat().st_size > 1000
+                after = scene_state()
+                assert after == before, (kind, {k: (before[k], after[k]) for k in before if before[k] != after[k]})
+        wanted_s = (applied.frame_end - applied.frame_start) / 24
+    for pushed in (False, True):
+        for kind in ("bvh", "fbx", "glb"):
+            bones, seconds = files.read_back(addon_checks.test_folder() / f"{kind}-{pushed}.{kind}")
+            assert abs(seconds - wanted_s) < 1.01 / 24, (kind, seconds, wanted_s)
+            assert bones >= 17, (kind, bones)
+
+
+def check_refusals_of_an_export() -> None:
+    folder = addon_checks.test_folder()
+    with addon_checks.registered():
+        assert not bpy.ops.pose3d.export_animation.poll()
+        addon_checks.add_armature("Empty")
+        refused("has no action", filepath=str(folder / "a.glb"), armature="Empty")
+        figure, _ = imported()
+        name = figure.name
+        refused("is not in the scene", filepath=str(folder / "a.glb"), armature="Nobody")
+        refused("is not a kind of file", filepath=str(folder / "a.obj"), armature=name)
+        refused("There is no folder", filepath=str(folder / "none" / "a.glb"), armature=name)
+        path = folder / "mine.bvh"
+        path.write_text("the user's")
+        refused("exists already", filepath=str(path), armature=name)
+        assert path.read_text() == "the user's"
+        assert bpy.ops.pose3d.export_animation(filepath=str(path), armature=name, overwrite=True) == {"FINISHED"}
+        assert path.read_text().startswith("HIERARCHY")
+        bpy.context.scene.pose3d.output.export_format = "BVH"
+        bpy.ops.pose3d.export_animation(filepath=str(folder / "no suffix"), armature=name)
+        assert (folder / "no suffix.bvh").is_file()
+
+
+if __name__ == "__main__":
+    code = addon_checks.main(sys.argv[sys.argv.index("--") + 1 :], globals())
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)

@@ -1,0 +1,22 @@
+"""The Output menu in every Blender: the action's name, first frame, frame rate, NLA strip, and files of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.blender.check_runner import run_checks
+
+CHECKS = Path(__file__).with_name("output_checks.py")
+NAMES = (
+    "the_scene_stays_unless_it_is_asked_for",
+    "name_start_and_rate",
+    "a_wrong_name_changes_nothing",
+    "a_failed_solve_gives_the_rate_back",
+    "an_nla_strip_plays_as_the_action_did",
+    "exports_leave_the_scene_as_it_was",
+    "refusals_of_an_export",
+)
+
+
+def test_output(run_in_blender, tmp_path):
+    run_checks(run_in_blender, CHECKS, NAMES, tmp_path)

@@ -1,0 +1,26 @@
+"""Retarget Animation in every Blender there is: an armature's animation, or a file's, on another armature."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.blender.check_runner import run_checks
+
+CHECKS = Path(__file__).with_name("transfer_checks.py")
+EVERYWHERE = (
+    "an_armatures_action_on_every_rig",
+    "nothing_of_the_users_is_changed",
+    "what_cannot_be_a_source",
+    "constraints_are_a_source",
+)
+
+
+def test_an_armatures_animation(run_in_blender, tmp_path):
+    run_checks(run_in_blender, CHECKS, EVERYWHERE, tmp_path)
+
+
+@pytest.mark.one_blender
+def test_rigify_and_files(run_in_blender, tmp_path):
+    run_checks(run_in_blender, CHECKS, ("rigify_both_ways", "files_as_a_source"), tmp_path)

@@ -1,0 +1,208 @@
+"""Runs inside a Blender: `transfer_checks.py -- CHECK…`, as addon_checks.py does; test_transfer.py starts it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import bpy
+import numpy as np
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+from blender_pose3d import headless  # noqa: E402
+from blender_pose3d.bridge import files  # noqa: E402
+from blender_pose3d.bridge.apply import apply_track  # noqa: E402
+from blender_pose3d.bridge.measure import angles_deg, posed_limb_directions  # noqa: E402
+from blender_pose3d.bridge.source import sample  # noqa: E402
+from blender_pose3d.core.errors import Pose3DError  # noqa: E402
+from blender_pose3d.core.solve import SolveOptions, heading_of  # noqa: E402
+from tests.blender import addon_checks, exact_tracks, rig_builders  # noqa: E402
+from tests.blender.addon_checks import registered, test_folder  # noqa: E402
+from tests.blender.mapping_checks import refused  # noqa: E402
+from tests.blender.rig_checks import spec_of, turned  # noqa: E402
+
+_PRESETS = ROOT / "rigs"
+
+
+def animated(armature: bpy.types.Object, *, motion: str = "kick", fps: float = 8) -> bpy.types.Object:
+    scene = bpy.context.scene
+    scene.render.fps, scene.render.fps_base = int(fps), 1
+    given = exact_tracks.motion(motion, fps=fps)
+    options = SolveOptions(smoothing_s=0, camera=given.camera)
+    applied = apply_track(bpy.context, armature, given.track, preset="auto", resources=ROOT, options=options)
+    scene.frame_start, scene.frame_end = applied.frame_start, applied.frame_end
+    return armature
+
+
+def limbs_apart_deg(source: bpy.types.Object, target: bpy.types.Object) -> float:
+    a, b = spec_of(source), spec_of(target)
+    first, last = (round(f) for f in source.animation_data.action.frame_range)
+    frames = np.arange(first, last + 1)
+    theirs, ours = (posed_limb_directions(bpy.context, o, s, frames) for o, s in ((source, a), (target, b)))
+    return float(angles_deg(ours, turned(theirs, heading_of(b) - heading_of(a))).max())
+
+
+def settled() -> dict[str, object]:
+    scene = bpy.context.scene
+    return {
+        "frame": (scene.frame_current, scene.frame_subframe),
+        "range": (scene.frame_start, scene.frame_end, scene.render.fps, scene.render.fps_base),
+        "selected": {o.name for o in bpy.context.selected_objects},
+        "active": bpy.context.view_layer.objects.active,
+        "objects": set(bpy.data.objects.keys()),
+        "actions": {
+            action.name: [
+                [tuple(point.co) for point in curve.keyframe_points]
+                for layer in action.layers
+                for strip in layer.strips
+                for bag in strip.channelbags
+                for curve in bag.fcurves
+            ]
+            for action in bpy.data.actions
+        },
+    }
+
+
+def check_an_armatures_action_on_every_rig() -> None:
+    for there in ("random_axes", "centimetres_y_up"):
+        for here in ("a_pose", "long_arms_short_legs", "turned_object", "euler", "posed_root", "mirrored", "loose", "plain"):
+            bpy.ops.wm.read_factory_settings(use_empty=True)
+            source, target = animated(rig_builders.build(there)), rig_builders.build(here)
+            with registered():
+                assert bpy.ops.pose3d.retarget_animation(source=source.name, armature=target.name) == {"FINISHED"}
+                apart = limbs_apart_deg(source, target)
+                # The keys are as few as the tolerance of two degrees allows.
+                assert apart < 6, (there, here, apart)
+                bpy.context.scene.pose3d.motion.dense_keys = True
+                bpy.ops.pose3d.retarget_animation(source=source.name, armature=target.name)
+                apart = limbs_apart_deg(source, target)
+            assert apart < 0.1, (there, here, apart)
+
+
+def check_rigify_both_ways() -> None:
+    for there, here in (("rigify", "a_pose"), ("a_pose", "rigify")):
+        bpy.ops.wm.read_factory_settings(use_empty=True)
+        rigify = files.open_rig(files.parse_rig("rigify"))
+        plain = rig_builders.build("a_pose")
+        source, target = (rigify, plain) if there == "rigify" else (plain, rigify)
+        animated(source)
+        with registered():
+            bpy.context.scene.pose3d.motion.dense_keys = True
+            bpy.ops.pose3d.retarget_animation(source=source.name, armature=target.name)
+        apart = limbs_apart_deg(source, target)
+        assert apart < 0.5, (there, here, apart)
+
+
+def check_nothing_of_the_users_is_changed() -> None:
+    source, target = animated(rig_builders.build("plain")), rig_builders.build("a_pose")
+    old = bpy.data.actions.new("Made by hand")
+    target.animation_data_create().action = old
+    bpy.context.scene.frame_set(3, subframe=0.25)
+    bpy.ops.mesh.primitive_cube_add()
+    before = settled()
+    sample(bpy.context, source, presets_folder=_PRESETS)
+    assert settled() == before
+    with registered():
+        bpy.context.scene.pose3d.source, bpy.context.scene.pose3d.armature = source, target
+        bpy.ops.pose3d.retarget_animation()
+    after = settled()
+    new = after["actions"].keys() - before["actions"].keys()
+    assert new == {target.animation_data.action.name} and old.use_fake_user, new
+    for name in new:
+        del after["actions"][name]
+    assert after == before
+    first = source.animation_data.action.frame_range[0]
+    assert target.animation_data.action.frame_range[0] == first, "it plays with its source"
+
+
+def check_what_cannot_be_a_source() -> None:
+    with registered():
+        target, other = rig_builders.build("plain"), rig_builders.build("a_pose")
+        bpy.context.scene.pose3d.armature = target
+        retarget = bpy.ops.pose3d.retarget_animation
+        refused("No source is chosen", retarget)
+        refused("is not in the scene", retarget, source="Nobody")
+        refused("The source is the armature itself", retarget, source=target.name)
+        refused(f"'{other.name}' has no animation", retarget, source=other.name)
+        animated(other)
+        other.hide_set(True)
+        refused("is hidden, so Blender does not move it", retarget, source=other.name)
+        other.hide_set(False)
+        other.data.pose_position = "REST"
+        refused("shows its rest position", retarget, source=other.name)
+        other.data.pose_position = "POSE"
+        bones = bpy.data.objects.new("Two bones", bpy.data.armatures.new("Two bones"))
+        bpy.context.scene.collection.objects.link(bones)
+        bones.animation_data_create().action = other.animation_data.action
+        refused("has no bones", retarget, source=bones.name)
+        assert target.animation_data is None or target.animation_data.action is None
+
+
+def check_constraints_are_a_source() -> None:
+    """An armature that follows another one by constraints, as animators have it before they bake."""
+    lead, follower, target = animated(rig_builders.build("plain")), rig_builders.build("plain"), rig_builders.build("a_pose")
+    for bone in follower.pose.bones:
+        constraint = bone.constraints.new("COPY_TRANSFORMS")
+        constraint.target, constraint.subtarget = lead, bone.name
+    a = sample(bpy.context, lead, presets_folder=_PRESETS)
+    b = sample(bpy.context, follower, presets_folder=_PRESETS)
+    assert np.abs(a.turns - b.turns).max() < 1e-4
+    with registered():
+        assert bpy.ops.pose3d.retarget_animation(source=follower.name, armature=target.name) == {"FINISHED"}
+
+
+def check_files_as_a_source() -> None:
+    """Each format written from an animated character, and put on another one by the command line's function."""
+    folder = test_folder()
+    source = animated(rig_builders.build("a_pose"), motion="walk")
+    there = sample(bpy.context, source, presets_folder=_PRESETS)
+    written = [folder / f"source{kind}" for kind in files.OUT_SUFFIXES]
+    for path in written:
+        files.export(path, source)
+    target = rig_builders.build("long_arms_short_legs")
+    bpy.data.objects.remove(source)
+    rig = folder / "target.blend"
+    bpy.ops.wm.save_as_mainfile(filepath=str(rig))
+    for path in written:
+        out = folder / f"out{path.suffix}.blend"
+        words = ["--source", str(path), "--rig", str(rig), "--out", str(out), "--report", str(folder / "report.json")]
+        applied = headless.retarget(headless.parse(words), resources=ROOT)
+        seconds = (applied.frame_end - applied.frame_start) / 8
+        assert abs(seconds - there.timestamps_s[-1]) < 0.13, (path.name, seconds)
+        target = files.open_rig(files.RigFile(out))
+        frames = np.arange(applied.frame_start, applied.frame_end + 1)
+        ours = posed_limb_directions(bpy.context, target, spec_of(target), frames)
+        theirs = _limbs(there)
+        count = min(len(ours), len(theirs))
+        apart = angles_deg(ours[:count], theirs[:count])
+        assert np.percentile(apart, 95) < 3.0, (path.name, apart.max())
+        assert (folder / "report.json").stat().st_size > 500
+    by_name = ["--rig", str(rig), "--out", str(folder / "x.glb"), "--source"]
+    headless.retarget(headless.parse([*by_name, str(folder / "source.blend"), "--action", there.name]), resources=ROOT)
+    nope = [str(folder / "source.blend"), "--action", "Nope"]
+    for words, told in (([str(rig)], "has no animation"), (nope, f"It has '{there.name}'")):
+        try:
+            headless.retarget(headless.parse([*by_name, *words]), resources=ROOT)
+        except Pose3DError as error:
+            assert told in error.sentence, error.sentence
+        else:
+            raise AssertionError(f"{words} was taken")
+
+
+def _limbs(source) -> np.ndarray:
+    from blender_pose3d.bridge.measure import LIMBS
+
+    heads, rig = source.heads_m, source.rig
+    ways = [heads[:, rig.bone(end)] - heads[:, rig.bone(start)] for _, _, _, start, end in LIMBS]
+    ways = np.stack(ways, axis=1)
+    return ways / np.linalg.norm(ways, axis=-1, keepdims=True)
+
+
+if __name__ == "__main__":
+    code = addon_checks.main(sys.argv[sys.argv.index("--") + 1 :], dict(globals()))
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)

@@ -1,0 +1,149 @@
+"""Runs inside a Blender: `translation_checks.py -- CHECK…`. Prints a line for each check, ends with 0 when all hold.
+
+Not collected by pytest; test_translations.py starts it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import bpy
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+from blender_pose3d import translations  # noqa: E402
+from blender_pose3d.core.errors import Pose3DError  # noqa: E402
+from blender_pose3d.translations.de import GERMAN  # noqa: E402
+from tests.blender import addon_checks  # noqa: E402
+from tests.message_strings import message_strings  # noqa: E402
+
+
+def shown_by_blender() -> Iterator[tuple[str, str]]:
+    """(where, text) of every label and tooltip of the registered classes."""
+    from blender_pose3d import registration
+
+    for cls in registration._CLASSES:
+        rna = cls.bl_rna
+        if issubclass(cls, bpy.types.Panel | bpy.types.Operator | bpy.types.Menu):
+            yield cls.__name__, cls.bl_label
+        if issubclass(cls, bpy.types.Operator):
+            yield cls.__name__, getattr(bpy.ops.pose3d, cls.bl_idname.split(".")[1]).get_rna_type().description
+        if issubclass(cls, bpy.types.Panel):
+            yield cls.__name__, getattr(cls, "bl_description", "")
+        bases = [
+            base
+            for base in cls.__mro__
+            if base.__module__ in ("bpy_types", "_bpy_types", "bpy.types") and hasattr(base, "bl_rna")
+        ]
+        inherited = {prop.identifier for base in bases for prop in base.bl_rna.properties}
+        for prop in rna.properties:
+            # What has no tooltip is shown without its name, too.
+            if prop.identifier in inherited or prop.is_hidden or not prop.description:
+                continue
+            yield f"{cls.__name__}.{prop.identifier}", prop.name
+            yield f"{cls.__name__}.{prop.identifier}", prop.description
+            if prop.type == "ENUM":
+                for item in prop.enum_items:
+                    yield f"{cls.__name__}.{prop.identifier}", item.name
+                    yield f"{cls.__name__}.{prop.identifier}", item.description
+
+
+def check_every_label_and_tooltip() -> None:
+    with addon_checks.registered():
+        texts = [(where, text) for where, text in shown_by_blender() if any(c.isalpha() for c in text)]
+        assert len(texts) > 150, len(texts)
+        missing = sorted({f"{where}: {text!r}" for where, text in texts if text not in GERMAN})
+        assert not missing, "not in blender_pose3d/translations/de.py:\n" + "\n".join(missing)
+        used = {text for _, text in texts} | set(message_strings())
+        stale = sorted(text for text in GERMAN if text not in used and not _is_a_part(text))
+        print(f"{len(texts)} labels and tooltips; in the table and found nowhere: {stale}")
+
+
+def _is_a_part(text: str) -> bool:
+    """Of a message, filled in by the code: it begins in lower case or with a space."""
+    return text[:1].islower() or text[:1] == " "
+
+
+def check_messages_with_values() -> None:
+    def german(text: str) -> str:
+        return translations.in_language(text, "de_DE")
+
+    assert german("Made the action “Held Gang”, frames 1 to 42, preset Rigify.") == (
+        "Die Aktion „Held Gang“ wurde gemacht, Bilder 1 bis 42, Vorgabe Rigify."
+    )
+    assert german("Made the action “A”, frames 1 to 42, preset B. The scene stops before that, at frame 9.") == (
+        "Die Aktion „A“ wurde gemacht, Bilder 1 bis 42, Vorgabe B. Die Szene endet davor, bei Bild 9."
+    )
+    assert german("The motion engine is not set up.") == "Der Bewegungsrechner ist nicht eingerichtet."
+    assert german("No clip is chosen.\nNothing of ours.") == "Es ist kein Clip gewählt.\nNothing of ours."
+    assert german("The end of its log:\nline 1\nline 2") == "Das Ende seines Protokolls:\nline 1\nline 2"
+    assert translations.in_language("No clip is chosen.", "fr_FR") == "No clip is chosen."
+    assert translations.in_language("No clip is chosen.", "de") == "Es ist kein Clip gewählt."
+
+
+def check_errors_and_polls_are_said_in_the_language() -> None:
+    from blender_pose3d.core import errors
+
+    error = Pose3DError("No clip is chosen.", hint="Choose the video again.")
+    with addon_checks.registered():
+        assert error.sentence == "No clip is chosen. Choose the video again.", "no German Blender here"
+        errors.say_in(lambda text: translations.in_language(text, "de_DE"))
+        assert (
+            error.sentence == "Es ist kein Clip gewählt. Das Video noch einmal wählen." and error.message == "No clip is chosen."
+        )
+    assert error.sentence == "No clip is chosen. Choose the video again.", "given back"
+    said: list[str] = []
+
+    class Operator:
+        poll_message_set = staticmethod(said.append)
+
+    for _ in range(2):
+        translations.with_translated_polls(Operator)
+    before, translations.translated = translations.translated, lambda text: translations.in_language(text, "de_DE")
+    try:
+        Operator.poll_message_set("There is no scene")
+    finally:
+        translations.translated = before
+    assert said == ["Es gibt keine Szene"]
+
+
+def check_blender_knows_the_words() -> None:
+    """Registered and taken back: Blender refuses a second registration of the same name, where it knows languages at all."""
+    if not bpy.app.build_options.international:
+        return
+    with addon_checks.registered():
+        pass
+    with addon_checks.registered():
+        try:
+            bpy.app.translations.register(translations._NAME, {})
+        except ValueError:
+            pass
+        else:
+            raise AssertionError("the texts were not registered")
+
+
+def check_every_panel_has_a_question_mark() -> None:
+    from blender_pose3d.ui import help as panel_help
+
+    manifest = addon_checks.test_folder() / "blender_manifest.toml"
+    assert panel_help.read_website(manifest) == ""
+    manifest.write_text('id = "pose3d"\nwebsite = "https://pose3d.invalid/manual/"\n')
+    assert panel_help.read_website(manifest) == "https://pose3d.invalid/manual/"
+    address = panel_help.manual_url("Seen in the Clip", panel_help.read_website(manifest))
+    assert address == "https://pose3d.invalid/manual#seen-in-the-clip"
+    with addon_checks.registered():
+        from blender_pose3d import registration
+
+        panels = [cls for cls in registration._CLASSES if issubclass(cls, bpy.types.Panel)]
+        assert len(panels) >= 6 and all(hasattr(panel, "draw_header_preset") for panel in panels)
+
+
+if __name__ == "__main__":
+    code = addon_checks.main(sys.argv[sys.argv.index("--") + 1 :], globals())
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)

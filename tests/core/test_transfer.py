@@ -1,0 +1,206 @@
+"""An animation of one armature on another: limb directions, twist and path, whatever the rest poses, axes and objects are."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from blender_pose3d.core.rig import RigSpec
+from blender_pose3d.core.solve import heading_of
+from blender_pose3d.core.tracks import RigMotion
+from blender_pose3d.core.transfer import SourceMotion, transfer
+from tests.core.rigs import PosedRig, angle_deg, build, object_matrix, posed
+
+FRAMES = 12
+
+
+def performed(rig: RigSpec, *, seed: int = 0, lift_m: float = 0.0) -> SourceMotion:
+    """Every mapped bone turns on its own, smoothly; the root wanders."""
+    random = np.random.default_rng(seed)
+    times = np.arange(FRAMES) / 24
+    bones = tuple(rig.bone_names[b] for b in rig.mapped_bones())
+    ways = random.normal(size=(2, len(bones), 3))
+    vectors = 0.4 * (np.sin(6 * times)[:, None, None] * ways[0] + np.cos(4 * times)[:, None, None] * ways[1])
+    angles = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    wxyz = np.concatenate([np.cos(angles / 2), np.sin(angles / 2) * vectors / angles], axis=-1)
+    path = np.stack([0.3 * times, 0.2 * np.sin(5 * times), 0.02 * np.cos(5 * times)], axis=-1)
+    path = path + [0, 0, lift_m]
+    root = rig.index[rig.mapping.root]
+    local = (np.linalg.inv(rig.world_from_armature[:3, :3] @ rig.rest_rotations[root]) @ path.T).T
+    motion = RigMotion(bones, times, wxyz, rig.mapping.root, path, local, 0.0, 1.0)
+    return source_of(posed(rig, motion), times)
+
+
+def source_of(body: PosedRig, times: np.ndarray) -> SourceMotion:
+    linear = body.rig.world_from_armature[:3, :3]
+    turns = linear @ body.turns @ np.swapaxes(body.rig.rest_rotations, -1, -2) @ np.linalg.inv(linear)
+    return SourceMotion("wander", body.rig, times, turns, body.heads_world_m)
+
+
+def about_up(vectors: np.ndarray, angle: float) -> np.ndarray:
+    c, s = np.cos(angle), np.sin(angle)
+    return vectors @ np.array([[c, s, 0], [-s, c, 0], [0, 0, 1]])
+
+
+def world_limbs(source: SourceMotion) -> dict[str, np.ndarray]:
+    return PosedRig(source.rig, source.heads_m, np.zeros(0)).limbs()
+
+
+TARGETS = {
+    "itself": {},
+    "other axes": {"axes_seed": 5},
+    "A-pose": {"arms_down_deg": 50, "axes_seed": 1},
+    "bent at rest": {"arms_down_deg": 30, "elbows_bent_deg": 25, "knees_bent_deg": 15, "axes_seed": 2},
+    "no spine": {"spine_bones": 0, "clavicles": False},
+    "long spine and neck": {"spine_bones": 6, "necks": 3, "between": True},
+    "turned, in centimetres": {"size": 100.0, "world": object_matrix(turn_deg=(90, 0, 35), scale=0.01, place_m=(3, 1, 0))},
+    "mirrored": {"world": object_matrix(turn_deg=(0, 0, 20), scale=(-1, 1, 1)), "axes_seed": 3},
+    "other proportions": {"arm": 1.6, "leg": 0.7},
+}
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("rest", ["T-pose", "A-pose"])
+def test_limbs_point_where_the_sources_do(target, rest):
+    rig = build(**TARGETS[target])
+    source = performed(build(axes_seed=9, arms_down_deg=0 if rest == "T-pose" else 40))
+    body = posed(rig, transfer(source, rig))
+    turned = heading_of(rig) - heading_of(source.rig)
+    for name, way in world_limbs(source).items():
+        if name != "trunk":
+            assert angle_deg(body.limbs()[name], about_up(way, turned)).max() < 0.01, name
+
+
+def test_on_the_same_armature_it_is_the_same():
+    rig = build(axes_seed=4, arms_down_deg=20)
+    source = performed(rig)
+    body = posed(rig, transfer(source, rig))
+    again = source_of(body, source.timestamps_s)
+    assert np.abs(again.turns - source.turns).max() < 1e-6
+    moved, moved_again = (heads[:, rig.bone("hips")] for heads in (source.heads_m, again.heads_m))
+    assert np.abs((moved - moved[0]) - (moved_again - moved_again[0]))[:, :2].max() < 1e-6
+    assert np.abs(moved[:, 2] - moved_again[:, 2]).max() < 1e-6
+
+
+def test_twist_is_the_sources():
+    """A forearm, a shin and a hand that turn about themselves with straight joints, which joints alone could not tell."""
+    rig = build(axes_seed=6)
+    times = np.arange(FRAMES) / 24
+    angle = np.linspace(0, np.radians(80), FRAMES)
+    spec = build()
+    for role in ("left_hand", "left_forearm", "right_shin"):
+        name = spec.mapping.bones[role][0]
+        axis = np.array([0, 1.0, 0])  # the bone's own length
+        wxyz = np.concatenate([np.cos(angle / 2)[:, None], np.sin(angle / 2)[:, None] * axis], axis=-1)[:, None]
+        still = np.zeros((FRAMES, 3))
+        there = posed(spec, RigMotion((name,), times, wxyz, "hips", still, still, 0.0, 1.0))
+        body = posed(rig, transfer(source_of(there, times), rig))
+        trace = np.trace(body.turn(rig.mapping.bones[role][0]), axis1=1, axis2=2)
+        assert np.abs(np.arccos(np.clip((trace - 1) / 2, -1, 1)) - angle).max() < 1e-5, role
+
+
+def test_a_rest_pose_gives_the_sources_rest_pose():
+    """A T-pose on an A-pose: the arms are raised, and the palms with them."""
+    source = performed(build())
+    still = replace(source, turns=np.broadcast_to(np.eye(3), source.turns.shape))
+    still = replace(still, heads_m=np.broadcast_to(source.rig.rest_heads_world_m, source.heads_m.shape))
+    rig = build(arms_down_deg=45, axes_seed=8)
+    body = posed(rig, transfer(still, rig))
+    assert angle_deg(body.limbs()["left_upper_arm"], [1, 0, 0]).max() < 1e-4
+    assert angle_deg(body.limbs()["right_forearm"], [-1, 0, 0]).max() < 1e-4
+    assert np.abs(body.turn("left_hand") - body.turn("left_forearm")).max() < 1e-9
+    assert np.abs(body.head("hips") - rig.rest_heads_world_m[rig.bone("hips")]).max() < 1e-6
+
+
+@pytest.mark.parametrize("leg", [0.5, 1.0, 1.7])
+def test_steps_are_as_long_as_the_legs_and_feet_stay_on_the_ground(leg):
+    source, rig = performed(build()), build(leg=leg)
+    motion = transfer(source, rig)
+    body = posed(rig, motion)
+    step = source.heads_m[:, source.rig.bone("hips")]
+    middle = (source.heads_m[:, source.rig.bone("left_thigh")] + source.heads_m[:, source.rig.bone("right_thigh")]) / 2
+    ours = body.middle("thigh")
+    assert np.abs((ours - ours[0]) - motion.scale * (middle - middle[0]))[:, :2].max() < 1e-6
+    assert motion.scale == pytest.approx(leg) and np.ptp(step[:, 0]) > 0.1
+
+    def ankle(heads, spec):
+        feet = [spec.bone("left_foot"), spec.bone("right_foot")]
+        return heads[:, feet, 2].min(1) - spec.rest_heads_world_m[feet, 2].min()
+
+    near = np.abs(ankle(source.heads_m, source.rig)) < 0.1 * source.rig.leg_length_m
+    apart = ankle(body.heads_world_m, rig) - motion.scale * ankle(source.heads_m, source.rig)
+    assert near.any() and np.abs(apart[near]).max() < 1e-6
+
+
+def test_a_root_at_the_origin_at_rest_does_not_lift_the_character():
+    """As a BVH has it: at rest the hips are at 0, in the animation at their height."""
+    plain = performed(build())
+    down = np.eye(4)
+    down[2, 3] = -0.95
+    lowered = build(world=tuple(map(tuple, down)))
+    source = performed(lowered, lift_m=0.95)
+    rig = build(leg=1.2)
+    a, b = (posed(rig, transfer(s, rig)).head("hips") for s in (plain, source))
+    assert np.abs(a - b)[:, 2].max() < 0.02
+
+
+def test_in_place_goes_nowhere():
+    rig = build()
+    body = posed(rig, transfer(performed(build()), rig, in_place=True))
+    assert np.ptp(body.middle("thigh")[:, :2], axis=0).max() < 1e-9
+
+
+def with_fingers(**changes) -> RigSpec:
+    rig = build(**changes)
+    fingers = {f"{side}_index": (f"{side}_finger",) for side in ("left", "right")}
+    return replace(rig, mapping=replace(rig.mapping, fingers=fingers))
+
+
+def test_in_a_mirror_the_finger_on_the_same_side_as_seen_is_bent():
+    there, rig = with_fingers(), with_fingers(world=object_matrix(scale=(-1, 1, 1)))
+    still = np.zeros((FRAMES, 3))
+    bent = np.tile([np.cos(0.4), np.sin(0.4), 0, 0], (FRAMES, 1, 1))
+    source = source_of(
+        posed(there, RigMotion(("left_finger",), np.arange(FRAMES) / 24, bent, "hips", still, still, 0.0, 1.0)), still
+    )
+    body = posed(rig, transfer(replace(source, timestamps_s=np.arange(FRAMES) / 24), rig))
+    angles = [np.arccos(min((np.trace(body.turn(f"{side}_finger")[0]) - 1) / 2, 1.0)) for side in ("left", "right")]
+    assert angles == pytest.approx([0.0, 0.8], abs=1e-3)
+
+
+def test_fingers_go_with_their_counterparts():
+    there, rig = with_fingers(), with_fingers(axes_seed=3, arms_down_deg=30)
+    as_role = replace(there, mapping=replace(there.mapping, bones=there.mapping.bones | there.mapping.fingers, fingers={}))
+    source = replace(performed(as_role), rig=there)
+    body = posed(rig, transfer(source, rig))
+    # Against the hand, in the hand's own directions, the finger turns as the source's does.
+    finger, hand = (source.turns[:, there.index[f"left_{part}"]] for part in ("finger", "hand"))
+    theirs = np.swapaxes(hand, -1, -2) @ finger
+    ours = np.swapaxes(body.turn("left_hand"), -1, -2) @ body.turn("left_finger")
+    angles = [np.arccos(np.clip((np.trace(m, axis1=1, axis2=2) - 1) / 2, -1, 1)) for m in (theirs, ours)]
+    assert np.abs(angles[0] - angles[1]).max() < 1e-6 and angles[0].max() > 0.2
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    seed=st.integers(0, 10_000),
+    down=st.floats(0, 70),
+    down_there=st.floats(0, 70),
+    bent=st.floats(0, 30),
+    turn=st.floats(-180, 180),
+    scale=st.floats(0.01, 100),
+    mirror=st.booleans(),
+)
+def test_any_two_armatures(seed, down, down_there, bent, turn, scale, mirror):
+    world = object_matrix(turn_deg=(0, 0, turn), scale=(-scale if mirror else scale, scale, scale))
+    rig = build(arms_down_deg=down, elbows_bent_deg=bent, axes_seed=seed, world=world)
+    source = performed(build(arms_down_deg=down_there, axes_seed=seed + 1), seed=seed)
+    body = posed(rig, transfer(source, rig))
+    turned = heading_of(rig) - heading_of(source.rig)
+    for name, way in world_limbs(source).items():
+        if name != "trunk":
+            assert angle_deg(body.limbs()[name], about_up(way, turned)).max() < 0.05, name

@@ -1,0 +1,55 @@
+"""The film of a clip with its landmarks: every frame of the track on its own picture, at the clip's speed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from lifter.errors import LifterError
+from lifter.film import write_film
+from lifter.joints import LANDMARK_INDEX
+from tests.lifter.conftest import HEIGHT_PX, WIDTH_PX, number_of
+
+
+def track(path: Path, rows: range) -> Path:
+    """Landmarks for these frames of the steady clip: one point, which moves to the right."""
+    landmarks_px = np.full((len(rows), 33, 2), np.nan, np.float32)
+    landmarks_px[:, LANDMARK_INDEX["nose"]] = [(10 + row, HEIGHT_PX - 8) for row in rows]
+    np.savez(
+        path,
+        fps=np.float64(25),
+        timestamps_s=np.array(rows) / 25,
+        landmarks_px=landmarks_px,
+        landmark_confidence=np.ones((len(rows), 33), np.float32),
+    )
+    return path
+
+
+@pytest.mark.parametrize("rows", [range(50), range(10, 30)])
+def test_every_frame_of_the_track_is_drawn_on_its_own_picture(steady_clip: Path, tmp_path: Path, rows: range) -> None:
+    out = tmp_path / "film.mp4"
+    done: list[tuple[int, int | None]] = []
+    count = write_film(steady_clip, track(tmp_path / "t.npz", rows), out, progress=lambda *step: done.append(step))
+    assert count == len(rows) and done[-1] == (len(rows), len(rows))
+    with av.open(str(out)) as film:
+        pictures = [frame.to_ndarray(format="rgb24") for frame in film.decode(film.streams.video[0])]
+        assert film.streams.video[0].average_rate == 25
+    assert len(pictures) == len(rows) and pictures[0].shape == (HEIGHT_PX, WIDTH_PX, 3)
+    for row, picture in zip(rows, pictures, strict=True):
+        assert number_of(picture) == row
+        bright = picture[HEIGHT_PX - 8].astype(int).min(-1) > 150
+        assert abs(np.flatnonzero(bright).mean() - (10 + row)) < 2
+
+
+def test_what_cannot_be_drawn_says_why(steady_clip: Path, tmp_path: Path) -> None:
+    landmarks = track(tmp_path / "t.npz", range(50))
+    with pytest.raises(LifterError, match="is not called .mp4"):
+        write_film(steady_clip, landmarks, tmp_path / "film.avi")
+    with pytest.raises(LifterError, match="is the clip itself"):
+        write_film(steady_clip, landmarks, steady_clip)
+    with pytest.raises(LifterError, match="is not a track file"):
+        write_film(steady_clip, steady_clip, tmp_path / "film.mp4")
+    assert not (tmp_path / "film.mp4").exists()

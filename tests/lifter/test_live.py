@@ -1,0 +1,226 @@
+"""Live: the poses of a whole clip one frame at a time, the delay said, no camera, a file in the camera's place."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from lifter import live as live_module
+from lifter.checkpoint import available_models, load_model, save_model
+from lifter.cli import main
+from lifter.errors import LifterError
+from lifter.infer import lift
+from lifter.joints import INDEX, LANDMARK_MIRROR
+from lifter.live import LiveFrame, LiveLifter, causal_model
+from lifter.models import build
+from lifter.track_file import Pose2DTrack
+from tests.lifter.archives import exact_detection
+from tests.lifter.conftest import HEIGHT_PX, WIDTH_PX, number_of
+
+FRAMES = 9
+FOCAL_PX = 576.0
+
+
+def made(folder: Path, name: str, **settings: object) -> Path:
+    torch.manual_seed(3)
+    settings = {"frames": FRAMES, "channels": 32, "groups": 4, "reduction": 8, **settings}
+    save_model(folder / name, build("atcn", settings), {"architecture": "atcn", "settings": settings})
+    return folder / f"{name}.safetensors"
+
+
+@pytest.fixture(scope="module")
+def causal(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return made(tmp_path_factory.mktemp("causal"), "small", causal=True)
+
+
+@pytest.fixture(scope="module")
+def centred(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return made(tmp_path_factory.mktemp("centred"), "small")
+
+
+def seen(motion: str = "walk", *, fps: float = 30, undetected: tuple[int, ...] = ()) -> Pose2DTrack:
+    """Without the detector's own 3D, whose size `lift` compares over the whole clip and live cannot."""
+    detection, _ = exact_detection(motion, fps=fps, seconds=2.0, undetected=undetected)
+    return dataclasses.replace(detection, world_landmarks_m=0 * detection.world_landmarks_m)
+
+
+def streamed(model: Path, detection: Pose2DTrack) -> list[LiveFrame | None]:
+    lifter = LiveLifter(load_model(model), image_size_px=detection.image_size_px, focal_length_px=FOCAL_PX)
+    bodies = np.concatenate(
+        [detection.landmarks_px, detection.world_landmarks_m, detection.landmark_confidence[..., None]], axis=-1
+    )
+    rows = zip(detection.timestamps_s, detection.detected, bodies, strict=True)
+    return [lifter.push(float(time_s), body if found else None) for time_s, found, body in rows]
+
+
+def same_pose(frame: LiveFrame, track, row: int) -> None:
+    np.testing.assert_allclose(frame.positions_m, track.positions_m[row], atol=1e-4)
+    np.testing.assert_allclose(frame.root_position_m, track.root_position_m[row], atol=2e-3)
+    np.testing.assert_allclose(frame.confidence, track.confidence[row], atol=1e-4)
+
+
+@pytest.mark.parametrize("fps", [12.5, 30, 60])
+def test_a_causal_network_gives_the_newest_frames_pose_as_for_the_whole_clip(causal: Path, fps: float) -> None:
+    detection = seen(fps=fps)
+    track = lift(detection, model=causal, device="cpu", focal_length_px=FOCAL_PX)
+    frames = streamed(causal, detection)
+    for row, frame in enumerate(frames):
+        assert frame is not None and frame.detected and frame.time_s == pytest.approx(detection.timestamps_s[row])
+        same_pose(frame, track, row)
+    assert np.ptp(track.positions_m, axis=0).max() > 0.01, "the poses differ, so that equal ones say something"
+
+
+def test_another_network_is_late_by_half_its_window_and_as_good(centred: Path) -> None:
+    detection = seen()
+    track = lift(detection, model=centred, device="cpu", focal_length_px=FOCAL_PX)
+    frames = streamed(centred, detection)
+    late = FRAMES // 2
+    assert frames[: late - 1] == [None] * (late - 1)
+    for row, frame in enumerate(frames[late:]):
+        assert frame is not None and frame.time_s == pytest.approx(detection.timestamps_s[row], abs=1e-6)
+        same_pose(frame, track, row)
+
+
+def test_exchanged_sides_are_turned_back_at_once(causal: Path) -> None:
+    detection = seen(fps=25)
+    pixels = detection.landmarks_px.copy()
+    pixels[20:35] = pixels[20:35][:, list(LANDMARK_MIRROR)]
+    mixed = streamed(causal, dataclasses.replace(detection, landmarks_px=pixels))
+    for frame, right in zip(mixed, streamed(causal, detection), strict=True):
+        assert frame is not None and right is not None
+        np.testing.assert_allclose(frame.positions_m, right.positions_m, atol=1e-5)
+
+
+def test_where_nobody_is_the_pose_is_held_and_marked(causal: Path) -> None:
+    gone = (0, 1, 20, 21, 22)
+    frames = streamed(causal, seen(undetected=gone))
+    assert frames[:2] == [None, None], "nothing to show before the first person"
+    held = frames[19]
+    for frame in frames[20:23]:
+        assert frame is not None and held is not None and not frame.detected
+        assert (frame.confidence == 0).all() and np.isnan(frame.landmarks).all()
+        assert np.isfinite(frame.positions_m).all() and np.isfinite(frame.root_position_m).all()
+        assert np.linalg.norm(frame.root_position_m - held.root_position_m) < 0.5
+        assert frame.as_event()["landmarks_px"] is None
+    assert frames[23] is not None and frames[23].detected
+
+
+def test_what_is_kept_does_not_grow(causal: Path) -> None:
+    lifter = LiveLifter(load_model(causal), image_size_px=(640, 480), focal_length_px=FOCAL_PX)
+    body = np.concatenate([np.random.default_rng(0).uniform(100, 300, (33, 2)), np.zeros((33, 3)), np.ones((33, 1))], 1)
+    kept = []
+    for i in range(400):
+        lifter.push(i / 240, body)
+        kept.append(len(lifter._rows))
+    assert max(kept[100:]) <= FRAMES / 30 * 240 + 2 and np.ptp(kept[100:]) <= 1
+
+
+def test_the_causal_network_is_found_by_its_card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made(tmp_path, "a-centred")
+    monkeypatch.setattr(live_module, "available_models", lambda: sorted(p.stem for p in tmp_path.glob("*.safetensors")))
+    assert causal_model(tmp_path) is None
+    made(tmp_path, "b-causal", causal=True)
+    (tmp_path / "a-broken.json").write_text("{")
+    (tmp_path / "a-broken.safetensors").write_bytes(b"")
+    assert causal_model(tmp_path) == "b-causal"
+    assert set(available_models()) >= {causal_model() or "atcn-27"}
+
+
+def test_a_file_is_played_at_its_own_speed_and_what_is_late_is_left_out() -> None:
+    picture = np.zeros((2, 2, 3), np.uint8)
+    began_s, times_s, late = time.monotonic(), [], []
+    for time_s, _ in live_module._paced(((i / 20, picture) for i in range(12)), late_s=0.05):
+        late.append(time.monotonic() - began_s - time_s)
+        times_s.append(time_s)
+        if time_s == 3 / 20:
+            time.sleep(0.22)
+    assert times_s[:4] == [0, 0.05, 0.1, 0.15]
+    assert 2 <= 12 - len(times_s) <= 5, "three or four frames passed while nobody looked"
+    assert times_s[-1] == 11 / 20 and min(late) > -0.005, "no frame before its time"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--source", "camera:99"], "There is no camera 99 that can be used."),
+        (["--source", "camera:front"], "'camera:front' names no camera."),
+        (["--source", "none.mp4"], "There is no file none.mp4."),
+        (["--source", "camera:0", "--seconds", "0"], "0 seconds is no time."),
+        (["--source", "camera:0", "--model", "no-such"], "There is no model 'no-such'."),
+        ([], "The following arguments are required: --source."),
+    ],
+)
+def test_what_cannot_be_followed_is_said_in_one_sentence(
+    arguments: list[str], said: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    if "--seconds" not in arguments and arguments and "--model" not in arguments:
+        pytest.importorskip("mediapipe")
+    assert main(["live", *arguments, "--progress", "json"]) == 2
+    last = json.loads(capfd.readouterr().out.splitlines()[-1])
+    assert last["event"] == "error" and last["message"] == said and last["hint"]
+
+
+@pytest.fixture
+def ran(capfd: pytest.CaptureFixture[str]) -> Callable[..., list[dict]]:
+    def run(*arguments: str) -> list[dict]:
+        assert main(["live", *arguments, "--progress", "json"]) == 0
+        return [json.loads(line) for line in capfd.readouterr().out.splitlines()]
+
+    return run
+
+
+def test_a_video_file_in_the_cameras_place(ran: Callable[..., list[dict]], person_clip: Path, made_model) -> None:
+    """The real detector and the shipped network: every line is one pose, in order, and the last is the summary."""
+    events = ran("--source", str(person_clip), "--as-fast-as-possible", "--seconds", "1.2")
+    assert [e["event"] for e in events[:2]] == ["start", "progress"] and events[-1]["event"] == "result"
+    told = next(e for e in events if e["event"] == "live")
+    assert told["causal"] == (told["delay_s"] == 0) and told["model"] in available_models()
+    poses = [e for e in events if e["event"] == "frame"]
+    summary = events[-1]["summary"]
+    assert len(poses) == pytest.approx(summary["frames"] * (1 - told["delay_s"] / 1.2), abs=2)
+    times = [e["time_s"] for e in poses]
+    assert times == sorted(times) and times[-1] == pytest.approx(1.2 - told["delay_s"], abs=0.1)
+    for pose in poses:
+        assert np.shape(pose["positions_m"]) == (17, 3) and pose["positions_m"][INDEX["pelvis"]] == [0, 0, 0]
+        assert np.shape(pose["landmarks_px"]) == (33, 2) and np.shape(pose["world_landmarks_m"]) == (33, 3)
+        assert 1 < pose["root_position_m"][2] < 20
+
+
+def test_of_a_camera_the_newest_picture_is_taken(steady_clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """OpenCV reads a file where it would read a camera: what comes while nobody looks is left out, and its end is noticed."""
+    monkeypatch.setattr(live_module, "_SILENT_S", 0.3)
+    opened = cv2.VideoCapture
+    monkeypatch.setattr(live_module.cv2, "VideoCapture", lambda _number: _SlowFile(opened(str(steady_clip))))
+    camera = live_module._Camera(0)
+    seen: list[tuple[float, int]] = []
+    with contextlib.closing(camera), pytest.raises(LifterError, match="camera:0 sends no more pictures."):
+        for time_s, rgb in camera.pictures():
+            seen.append((time_s, number_of(rgb)))
+            time.sleep(0.1)
+    times_s, numbers = (np.array(column) for column in zip(*seen, strict=True))
+    assert camera.size_px == (WIDTH_PX, HEIGHT_PX)
+    assert (np.diff(times_s) > 0.05).all() and (np.diff(numbers) >= 2).all(), "a picture was waited for, or shown twice"
+    assert numbers[-1] == 49 and len(numbers) < 25
+
+
+class _SlowFile:
+    """A file that gives its pictures at the speed of a camera."""
+
+    def __init__(self, capture: cv2.VideoCapture) -> None:
+        self._capture = capture
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._capture, name)
+
+    def read(self) -> tuple[bool, np.ndarray | None]:
+        time.sleep(0.02)
+        return self._capture.read()

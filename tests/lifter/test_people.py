@@ -1,0 +1,109 @@
+"""Who is who from frame to frame: bodies of numbers that cross, hide, leave and return, and two people of a rendered clip."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lifter.errors import LifterError
+from lifter.people import assigned, chosen, follow
+
+SIZE = (1280, 720)
+FPS = 25.0
+_BODY = np.random.default_rng(0).uniform(-0.5, 0.5, (17, 2)) * [80, 300]
+
+
+def body(x: float, *, size: float = 1.0, facing: int = 1, sway: float = 0.0) -> np.ndarray:
+    """[17, 3]: a body of 300 pixels with its middle at x; `facing` mirrors it, `sway` moves its joints."""
+    points = _BODY * [facing, 1] * size + [x, 360] + sway * np.sin(np.arange(34)).reshape(17, 2)
+    return np.column_stack([points, np.full(17, 0.9)])
+
+
+def crossing(frames: int = 100) -> tuple[list[list[np.ndarray]], list[list[int]]]:
+    """Two people who walk past each other, the second one hidden behind the first, listed in any order; and who each pose is."""
+    random = np.random.default_rng(1)
+    poses, names = [], []
+    for t in range(frames):
+        x = [200 + 8.0 * t, 1000 - 8.0 * t]
+        people = [(0, body(x[0], sway=random.normal(0, 3))), (1, body(x[1], facing=-1, sway=random.normal(0, 3)))]
+        if abs(x[0] - x[1]) < 90:
+            people = people[:1]
+        order = random.permutation(len(people))
+        poses.append([people[i][1] for i in order])
+        names.append([people[i][0] for i in order])
+    return poses, names
+
+
+def times(count: int) -> list[float]:
+    return [t / FPS for t in range(count)]
+
+
+@given(st.integers(1, 4), st.integers(1, 4), st.randoms(use_true_random=False))
+def test_the_assignment_is_the_cheapest_of_all(rows: int, columns: int, random: object) -> None:
+    generator = np.random.default_rng(random.randrange(1 << 30))  # type: ignore[attr-defined]
+    cost = generator.random((rows, columns)) * 1.6
+    cost[generator.random((rows, columns)) < 0.2] = np.inf
+    pairs = assigned(cost)
+    assert len({i for i, _ in pairs}) == len({k for _, k in pairs}) == len(pairs)
+    total = sum(cost[i, k] for i, k in pairs) + rows - len(pairs)
+    best = min(
+        sum(cost[i, k] if k < columns else 1.0 for i, k in enumerate(order))
+        for order in itertools.permutations(range(columns + rows), rows)
+    )
+    assert total == pytest.approx(best)
+
+
+def test_two_people_who_cross_stay_themselves() -> None:
+    poses, names = crossing()
+    people = follow(poses, times(len(poses)))
+    assert len(people) == 2
+    for person in people:
+        assert len({names[frame][place] for frame, place in person.places.items()}) == 1
+    assert len(people[0].places) == len(poses) and len(people[1].places) > 80
+
+
+def test_nobody_becomes_somebody_far_away() -> None:
+    poses = [[body(200.0)] for _ in range(20)] + [[body(1100.0)] for _ in range(30)]
+    people = follow(poses, times(50))
+    assert [len(person.places) for person in people] == [30, 20]
+
+
+def test_who_returns_in_the_same_clothes_is_the_same() -> None:
+    """Away for ten seconds and back on the other side: only the clothes tell."""
+    frames = [*range(20), *range(270, 300)]
+    poses = [[body(200.0 if t < 100 else 1100.0)] for t in frames]
+    red, blue = np.tile([0.8, 0.1, 0.1], (8, 1)), np.tile([0.1, 0.1, 0.8], (8, 1))
+    at = [t / FPS for t in frames]
+    assert len(follow(poses, at, [[red]] * 50)) == 1
+    assert len(follow(poses, at, [[red if t < 100 else blue] for t in frames])) == 2
+    assert len(follow(poses, at)) == 2
+
+
+def test_a_body_that_was_found_twice_is_one() -> None:
+    poses = [[body(300.0 + t), body(302.0 + t)] for t in range(20)]
+    assert len(follow(poses, times(20))) == 1
+
+
+def test_the_choice() -> None:
+    """A large one on the left for long, a small one in the middle for longer, a giant for a moment."""
+    poses = [
+        [body(200.0), *([body(640.0, size=0.6)] if t < 55 else []), *([body(1000.0, size=1.5)] if t < 5 else [])]
+        for t in range(50)
+    ]
+    poses += [[body(640.0, size=0.6)] for _ in range(5)]
+    people = follow(poses, times(55))
+
+    def middle(choice: str) -> float:
+        return float(np.median(chosen(people, choice, SIZE).middles_px, axis=0)[0])
+
+    left, small, giant = (middle(number) for number in "123")
+    assert left < small < giant
+    assert middle("longest") == middle("largest") == left and middle("middle") == small
+    assert len(chosen(people, "anyone", SIZE).places) == 55
+    for wrong, sentence in (("4", "only 3 people"), ("0", "no person 0"), ("me", "says nothing")):
+        with pytest.raises(LifterError, match=sentence):
+            chosen(people, wrong, SIZE)

@@ -1,0 +1,49 @@
+"""Every message in the add-on's source has its German; tests/blender/test_translations.py asks for labels and tooltips."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import string
+
+import pytest
+
+from tests.message_strings import PACKAGE, message_strings
+
+
+def german() -> dict[str, str]:
+    """Without the package around it, which needs Blender."""
+    spec = importlib.util.spec_from_file_location("pose3d_german", PACKAGE / "translations" / "de.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.GERMAN
+
+
+def test_every_message_has_its_german() -> None:
+    known = german()
+    missing = {text: place for text, place in message_strings().items() if text not in known}
+    assert not missing, "not in blender_pose3d/translations/de.py:\n" + "\n".join(f"{p}: {t!r}" for t, p in missing.items())
+
+
+def test_values_have_their_places() -> None:
+    """As many {} in the German as in the English; other braces are part of the text."""
+    for english, other in german().items():
+        slots = english.count("{}")
+        if slots == 0:
+            continue
+        fields = [name for _, name, _, _ in string.Formatter().parse(other) if name is not None]
+        assert len(fields) == slots and set(fields) <= {"", *map(str, range(slots))}, (english, other)
+        assert other.format(*"abcdefgh"[:slots]), english
+
+
+def test_no_text_is_there_twice() -> None:
+    tree = ast.parse((PACKAGE / "translations" / "de.py").read_text(encoding="utf-8"))
+    table = next(node.value for node in ast.walk(tree) if isinstance(node, ast.AnnAssign) and isinstance(node.value, ast.Dict))
+    keys = [key.value for key in table.keys if isinstance(key, ast.Constant)]
+    assert len(keys) == len(set(keys)), sorted(key for key in set(keys) if keys.count(key) > 1)
+
+
+@pytest.mark.parametrize("text", ["'{}' is not an armature.", "Choose the video again."])
+def test_the_collector_sees_messages(text: str) -> None:
+    assert text in message_strings()

@@ -1,0 +1,273 @@
+"""The engine's set-up against a package index on this machine, whose connection breaks off where a test says so.
+
+The packages there bear the engine's names and are a few kilobytes: what is tested is the set-up, as the process that it is.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import http.server
+import json
+import os
+import subprocess
+import sys
+import threading
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from blender_pose3d.core.errors import Pose3DError
+from blender_pose3d.worker import setup
+from blender_pose3d.worker.engine import find_engine
+from blender_pose3d.worker.job import Job
+from blender_pose3d.worker.setup import EngineState
+
+SCRIPT = Path(setup.__file__)
+TORCH = """
+class _No:
+    @staticmethod
+    def is_available(): return False
+class backends: mps = _No
+cuda = _No
+"""
+LIFTER = """
+import pathlib, sys
+folder = pathlib.Path(sys.argv[sys.argv.index("--models-dir") + 1])
+folder.mkdir(parents=True, exist_ok=True)
+(folder / "pose.task").write_bytes(b"model")
+"""
+NAMES = ("torch", "mediapipe", "cv2", "safetensors", "tqdm", "numpy")
+PAD = 300_000  # bytes of noise in the largest, so that it can break off in the middle
+
+
+@pytest.fixture(autouse=True)
+def no_other_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("POSE3D_ENGINE_PYTHON", raising=False)
+
+
+def make_wheel(folder: Path, name: str, *, version: str = "7.7.7") -> Path:
+    path = folder / f"{name}-{version}-py3-none-any.whl"
+    info = f"{name}-{version}.dist-info"
+    files = {
+        f"{name}/__init__.py": (TORCH if name == "torch" else "").encode(),
+        f"{name}/noise.bin": os.urandom(PAD if name == "torch" else 10),
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n".encode(),
+        f"{info}/WHEEL": b"Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    record = "".join(
+        f"{name},sha256={base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b'=').decode()},{len(data)}\n"
+        for name, data in files.items()
+    )
+    with zipfile.ZipFile(path, "w") as archive:
+        for file, data in {**files, f"{info}/RECORD": record.encode()}.items():
+            archive.writestr(file, data)
+    return path
+
+
+class Index(http.server.ThreadingHTTPServer):
+    """`/simple/NAME/` with hashes, and the files, with ranges. break_at: torch's answers end after so many bytes."""
+
+    daemon_threads = True
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.break_at: int | None = None
+        self.damaged = False
+        self.ranges: list[str] = []
+        super().__init__(("127.0.0.1", 0), Handler)
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    server: Index
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
+    def do_GET(self) -> None:
+        parts = self.path.strip("/").split("/")
+        if parts[0] == "simple":
+            self.listing(parts[1] if len(parts) > 1 else "")
+        else:
+            self.file(self.server.folder / parts[-1])
+
+    def listing(self, name: str) -> None:
+        found = sorted(self.server.folder.glob(f"{name}-*.whl"))
+        links = (f'<a href="/f/{p.name}#sha256={hashlib.sha256(p.read_bytes()).hexdigest()}">{p.name}</a>' for p in found)
+        body = f"<!DOCTYPE html><html><body>{''.join(links)}</body></html>".encode()
+        self.send_response(200 if found else 404)
+        self.send_header("Content-Type", "text/html")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def file(self, path: Path) -> None:
+        data, first = path.read_bytes(), 0
+        ours = "pip/" not in self.headers.get("User-Agent", "")  # pip reads whole wheels for their requirements
+        if asked := self.headers.get("Range"):
+            first = int(asked.removeprefix("bytes=").split("-")[0])
+            self.server.ranges.append(asked)
+        self.send_response(206 if asked else 200)
+        self.send_header("Content-Length", str(len(data) - first))
+        self.end_headers()
+        if self.command == "HEAD":
+            return
+        if ours and self.server.damaged and path.name.startswith("torch"):
+            data = bytes(len(data))
+        end = len(data)
+        if ours and self.server.break_at is not None and path.name.startswith("torch"):
+            end = first + self.server.break_at
+        self.wfile.write(data[first:end])
+        if end < len(data):
+            self.close_connection = True
+
+
+@pytest.fixture
+def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Index]:
+    folder = tmp_path / "index"
+    folder.mkdir()
+    for name in NAMES:
+        make_wheel(folder, name)
+    server = Index(folder)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    for name in [name for name in os.environ if name.startswith("PIP_") or name.lower().endswith("_proxy")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("PIP_INDEX_URL", f"http://127.0.0.1:{server.server_port}/simple")
+    monkeypatch.setenv("PIP_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setenv("PIP_RETRIES", "1")
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def resources(tmp_path: Path) -> Path:
+    folder = tmp_path / "resources"
+    (folder / "lifter").mkdir(parents=True)
+    (folder / "lifter" / "__init__.py").write_text("")
+    (folder / "lifter" / "__main__.py").write_text(LIFTER)
+    pins = ", ".join(f'"{name}==7.7.7"' for name in NAMES)
+    (folder / "pyproject.toml").write_text(f"[dependency-groups]\nlifter = [{pins}]\n")
+    return folder
+
+
+def job(command: str, home: Path, resources: Path, *words: str) -> Job:
+    start = [sys.executable, "-I", str(SCRIPT), command, "--home", str(home), "--resources", str(resources)]
+    return Job([*start, "--python", sys.executable, *words])
+
+
+def fails(job: Job) -> Pose3DError:
+    with pytest.raises(Pose3DError) as caught:
+        job.wait(120)
+    assert "Traceback" not in caught.value.sentence
+    return caught.value
+
+
+def test_a_broken_download_is_continued_and_a_half_engine_never_used(tmp_path: Path, resources: Path, index: Index) -> None:
+    home = tmp_path / "home"
+    assert setup.engine_state(home, resources) is EngineState.MISSING
+    index.break_at = 0
+    error = fails(job("install", home, resources))
+    assert "download of torch broke off" in error.message and "continues" in error.hint
+
+    index.break_at = 50_000
+    running = job("install", home, resources)
+    running.start()
+    part = home / setup.WHEELS_NAME / "torch-7.7.7-py3-none-any.whl.part"
+    while not running.ended and not (part.exists() and part.stat().st_size >= 50_000):
+        running.poll()
+    assert not running.ended
+    running.close()  # Cancel, as by the button
+    had = part.stat().st_size
+    assert setup.engine_state(home, resources) is EngineState.HALF
+    with pytest.raises(Pose3DError, match="half set up"):
+        find_engine(resources, "", home)
+
+    index.break_at, index.ranges[:] = None, []
+    result = job("install", home, resources).wait(120)
+    assert f"bytes={had}-" in index.ranges, index.ranges  # from where it was, not from the start
+    assert result.summary["torch"] == "7.7.7" and result.summary["device"] == "cpu"
+    assert setup.engine_state(home, resources) is EngineState.COMPLETE
+    engine = find_engine(resources, "", home)
+    assert (engine.models_dir / "pose.task").read_bytes() == b"model"
+    assert not (home / setup.WHEELS_NAME).exists()
+    assert "SHA-256 checked" in (home / setup.LOG_NAME).read_text()
+
+    # Other pins: still used, and known to be out of date.
+    (resources / "pyproject.toml").write_text('[dependency-groups]\nlifter = ["torch==8.0.0"]\n')
+    assert setup.engine_state(home, resources) is EngineState.OUTDATED
+    assert find_engine(resources, "", home) == engine
+
+    job("remove", home, resources).wait(60)
+    assert setup.engine_state(home, resources) is EngineState.MISSING
+    assert not (home / "models").exists()
+
+
+@pytest.mark.slow
+def test_what_came_damaged_is_not_installed(tmp_path: Path, resources: Path, index: Index) -> None:
+    index.damaged = True
+    error = fails(job("install", tmp_path / "home", resources))
+    assert "checksum is wrong" in error.message
+    assert setup.engine_state(tmp_path / "home", resources) is EngineState.HALF
+
+
+@pytest.mark.slow
+def test_a_package_that_does_not_exist_for_any_python_here(tmp_path: Path, resources: Path, index: Index) -> None:
+    (resources / "pyproject.toml").write_text('[dependency-groups]\nlifter = ["torch==9.9.9"]\n')
+    error = fails(job("install", tmp_path / "home", resources))
+    here = "{}.{}".format(*sys.version_info)
+    assert f"no torch==9.9.9 for Python {here}" in error.message
+    assert "Install Python 3.11" in error.hint and "Existing Python" in error.hint
+
+
+@pytest.mark.slow
+def test_no_network(tmp_path: Path, resources: Path, index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
+    error = fails(job("install", tmp_path / "home", resources))
+    assert "could not be reached" in error.message and "engine-setup.log" in error.hint
+
+
+@pytest.mark.slow
+def test_wheels_that_came_along_need_no_network(
+    tmp_path: Path, resources: Path, index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job("fetch", tmp_path / "build", resources, "--out", str(resources / setup.OFFLINE_NAME)).wait(120)
+    assert "127.0.0.1" not in (resources / setup.OFFLINE_NAME / "plan.json").read_text()
+    index.shutdown()
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
+    home = tmp_path / "home"
+    assert job("install", home, resources).wait(120).summary["torch"] == "7.7.7"
+    assert setup.engine_state(home, resources) is EngineState.COMPLETE
+
+    made_for = resources / setup.OFFLINE_NAME / "for.json"
+    made_for.write_text(json.dumps(json.loads(made_for.read_text()) | {"system": "Elsewhere"}))
+    assert "came with the add-on" in fails(job("install", tmp_path / "other", resources)).message
+
+
+def test_a_second_blender_waits_for_the_first(tmp_path: Path, resources: Path, index: Index) -> None:
+    home = tmp_path / "home"
+    (home / "envs").mkdir(parents=True)
+    with (home / "envs" / "lifter.lock").open("a+b") as file:
+        assert setup.try_lock(file.fileno())
+        assert "Another Blender" in fails(job("install", home, resources)).message
+
+
+def test_trying_a_python_says_what_it_lacks(tmp_path: Path) -> None:
+    empty = tmp_path / "empty"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(empty)], check=True)
+    words = [sys.executable, "-I", str(SCRIPT), "check", "--python"]
+    python = str(setup.python_of_environment(empty))
+    assert f"{python} has no package torch" in fails(Job([*words, python])).message
+    assert "does not run" in fails(Job([*words, str(tmp_path / "none")])).message
+
+
+def test_nothing_of_the_users_python_leaks_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", "/somewhere")
+    monkeypatch.setenv("PYTHONHOME", "/else")
+    assert not {"PYTHONPATH", "PYTHONHOME"} & set(setup.clean_environment())
