@@ -156,19 +156,19 @@ def run_network(
     certain = np.ones(rays.shape[:2]) if confidence is None else confidence
     world = np.zeros((*rays.shape[:2], 3)) if world_m is None else world_m
     seen_values = np.concatenate([rays, certain[..., None], world], -1).astype(np.float32)  # [T, 17, 6]
-    poses, rotations = [], []
+    # Made at once: small pieces kept between large ones that come and go would keep the allocator from giving memory back.
+    poses, rotations = torch.empty((len(times), len(JOINT_NAMES), 3)), torch.empty((len(times), 3, 3))
     for start in range(0, len(times), _BATCH):
         seen = torch.from_numpy(values_at(seen_values, timestamps_s, times[start : start + _BATCH])).to(device)
         windows, view_from_camera = encode_windows(derive_middle_joints(seen[..., :2]), config.target)
         windows = with_evidence(windows, view_from_camera, seen[..., 2], seen[..., 3:], inputs)
         straight = loaded.network(windows)
         mirrored = loaded.network(windows[:, :, mirror] * sign[:inputs])[:, mirror] * sign[[0, 1, 1]]
-        poses.append(((straight + mirrored) / 2).cpu())
-        rotations.append(view_from_camera.cpu())
+        poses[start : start + len(seen)] = (straight + mirrored) / 2
+        rotations[start : start + len(seen)] = view_from_camera
         if progress:
             progress(min(start + _BATCH, len(times)), len(times))
-    pose = torch.cat(poses)
-    return (pose - pose[:, :1]).double().numpy(), torch.cat(rotations).double().numpy()
+    return (poses - poses[:, :1]).double().numpy(), rotations.double().numpy()
 
 
 def window_times(timestamps_s: np.ndarray, frames: int, target: int) -> np.ndarray:

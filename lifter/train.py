@@ -64,6 +64,8 @@ class TrainConfig:
     optimiser: adamw, radam or ranger. loss: "pose", or for sequences "sequence", MixSTE's. validation_windows: at most, in
     each validation set. compile: torch.compile the network; on a CPU its costly parts (models/fused.py). call_minutes: stop
     after so long, to go on with --resume (0: never).
+    start_from: weights to begin with; start_from_mean: several, whose mean is begun with (Wortsman et al., Model soups, 2022);
+    with minutes = 0 that mean is what is written.
     """
 
     name: str
@@ -88,6 +90,7 @@ class TrainConfig:
     threads: int = 0
     validation_windows: int = 2048
     start_from: str = ""
+    start_from_mean: list = field(default_factory=list)
     acknowledgement: str = ""
     loss: str = "pose"
     sequence_frames: int = 0
@@ -290,8 +293,12 @@ class _Run:
         self.config, self.folder, self.processes, self.device = config, folder, processes, processes.device
         torch.manual_seed(config.seed)  # everybody starts from the same weights
         self.network = build(config.architecture, config.settings).to(self.device)
-        if config.start_from:
-            self.network.load_state_dict(load_model(config.start_from).network.state_dict())
+        if begun := [config.start_from] * bool(config.start_from) or config.start_from_mean:
+            try:
+                self.network.load_state_dict(_mean_of([load_model(path).network.state_dict() for path in begun]))
+            except (RuntimeError, KeyError):
+                what = f"The weights {', '.join(begun)} are not of the network that is trained."
+                raise LifterError(what, hint="Correct start_from or settings.") from None
         self._read_data()
         self.averaged = copy.deepcopy(self.network)
         self.optimiser = _optimiser(config, self.network)
@@ -522,7 +529,9 @@ class _Run:
         config = self.config
         settings = asdict(config)
         settings["mocap"] = Path(settings["mocap"]).name
-        settings["pairs"] = [Path(p).name for p in settings["pairs"]]
+        settings["start_from"] = Path(settings["start_from"]).name
+        for key in ("pairs", "start_from_mean"):
+            settings[key] = [Path(path).name for path in settings[key]]
         return {
             "architecture": config.architecture,
             "settings": config.settings,
@@ -630,6 +639,11 @@ class Ranger(torch.optim.RAdam):
                 torch._foreach_lerp_(slow_weights, params, group["alpha"])
                 torch._foreach_copy_(params, slow_weights)
         return loss
+
+
+def _mean_of(states: list[dict[str, Tensor]]) -> dict[str, Tensor]:
+    first = states[0]
+    return {k: sum(s[k] for s in states) / len(states) if v.is_floating_point() else v for k, v in first.items()}
 
 
 @torch.no_grad()

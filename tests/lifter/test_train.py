@@ -126,6 +126,24 @@ def test_one_run_starts_from_anothers_weights(folder: Path) -> None:
         torch.testing.assert_close(a, b, rtol=0, atol=0)
 
 
+def test_a_run_starts_from_the_mean_of_several(folder: Path) -> None:
+    runs, weights = folder / "several", []
+    for seed in (1, 2):
+        overrides = ["minutes = 0.0", f"seed = {seed}", f'name = "seed{seed}"']
+        train.main(folder / "tiny.toml", overrides=overrides, runs_dir=runs)
+        weights.append(runs / f"seed{seed}" / f"seed{seed}.safetensors")
+    listed = ", ".join(f'"{path.as_posix()}"' for path in weights)
+    overrides = ["minutes = 0.0", 'name = "mean"', f"start_from_mean = [{listed}]"]
+    train.main(folder / "tiny.toml", overrides=overrides, runs_dir=runs)
+    a, b, mean = (load_model(p).network for p in (*weights, runs / "mean" / "mean.safetensors"))
+    for x, y, z in zip(a.parameters(), b.parameters(), mean.parameters(), strict=True):
+        torch.testing.assert_close(z, (x + y) / 2, atol=1e-3, rtol=1e-2)
+    assert any((x - y).abs().max() > 0.01 for x, y in zip(a.parameters(), b.parameters(), strict=True))
+    assert load_model(runs / "mean" / "mean.safetensors").card["training"]["start_from_mean"] == [p.name for p in weights]
+    with pytest.raises(LifterError, match="not of the network that is trained"):
+        train.main(folder / "tiny.toml", overrides=[*overrides, "settings = {frames = 27}"], runs_dir=runs)
+
+
 def test_the_curve_is_written_while_it_runs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(train, "_NOTE_EVERY_S", 0.4)
     train.main(folder / "tiny.toml", overrides=["minutes = 0.04", 'name = "curve"'], runs_dir=folder / "runs")
