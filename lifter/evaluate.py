@@ -223,9 +223,9 @@ def _truth_at(path: Path, timestamps_s: np.ndarray) -> tuple[np.ndarray, str]:
 def compare_pairs(path: Path, models: Sequence[str | None], *, device: str | None = None) -> list[Compared]:
     """The held-out rendered pairs: the detector's own 3D; each network alone, with left and right mended, and as shipped.
 
-    "As shipped" is `infer.lift` with its own share of the detector's 3D. Raises LifterError.
+    "As shipped" is `infer.lift` with its own shares of the detector's 3D. Raises LifterError.
     """
-    from .infer import WORLD_LANDMARK_SHARE, lift
+    from .infer import lift
 
     out = []
     clips = list(_held_out_pairs(path))
@@ -236,7 +236,7 @@ def compare_pairs(path: Path, models: Sequence[str | None], *, device: str | Non
         poses = _Network(model, device)
         for clip in clips:
             out.append(clip.compared(label, clip.unmended(poses)))
-            for suffix, share in (("mended", 0.0), ("as shipped", WORLD_LANDMARK_SHARE)):
+            for suffix, share in (("mended", 0.0), ("as shipped", None)):
                 track = lift(clip.detection, model=model, focal_length_px=clip.focal_px, device=device, world_share=share)
                 out.append(clip.compared(f"{label}, {suffix}", track.positions_m.astype(np.float64)))
     return out

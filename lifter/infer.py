@@ -25,8 +25,10 @@ from .mend import mended
 from .normalise import MIRROR_SIGNS, WINDOW_STEP_S, derive_middle_joints, encode_windows, rays_from_pixels, with_evidence
 from .track_file import Pose2DTrack, Pose3DTrack
 
-# Share of the detector's own 3D in the result, chosen between rendered pairs and mannequin clips (docs/lifter.md).
-WORLD_LANDMARK_SHARE = 0.2
+# Share of the detector's own 3D in the result where the two are the same, and the mean distance of their limb joints from which
+# on there is none of it: chosen on rendered pairs and mannequin clips (docs/lifter.md).
+WORLD_LANDMARK_SHARE, WORLD_DISAGREES_M = 0.45, 0.13
+_AGREEMENT_S = 0.15  # standard deviation of the filter on that distance
 # Mean confidence of knees and ankles from which a body counts as seen whole.
 _SURE_CONFIDENCE = 0.4
 _BATCH = 256
@@ -43,7 +45,7 @@ def lift(
     focal_length_px: float | None = None,
     device: str | None = None,
     progress: Callable[[int, int], None] | None = None,
-    world_share: float = WORLD_LANDMARK_SHARE,
+    world_share: float | None = None,
 ) -> Pose3DTrack:
     """Lift a detection to 3D in camera axes, metres for a person of 1.75 m.
 
@@ -65,8 +67,10 @@ def lift(
     world = _filled(world - world[:, :1], detection.detected, sure)
     world = turned(world, exchanged)
     found = detection.detected[:, None, None]
+    # The network knows what MediaPipe's confidences mean; of another detector's only that there is none.
+    certain = confidence if world.any() else (confidence > 0).astype(float)
     poses, view_from_camera = run_network(
-        loaded, rays, detection.timestamps_s, confidence=confidence, world_m=np.where(found, world, 0.0), progress=progress
+        loaded, rays, detection.timestamps_s, confidence=certain, world_m=np.where(found, world, 0.0), progress=progress
     )
     if focal.known == "assumed":
         focal = _estimated_focal(focal, poses, rays, confidence, points, detection)
@@ -75,7 +79,8 @@ def lift(
             rays = rays_from_pixels(torch.from_numpy(points), focal.pixels, detection.image_size_px).numpy()
             view_from_camera = _views(rays)
     positions = np.einsum("tji,tkj->tki", view_from_camera, poses)  # the virtual camera's axes -> the real one's
-    positions = blended(positions, world, world_share)
+    share = agreed_share(positions, world, detection.fps) if world_share is None else np.full(len(positions), world_share)
+    positions = blended(positions, world, share)
     root = root_positions(positions, rays.astype(np.float64), confidence)
     root = _filled(root, detection.detected, sure)
     card = {"name": loaded.name, "sha256": loaded.sha256, "architecture": loaded.card["architecture"]}
@@ -83,7 +88,7 @@ def lift(
         "lifter_model": card,
         "focal_length": focal.known,
         "focal_length_confidence": focal.confidence,
-        "world_landmark_share": world_share,
+        "world_landmark_share": round(float(share.mean()), 3),
         "exchanged_frames": int(exchanged.any(1).sum()),
         "mended_landmarks": jumps,
     }
@@ -188,17 +193,40 @@ def values_at(values: np.ndarray, timestamps_s: np.ndarray, times_s: np.ndarray)
     return values[before] + share * (values[after] - values[before])
 
 
-def blended(poses: np.ndarray, world: np.ndarray, share: float) -> np.ndarray:
-    """(1 - share) of the network's joints, `share` of the detector's, pelvis on pelvis, at the network's size: [T, 17, 3]."""
-    ours = np.median(np.linalg.norm(poses[:, _LIMBS], axis=-1))
-    theirs = np.median(np.linalg.norm(world[:, _LIMBS], axis=-1))
-    if not theirs > 1e-6:
+def blended(poses: np.ndarray, world: np.ndarray, share: float | np.ndarray) -> np.ndarray:
+    """(1 - share) of the network's joints, `share` of the detector's, pelvis on pelvis, at the network's size: [T, 17, 3].
+
+    share: one number, or [T].
+    """
+    theirs = _resized(world, poses)
+    if theirs is None:
         return poses
-    shares = np.full((len(JOINT_NAMES), 1), share)
+    shares = np.broadcast_to(np.asarray(share, float), len(poses))[:, None, None].repeat(len(JOINT_NAMES), axis=1)
     # The detector has no spine, and its head is a guess from the ears.
     for name in ("spine", "head_top"):
-        shares[INDEX[name]] = 0.0
-    return (1 - shares) * poses + shares * world * (ours / theirs)
+        shares[:, INDEX[name]] = 0.0
+    return (1 - shares) * poses + shares * theirs
+
+
+def agreed_share(poses: np.ndarray, world: np.ndarray, fps: float) -> np.ndarray:
+    """The share [T] of the detector's joints: WORLD_LANDMARK_SHARE where they are the network's, none where they are
+    WORLD_DISAGREES_M away. Two that agree err differently, and their mean is better; far apart, it is the detector that is wrong.
+    """
+    theirs = _resized(world, poses)
+    if theirs is None:
+        return np.zeros(len(poses))
+    apart = np.linalg.norm(poses[:, _LIMBS] - theirs[:, _LIMBS], axis=-1).mean(1)
+    reach = round(3 * _AGREEMENT_S * fps)
+    kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / max(_AGREEMENT_S * fps, 1e-6)) ** 2)
+    apart = np.convolve(np.pad(apart, reach, mode="edge"), kernel / kernel.sum(), mode="valid")
+    return WORLD_LANDMARK_SHARE * np.clip(1 - apart / WORLD_DISAGREES_M, 0.0, 1.0)
+
+
+def _resized(world: np.ndarray, poses: np.ndarray) -> np.ndarray | None:
+    """The detector's joints at the network's size; None where there are none."""
+    ours = np.median(np.linalg.norm(poses[:, _LIMBS], axis=-1))
+    theirs = np.median(np.linalg.norm(world[:, _LIMBS], axis=-1))
+    return world * (ours / theirs) if theirs > 1e-6 else None
 
 
 def root_positions(positions: np.ndarray, rays: np.ndarray, confidence: np.ndarray) -> np.ndarray:

@@ -27,7 +27,7 @@ from .clip import frames, open_clip
 from .detect import _landmarker, _shrunk
 from .errors import LifterError
 from .exchange import ExchangeFilter, turned
-from .infer import DEFAULT_FOCAL_SHARE, WORLD_LANDMARK_SHARE, _device, blended, root_positions, values_at
+from .infer import DEFAULT_FOCAL_SHARE, _device, agreed_share, blended, root_positions, values_at
 from .joints import joint_confidence_from_landmarks, joints_from_landmarks
 from .landmark_model import LandmarkModel
 from .models.streaming import pose_of_window
@@ -136,7 +136,7 @@ class LiveLifter:
         now = values_at(values, times, np.array([wanted_s]))[0].astype(float)
         nearest = rows[int(np.abs(times - wanted_s).argmin())]
         if nearest.detected:
-            positions = blended(positions[None], now[None, :, 3:], WORLD_LANDMARK_SHARE)[0]
+            positions = blended(positions[None], now[None, :, 3:], agreed_share(positions[None], now[None, :, 3:], 0.0))[0]
         return LiveFrame(
             time_s=float(wanted_s),
             detected=nearest.detected,

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from lifter.checkpoint import DEFAULT_MODEL, available_models, load_model, save_model
 from lifter.errors import LifterError
 from lifter.exchange import exchanged_halves, turned
-from lifter.infer import WORLD_LANDMARK_SHARE, blended, lift, root_positions, values_at, window_times
+from lifter.infer import WORLD_LANDMARK_SHARE, agreed_share, blended, lift, root_positions, values_at, window_times
 from lifter.joints import INDEX, JOINT_NAMES, LANDMARK_INDEX, LANDMARK_MIRROR, LIMB_JOINT_NAMES, MIRROR, joints_from_landmarks
 from lifter.metrics import p_mpjpe
 from lifter.models import build
@@ -174,6 +174,18 @@ def test_a_blend_is_between_the_two() -> None:
     middle = [INDEX["spine"], INDEX["head_top"]]
     np.testing.assert_array_equal(mixed[:, middle], ours[:, middle])
     np.testing.assert_array_equal(blended(ours, np.zeros_like(theirs), 0.5), ours)
+
+
+def test_the_detectors_share_follows_its_agreement() -> None:
+    ours = np.random.default_rng(0).normal(0, 0.4, (90, 17, 3))
+    np.testing.assert_allclose(agreed_share(ours, 3 * ours, 30.0), WORLD_LANDMARK_SHARE)  # its size does not count
+    theirs = ours.copy()
+    theirs[45:] += np.random.default_rng(1).normal(0, 0.3, theirs[45:].shape)
+    share = agreed_share(ours, theirs, 30.0)
+    assert share[:30].min() > 0.5 * WORLD_LANDMARK_SHARE and share[60:].max() == 0  # the clip's one size is between the halves'
+    assert np.abs(np.diff(share)).max() < 0.2 * WORLD_LANDMARK_SHARE, "it changes gradually"
+    assert (agreed_share(ours, np.zeros_like(ours), 30.0) == 0).all()
+    assert agreed_share(ours[:1], ours[:1], 0.0) == pytest.approx(WORLD_LANDMARK_SHARE)
 
 
 # ----------------------------------------------------------------------------------------------------------- lift
