@@ -170,7 +170,15 @@ def room(camera: Camera, points_m: np.ndarray, rng: np.random.Generator) -> list
         place = middle[:2] + apart * np.array([np.cos(angle), np.sin(angle)])
         if np.linalg.norm(place - camera.position_m[:2]) >= 1.0:
             found.append(Box(f"Box{i}", np.array([*place, size[2] / 2]), size, rng.uniform(0, 3)))
-    return found
+    return [box for box in found if box.name not in ("Wall", "Side") or _on_one_side(box, camera, points_m)]
+
+
+def _on_one_side(wall: Box, camera: Camera, points_m: np.ndarray) -> bool:
+    """Whether a wall, which may be turned, leaves camera and person together."""
+    across = np.array([np.cos(wall.turn_rad), np.sin(wall.turn_rad)])
+    people = (points_m[..., :2] - wall.middle[:2]) @ across
+    eye = (camera.position_m[:2] - wall.middle[:2]) @ across
+    return bool((people * np.sign(eye) > 0.15).all())
 
 
 def occluder(camera: Camera, points_m: np.ndarray, rng: np.random.Generator) -> Box:
