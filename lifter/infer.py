@@ -1,8 +1,8 @@
 """Inference: a detection file's landmarks to a 3D track.
 
 Before lifting, landmarks that jumped and frames in which the detector exchanged left and right are found and mended. After it,
-the network's joints are blended with the detector's own world landmarks: the two err differently, so the mean of both is better
-than either.
+the network's joints are blended with the detector's own world landmarks where the two agree: they err differently, so that their
+mean is better than either.
 """
 
 from __future__ import annotations

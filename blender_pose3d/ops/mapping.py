@@ -15,20 +15,10 @@ from ..translations import translated
 from . import review, run
 
 
-class _TableOperator(bpy.types.Operator):
+class _TableOperator(run.WhileIdle, bpy.types.Operator):
     """What they have in common: not while a clip is read, and the user's faults as one sentence."""
 
     bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        if context.scene is None:
-            cls.poll_message_set("There is no scene")
-            return False
-        if run.current() is not None:
-            cls.poll_message_set("A clip is being read: wait for it or cancel it")
-            return False
-        return True
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         try:

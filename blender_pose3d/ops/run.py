@@ -270,6 +270,20 @@ def current() -> Run | None:
     return _current
 
 
+class WhileIdle:
+    """For operators that change the scene at once: not while a clip is read, whose motion would go onto the changed one."""
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if current() is not None:
+            cls.poll_message_set("A clip is being read: wait for it or cancel it")  # type: ignore[attr-defined]
+            return False
+        if context.scene is None:
+            cls.poll_message_set("There is no scene")  # type: ignore[attr-defined]
+            return False
+        return True
+
+
 def last_log() -> str:
     """What the last run that failed said, and the end of its worker's log."""
     return _last_log

@@ -13,22 +13,12 @@ from ..translations import translated
 from . import run
 
 
-class POSE3D_OT_solve_contacts_again(bpy.types.Operator):
+class POSE3D_OT_solve_contacts_again(run.WhileIdle, bpy.types.Operator):
     """Solve the motion again with the contact markers as they are now, as a new action. The present one is kept"""
 
     bl_idname = "pose3d.solve_contacts_again"
     bl_label = "Solve Contacts Again"
     bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        if run.current() is not None:
-            cls.poll_message_set("A clip is being read: wait for it or cancel it")
-            return False
-        if context.scene is None:
-            cls.poll_message_set("There is no scene")
-            return False
-        return True
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         try:

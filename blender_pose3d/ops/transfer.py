@@ -14,7 +14,7 @@ from ..translations import translated
 from . import review, run
 
 
-class POSE3D_OT_retarget_animation(bpy.types.Operator):
+class POSE3D_OT_retarget_animation(run.WhileIdle, bpy.types.Operator):
     """Give the armature the animation of the source armature, as a new action. Both rigs' bones are found by themselves"""
 
     bl_idname = "pose3d.retarget_animation"
@@ -31,16 +31,6 @@ class POSE3D_OT_retarget_animation(bpy.types.Operator):
         description="Name of the armature to animate. When empty, the armature of the Pose3D tab, or else the active one",
         options={"SKIP_SAVE"},
     )
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        if run.current() is not None:
-            cls.poll_message_set("A clip is being read: wait for it or cancel it")
-            return False
-        if context.scene is None:
-            cls.poll_message_set("There is no scene")
-            return False
-        return True
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         settings, scene = context.scene.pose3d, context.scene
