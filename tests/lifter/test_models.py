@@ -15,6 +15,7 @@ from lifter.joints import MIRROR
 from lifter.models import build
 from lifter.models.atcn import ATCN, ATCNConfig, Branch
 from lifter.models.parts import Rows
+from lifter.models.sequence import ATCNSequence
 
 SMALL = {"channels": 48, "groups": 4, "reduction": 8}
 
@@ -111,6 +112,34 @@ def test_a_mirrored_person_gives_the_mirrored_pose() -> None:
     np.testing.assert_allclose(other, pose[:, mirror] @ flip, atol=2e-6)
     np.testing.assert_allclose(other_turn, flip @ turn @ flip, atol=1e-6)
     assert np.abs(pose).max() > 0.01 and (pose[:, 0] == 0).all()
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"frames": 9},
+        {"frames": 27, "inputs": 6, "enhance": True, "project": True},
+        {"frames": 27, "causal": True, "theta": "direct"},
+        {"frames": 81, "dilation": "separate"},
+        {"frames": 81, "dilation": "separate", "unit_form": "depthwise", "causal": True},
+        {"frames": 243, "dilation": "shared"},
+    ],
+)
+def test_a_sequence_gives_the_poses_of_its_windows(settings: dict, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What windows have in common is computed once, in pieces whose seams must not show."""
+    monkeypatch.setattr("lifter.models.sequence._WINDOWS", 5)
+    monkeypatch.setattr("lifter.models.sequence._BLOCK", 12)
+    network = _network(**settings)
+    n = network.config.frames
+    frames = torch.randn(n + 30, 17, network.config.inputs)
+    with torch.inference_mode():
+        poses = network(frames.unfold(0, n, 1).permute(0, 3, 1, 2))
+    torch.testing.assert_close(ATCNSequence(network).poses(frames), poses, atol=1e-5, rtol=1e-5)
+
+
+def test_a_sequence_shorter_than_a_window_is_refused() -> None:
+    with pytest.raises(ValueError, match="a window has 27 frames, and there are 26"):
+        ATCNSequence(_network(frames=27)).poses(torch.zeros(26, 17, 2))
 
 
 def test_batches_do_not_change_a_pose() -> None:
