@@ -7,6 +7,7 @@ Axes: the mocap's world has y up; a camera has x right, y down, z forward.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -44,6 +45,7 @@ _CHAIN = (
     *((f"{s}_wrist", f"{s}_elbow", "forearm") for s in ("left", "right")),
 )
 _BODY_HEIGHT_M = 1.75
+_LARGEST_BEND = math.radians(150)
 # Windows without the detector's own 3D, so that a network which sees it also works without.
 _WORLD_DROPPED_SHARE = 0.1
 # Joints that stand side by side in the order of joints.py, as slices: twice as fast as lists.
@@ -72,7 +74,8 @@ class Augmentation:
     share: of the windows that are changed at all. Of those: in arms_share both arms are another clip's, in the chest's axes, in
     arm_share one of them is, in upper_share all above the pelvis, in the pelvis's axes. In swing_share each limb is turned about
     its root by a random rotation of swing_deg (standard deviation) that stays for the window, its lower half by half as much, and
-    all above the pelvis by lean_deg.
+    all above the pelvis by lean_deg. In bend_share the bends of both legs, or both arms, are multiplied by one factor of
+    bend_factor: who is captured hardly ever stands or lets the arms hang quite straight, and those who are filmed do.
     """
 
     share: float = 0.7
@@ -82,6 +85,8 @@ class Augmentation:
     swing_share: float = 0.55
     swing_deg: float = 20.0
     lean_deg: float = 10.0
+    bend_share: float = 0.5
+    bend_factor: tuple[float, float] = (0.0, 1.3)
 
 
 @dataclass(frozen=True)
@@ -260,12 +265,16 @@ class MotionBatches:
             out[:, :, arm] = torch.where(both | often(how.arm_share / 2), moved, out[:, :, arm])
         still = torch.eye(3, device=self.device)
         swung = often(how.swing_share)[:, 0]
-        for limb in (_LEFT_ARM, _RIGHT_ARM, _LEFT_LEG, _RIGHT_LEG):
-            amount = how.swing_deg * (1.0 if limb in (_LEFT_ARM, _RIGHT_ARM) else 0.6)
-            upper, lower = (torch.where(swung, self._swings(b, degrees), still) for degrees in (amount, amount / 2))
-            root, middle, end = out[:, :, limb].unbind(2)
-            knee = root + (middle - root) @ upper.mT
-            out[:, :, limb] = torch.stack([root, knee, knee + (end - middle) @ (lower @ upper).mT], 2)
+        low, high = how.bend_factor
+        for pair, amount in (((_LEFT_ARM, _RIGHT_ARM), how.swing_deg), ((_LEFT_LEG, _RIGHT_LEG), 0.6 * how.swing_deg)):
+            factor = low + (high - low) * self._uniform(b)[:, None, None]
+            factor = torch.where(often(how.bend_share)[:, 0], factor, 1.0)
+            for limb in pair:
+                turned, more = (torch.where(swung, self._swings(b, degrees), still) for degrees in (amount, amount / 2))
+                root, middle, end = out[:, :, limb].unbind(2)
+                upper, lower = (middle - root) @ turned.mT, (end - middle) @ (more @ turned).mT
+                lower = _rebent(upper, lower, factor)
+                out[:, :, limb] = torch.stack([root, root + upper, root + upper + lower], 2)
         return torch.cat([out, world[b:]])
 
     def _swings(self, batch: int, std_deg: float) -> Tensor:
@@ -341,6 +350,18 @@ class MotionBatches:
             (time >= start) & (time < start + reach) & (self._uniform(b, 1) < model.exchange_share) & (amount[:, :, 0, 0] > 0)
         )
         return torch.where(exchanged[:, :, None, None], noisy[:, :, self._mirror], noisy)
+
+
+def _rebent(upper: Tensor, lower: Tensor, factor: Tensor) -> Tensor:
+    """The lower bones [..., 3] with their angle to the upper ones times `factor` [..., 1], in the plane of both.
+
+    Where it grows, to 150 degrees at most.
+    """
+    lengths = lower.norm(dim=-1, keepdim=True)
+    along, way = (torch.nn.functional.normalize(bone, dim=-1, eps=1e-6) for bone in (upper, lower))
+    bend = torch.acos((along * way).sum(-1, keepdim=True).clamp(-0.9999, 0.9999))
+    wanted = torch.where(factor > 1, (factor * bend).clamp_max(_LARGEST_BEND).maximum(bend), factor * bend)
+    return lengths * (torch.sin(bend - wanted) * along + torch.sin(wanted) * way) / torch.sin(bend)
 
 
 def _autoregression(frames: int, rho: float) -> Tensor:

@@ -378,7 +378,7 @@ def test_errors_are_those_of_a_similar_pose(clips: list[MotionClip], tmp_path: P
 def test_limbs_are_mixed_between_clips_and_stay_limbs(clips: list[MotionClip]) -> None:
     source = MotionBatches(clips, frames=9, target=4, seed=2)
     world = source._windows(400)
-    nothing = Augmentation(share=1, arms_share=0, arm_share=0, upper_share=0, swing_share=0)
+    nothing = Augmentation(share=1, arms_share=0, arm_share=0, upper_share=0, swing_share=0, bend_share=0)
     torch.testing.assert_close(source._mixed(world, nothing), world, atol=1e-5, rtol=0)
     some = source._mixed(world, Augmentation(share=0.5))
     torch.testing.assert_close(some[200:], world[200:])
@@ -396,6 +396,23 @@ def test_limbs_are_mixed_between_clips_and_stay_limbs(clips: list[MotionClip]) -
     # An elbow bends as its own clip's did: the arm is carried over whole.
     own = _bend(world.roll(1, 0), "left_shoulder", "left_elbow", "left_wrist")
     torch.testing.assert_close(_bend(arms, "left_shoulder", "left_elbow", "left_wrist"), own, atol=1e-3, rtol=0)
+
+
+def test_bends_are_multiplied_in_their_plane(clips: list[MotionClip]) -> None:
+    source = MotionBatches(clips, frames=9, target=4, seed=2)
+    world = source._windows(200)
+    nothing = Augmentation(share=1, arms_share=0, arm_share=0, upper_share=0, swing_share=0, bend_share=0)
+    for names in (("left_shoulder", "left_elbow", "left_wrist"), ("right_hip", "right_knee", "right_ankle")):
+        before = torch.acos(_bend(world, *names).clamp(-1, 1))
+        for factor in (0.0, 0.5, 1.2):
+            how = dataclasses.replace(nothing, bend_share=1.0, bend_factor=(factor, factor))
+            changed = source._mixed(world, how)
+            wanted = before * factor if factor < 1 else (before * factor).clamp_max(np.radians(150)).maximum(before)
+            torch.testing.assert_close(torch.acos(_bend(changed, *names).clamp(-1, 1)), wanted, atol=0.03, rtol=0)
+            b, c = (changed[:, :, INDEX[name]] for name in names[1:])
+            normal = torch.linalg.cross(*(world[:, :, INDEX[names[i + 1]]] - world[:, :, INDEX[names[i]]] for i in (0, 1)))
+            assert ((normal * (c - b)).sum(-1) / normal.norm(dim=-1)).abs()[before > 0.1].max() < 1e-3
+            torch.testing.assert_close(changed[:, :, INDEX[names[1]]], world[:, :, INDEX[names[1]]])
 
 
 def _bend(points: Tensor, a: str, b: str, c: str) -> Tensor:

@@ -31,6 +31,10 @@ HELD_OUT_VIEWS: dict[str, tuple[float, float, float]] = {
 }
 _CANDIDATES = 3
 _TILT_WORTH_M_S = 1.5
+# In half of the sequences the bends of knees and of elbows are multiplied by a factor of this range, and quiet stretches count:
+# in motion capture nobody stands or lets the arms hang quite straight, and filmed people do.
+_BEND_SHARE, _BEND_FACTOR = 0.5, (0.0, 1.1)
+_LIMBS = {"arm": ("shoulder", "elbow", "wrist"), "leg": ("hip", "knee", "ankle")}
 
 
 @dataclass(frozen=True)
@@ -54,14 +58,19 @@ class Plan:
 def training_plan(
     seed: int, clips: Sequence[MotionClip], *, fps: float, frames: int, characters: Sequence[str] | None = None
 ) -> Plan:
-    """A random sequence of a training subject: of a few stretches the liveliest, because most motion capture is walking."""
+    """A random sequence of a training subject: of a few stretches the liveliest, because most motion capture is walking; or any
+    stretch, with other bends."""
     rng = np.random.default_rng([seed, 1])
     names = list(characters or TRAINING_CHARACTERS)
     shares = np.array([1.0 if characters else TRAINING_CHARACTERS[name] for name in names])
     character = names[rng.choice(len(names), p=shares / shares.sum())]
     clips = [clip for clip in clips if clip.subject not in VALIDATION_SUBJECTS]
     rate = float(rng.uniform(0.8, 1.25))
-    clip, start, joints = _lively_stretch(clips, rng, rate=rate, fps=fps, frames=frames)
+    rebent = bool(rng.random() < _BEND_SHARE)
+    candidates = 1 if rebent else _CANDIDATES
+    clip, start, joints = _lively_stretch(clips, rng, rate=rate, fps=fps, frames=frames, candidates=candidates)
+    if rebent:
+        joints = _rebent(joints, {limb: float(rng.uniform(*_BEND_FACTOR)) for limb in _LIMBS})
     mirrored = bool(rng.random() < 0.5)
     if mirrored:
         joints = joints[:, list(MIRROR)] * np.array([-1.0, 1.0, 1.0])
@@ -86,7 +95,13 @@ def held_out_plan(
 
 
 def _lively_stretch(
-    clips: Sequence[MotionClip], rng: np.random.Generator, *, rate: float, fps: float, frames: int
+    clips: Sequence[MotionClip],
+    rng: np.random.Generator,
+    *,
+    rate: float,
+    fps: float,
+    frames: int,
+    candidates: int = _CANDIDATES,
 ) -> tuple[MotionClip, float, np.ndarray]:
     """The liveliest of a few random stretches: its clip, its start in seconds, its joints [frames, 17, 3]."""
     needed_s = (frames - 1) / fps * rate
@@ -95,11 +110,27 @@ def _lively_stretch(
         raise LifterError(f"No clip of the motion capture is {needed_s:.1f} s long.", hint="Ask for fewer frames.")
     weights = np.sqrt([_seconds(clip) for clip in clips])
     found = []
-    for _ in range(_CANDIDATES):
+    for _ in range(candidates):
         clip = clips[rng.choice(len(clips), p=weights / weights.sum())]
         start = float(rng.uniform(0, _seconds(clip) - needed_s))
         found.append((clip, start, _stretch(clip, start, rate, fps, frames)))
     return max(found, key=lambda one: _liveliness(one[2], fps))
+
+
+def _rebent(joints_m: np.ndarray, factors: dict[str, float]) -> np.ndarray:
+    """Joints [T, 17, 3] with the bends of both arms and of both legs times a factor, in the plane of each limb."""
+    out = joints_m.copy()
+    for limb, names in _LIMBS.items():
+        for side in ("left", "right"):
+            root, middle, end = (INDEX[f"{side}_{name}"] for name in names)
+            upper, lower = joints_m[:, middle] - joints_m[:, root], joints_m[:, end] - joints_m[:, middle]
+            lengths = [np.maximum(np.linalg.norm(bone, axis=-1, keepdims=True), 1e-6) for bone in (upper, lower)]
+            along, way = upper / lengths[0], lower / lengths[1]
+            bend = np.arccos(np.clip((along * way).sum(-1, keepdims=True), -0.9999, 0.9999))
+            wanted = np.minimum(factors[limb] * bend, 2.6)
+            lower = lengths[1] * (np.sin(bend - wanted) * along + np.sin(wanted) * way) / np.sin(bend)
+            out[:, end] = out[:, middle] + lower
+    return out
 
 
 def _seconds(clip: MotionClip) -> float:
