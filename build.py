@@ -42,17 +42,24 @@ from typing import Any, NoReturn
 ROOT = Path(__file__).resolve().parent
 sys.path.insert(0, str(ROOT))  # Blender runs this file without its folder there
 
+from blender_pose3d.batch import options as retarget_options  # noqa: E402 - standard library only, like this file
 from blender_pose3d.worker.setup import (  # noqa: E402 - standard library only, like this file
+    LOCK_NAME,
     UNREACHABLE,
     find_pythons,
     fingerprint,
     installed_groups,
+    module_command,
     python_of_environment,
+    read_lock,
     run_for_output,
+    running,
     try_lock,
+    wheel_of,
 )
 
 MINIMUM_BLENDER = (4, 5)
+LOCKED_GROUPS = frozenset({"installer", "lifter", "test"})  # of pyproject.toml's: those in requirements-engine.txt
 BAD_INPUT, BUG, INTERRUPTED = 2, 1, 130  # exit codes; 2 and 1 are also the worker's
 HEARTBEAT_S = 5.0
 
@@ -73,7 +80,10 @@ def say(text: str) -> None:
 
 def home_folder() -> Path:
     """Where environments, models and the cache live: POSE3D_HOME, else `.pose3d` beside this file."""
-    return Path(os.environ.get("POSE3D_HOME") or ROOT / ".pose3d").expanduser().absolute()
+    home = os.path.expanduser(os.environ.get("POSE3D_HOME") or ROOT / ".pose3d")
+    if str(home).startswith("~"):
+        raise BuildError(f"POSE3D_HOME names {home}, and there is no such user.", hint="Write the whole path.")
+    return Path(home).absolute()
 
 
 def read_pins(pyproject: Path = ROOT / "pyproject.toml") -> dict[str, list[str]]:
@@ -179,6 +189,7 @@ def make_environment(environment: Environment, *, pins: Mapping[str, Sequence[st
         installed = environment.installed()
         environment.marker.unlink(missing_ok=True)
         groups = sorted({*environment.groups, *(group for group in installed if group in pins)})
+        is_locked = pins == read_pins() and {*groups} <= LOCKED_GROUPS
         require_free_disk(environment)
         started = time.monotonic()
         wanted = [pin for group in groups for pin in pins[group]]
@@ -186,8 +197,8 @@ def make_environment(environment: Environment, *, pins: Mapping[str, Sequence[st
         if not installed or any(installed[group] != fingerprint(pins.get(group, ())) for group in installed):
             create_venv(environment, base)
             if pins.get("installer"):
-                install(environment, pins["installer"])
-        install(environment, wanted)
+                install(environment, pins["installer"], is_locked=is_locked)
+        install(environment, wanted, is_locked=is_locked)
         marker = {"python": run_for_output([str(environment.python), "-V"]), "groups": {g: fingerprint(pins[g]) for g in groups}}
         environment.marker.write_text(json.dumps(marker, indent=1), encoding="utf-8")
         say(f"The environment '{environment.name}' is ready ({time.monotonic() - started:.0f} s).")
@@ -222,41 +233,66 @@ def install_lock(path: Path) -> Iterator[None]:
         yield
 
 
+@contextlib.contextmanager
+def temporary_folder(environment: Environment) -> Iterator[dict[str, str]]:
+    """The variables by which pip puts its temporary files where they go with a half-made environment, should it be killed."""
+    folder = environment.folder / "temporary"
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        yield {"TMPDIR": str(folder)}
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def create_venv(environment: Environment, base: str) -> None:
     """A fresh virtual environment in place of whatever half-made one is there."""
     shutil.rmtree(environment.folder, ignore_errors=True)
-    command = [base, "-m", "venv", str(environment.folder)]
-    done = subprocess.run(command, capture_output=True, text=True, env=child_environment(), check=False)
-    if done.returncode != 0:
-        raise failed_install(environment, done.stdout + done.stderr)
+    with (
+        temporary_folder(environment) as variables,
+        running(module_command(base, "venv", str(environment.folder)), child_environment(**variables)) as child,
+    ):
+        output = "".join(child.stdout or ())
+    if child.returncode != 0:
+        raise failed_install(environment, output)
 
 
-def install(environment: Environment, pins: Sequence[str]) -> None:
-    """Runs pip in the environment and shows what it is at. Raises one clear sentence where it fails."""
+def install(environment: Environment, pins: Sequence[str], *, is_locked: bool = False) -> None:
+    """Runs pip in the environment and shows what it is at. Raises one clear sentence where it fails. is_locked: all that is
+    installed is in requirements-engine.txt, whose versions are taken, and whose checksums are required."""
     pip = [str(environment.python), "-m", "pip", "install"]
     options = ["--no-input", "--disable-pip-version-check"]
     if "raw" in run_for_output([*pip, "--help"]):  # since pip 24.1; the one that a Python brings may be older
         options += ["--progress-bar", "raw"]
+    lock, report = read_lock(ROOT), environment.folder / "installed.json"
+    if is_locked:  # wheels only: they run nothing before their checksums have been looked at
+        constraints = environment.folder / "constraints.txt"
+        constraints.write_text("\n".join(lock.requirements), encoding="utf-8")
+        options += ["--only-binary", ":all:", "--constraint", str(constraints), "--report", str(report)]
     progress = InstallProgress(environment, pinned=len(pins))
     ended = threading.Event()
     threading.Thread(target=progress.show_until, args=(ended,), daemon=True).start()
     output: list[str] = []
-    command = [*pip, *options, *pins]
-    variables = child_environment(PYTHONIOENCODING="utf-8")
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", errors="replace", env=variables
-    ) as child:
-        try:
+    command = module_command(environment.python, "pip", "install", *options, *pins)
+    try:
+        # An interrupted run leaves no pip behind that still writes into the environment, a killed one neither.
+        with temporary_folder(environment) as variables, running(command, child_environment(**variables)) as child:
             for line in child.stdout or ():
                 progress.read(line)
                 if not line.startswith("Progress "):
                     output.append(line)
-        finally:  # an interrupted run leaves no pip behind that still writes into the environment
-            ended.set()
-            if child.poll() is None and sys.exc_info()[0]:
-                child.kill()
+    finally:
+        ended.set()
     if child.returncode != 0:
         raise failed_install(environment, "".join(output))
+    if is_locked:
+        made = [wheel_of(item) for item in json.loads(report.read_text(encoding="utf-8"))["install"]]
+        unknown = [wheel.file for wheel in made if not lock.knows(wheel)]
+        if unknown:
+            shutil.rmtree(environment.folder)
+            raise BuildError(
+                f"The environment '{environment.name}' was deleted: {unknown[0]} is not the file that Pose3D was made with.",
+                hint="Check which package index pip uses.",
+            )
 
 
 class InstallProgress:
@@ -507,7 +543,12 @@ def command_retarget(arguments: Sequence[str]) -> int:
     """retarget CLIP|--source FILE --rig FILE --out FILE: animate a character from a clip or an animation, without a window."""
     check_retarget(arguments)
     blender = make_blender()
-    return run_in_blender(blender, make_engine(), "retarget", *arguments)
+    engine = make_engine()
+    if os.name == "nt" or "bpy" in sys.modules:
+        return run_in_blender(blender, engine, "retarget", *arguments)
+    sys.stdout.flush()
+    # In this process's place: whoever ends it, even by kill -9, ends the Blender, which ends its worker.
+    os.execve(blender.path, blender.command("retarget", *arguments), child_environment(POSE3D_ENGINE_PYTHON=str(engine)))
 
 
 def check_retarget(arguments: Sequence[str]) -> None:
@@ -548,6 +589,7 @@ def add_retarget_options(parser: argparse.ArgumentParser) -> None:
     muted = "mute in the new action the constraints that change what is keyed"
     parser.add_argument("--mute-constraints", action="store_true", default=None, help=muted)
     parser.add_argument("--report", type=Path, metavar="FILE.json", help="where to write what was done")
+    retarget_options.add_arguments(parser)
 
 
 def require_rig(named: str, what: str) -> None:
@@ -648,9 +690,13 @@ def command_flamenco(arguments: Sequence[str]) -> int:
     sys.path.insert(0, str(ROOT))
     from blender_pose3d.batch.flamenco import job_type
 
+    partial = out.with_name(f".{out.name}.{os.getpid()}.partial")
     try:
-        out.write_text(job_type(ROOT / "build.py", version=manifest_version()), encoding="utf-8")
+        partial.write_text(job_type(ROOT / "build.py", version=manifest_version()), encoding="utf-8")
+        os.replace(partial, out)
     except OSError as error:
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
         raise BuildError(f"{out} cannot be written: {error.strerror}.", hint="Choose another place.") from error
     say(f"Wrote {out}.")
     return 0
@@ -712,7 +758,10 @@ def command_lifter(arguments: Sequence[str]) -> int:
     sys.stdout.flush()
     words = [str(engine), "-P", "-m", "lifter", *arguments]
     # In this process's place, so that the exit code and signals are its own.
-    os.execve(engine, words, child_environment(PYTHONPATH=str(ROOT)))
+    try:
+        os.execve(engine, words, child_environment(PYTHONPATH=str(ROOT)))
+    except OSError as error:
+        raise BuildError(f"{engine} is no Python that runs ({error.strerror}).", hint="Correct POSE3D_ENGINE_PYTHON.") from error
 
 
 def command_bench(arguments: Sequence[str]) -> int:
@@ -734,7 +783,9 @@ def command_bench(arguments: Sequence[str]) -> int:
 
 
 def command_test(arguments: Sequence[str]) -> int:
-    """test [PYTEST ARGUMENTS]: the linter, the type checker and all tests; with arguments, only pytest."""
+    """test [--reliability [--write]] [PYTEST ARGUMENTS]: the linter, the type checker, all tests; with arguments, only pytest."""
+    if "--reliability" in arguments:  # an option of that folder's own conftest.py
+        arguments = [str(ROOT / "tests" / "reliability"), *arguments]
     python = make_environment(lifter_environment(with_tests=True))
     provide_landmark_model(python)
     blenders = [str(make_environment(wheel_environment(group))) for group in ("blender-4-5", "blender")]
@@ -776,7 +827,7 @@ def package_entries() -> dict[str, Path]:
     """What lies at the package's root: name there -> where it is here."""
     entries = {path.name: path for path in sorted((ROOT / "blender_pose3d").iterdir()) if path.name != "__pycache__"}
     # pyproject.toml: the engine's set-up reads its pins, which have one home.
-    for name in ("lifter", "rigs", "blender_manifest.toml", "pyproject.toml", "LICENSE", "README.md"):
+    for name in ("lifter", "rigs", "blender_manifest.toml", "pyproject.toml", LOCK_NAME, "LICENSE", "README.md"):
         if not (ROOT / name).exists():
             raise BuildError(f"The package needs {name}, which is missing in {ROOT}.", hint="Get a whole copy of the project.")
         entries[name] = ROOT / name
@@ -929,6 +980,30 @@ def command_doctor(arguments: Sequence[str]) -> int:
     return 1 if missing else 0
 
 
+def command_audit(arguments: Sequence[str]) -> int:
+    """audit: ask the package index which of the engine's packages have known vulnerabilities."""
+    new_parser("audit", command_audit).parse_args(arguments)
+    python = make_environment(Environment("audit", ("audit",), ((3, 11), (3, 12), (3, 13), (3, 14)), 0.2))
+    words = ["--vulnerability-service", "pypi", "--disable-pip", "--require-hashes", "--requirement", str(ROOT / LOCK_NAME)]
+    command = [str(python), "-m", "pip_audit", *words, "--format", "json", "--progress-spinner", "off"]
+    done = subprocess.run(command, capture_output=True, text=True, env=child_environment(), check=False)
+    try:
+        packages = json.loads(done.stdout)["dependencies"]
+    except (ValueError, KeyError):
+        reason = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        raise BuildError(f"Nothing was audited: {reason}", hint="Check the network, and try again.") from None
+    asked = [package for package in packages if "skip_reason" not in package]
+    found = [(package, one) for package in asked for one in package["vulns"]]
+    for package, one in found:
+        fixed = ", ".join(one["fix_versions"]) or "no version yet"
+        say(f"{package['name']} {package['version']}: {one['id']} (mended in {fixed})")
+    if not asked:
+        say("Nothing was audited: the package index that this machine reaches tells nothing about vulnerabilities.")
+        return 0
+    say(f"{len(found)} known vulnerabilities in {len(asked)} packages; {len(packages) - len(asked)} could not be asked about.")
+    return 1 if found else 0
+
+
 def row(name: str, value: str) -> None:
     say(f"{name:<24} {value}")
 
@@ -963,6 +1038,7 @@ COMMANDS = {
     "flamenco": command_flamenco,
     "package": command_package,
     "doctor": command_doctor,
+    "audit": command_audit,
     "lifter": command_lifter,
     "bench": command_bench,
     "test": command_test,
@@ -1037,6 +1113,9 @@ def leave(code: int, *, at_once: bool) -> NoReturn:
 
 
 def start() -> NoReturn:
+    for stream in (sys.stdout, sys.stderr):  # a file's name may have bytes that no terminal can show
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
     in_real_blender = "bpy" in sys.modules
     in_wheel = not in_real_blender and sys.argv[1:2] == ["--"]
     if not in_real_blender and not in_wheel:

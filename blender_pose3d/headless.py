@@ -12,13 +12,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
+from typing import Any
 
 import bpy
 import numpy as np
 
 from . import places
+from .batch import options as shared_options
 from .batch.jobs import LIFTING_OPTIONS, TRACK_SUFFIX
 from .bridge import files
 from .bridge.apply import AppliedMotion, apply_track, empty_stretches_s
@@ -26,7 +28,8 @@ from .bridge.ik import LimbMode
 from .bridge.source import apply_source, sample
 from .core import report, report_page
 from .core.errors import Pose3DError
-from .core.motion import MotionOptions
+from .core.leftovers import scratch
+from .core.motion import MotionOptions, Smoothing
 from .core.track_io import read_track
 from .core.tracks import Pose3DTrack
 from .core.transfer import SourceMotion
@@ -67,9 +70,14 @@ class Options:
     end: float | None = None
     fps: float | None = None
     model: str | None = None
+    person: str | None = None
+    focal_mm: float | None = None
+    fov: float | None = None
+    focal_px: float | None = None
     limbs: str = LimbMode.FK.value
     mute_constraints: bool = False
     report: Path | None = None
+    motion: MotionOptions = field(default_factory=MotionOptions)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -92,7 +100,22 @@ def parse(arguments: list[str]) -> Options:
     parser.add_argument("--limbs", choices=[mode.value for mode in LimbMode], default=LimbMode.FK.value)
     parser.add_argument("--mute-constraints", action="store_true")
     parser.add_argument("--report", type=Path)
-    return Options(**vars(parser.parse_args(arguments)))
+    shared_options.add_arguments(parser)
+    given = vars(parser.parse_args(arguments))
+    return Options(motion=_motion_options(shared_options.motion_settings(given)), **given)
+
+
+def _motion_options(settings: dict[str, Any]) -> MotionOptions:
+    """Raises Pose3DError for values that mean nothing."""
+    for name in ("key_tolerance_cm", "key_tolerance_deg"):
+        if name in settings and not 0.001 <= settings[name] <= 1000:
+            raise Pose3DError(f"{settings[name]:g} is no tolerance for keys.", hint="Give 1, say, or --dense-keys.")
+    for name, most in (("camera_pitch_deg", 90), ("camera_roll_deg", 180)):
+        if name in settings and not abs(settings[name]) <= most:
+            raise Pose3DError(f"No camera is turned by {settings[name]:g} degrees.", hint=f"Give -{most} to {most}.")
+    if "smoothing" in settings:
+        settings["smoothing"] = Smoothing(settings["smoothing"])
+    return MotionOptions(**settings)
 
 
 def retarget(options: Options, *, resources: Path, track_file: Path | None = None) -> AppliedMotion:
@@ -127,7 +150,7 @@ def retarget(options: Options, *, resources: Path, track_file: Path | None = Non
     if options.fps or rig_file.path is None or rig_file.path.suffix.lower() != ".blend":
         _set_rate(scene, options.fps or (source or track).fps)
     settings = {"preset": options.preset, "resources": resources}
-    settings |= {"limbs": options.limbs, "mute_constraints": options.mute_constraints}
+    settings |= {"limbs": options.limbs, "mute_constraints": options.mute_constraints, "options": options.motion}
     if source is not None:
         applied = apply_source(bpy.context, armature_object, replace(source, first_frame=scene.frame_start), **settings)
     else:
@@ -156,8 +179,8 @@ def retarget(options: Options, *, resources: Path, track_file: Path | None = Non
 def _source(options: Options, resources: Path) -> SourceMotion:
     """The animation of another rig's file, read; the file that is open is replaced."""
     assert options.source is not None
-    if options.model:
-        raise Pose3DError("A source has no clip to find a person in, so --model has nothing to do.", hint="Leave it out.")
+    if idle := _for_a_clip(options):
+        raise Pose3DError(f"A source has no clip to find a person in, so {idle} has nothing to do.", hint="Leave it out.")
     armature_object = files.open_rig(files.parse_rig(options.source))
     if options.action is not None:
         action = bpy.data.actions.get(options.action)
@@ -180,23 +203,29 @@ def _source(options: Options, resources: Path) -> SourceMotion:
     return replace(source, timestamps_s=times[keep], turns=source.turns[keep], heads_m=source.heads_m[keep])
 
 
+def _for_a_clip(options: Options) -> str:
+    """The first option given that decides how a clip is read, but for the range."""
+    given = (name for name in LIFTING_OPTIONS if name not in ("start", "end") and getattr(options, name) is not None)
+    return next((f"--{name.replace('_', '-')}" for name in given), "")
+
+
 def _track(options: Options, resources: Path) -> Pose3DTrack:
     if options.clip.suffix.lower() == TRACK_SUFFIX:
-        if options.model:
+        if idle := _for_a_clip(options):
             raise Pose3DError(
-                f"{options.clip.name} is lifted already, so --model has nothing to do.", hint="Leave it out, or give the clip."
+                f"{options.clip.name} is lifted already, so {idle} has nothing to do.", hint="Leave it out, or give the clip."
             )
         return _in_range(read_track(options.clip), options)
     home = places.home_folder()
     engine = find_engine(resources, None, home)
     arguments: list[str | Path] = [options.clip.absolute()]
-    with tempfile.TemporaryDirectory(prefix="pose3d-") as folder:
-        out = Path(folder) / "track.npz"
+    with scratch() as folder:
+        out = folder / "track.npz"
         arguments.append(out)
         for name in LIFTING_OPTIONS:
             value = getattr(options, name)
             if value is not None:
-                arguments += [f"--{name}", str(value)]
+                arguments += [f"--{name.replace('_', '-')}", str(value)]
         with Job(engine.command("infer", arguments), engine.environment()) as job:
             job.wait(on_event=_ProgressLines())
         return read_track(out)
@@ -275,14 +304,25 @@ def _write_reports(options: Options, told: dict, quality: report.Quality | None,
     told = {"schema_version": report.SCHEMA_VERSION} | told
     if quality is not None:
         told |= {"quality": report.as_json(quality)}
-    options.report.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+    _write_text(options.report, json.dumps(told, indent=2) + "\n")
     if quality is None:
         return
     page = options.report.with_suffix(".html")
     if page == options.report:
         page = page.with_name(f"{page.name}.html")
-    page.write_text(report_page.as_html(told, _pictures(options, quality, resources)), encoding="utf-8")
+    _write_text(page, report_page.as_html(told, _pictures(options, quality, resources)))
     print(f"Wrote {options.report} and {page}.", flush=True)
+
+
+def _write_text(path: Path, text: str) -> None:
+    """The file appears whole or not at all. Raises Pose3DError."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        partial.write_text(text, encoding="utf-8")
+        os.replace(partial, path)
+    except OSError as reason:
+        partial.unlink(missing_ok=True)
+        raise Pose3DError(f"Cannot write {path}: {reason.strerror}.", hint="Choose another place for the report.") from None
 
 
 def _pictures(options: Options, quality: report.Quality, resources: Path) -> dict[int, bytes]:
@@ -292,8 +332,8 @@ def _pictures(options: Options, quality: report.Quality, resources: Path) -> dic
     engine = find_engine(resources, None, places.home_folder())
     frames = [worst.frame for worst in quality.worst_frames]
     rows = [int(np.flatnonzero(quality.frames == frame)[0]) for frame in frames]
-    with tempfile.TemporaryDirectory(prefix="pose3d-") as folder:
-        skeletons = Path(folder) / "skeletons.npz"
+    with scratch() as folder:
+        skeletons = folder / "skeletons.npz"
         np.savez(
             skeletons,
             timestamps_s=quality.timestamps_s[rows],
@@ -309,7 +349,7 @@ def _pictures(options: Options, quality: report.Quality, resources: Path) -> dic
             reason = (done.stderr.strip().splitlines() or ["the motion engine gave no reason"])[-1]
             print(f"warning: The report has no pictures of the clip: {reason}", file=sys.stderr, flush=True)
             return {}
-        return {frame: (Path(folder) / f"{i}.png").read_bytes() for i, frame in enumerate(frames)}
+        return {frame: (folder / f"{i}.png").read_bytes() for i, frame in enumerate(frames)}
 
 
 def _report(options: Options, applied: AppliedMotion, *, out: Path, seconds: float) -> dict:

@@ -46,7 +46,8 @@ class Pose3DPreferences(bpy.types.AddonPreferences):
     )
 
     def draw(self, context: bpy.types.Context) -> None:
-        from .ops.takes import POSE3D_OT_clear_cache  # these need this module
+        from .ops.manual import INSTALLATION, POSE3D_OT_open_manual  # these need this module
+        from .ops.takes import POSE3D_OT_clear_cache
         from .ui.engine import draw_preferences
 
         self.layout.use_property_split = True
@@ -59,6 +60,7 @@ class Pose3DPreferences(bpy.types.AddonPreferences):
         cache.prop(self, "cache_folder")
         cache.prop(self, "cache_limit_gb")
         cache.operator(POSE3D_OT_clear_cache.bl_idname, icon="TRASH")
+        self.layout.operator(POSE3D_OT_open_manual.bl_idname, icon="HELP").section = INSTALLATION
 
 
 def engine(context: bpy.types.Context) -> Engine:

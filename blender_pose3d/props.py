@@ -10,6 +10,7 @@ from pathlib import Path
 import bpy
 
 from . import places
+from .bridge.ik import LimbMode
 from .bridge.output import DEFAULT_NAME, Output
 from .bridge.user_presets import PREFIX, user_presets
 from .core.errors import Pose3DError
@@ -216,6 +217,20 @@ class Pose3DOutput(bpy.types.PropertyGroup):
         ],
     )
 
+    limbs: bpy.props.EnumProperty(  # type: ignore[valid-type]
+        name="Limbs",
+        description="What of the arms and legs gets keys",
+        items=[
+            (LimbMode.FK, "FK", "Rotations of the bones themselves"),
+            (LimbMode.IK, "FK and IK Controls", "IK controls and pole targets as well, so that they do the same"),
+        ],
+        default=LimbMode.FK,
+    )
+    mute_constraints: bpy.props.BoolProperty(  # type: ignore[valid-type]
+        name="Mute Constraints",
+        description="Mute in the new action the constraints of the armature that would change the motion",
+    )
+
     def settings(self) -> Output:
         """The settings as `bridge.output` takes them."""
         return Output(
@@ -224,6 +239,8 @@ class Pose3DOutput(bpy.types.PropertyGroup):
             match_rate=self.frame_rate == "CLIP",
             fit_range=self.fit_range,
             nla_strip=self.nla_strip,
+            limbs=LimbMode(self.limbs),
+            mute_constraints=self.mute_constraints,
         )
 
 
@@ -332,10 +349,52 @@ class Pose3DSettings(bpy.types.PropertyGroup):
         default=10.0,
         unit="TIME_ABSOLUTE",
     )
-    use_focal_length: bpy.props.BoolProperty(  # type: ignore[valid-type]
-        name="Known Focal Length",
-        description="Give the focal length of the camera that filmed the clip, instead of having it estimated",
+    person: bpy.props.EnumProperty(  # type: ignore[valid-type]
+        name="Person",
+        description="Who is meant, where several people are in the clip",
+        items=[
+            ("longest", "Largest and Longest", "The one who is seen largest and longest"),
+            ("largest", "Largest", "The largest of those who are seen for a while"),
+            ("middle", "Nearest the Middle", "The one who is nearest the middle of the picture"),
+            ("anyone", "Anyone", "In every frame the first who is there: one after another"),
+            ("number", "By Number", "By number, in the order of how large and long they are seen"),
+        ],
     )
+    person_number: bpy.props.IntProperty(  # type: ignore[valid-type]
+        name="Number",
+        description="1 is the one who is seen largest and longest, 2 the next",
+        min=1,
+        max=99,
+        default=1,
+    )
+    lens: bpy.props.EnumProperty(  # type: ignore[valid-type]
+        name="Lens",
+        description="How the lens of the camera that filmed the clip is known",
+        items=[
+            ("AUTO", "From the Clip", "As the file notes it, else estimated from the clip; the result says which, and how sure"),
+            ("MM", "Focal Length", "In millimetres, as phones and photographers state it: for a picture 36 mm wide"),
+            ("FOV", "Field of View", "As an angle, across the picture's long side"),
+            ("PIXELS", "Pixels", "The focal length in pixels of the clip, as a calibration gives it"),
+        ],
+    )
+    focal_length_mm: bpy.props.FloatProperty(  # type: ignore[valid-type]
+        name="Focal Length",
+        description="Of a picture 36 mm wide, as phones state it. A phone's main camera has about 26 mm",
+        min=1.0,
+        max=2000.0,
+        default=26.0,
+        unit="CAMERA",
+    )
+    field_of_view: bpy.props.FloatProperty(  # type: ignore[valid-type]
+        name="Field of View",
+        description="Across the picture's long side. A phone's main camera has about 65 degrees when it films",
+        min=math.radians(1),
+        max=math.radians(175),
+        default=math.radians(65),
+        subtype="ANGLE",
+    )
+    # Of files saved by version 0.2 and before, which had no `lens`: `upgrade_settings` makes it one.
+    use_focal_length: bpy.props.BoolProperty(options={"HIDDEN"})  # type: ignore[valid-type]
     focal_length_px: bpy.props.FloatProperty(  # type: ignore[valid-type]
         name="Focal Length",
         description="Focal length in pixels of the clip: picture width × lens in millimetres ÷ sensor width in millimetres",
@@ -365,6 +424,22 @@ class Pose3DSettings(bpy.types.PropertyGroup):
         description="What Live follows",
         type=Pose3DLive,
     )
+
+    def person_arguments(self) -> tuple[str, ...]:
+        """Of `python -m lifter infer`; none for what it does by itself."""
+        choice = str(self.person_number) if self.person == "number" else self.person
+        return () if choice == "longest" else ("--person", choice)
+
+    def lens_arguments(self) -> tuple[str, ...]:
+        """Of `python -m lifter infer` and `live`; none where the clip is to tell."""
+        match self.lens:
+            case "MM":
+                return "--focal-mm", f"{self.focal_length_mm:g}"
+            case "FOV":
+                return "--fov", f"{math.degrees(self.field_of_view):g}"
+            case "PIXELS":
+                return "--focal-px", f"{self.focal_length_px:g}"
+        return ()
 
 
 class Pose3DRun(bpy.types.PropertyGroup):
@@ -407,15 +482,25 @@ class Pose3DTakes(bpy.types.PropertyGroup):
     active: bpy.props.IntProperty(min=0, options={"SKIP_SAVE"})  # type: ignore[valid-type]
 
 
+@bpy.app.handlers.persistent
+def upgrade_settings(*_: object) -> None:
+    """The settings of a file that an earlier version saved, as this version has them."""
+    for scene in bpy.data.scenes:
+        if scene.library is None and scene.pose3d.use_focal_length:
+            scene.pose3d.lens, scene.pose3d.use_focal_length = "PIXELS", False
+
+
 def add_properties() -> None:
     load_preset_items()
     bpy.types.Scene.pose3d = bpy.props.PointerProperty(type=Pose3DSettings)
     bpy.types.WindowManager.pose3d_run = bpy.props.PointerProperty(type=Pose3DRun)
     bpy.types.WindowManager.pose3d_setup = bpy.props.PointerProperty(type=Pose3DSetup)
     bpy.types.WindowManager.pose3d_takes = bpy.props.PointerProperty(type=Pose3DTakes)
+    bpy.app.handlers.load_post.append(upgrade_settings)
 
 
 def remove_properties() -> None:
+    bpy.app.handlers.load_post.remove(upgrade_settings)
     # The settings stay in the scenes; what a run showed is over. Without this a new registration would find it again.
     for name in ("pose3d_run", "pose3d_setup", "pose3d_takes"):
         bpy.context.window_manager.property_unset(name)

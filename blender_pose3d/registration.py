@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 
 from . import prefs, props, translations
-from .ops import engine_setup, import_pose, live, mapping, output, run, see, solve_again, takes, transfer
+from .ops import engine_setup, import_pose, live, manual, mapping, output, run, see, solve_again, takes, transfer
 from .ui import help as panel_help
 from .ui import live as live_panel
 from .ui import mapping as mapping_panel
@@ -39,8 +39,10 @@ _CLASSES: tuple[type, ...] = (
     see.POSE3D_OT_landmark_film,
     *live.CLASSES,
     *mapping.CLASSES,
-    transfer.POSE3D_OT_retarget_animation,
+    *transfer.CLASSES,
+    manual.POSE3D_OT_open_manual,
     panel.POSE3D_PT_main,
+    panel.POSE3D_PT_clip,
     *mapping_panel.CLASSES,
     panel.POSE3D_PT_motion,
     output_panel.POSE3D_PT_output,
@@ -61,9 +63,11 @@ def register() -> None:
     props.add_properties()
     translations.register(props.preset_tooltips())
     bpy.types.TOPBAR_MT_file_import.append(menu.draw_import_entry)
+    bpy.utils.register_manual_map(manual.manual_map)
 
 
 def unregister() -> None:
+    bpy.utils.unregister_manual_map(manual.manual_map)
     translations.unregister()
     live.stop()
     overlay.stop()

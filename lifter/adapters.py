@@ -249,7 +249,7 @@ def _flat(path: Path, number: int, person: Any, key: str, joints: Iterable[int],
 def _numbers(value: Any) -> np.ndarray:
     try:
         return np.array(value, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return np.zeros(0)
 
 

@@ -63,12 +63,13 @@ def load_model(model: str | Path | None = None, *, device: torch.device | str = 
     try:
         card = json.loads(notes.read_text(encoding="utf-8"))
         architecture, settings, expected = card["architecture"], card["settings"], card["sha256"]
-        version = int(card["format_version"])
-        if not isinstance(architecture, str) or not isinstance(settings, dict):
-            raise TypeError("architecture must be a text and settings an object")
+        version = card["format_version"]
+        if not isinstance(architecture, str) or not isinstance(settings, dict) or type(version) is not int:
+            raise TypeError("architecture must be a text, settings an object and format_version a whole number")
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as reason:
+        why = getattr(reason, "strerror", None) or (f"{reason} is missing" if isinstance(reason, KeyError) else reason)
         raise LifterError(
-            f"The description {notes.name} of the model cannot be read: {reason}.", hint="Install Pose3D again."
+            f"The description {notes.name} of the model cannot be read: {why}.", hint="Install Pose3D again."
         ) from None
     if version > FORMAT_VERSION:
         raise LifterError(f"The model '{path.stem}' was made by a newer version of Pose3D.", hint="Update Pose3D.")
@@ -77,6 +78,10 @@ def load_model(model: str | Path | None = None, *, device: torch.device | str = 
         raise LifterError(
             f"The weights {path.name} are damaged: their SHA-256 is not the one in {notes.name}.", hint="Install Pose3D again."
         )
+    with torch.device("meta"):  # shapes without numbers: a few words in the description must not ask for all memory
+        wanted = sum(p.numel() for p in build(architecture, settings).parameters())
+    if wanted > path.stat().st_size:
+        raise LifterError(f"The weights {path.name} do not fit the {architecture} network.", hint="Install Pose3D again.")
     network = build(architecture, settings)
     try:
         network.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in load_file(path).items()})

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from .errors import LifterError
+from .files import disk_error
 from .landmark_model import DOWNLOADABLE, default_models_dir, find_landmark_model
 from .native_log import quiet_native_stderr
 from .parent import end_with_parent
@@ -63,7 +64,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             # Whoever asked is gone. Python would complain once more when it flushes stdout at its end.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return EXIT_BUG
-        except Exception:
+        except Exception as error:
+            if isinstance(error, OSError) and (refusal := disk_error(error)):
+                reporter.error(refusal)
+                return EXIT_BAD_INPUT
             traceback.print_exc(file=stderr)
             return EXIT_BUG
 
@@ -158,7 +162,7 @@ def _parser() -> argparse.ArgumentParser:
     made.add_argument("--video", default="", metavar="NAME", help="with --from videopose3d: which of the file's videos")
     made = command("infer", _infer, "Detect, then lift: from a clip to 3D.", detection, landmark_file, lifting, lens)
     made.add_argument("out", **out)
-    made = command("live", _live, "Follow a camera, or a video file in its place: a pose a frame.", landmark_file, lifting)
+    made = command("live", _live, "Follow a camera, or a video file in its place: a pose a frame.", landmark_file, lifting, lens)
     made.add_argument("--source", required=True, metavar="camera:N|FILE", help="the camera's number, from 0, or a video file")
     made.add_argument(
         "--as-fast-as-possible", action="store_true", help="every frame of a file, instead of playing it at its own speed"
@@ -252,7 +256,7 @@ def _live(arguments: argparse.Namespace, reporter: Reporter) -> None:
         arguments.source,
         landmark_model=_landmark_model(arguments, reporter),
         model=arguments.model,
-        focal_length_px=arguments.focal_px,
+        focal_px=lambda size_px: _focal_px(arguments, size_px),
         device=arguments.device,
         fast=arguments.as_fast_as_possible,
         seconds=arguments.seconds,

@@ -1,7 +1,7 @@
 """A video file as upright RGB frames with their true times, one at a time.
 
-OpenCV's FFmpeg backend decodes. Its automatic rotation is switched off and the turn that the file asks for (the display matrix
-that phones write) is applied here, so the picture is upright whatever OpenCV's default is.
+OpenCV's FFmpeg backend decodes (interlaced clips: interlaced.py). Its automatic rotation is switched off and the turn that the
+file asks for (the display matrix that phones write) is applied here, so the picture is upright whatever OpenCV's default is.
 """
 
 from __future__ import annotations
@@ -13,14 +13,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 
 from .errors import LifterError
 from .focal import noted_mm
+from .interlaced import InterlacedCapture, is_interlaced
 
 _ROTATIONS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
 _USUAL_FPS = 30.0
+# A header that names more names none.
+_MOST_FPS = 10_000.0
 # A header may name a length a little past the last frame (sound that runs on, a rounded rate); more than this is a cut file.
 _MISSING_END_S = 2.0
 _NO_VIDEO_HINT = "Choose a video file that plays in a media player, such as an .mp4."
@@ -73,7 +77,7 @@ def open_clip(path: str | Path, *, start_s: float | None = None, end_s: float | 
         if not ok:
             raise LifterError(f"{path} has no frame that can be decoded.", hint=_NO_VIDEO_HINT)
         fps = capture.get(cv2.CAP_PROP_FPS)
-        fps = fps if math.isfinite(fps) and fps > 0 else _USUAL_FPS
+        fps = fps if math.isfinite(fps) and 0 < fps <= _MOST_FPS else _USUAL_FPS
         count = capture.get(cv2.CAP_PROP_FRAME_COUNT)
         frame_count = int(count) if math.isfinite(count) and 0 < count < 1e9 else None
         orientation = _Orientation.of(capture, frame)
@@ -142,9 +146,12 @@ def frames(clip: Clip, *, sample_fps: float | None = None) -> Iterator[tuple[flo
         )
     end_s = clip.duration_s if clip.end_s is None else min(clip.end_s, clip.duration_s or clip.end_s)
     if end_s is not None and timestamp_s + 1 / clip.fps < min(end_s - _MISSING_END_S, 0.9 * end_s):
+        if clip.end_s is None and timestamp_s + 1 / clip.fps > 0.9 * (end_s - _first_stamp_s(clip.path)):
+            return
+        there_s = math.floor(timestamp_s * 100) / 100
         raise LifterError(
             f"{clip.path} can be decoded only up to {timestamp_s:.2f} s of {end_s:.2f} s: it is truncated or damaged.",
-            hint=f"Copy the clip again, or use the part that is there with --end {math.floor(timestamp_s * 100) / 100:g}.",
+            hint=f"Copy the clip again{f', or use the part that is there with --end {there_s:g}' if there_s > 0 else ''}.",
         )
 
 
@@ -152,6 +159,7 @@ class _Clock:
     """Makes the decoder's times strictly increasing: the only correction they get."""
 
     _NUDGE_S = 1e-3
+    _LEAST_S = 1e-5  # no camera is as fast
 
     def __init__(self, interval_s: float) -> None:
         self._interval_s = interval_s
@@ -169,9 +177,9 @@ class _Clock:
             self._offset_s = max(0.0, -reported_s)
             self._last_s = reported_s + self._offset_s
             return self._last_s
-        self._stamps_advance = self._stamps_advance or reported_s > self._first_s
+        self._stamps_advance = self._stamps_advance or reported_s > self._first_s + self._LEAST_S
         now_s = reported_s + self._offset_s
-        if now_s <= self._last_s:
+        if now_s < self._last_s + self._LEAST_S:
             # A doubled stamp is nudged, so that the next good one is right again; a file without stamps gets the header's rate.
             step_s = min(self._NUDGE_S, self._interval_s / 4) if self._stamps_advance else self._interval_s
             now_s = self._last_s + step_s
@@ -187,7 +195,7 @@ class _Orientation:
     pixel_aspect: float
 
     @staticmethod
-    def of(capture: cv2.VideoCapture, frame: np.ndarray) -> _Orientation:
+    def of(capture: cv2.VideoCapture | InterlacedCapture, frame: np.ndarray) -> _Orientation:
         rotation_deg = round(capture.get(cv2.CAP_PROP_ORIENTATION_META) / 90) * 90 % 360
         numerator, denominator = capture.get(cv2.CAP_PROP_SAR_NUM), capture.get(cv2.CAP_PROP_SAR_DEN)
         aspect = numerator / denominator if numerator > 0 and denominator > 0 else 1.0
@@ -214,14 +222,23 @@ def _rgb(frame: np.ndarray) -> np.ndarray:
     return cv2.cvtColor(frame, code)
 
 
-def _capture(path: Path) -> cv2.VideoCapture:
+def _first_stamp_s(path: Path) -> float:
+    """When the file's own clock begins, which some containers count as part of its length; 0 where it does not say."""
+    try:
+        with av.open(os.fspath(path.resolve())) as container:
+            return max(0.0, (container.start_time or 0) / av.time_base)
+    except (av.FFmpegError, ValueError):
+        return 0.0
+
+
+def _capture(path: Path) -> cv2.VideoCapture | InterlacedCapture:
     # The absolute path keeps FFmpeg from reading a file name such as "concat:x" as a protocol.
     capture = cv2.VideoCapture(os.fspath(path.resolve()), cv2.CAP_FFMPEG)
     if not capture.isOpened():
         capture.release()
         raise LifterError(f"{path} {_why_unopened(path)}.", hint=_NO_VIDEO_HINT)
     capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 0)
-    return capture
+    return InterlacedCapture(path.resolve(), capture) if is_interlaced(path.resolve()) else capture
 
 
 def _check_range(start_s: float | None, end_s: float | None) -> None:
@@ -235,6 +252,10 @@ def _check_range(start_s: float | None, end_s: float | None) -> None:
 
 
 def _check_file(path: Path) -> None:
+    try:
+        os.fspath(path).encode()
+    except UnicodeEncodeError:  # OpenCV would crash
+        raise LifterError(f"The name {os.fsencode(path)!r} is not Unicode.", hint="Give the clip another name.") from None
     try:
         if path.is_dir():
             raise LifterError(f"{path} is a folder, not a video file.", hint="Choose one clip in it.")

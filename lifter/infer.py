@@ -242,7 +242,10 @@ def root_positions(positions: np.ndarray, rays: np.ndarray, confidence: np.ndarr
     b = rays * positions[..., 2:] - positions[..., :2]
     normal = np.einsum("tjki,tjkl,tjk->til", a, a, np.broadcast_to(weight, b.shape))
     right = np.einsum("tjki,tjk,tjk->ti", a, b, np.broadcast_to(weight, b.shape))
-    root = np.linalg.solve(normal, right[..., None])[..., 0]
+    try:
+        root = np.linalg.solve(normal, right[..., None])[..., 0]
+    except np.linalg.LinAlgError:  # all joints are seen in one place, which says nothing of how far away that is
+        root = (np.linalg.pinv(normal, hermitian=True) @ right[..., None])[..., 0]
     root[:, 2] = np.maximum(root[:, 2], 0.3)
     return root
 

@@ -15,12 +15,13 @@ import sys
 import tempfile
 import urllib.request
 import zipfile
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import LifterError
-from .files import replacing
+from .files import remove_stale, replacing
 
 WHEEL_VERSION = "0.10.21"
 # The models are the same in every platform's wheel; naming one platform serves machines that have no wheel of their own.
@@ -109,6 +110,7 @@ def find_landmark_model(
     say(f"Making the pose model from mediapipe {WHEEL_VERSION} (a 36 MB download, once): {path}.")
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        remove_stale(folder, ".wheel-*")
         temporary = tempfile.TemporaryDirectory(prefix=".wheel-", dir=folder, ignore_cleanup_errors=True)
     except OSError as error:
         raise LifterError(f"Cannot write to {folder}: {error.strerror}.", hint="Choose another with --models-dir.") from error
@@ -132,8 +134,9 @@ def make_task_from_wheel(wheel_path: Path, out_path: Path) -> str:
                 models.append(data)
     except KeyError as error:
         raise LifterError(f"{wheel_path} carries no pose models.", hint=hint) from error
-    except (OSError, zipfile.BadZipFile) as error:
-        raise LifterError(f"{wheel_path} cannot be read as a wheel: {error}.", hint=hint) from error
+    except (OSError, zipfile.BadZipFile, zlib.error, RuntimeError, EOFError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise LifterError(f"{wheel_path} cannot be read as a wheel: {reason}.", hint=hint) from error
     detector, landmarks = models
     # The detector already says that its input is scaled to -1..1.
     members = {_DETECTOR[2]: detector, _LANDMARKS[2]: with_input_scale(landmarks, mean=0.0, std=255.0)}

@@ -152,7 +152,7 @@ def live(
     *,
     landmark_model: LandmarkModel,
     model: str | None = None,
-    focal_length_px: float | None = None,
+    focal_px: Callable[[tuple[int, int]], float | None] = lambda _size_px: None,
     device: str | None = None,
     fast: bool = False,
     seconds: float | None = None,
@@ -161,6 +161,7 @@ def live(
 ) -> dict[str, Any]:
     """Follow a camera ("camera:0") or a video file until it ends, or for so many seconds of it; returns a summary.
 
+    focal_px: the focal length for a picture of this size, None for the usual one.
     fast: every frame of a file, as fast as they can be worked on; otherwise a file is played at its own speed, and frames for
     which there is no time are left out, as with a camera. told: called with ("live", what runs) once the source is open, and
     ("frame", `LiveFrame.as_event`) for each pose. Raises LifterError.
@@ -168,7 +169,7 @@ def live(
     loaded = load_model(model or causal_model(), device=_device(device))
     with contextlib.ExitStack() as stack:
         size_px, pictures = _open(source, fast=fast, stack=stack)
-        focal = focal_length_px or DEFAULT_FOCAL_SHARE * max(size_px)
+        focal = focal_px(size_px) or DEFAULT_FOCAL_SHARE * max(size_px)
         lifter = LiveLifter(loaded, image_size_px=size_px, focal_length_px=focal)
         landmarks_of = stack.enter_context(_landmarker(landmark_model.path))
         told(

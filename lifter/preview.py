@@ -20,6 +20,7 @@ import cv2
 import numpy as np
 
 from .clip import frames, open_clip
+from .data.mocap import UNREADABLE, first_line
 from .errors import LifterError
 from .files import replacing
 from .joints import LANDMARK_INDEX, LANDMARK_NAMES
@@ -67,8 +68,9 @@ def read_landmarks(path: Path) -> Landmarks2D:
     try:
         with np.load(path, allow_pickle=False) as file:
             landmarks = Landmarks2D(file["timestamps_s"], file["landmarks_px"], file["landmark_confidence"], float(file["fps"]))
-    except (OSError, ValueError, KeyError) as error:
-        raise LifterError(f"{path} is not a track file ({error}).", hint="Make one with `python -m lifter infer`.") from error
+    except UNREADABLE as error:
+        hint = "Make one with `python -m lifter infer`."
+        raise LifterError(f"{path} is not a track file ({first_line(error)}).", hint=hint) from error
     frame_count = len(landmarks.timestamps_s)
     if frame_count == 0 or landmarks.landmarks_px.shape != (frame_count, len(LANDMARK_NAMES), 2):
         raise LifterError(f"{path} does not hold 33 landmarks a frame.", hint="Make it again with `python -m lifter infer`.")

@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable
 
 from .errors import LifterError
+from .files import disk_error
 from .progress import Reporter
 
 _IDLE_S = 0.2  # for the main thread to see that there is no more, where it has no work
@@ -36,6 +37,11 @@ def serve(infer: Callable[[list[str]], object], reporter: Reporter) -> None:
             infer(_arguments(line))
         except LifterError as error:
             reporter.error(error)
+        except OSError as error:
+            refusal = disk_error(error)
+            if refusal is None:
+                raise
+            reporter.error(refusal)
         lines.task_done()
     lines.task_done()
 
@@ -43,7 +49,7 @@ def serve(infer: Callable[[list[str]], object], reporter: Reporter) -> None:
 def _arguments(line: str) -> list[str]:
     try:
         words = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         words = None
     if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
         raise LifterError(f"'{line.strip()[:100]}' is not a JSON list of texts.", hint='Write ["clip.mp4", "out.npz"].')

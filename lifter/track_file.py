@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Mapping
@@ -25,6 +26,20 @@ _MAX_UNPACKED_BYTES = 2 << 30
 _MAX_MEMBERS = 64
 _MAX_SIDE_PX = 65536
 _REMEDY = "Make the file again from its clip."
+# Least (of what divides something) and most that a value can be; blender_pose3d/core/track_io.py has the same limits.
+_LIMITS: dict[str, tuple[float, float]] = {
+    "fps": (1e-6, 1e6),
+    "timestamps_s": (0, 1e9),
+    "positions_m": (0, 100),
+    "root_position_m": (0, 1e6),
+    "landmarks_px": (0, 1e7),
+    "world_landmarks_m": (0, 1e3),
+    "focal_length_px": (1e-3, 1e9),
+}
+_UNSEEN = ("landmarks_px", "world_landmarks_m")
+_LEAST_STEP_S = 1e-6
+_DAMAGED_ARRAY = (ValueError, TypeError, EOFError, SyntaxError, tokenize.TokenError)
+_DAMAGE = (OSError, RuntimeError, zipfile.BadZipFile, zlib.error, *_DAMAGED_ARRAY)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,6 +172,8 @@ def _load(path: Path, keys: Iterable[str]) -> dict[str, np.ndarray]:
                 raise ValueError("it has the same key twice")
             if any("/" in name or "\\" in name for name in members):
                 raise ValueError("it has paths inside")
+            if any(member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for member in members.values()):
+                raise ValueError("it is compressed in an unknown way")
             if len(members) > _MAX_MEMBERS or sum(member.file_size for member in members.values()) > _MAX_UNPACKED_BYTES:
                 raise ValueError("it would unpack to more than a track can hold")
             for key in keys:
@@ -164,7 +181,9 @@ def _load(path: Path, keys: Iterable[str]) -> dict[str, np.ndarray]:
                     with archive.open(name) as member:
                         arrays[key] = _read_array(member, key, limit_bytes=members[name].file_size)
     # What zipfile and numpy raise on a bad file: encrypted, an unknown compression, cut off, a wrong checksum.
-    except (OSError, zipfile.BadZipFile, RuntimeError, ValueError, EOFError, zlib.error) as error:
+    except _DAMAGE as error:
+        if isinstance(error, OSError) and error.strerror:
+            raise LifterError(f"{path} cannot be read: {error.strerror}.", hint="Check the file's permissions.") from error
         reason = str(error) or type(error).__name__
         raise LifterError(f"{path} is not a track file or is damaged: {reason.splitlines()[0]}.", hint=_REMEDY) from error
     return arrays
@@ -173,12 +192,13 @@ def _load(path: Path, keys: Iterable[str]) -> dict[str, np.ndarray]:
 def _read_array(member: IO[bytes], key: str, *, limit_bytes: int) -> np.ndarray:
     """One .npy, as numpy.load(allow_pickle=False) reads it, but with its size checked before memory is asked for."""
     version = np.lib.format.read_magic(member)
-    if version == (1, 0):
-        shape, fortran_order, dtype = np.lib.format.read_array_header_1_0(member)
-    elif version == (2, 0):
-        shape, fortran_order, dtype = np.lib.format.read_array_header_2_0(member)
-    else:
+    if version not in ((1, 0), (2, 0)):
         raise ValueError(f"{key} has the unknown array format {version}")
+    read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    try:
+        shape, fortran_order, dtype = read_header(member)
+    except _DAMAGED_ARRAY:
+        raise ValueError(f"{key} has a damaged header") from None
     if dtype.hasobject:
         raise ValueError(f"{key} holds pickled Python objects, which are never read")
     size_bytes = math.prod(shape) * dtype.itemsize
@@ -222,6 +242,7 @@ def _check(path: Path, arrays: Mapping[str, np.ndarray], *, lifted: bool) -> Non
     times_s, detected = arrays["timestamps_s"], arrays["detected"]
     require(np.isfinite(times_s).all(), "timestamps_s", "has a value that is not finite")
     require((np.diff(times_s) > 0).all(), "timestamps_s", "does not strictly increase")
+    require((np.diff(times_s) >= _LEAST_STEP_S).all(), "timestamps_s", f"has times less than {_LEAST_STEP_S:g} s apart")
     _require_positive(require, arrays, "fps")
     size_px = arrays["image_size_px"]
     require(
@@ -243,6 +264,11 @@ def _check(path: Path, arrays: Mapping[str, np.ndarray], *, lifted: bool) -> Non
             require(np.isfinite(arrays[key]).all(), key, "has a value that is not finite")
         _require_confidence(require, arrays, "confidence")
         _require_positive(require, arrays, "focal_length_px")
+    for key, (least, most) in _LIMITS.items():
+        if key in table:
+            seen = arrays[key][detected] if key in _UNSEEN else arrays[key]
+            within = least <= abs(float(seen.min(initial=most))) and float(np.abs(seen).max(initial=0)) <= most
+            require(within, key, f"has a value that no clip of a person has (below {least:g} or beyond {most:g})")
 
 
 def _is_kind(dtype: np.dtype, kind: str) -> bool:

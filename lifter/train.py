@@ -118,7 +118,7 @@ def read_config(path: Path, overrides: list[str]) -> TrainConfig:
         raise LifterError(
             f"Cannot read the training configuration {path}: {reason.strerror}.", hint="Give the path of a .toml file."
         ) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, TypeError) as reason:
+    except (ValueError, TypeError, RecursionError) as reason:
         raise LifterError(f"The training configuration {path.name} is not right: {reason}.", hint="Correct it.") from None
     base = path.parent
     return replace(config, mocap=str((base / config.mocap).resolve()), pairs=[str((base / p).resolve()) for p in config.pairs])

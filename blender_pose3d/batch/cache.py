@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import IO
 
+from ..core.leftovers import UNFINISHED_TRACKS, remove_stale
 from .jobs import TRACK_SUFFIX
 
 
@@ -48,6 +49,8 @@ class TrackCache:
 
     def prune(self) -> None:
         """Delete the tracks that were not used for longest until the rest is within the limit; what is in use stays."""
+        for pattern in UNFINISHED_TRACKS:
+            remove_stale(self.folder, pattern)
         if math.isinf(self._limit_bytes):
             return
         found = []

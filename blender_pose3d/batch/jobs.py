@@ -23,7 +23,7 @@ CLIP_SUFFIXES = frozenset(
 TRACK_SUFFIX = ".npz"
 TABLE_SUFFIXES = (".csv", ".json", ".toml")
 # Those of `retarget`'s options that decide what the motion engine does, by the same names as there; the rest concern the solve.
-LIFTING_OPTIONS = ("start", "end", "model")
+LIFTING_OPTIONS = ("start", "end", "model", "person", "focal_mm", "fov", "focal_px")
 DEFAULT_OUT = "{folder}/{stem}.glb"
 _OUTPUTS = ("out", "report")
 _PLACEHOLDERS = ("folder", "stem", "name", "rig", "row")
@@ -88,7 +88,7 @@ def read_jobs(words: Sequence[str], *, defaults: Mapping[str, str | bool], names
 
 
 def _rows(word: str) -> Iterator[_Row]:
-    path = Path(word).expanduser()
+    path = Path(os.path.expanduser(word))
     here = Path.cwd()
     if path.is_dir():
         clips = sorted(p for p in path.iterdir() if p.suffix.lower() in CLIP_SUFFIXES and p.is_file() and p.name[0] != ".")
@@ -174,12 +174,14 @@ def _job(row: _Row, number: int, *, defaults: Mapping[str, str | bool], names: f
         text = _text(value)
         if text is None:
             raise Pose3DError(f"{at}'{column}' is neither a text nor a number.", hint="Write one value.")
+        if isinstance(text, str) and "\0" in text:
+            raise Pose3DError(f"{at}'{column}' has a zero byte in it.", hint="Write the table again.")
         if text != "":
             own[name] = _from_folder(name, text, row.folder)
     clip_text = own.pop("clip", "")
     if not isinstance(clip_text, str) or not clip_text:
         raise Pose3DError(f"{at}no clip is named.", hint="Give its path in the column clip.")
-    clip = Path(clip_text).expanduser().absolute()
+    clip = Path(os.path.expanduser(clip_text)).absolute()
     options = {**{name: _from_folder(name, value, Path.cwd()) for name, value in defaults.items()}, **own}
     if "rig" not in options:
         raise Pose3DError(f"{at}no rig is named.", hint="Give one with --rig, or in the column rig of a table.")
@@ -202,7 +204,10 @@ def _text(value: object) -> str | bool | None:
         return value.lower() == "true"
     if isinstance(value, bool | str):
         return value
-    return f"{value:.17g}" if isinstance(value, int | float) else None
+    try:
+        return f"{value:.17g}" if isinstance(value, int | float) else None
+    except OverflowError:  # a whole number of hundreds of digits
+        return None
 
 
 def _from_folder(name: str, value: str | bool, folder: Path) -> str | bool:
@@ -211,7 +216,7 @@ def _from_folder(name: str, value: str | bool, folder: Path) -> str | bool:
         return value
     is_path = name in ("clip", "rig", *_OUTPUTS) or value.lower().endswith((".json", ".safetensors"))
     # A pattern that begins with {folder} becomes absolute when it is filled.
-    return value if not is_path or value.startswith("{folder}") else os.path.abspath(folder / Path(value).expanduser())
+    return value if not is_path or value.startswith("{folder}") else os.path.abspath(folder / os.path.expanduser(value))
 
 
 def _filled(pattern: str, clip: Path, rig: str, number: int, at: str) -> str:

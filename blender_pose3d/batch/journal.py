@@ -42,7 +42,7 @@ def read_journal(folder: Path) -> dict[str, Entry]:
     except OSError as error:
         raise Pose3DError(f"The journal {path} cannot be read: {error.strerror}.", hint="Check its permissions.") from error
     for line in lines:
-        with contextlib.suppress(ValueError, KeyError, TypeError):
+        with contextlib.suppress(ValueError, KeyError, TypeError, RecursionError):
             data = json.loads(line)
             entries[str(data["out"])] = Entry(str(data["event"]), dict(data["inputs"]), str(data.get("reason", "")))
     return entries
@@ -76,13 +76,19 @@ class Journal:
         self._write(line.encode() + b"\n")
 
     def close(self) -> None:
-        self._file.close()
+        with contextlib.suppress(OSError):  # what a full disk did not take was said when it was written
+            self._file.close()
 
     def _write(self, data: bytes) -> None:
-        with self._lock:
-            self._file.write(data)
-            self._file.flush()
-            os.fsync(self._file.fileno())
+        try:
+            with self._lock:
+                self._file.write(data)
+                self._file.flush()
+                os.fsync(self._file.fileno())
+        except OSError as error:
+            raise Pose3DError(
+                f"The journal {self._file.name} cannot be written: {error.strerror}.", hint="Make room, then run the batch again."
+            ) from error
 
 
 def _try_lock(descriptor: int) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import bpy
 import numpy as np
@@ -15,14 +15,14 @@ from ..core.confidence import confidence_of, guesses
 from ..core.curves import SparseMotion, reduced
 from ..core.errors import Pose3DError
 from ..core.motion import Contact, MotionOptions, Performance, solve_motion
-from ..core.resample import resampled
+from ..core.resample import LAST_FRAME, resampled
 from ..core.rig import RigSpec, check_mapping
 from ..core.solve import SolveOptions, solve
 from ..core.track_io import read_track
 from ..core.tracks import Pose3DTrack, RigMotion
-from .ik import LimbMode
+from .ik import LimbMode, Pauses
 from .keyframes import require_editable, rotation_channels
-from .keying import handling, key
+from .keying import handling, key_steps
 from .markers import (
     Clock,
     Source,
@@ -35,6 +35,8 @@ from .markers import (
 )
 from .rig_reader import choose_mapping, read_rig
 from .targets import shown_action
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,7 @@ def apply_steps(
     contacts: Sequence[Contact] | None = None,
     track_path: Path | None = None,
     frame_start: int | None = None,
+    fps: float | None = None,
     limbs: LimbMode | str = LimbMode.FK,
     mute_constraints: bool = False,
 ) -> Steps:
@@ -92,9 +95,9 @@ def apply_steps(
     find_armature: the armature again, after each step, since the user may have undone or deleted something meanwhile;
     preset: "auto", a preset's name, or the path of a preset file; resources: the folder that holds rigs/; options: SolveOptions
     give the plain solve with a key on every frame; contacts: as the user has changed those of an earlier result; track_path: the
-    track's file, remembered for `apply_again`; frame_start: of the keys, the scene's first frame when left out; limbs: IK keys
-    the IK controls as well, so that they do the same as the FK keys; mute_constraints: in the new action, those that change what
-    is keyed.
+    track's file, remembered for `apply_again`; frame_start: of the keys, the scene's first frame when left out; fps: of the
+    keys, the scene's when left out; limbs: IK keys the IK controls as well, so that they do the same as the FK keys;
+    mute_constraints: in the new action, those that change what is keyed.
     Raises Pose3DError (nothing is changed then).
     """
     options = options or MotionOptions()
@@ -110,7 +113,8 @@ def apply_steps(
     else:
         solved = yield partial(solve_motion, track, rig, options, contacts=contacts)
         motion, person = solved.motion, solved.person
-    fps = context.scene.render.fps / context.scene.render.fps_base
+    if fps is None:
+        fps = context.scene.render.fps / context.scene.render.fps_base
     motion = yield partial(resampled, motion, fps)
     armature_object = _same_bones(find_armature(), motion)
     sparse = None
@@ -121,16 +125,23 @@ def apply_steps(
     scene = context.scene
     clock = Clock(scene.frame_start if frame_start is None else frame_start, fps, float(motion.timestamps_s[0]))
     frames = clock.frame_start + np.arange(len(motion.timestamps_s))
+    if frames[-1] > LAST_FRAME:
+        raise Pose3DError(
+            f"The motion would end at frame {frames[-1]:,}, and Blender has none after {LAST_FRAME:,}.",
+            hint="Let the scene start earlier.",
+        )
     clip_name = str((track.provenance.get("clip") or {}).get("name") or "clip")
-    action, warnings = key(
+    steps = key_steps(
         context,
-        armature_object,
+        lambda: _same_bones(find_armature(), motion),
         how,
         motion,
         frames=frames,
         action_name=f"{armature_object.name} {Path(clip_name).stem}",
         sparse=sparse,
     )
+    action, warnings = yield from _with_pauses(steps)
+    armature_object, scene = find_armature(), context.scene
     if isinstance(options, MotionOptions) and person is not None:
         if options.mark_contacts:
             mark_contacts(action, person.contacts, clock)
@@ -155,6 +166,23 @@ def apply_steps(
         sparse=sparse,
         options=options,
     )
+
+
+def _with_pauses(steps: Pauses[_T]) -> Generator[Callable[[], Any], Any, _T]:
+    """A pause as a piece of work in which nothing is done."""
+    try:
+        while True:
+            try:
+                next(steps)
+            except StopIteration as finished:
+                return finished.value
+            yield _nothing
+    finally:
+        steps.close()
+
+
+def _nothing() -> None:
+    """Blender's window draws meanwhile."""
 
 
 def _same_bones(armature_object: bpy.types.Object, motion: RigMotion) -> bpy.types.Object:

@@ -25,6 +25,7 @@ from ..core.rig import RigSpec
 from ..core.rotations import about_axis, apply
 from ..core.solve import heading_of, leg_length_m
 from ..core.track_io import read_track
+from .keyframes import key_values
 from .markers import Clock, Source, source_of
 from .rig_reader import choose_mapping, read_rig
 from .targets import shown_action
@@ -38,9 +39,10 @@ _CAMERA_FROM_BLENDER = np.diag([1.0, -1.0, -1.0])
 
 @dataclass(frozen=True)
 class Seen:
-    """A person as the clip showed them, where the character is. world = offset_m + scale * turn @ person's world.
+    """A person as the clip showed them, where the character is. world = offset_m + scale * turn @ person's world + shift_m[t].
 
-    person; source: of the action; turn [3, 3]; scale; offset_m [3].
+    person; source: of the action; turn [3, 3]; scale; offset_m [3]; shift_m [T, 3]: how far the character is from where the
+    person went, because the motion is In Place or without Up and Down; what the person sees and is seen by goes along.
     """
 
     person: Performance
@@ -48,21 +50,22 @@ class Seen:
     turn: np.ndarray
     scale: float
     offset_m: np.ndarray
+    shift_m: np.ndarray
 
     @property
     def clock(self) -> Clock:
         return self.source.clock
 
     def in_scene(self, points_m: np.ndarray) -> np.ndarray:
-        """Points of the person's world [..., 3] in the scene."""
+        """Points of the person's world [..., 3] in the scene, but for `shift_m`."""
         return self.offset_m + self.scale * apply(self.turn, points_m)
 
     def joints_m(self) -> np.ndarray:
         """The person's joints in the scene: [T, 17, 3]."""
-        return self.in_scene(self.person.path_m[:, None] + self.person.joints_m)
+        return self.in_scene(self.person.path_m[:, None] + self.person.joints_m) + self.shift_m[:, None]
 
     def camera_from(self) -> tuple[np.ndarray, np.ndarray]:
-        """Where the camera is [3] and its axes (x right, y down, z forward) as columns [3, 3], in the scene."""
+        """In the scene: where the camera is [3], but for `shift_m`, and its axes (x right, y down, z forward) as columns."""
         camera = self.person.camera
         return self.in_scene(np.array([0.0, 0.0, camera.height_m])), self.turn @ world_from_camera(camera.pose)
 
@@ -87,20 +90,21 @@ def _seen(source: Source, rig: RigSpec) -> Seen:
     middle = rig.world_points(rig.middle("thigh"))
     start = person.path_m[0] * [1, 1, 0]
     offset = np.array([middle[0], middle[1], rig.ground_m]) - scale * apply(turn, start)
-    return Seen(person, source, turn, scale, offset)
+    path = offset + scale * apply(turn, person.path_m)
+    shift = np.zeros_like(path)
+    if source.options.in_place:
+        shift[:, :2] = middle[:2] - path[:, :2]
+    if not source.options.keep_vertical:
+        shift[:, 2] = middle[2] - path[:, 2]
+    return Seen(person, source, turn, scale, offset, shift)
 
 
 def add_clip_camera(
     context: bpy.types.Context, armature_object: bpy.types.Object, clip: Path, *, resources: Path
 ) -> bpy.types.Object:
-    """A new camera that sees the character as the clip shows the person, with the clip behind it. The scene's own camera stays,
-    unless there is none. Raises Pose3DError."""
+    """A new camera that sees the character as the clip shows the person, with the clip behind it. It moves where the character
+    does not go where the person went (In Place). The scene's own camera stays, unless there is none. Raises Pose3DError."""
     seen = prepare(armature_object, resources=resources)()
-    if seen.source.options.in_place:
-        raise Pose3DError(
-            "The motion was made In Place, so the character does not go where the person goes in the clip.",
-            hint="Switch In Place off in the Motion settings and import the clip again.",
-        )
     _require_same_clip(clip, seen)
     picture, clip_fps = _load(clip)
     scene = context.scene
@@ -113,6 +117,8 @@ def add_clip_camera(
     distance_m = seen.scale * float(np.median(seen.person.depth_m))
     data.clip_start, data.clip_end = 0.02 * distance_m, max(100.0, 50 * distance_m)
     data.display_size = 0.15 * distance_m
+    if seen.shift_m.any():
+        _key_place(camera, place, seen)
     _set_lens(data, scene.render, seen)
     _set_background(data, picture, seen, clip_fps=clip_fps)
     if scene.camera is None:
@@ -123,6 +129,16 @@ def add_clip_camera(
 def clip_cameras(scene: bpy.types.Scene) -> list[bpy.types.Object]:
     """The cameras of this scene that `add_clip_camera` made, the newest last."""
     return [item for item in scene.objects if item.type == "CAMERA" and CAMERA_PROPERTY in item]
+
+
+def _key_place(camera: bpy.types.Object, place_m: np.ndarray, seen: Seen) -> None:
+    times = seen.person.track.timestamps_s
+    frames = np.arange(seen.clock.frame(float(times[0])), seen.clock.frame(float(times[-1])) + 1)
+    frame_times = np.array([seen.clock.time_s(frame) for frame in frames])
+    shift = np.stack([np.interp(frame_times, times, axis) for axis in seen.shift_m.T], axis=1)
+    action = bpy.data.actions.new(camera.name)
+    camera.animation_data_create().action = action
+    key_values(action, camera, "location", place_m + shift, "", frames)
 
 
 def _set_lens(data: bpy.types.Camera, render: bpy.types.RenderSettings, seen: Seen) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import io
 import os
 import re
@@ -15,6 +16,7 @@ import addon_utils
 import bpy
 
 from ..core.errors import Pose3DError
+from ..core.leftovers import remove_stale
 from .bvh import write_bvh
 from .compat import GLTF_FPS_BASE_IS_INVERTED
 from .keyframes import require_editable
@@ -90,6 +92,7 @@ def export(path: Path, armature_object: bpy.types.Object, *, bones: Sequence[str
             f"'{path.suffix}' is not a kind of file that Pose3D writes.", hint=f"Use one of: {', '.join(OUT_SUFFIXES)}."
         )
     partial = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
+    remove_stale(path.parent, f".{glob.escape(path.stem)}.*.partial{kind}")
     _enable_addon(kind)
     try:
         with quietly():
@@ -242,7 +245,13 @@ def _words(reason: BaseException) -> str:
     lines = [line.strip() for line in str(reason).splitlines() if line.strip() and not line.startswith("Location:")]
     last = lines[-1] if lines else type(reason).__name__
     if any(line.endswith("Traceback (most recent call last):") for line in lines):
+        if re.match(
+            r"(Attribute|Type|Index|Key|Value|Assertion|UnicodeDecode|Overflow|Recursion|ZeroDivision)Error\b|struct\.|zlib\.",
+            last,
+        ):
+            return "it is damaged, or of a kind that Blender does not know"
         last = re.sub(r"^[\w.]*(Error|Exception|Interrupt): ", "", last)
+    last = re.sub(r"\[Errno \d+\] ([^:]*)(: .*)?", r"\1", last)
     return last.removeprefix("Error: ").strip().rstrip(".")
 
 

@@ -6,9 +6,12 @@ bone points to the pole target. So a pole target in that direction from where th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import math
+import time
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import TypeAlias, TypeVar
 
 import bpy
 import numpy as np
@@ -20,11 +23,18 @@ from ..core.rig import RigSpec
 from ..core.rotations import apply, continuous, quaternion_from_matrix, unit
 from ..core.tracks import RigMotion
 from .keyframes import key_rest, key_rotation, key_values
+from .targets import Keyed
 
 # A rest pose that is bent less than this does not show its plane.
 _SHOWN = 1e-3
 # Frames that tell whether what moves a control's parents moves at all.
 _PROBES = 9
+# So long Blender evaluates frames before the window, where there is one, may draw.
+HELD_S = math.inf if bpy.app.background else 0.02
+
+_T = TypeVar("_T")
+# Wherever it yields, the window may draw and the user may work; what is of Blender is looked up again after that.
+Pauses: TypeAlias = Generator[None, None, _T]
 
 
 class LimbMode(StrEnum):
@@ -168,16 +178,16 @@ def keyed_bones(rig: RigSpec, limbs: Sequence[IkLimb]) -> frozenset[str]:
 
 def key_controls(
     context: bpy.types.Context,
-    armature_object: bpy.types.Object,
-    action: bpy.types.Action,
+    keyed: Keyed,
     rig: RigSpec,
     motion: RigMotion,
     limbs: Sequence[IkLimb],
     *,
     frames: np.ndarray,
-) -> None:
+) -> Pauses[None]:
     """Key the limbs' controls and pole targets on every frame `frames` [T] of the motion, which is keyed in this action already.
 
+    Raises Pose3DError where the armature or the action is gone after a pause.
     Chains with bones of their own are solved by Blender to a tenth of a millimetre, which is several at the knee of a leg that is
     all but straight: there the FK keys are then made those of what Blender found.
     """
@@ -185,27 +195,30 @@ def key_controls(
         if one.stretches:
             # A chain that may stretch does so before it is bent all the way.
             bone, name = one.constraint
-            path = armature_object.pose.bones[bone].constraints[name].path_from_id()
-            key_values(action, armature_object, f"{path}.use_stretch", np.zeros((1, 1)), bone, frames[:1])
+            path = keyed.armature.pose.bones[bone].constraints[name].path_from_id()
+            key_values(keyed.action, keyed.armature, f"{path}.use_stretch", np.zeros((1, 1)), bone, frames[:1])
     body = posed(rig, motion)
     places = {one.control: _control_pose(rig, body, one) for one in limbs}
-    _key_poses(armature_object, action, places, _parents(context, armature_object, rig, body, places, frames), frames)
+    parents = yield from _parents(context, keyed, rig, body, places, frames)
+    yield from _key_poses(keyed, places, parents, frames)
     # A pole target may hang on what a control moves.
     poles = {one.pole: _pole_pose(rig, body, one) for one in limbs if one.pole and one.root is not None}
-    parents = _parents(context, armature_object, rig, body, poles, frames)
-    _key_poses(armature_object, action, poles, parents, frames, turned=False)
+    parents = yield from _parents(context, keyed, rig, body, poles, frames)
+    yield from _key_poses(keyed, poles, parents, frames, turned=False)
     chains = [one for one in limbs if one.hinge is not None]
     toes = _toe_poses(rig, body, limbs)
     links = {bone: rig.bone_names[bone] for one in chains for bone in (one.root, one.tip) if bone is not None}
-    seen = _evaluated(context, armature_object, {*links.values(), *_asked(armature_object, toes)}, frames)
-    parents = _parents(context, armature_object, rig, body, toes, frames, seen=seen)
-    _key_poses(armature_object, action, toes, parents, frames)
+    seen = yield from _evaluated(context, keyed, {*links.values(), *_asked(keyed.armature, toes)}, frames)
+    parents = yield from _parents(context, keyed, rig, body, toes, frames, seen=seen)
+    yield from _key_poses(keyed, toes, parents, frames)
     turns = {bone: _rotations(seen[name]) @ rig.rest_rotations[bone].T for bone, name in links.items()}
     found = {}
     for one in chains:
         if one.root is not None and one.tip is not None:
             found |= {one.limb.upper: turns[one.root], one.limb.lower: turns[one.tip]}
     exact = with_limbs(rig, motion, body, found)
+    yield
+    armature_object, action = keyed.armature, keyed.action
     for name in keyed_bones(rig, chains):
         rotation = exact.rotations_wxyz[:, exact.bone_names.index(name)]
         key_rotation(action, armature_object, armature_object.pose.bones[name], rotation, frames)
@@ -231,7 +244,7 @@ def _control_pose(rig: RigSpec, body: PosedRig, one: IkLimb) -> np.ndarray:
     control = rig.index[one.control]
     if one.tip is None:
         return _follower_pose(rig, body, end, control)
-    turn = body.turns[:, end]
+    turn = body.turn(end)
     head = _tip(rig, body, one) - apply(turn, rig.rest_heads[rig.index[one.goal]] - rig.rest_heads[control])
     return _matrices(turn @ rig.rest_rotations[control], head)
 
@@ -239,7 +252,7 @@ def _control_pose(rig: RigSpec, body: PosedRig, one: IkLimb) -> np.ndarray:
 def _follower_pose(rig: RigSpec, body: PosedRig, bone: int, follower: int) -> np.ndarray:
     """[T, 4, 4] in armature space: as it lies at rest to the bone."""
     head = body.points(bone, rig.rest_heads[follower] - rig.rest_heads[bone])
-    return _matrices(body.turns[:, bone] @ rig.rest_rotations[follower], head)
+    return _matrices(body.turn(bone) @ rig.rest_rotations[follower], head)
 
 
 def _tip(rig: RigSpec, body: PosedRig, one: IkLimb) -> np.ndarray:
@@ -255,7 +268,7 @@ def _pole_pose(rig: RigSpec, body: PosedRig, one: IkLimb) -> np.ndarray:
     assert one.root is not None
     root = one.root if one.own_bones else one.limb.upper
     x, z = rig.rest_rotations[one.root][:, 0], rig.rest_rotations[one.root][:, 2]
-    towards = apply(body.turns[:, root], np.cos(one.pole_angle_rad) * x + np.sin(one.pole_angle_rad) * z)
+    towards = apply(body.turn(root), np.cos(one.pole_angle_rad) * x + np.sin(one.pole_angle_rad) * z)
     start = body.points(root, rig.rest_heads[one.root] - rig.rest_heads[root])
     way = _tip(rig, body, one) - start
     along = unit(way)
@@ -272,16 +285,17 @@ def _matrices(axes: np.ndarray, heads: np.ndarray) -> np.ndarray:
 
 
 def _key_poses(
-    armature_object: bpy.types.Object,
-    action: bpy.types.Action,
+    keyed: Keyed,
     poses: dict[str, np.ndarray],
     parents: dict[str, Sequence[np.ndarray | None]],
     frames: np.ndarray,
     *,
     turned: bool = True,
-) -> None:
+) -> Pauses[None]:
     """Keys that bring bones to these poses [T, 4, 4], armature space; turned: their rotation is keyed too."""
     for name, wanted in poses.items():
+        yield
+        armature_object, action = keyed.armature, keyed.action
         pose_bone = armature_object.pose.bones[name]
         basis = np.array([_basis(pose_bone.bone, w, p) for w, p in zip(wanted, parents[name], strict=True)])
         path = pose_bone.path_from_id()
@@ -305,29 +319,29 @@ def _basis(bone: bpy.types.Bone, wanted: np.ndarray, parent: np.ndarray | None) 
 
 def _parents(
     context: bpy.types.Context,
-    armature_object: bpy.types.Object,
+    keyed: Keyed,
     rig: RigSpec,
     body: PosedRig,
     names: Iterable[str],
     frames: np.ndarray,
     *,
     seen: dict[str, np.ndarray] | None = None,
-) -> dict[str, Sequence[np.ndarray | None]]:
+) -> Pauses[dict[str, Sequence[np.ndarray | None]]]:
     """For each bone the pose of its parent in every frame, armature space; Nones where it has none.
 
     By the motion alone where nothing but keys moves the bones above; else as Blender has it: in `seen`, or it is asked, frame by
     frame only where they move.
     """
-    bones = armature_object.pose.bones
     names = list(names)
     if seen is None:
-        asked = _asked(armature_object, names)
+        asked = _asked(keyed.armature, names)
         probes = np.unique(np.linspace(0, len(frames) - 1, _PROBES).astype(int))
-        few = _evaluated(context, armature_object, asked, frames[probes])
+        few = yield from _evaluated(context, keyed, asked, frames[probes])
         seen = {name: np.broadcast_to(poses[0], (len(frames), 4, 4)) for name, poses in few.items()}
         moving = {name for name, poses in few.items() if np.ptp(poses, axis=0).max() > 1e-5 * rig.leg_length_m}
-        seen |= _evaluated(context, armature_object, moving, frames)
+        seen |= yield from _evaluated(context, keyed, moving, frames)
     out: dict[str, Sequence[np.ndarray | None]] = {}
+    bones = keyed.armature.pose.bones
     for name in names:
         parent = bones[name].parent
         if parent is None:
@@ -336,7 +350,7 @@ def _parents(
             out[name] = seen[parent.name]
         else:
             bone = rig.index[parent.name]
-            out[name] = _matrices(body.turns[:, bone] @ rig.rest_rotations[bone], body.heads[:, bone])
+            out[name] = _matrices(body.turn(bone) @ rig.rest_rotations[bone], body.head(bone))
     return out
 
 
@@ -353,19 +367,18 @@ def _moved_by_keys_alone(armature_object: bpy.types.Object, bone: bpy.types.Pose
     return not any(one.constraints or one.path_from_id() in driven for one in chain)
 
 
-def _evaluated(
-    context: bpy.types.Context, armature_object: bpy.types.Object, names: set[str], frames: np.ndarray
-) -> dict[str, np.ndarray]:
-    """Poses of bones as Blender has them, armature space: [T, 4, 4] each."""
-    if not names:
-        return {}
-    scene = context.scene
-    before = scene.frame_current
+def _evaluated(context: bpy.types.Context, keyed: Keyed, names: set[str], frames: np.ndarray) -> Pauses[dict[str, np.ndarray]]:
+    """Poses of bones as Blender has them, armature space: [T, 4, 4] each. At every pause the scene has its own frame."""
     rows: dict[str, list] = {name: [] for name in names}
-    for frame in frames:
-        scene.frame_set(int(frame))
-        now = armature_object.evaluated_get(context.evaluated_depsgraph_get()).pose.bones
-        for name, row in rows.items():
-            row.append(np.array(now[name].matrix))
-    scene.frame_set(before)
+    waiting = [int(frame) for frame in frames] if names else []
+    while waiting:
+        yield
+        scene, armature_object = context.scene, keyed.armature
+        before, began_s = (scene.frame_current, scene.frame_subframe), time.perf_counter()
+        while waiting and time.perf_counter() - began_s < HELD_S:
+            scene.frame_set(waiting.pop(0))
+            now = armature_object.evaluated_get(context.evaluated_depsgraph_get()).pose.bones
+            for name, row in rows.items():
+                row.append(np.array(now[name].matrix))
+        scene.frame_set(before[0], subframe=before[1])
     return {name: np.array(row) for name, row in rows.items()}

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
 
 import bpy
 import numpy as np
 
 from ..core.curves import SparseMotion
+from ..core.errors import Pose3DError
 from ..core.rig import RigSpec
 from ..core.tracks import RigMotion
 from .constraints import Obstacle, find_obstacles, locks_of, mute, sentences
-from .ik import IkLimb, LimbMode, as_ik_bends, find_limbs, key_controls, keyed_bones
+from .ik import IkLimb, LimbMode, Pauses, as_ik_bends, find_limbs, key_controls, keyed_bones
 from .keyframes import key_motion
+from .targets import Keyed
 
 
 @dataclass(frozen=True)
@@ -46,20 +51,36 @@ def handling(
 
 
 def key(
+    context: bpy.types.Context, armature_object: bpy.types.Object, how: Handling, motion: RigMotion, **settings: Any
+) -> tuple[bpy.types.Action, tuple[str, ...]]:
+    """`key_steps` in one go."""
+    steps = key_steps(context, lambda: armature_object, how, motion, **settings)
+    try:
+        while True:
+            next(steps)
+    except StopIteration as finished:
+        return finished.value
+
+
+def key_steps(
     context: bpy.types.Context,
-    armature_object: bpy.types.Object,
+    find_armature: Callable[[], bpy.types.Object],
     how: Handling,
     motion: RigMotion,
     *,
     frames: np.ndarray,
     action_name: str,
     sparse: SparseMotion | None = None,
-) -> tuple[bpy.types.Action, tuple[str, ...]]:
+) -> Pauses[tuple[bpy.types.Action, tuple[str, ...]]]:
     """Key a motion on the scene frames `frames` [T] into a new action, as `key_motion` does; the action, and what to tell.
 
-    IK controls and the limbs' own bones get a key on every frame, with or without `sparse`.
+    IK controls and the limbs' own bones get a key on every frame, with or without `sparse`. Where it is closed or fails at a
+    pause, the armature has its own action and pose again and the new action is gone. Raises Pose3DError.
     """
     mapping = how.rig.mapping
+    armature_object = find_armature()
+    old = armature_object.animation_data.action if armature_object.animation_data else None
+    old_uid = old.session_uid if old is not None else None
     if how.limbs:
         motion = as_ik_bends(how.rig, motion if sparse is None else sparse.motion, how.limbs)
     action = key_motion(
@@ -73,5 +94,58 @@ def key(
     )
     left = mute(armature_object, action, how.obstacles, frame=int(frames[0])) if how.mute_constraints else []
     if how.limbs:
-        key_controls(context, armature_object, action, how.rig, motion, how.limbs, frames=frames)
+        keyed, values = Keyed(find_armature, action.session_uid), _values(armature_object, action, how.limbs)
+        try:
+            yield from key_controls(context, keyed, how.rig, motion, how.limbs, frames=frames)
+        except BaseException:
+            _take_back(keyed, old_uid, values)
+            raise
+        action = keyed.action
     return action, (*how.warnings, *sentences(how.obstacles, muted=how.mute_constraints, left=left))
+
+
+_CHANNELS = ("location", "rotation_quaternion", "rotation_euler", "rotation_axis_angle", "scale")
+_Values: TypeAlias = list[tuple[str, Any]]
+
+
+def _values(armature_object: bpy.types.Object, action: bpy.types.Action, limbs: Sequence[IkLimb]) -> _Values:
+    """What the action and the controls' keys are about to change on the armature: a path of each property, and its value."""
+    bags = [bag for layer in action.layers for strip in layer.strips for bag in strip.channelbags]
+    paths = dict.fromkeys(curve.data_path for bag in bags for curve in bag.fcurves)
+    bones = armature_object.pose.bones
+    for one in limbs:
+        for bone in (bones[name] for name in (one.control, one.pole, one.toe) if name):
+            paths |= dict.fromkeys(f"{bone.path_from_id()}.{channel}" for channel in _CHANNELS)
+        bone_name, name = one.constraint
+        if bone_name:
+            paths[f"{bones[bone_name].constraints[name].path_from_id()}.use_stretch"] = None
+    return [(path, _read(armature_object, path)) for path in paths]
+
+
+def _place(armature_object: bpy.types.Object, path: str) -> tuple[Any, str, bool]:
+    """Whose property a path is of, its name, and whether it is a custom one."""
+    custom = path.endswith("]")
+    owner_path, _, name = path.rpartition("[" if custom else ".")
+    return armature_object.path_resolve(owner_path) if owner_path else armature_object, name.strip("]\"'"), custom
+
+
+def _read(armature_object: bpy.types.Object, path: str) -> Any:
+    owner, name, custom = _place(armature_object, path)
+    value = owner[name] if custom else getattr(owner, name)
+    return tuple(value) if hasattr(value, "__len__") and not isinstance(value, str) else value
+
+
+def _take_back(keyed: Keyed, old_uid: int | None, values: _Values) -> None:
+    """The armature as it was, as far as it is there; the action is deleted."""
+    with contextlib.suppress(Pose3DError):
+        armature_object = keyed.armature
+        armature_object.animation_data.action = next((a for a in bpy.data.actions if a.session_uid == old_uid), None)
+        for path, value in values:
+            with contextlib.suppress(ValueError, AttributeError, KeyError, TypeError):  # edited away meanwhile
+                owner, name, custom = _place(armature_object, path)
+                if custom:
+                    owner[name] = value
+                else:
+                    setattr(owner, name, value)
+    with contextlib.suppress(Pose3DError):
+        bpy.data.actions.remove(keyed.action)

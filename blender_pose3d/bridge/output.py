@@ -12,6 +12,7 @@ import bpy
 from ..core.errors import Pose3DError
 from ..core.tracks import Pose3DTrack
 from .apply import AppliedMotion, Steps, apply_steps
+from .ik import LimbMode
 
 DEFAULT_NAME = "{armature} {clip}"
 
@@ -20,7 +21,7 @@ DEFAULT_NAME = "{armature} {clip}"
 class Output:
     """name: of the action, with {armature}, {clip} and {preset} in it; start_frame: None is the scene's first; match_rate: the
     scene takes the clip's frame rate, instead of the motion being resampled to the scene's; fit_range: the scene ends where the
-    motion does; nla_strip: push the action down into an NLA track of its own.
+    motion does; nla_strip: push the action down into an NLA track of its own; limbs and mute_constraints as for `apply_steps`.
     """
 
     name: str = DEFAULT_NAME
@@ -28,6 +29,8 @@ class Output:
     match_rate: bool = False
     fit_range: bool = False
     nla_strip: bool = False
+    limbs: LimbMode = LimbMode.FK
+    mute_constraints: bool = False
 
 
 def output_steps(
@@ -37,20 +40,24 @@ def output_steps(
     output: Output,
     **settings: Any,
 ) -> Steps:
-    """`apply_steps` with its settings, but for frame_start, and the result put into the scene as `output` says.
+    """`apply_steps` with its settings, but for those that `output` has, and the result put into the scene as that says.
 
-    Raises Pose3DError; the scene is as it was then.
+    The scene is that of the context, looked up after every step. Raises Pose3DError; the scene is as it was then.
     """
     action_name(output.name, armature="", clip="", preset="")  # what is wrong with it is said before the work
+    applied = yield from apply_steps(
+        context,
+        find_armature,
+        track,
+        frame_start=output.start_frame,
+        fps=track.fps if output.match_rate else None,
+        limbs=output.limbs,
+        mute_constraints=output.mute_constraints,
+        **settings,
+    )
     scene = context.scene
-    rate = scene.render.fps, scene.render.fps_base
     if output.match_rate:
         set_rate(scene, track.fps)
-    try:
-        applied = yield from apply_steps(context, find_armature, track, frame_start=output.start_frame, **settings)
-    except BaseException:  # cancelled, too
-        scene.render.fps, scene.render.fps_base = rate
-        raise
     armature_object, action = find_armature(), bpy.data.actions[applied.action_name]
     action.name = action_name(output.name, armature=armature_object.name, clip=clip_name(track), preset=applied.preset)
     if output.fit_range:

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import bpy
 import numpy as np
 
 from ..core.errors import Pose3DError
-from ..core.preset import Mapping, load_preset, load_presets
+from ..core.preset import Mapping, load_own, load_preset, load_presets
 from ..core.recognise import Skeleton, map_bones
-from ..core.rig import RigSpec
+from ..core.rig import RigSpec, require_own_bones
 
 
-def choose_mapping(armature_object: bpy.types.Object, *, preset: str, presets_folder: Path) -> Mapping:
+def choose_mapping(
+    armature_object: bpy.types.Object, *, preset: str, presets_folder: Path, own_folders: Sequence[Path] = ()
+) -> Mapping:
     """The mapping for this armature: `preset` is "auto" (the preset whose names fit, else what the armature's shape says), a
-    shipped preset's name, or the path of a .json file.
+    preset's name, or the path of a .json file.
 
+    own_folders: of the user's presets, which are taken before the shipped ones that fit as well; what cannot be read there is in
+    the mapping's warnings.
     Raises Pose3DError if the object is no armature, has no bones, or a required role is left without a bone.
     """
     if armature_object.type != "ARMATURE":
@@ -27,7 +33,9 @@ def choose_mapping(armature_object: bpy.types.Object, *, preset: str, presets_fo
     if preset.lower().endswith(".json"):
         one = load_preset(Path(preset))
         return map_bones(skeleton, [one], one.name)
-    return map_bones(skeleton, load_presets(presets_folder), preset)
+    own, told = load_own(own_folders)
+    mapping = map_bones(skeleton, [*load_presets(presets_folder), *own], preset)
+    return replace(mapping, warnings=(*mapping.warnings, *told)) if told else mapping
 
 
 def read_skeleton(armature_object: bpy.types.Object) -> Skeleton:
@@ -51,6 +59,7 @@ def read_skeleton(armature_object: bpy.types.Object) -> Skeleton:
 
 def read_rig(armature_object: bpy.types.Object, mapping: Mapping) -> RigSpec:
     """The armature at rest, as arrays. Raises Pose3DError for an armature that cannot be solved."""
+    require_own_bones(mapping)
     bones = _parents_first(armature_object.data.bones)
     index = {bone.name: i for i, bone in enumerate(bones)}
     rest = np.array([bone.matrix_local for bone in bones], dtype=float)  # [B, 4, 4]

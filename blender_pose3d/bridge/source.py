@@ -49,6 +49,8 @@ def sample(
             posed.pose.bones.foreach_get("matrix", flat)
             pose[t] = flat.reshape(-1, 4, 4).swapaxes(1, 2)[bones]
     placed = world[:, None] @ pose
+    if not np.isfinite(placed).all():
+        raise Pose3DError(f"The animation of '{name}' has values that are no numbers.", hint="Export it again where it was made.")
     rest = np.linalg.inv(rig.world_from_armature[:3, :3] @ rig.rest_rotations)
     fps = context.scene.render.fps / context.scene.render.fps_base
     return SourceMotion(

@@ -1,7 +1,9 @@
-"""The armature that a run is for, remembered so that it can be renamed or deleted while the worker runs."""
+"""The armature and the scene that a run is for, remembered so that they can be renamed, left or deleted while the worker runs."""
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import bpy
@@ -11,27 +13,82 @@ from ..core.errors import Pose3DError
 
 @dataclass(frozen=True)
 class Target:
-    """An object as it was when the run began. The session id outlives renaming and undo, not the loading of a file."""
+    """An object and its scene as they were when the run began. Session ids outlive renaming and undo, not loading a file."""
 
     name: str
     session_uid: int
+    scene: str
+    scene_uid: int
 
 
-def remember(armature_object: bpy.types.Object) -> Target:
-    return Target(name=armature_object.name, session_uid=armature_object.session_uid)
+def remember(armature_object: bpy.types.Object, scene: bpy.types.Scene) -> Target:
+    return Target(armature_object.name, armature_object.session_uid, scene.name, scene.session_uid)
 
 
-def find(target: Target, scene: bpy.types.Scene) -> bpy.types.Object:
-    """The object again, under whatever name it has now. Raises Pose3DError when it is gone from the scene."""
+def find_scene(target: Target) -> bpy.types.Scene:
+    """The scene again, whichever is shown now. Raises Pose3DError when it is gone."""
+    for candidate in bpy.data.scenes:
+        if candidate.session_uid == target.scene_uid:
+            return candidate
+    raise Pose3DError(
+        f"The scene “{target.scene}” was deleted while the clip was read.",
+        hint="The clip is among the takes: solve it in another scene.",
+    )
+
+
+def find(target: Target) -> bpy.types.Object:
+    """The object again, under whatever name it has now. Raises Pose3DError when it is gone from its scene."""
+    scene = find_scene(target)
     for candidate in bpy.data.objects:
         if candidate.session_uid == target.session_uid and candidate.type == "ARMATURE":
-            if scene.objects.get(candidate.name) != candidate:
-                break
-            return candidate
+            if scene.objects.get(candidate.name) == candidate:
+                return candidate
+            raise Pose3DError(
+                f"The armature “{candidate.name}” was taken out of the scene “{scene.name}” while the clip was read.",
+                hint="Put it back and solve the take.",
+            )
     raise Pose3DError(
         f"The armature “{target.name}” was deleted while the clip was read.",
         hint="Choose another one and import again.",
     )
+
+
+@dataclass(frozen=True)
+class Keyed:
+    """An armature and the action that is made for it, looked up at every use: between two pieces of work the user may undo,
+    delete or exchange them. action_uid: its session id."""
+
+    find_armature: Callable[[], bpy.types.Object]
+    action_uid: int
+
+    @property
+    def action(self) -> bpy.types.Action:
+        """Raises Pose3DError when it is gone."""
+        for candidate in bpy.data.actions:
+            if candidate.session_uid == self.action_uid:
+                return candidate
+        raise Pose3DError("The new action was undone while it was made.", hint="Solve the take again.")
+
+    @property
+    def armature(self) -> bpy.types.Object:
+        """Playing the action. Raises Pose3DError when it is gone, or plays another one now."""
+        found, action = self.find_armature(), self.action
+        if found.animation_data is None or found.animation_data.action != action:
+            raise Pose3DError(f"'{found.name}' was given another action while this one was made.", hint="Solve the take again.")
+        return found
+
+
+@contextlib.contextmanager
+def in_its_scene(context: bpy.types.Context, target: Target) -> Iterator[None]:
+    """As if the target's scene were shown, where the user has gone to another one meanwhile. Raises Pose3DError."""
+    scene = find_scene(target)
+    if context.scene == scene:
+        yield
+        return
+    armature_object = find(target)
+    layers = [layer for layer in scene.view_layers if armature_object.name in layer.objects]
+    with context.temp_override(scene=scene, view_layer=(layers or scene.view_layers)[0]):
+        yield
 
 
 def named_armature(name: str, scene: bpy.types.Scene) -> bpy.types.Object:

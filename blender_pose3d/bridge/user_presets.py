@@ -9,9 +9,11 @@ import bpy
 from .. import places
 from ..core.errors import Pose3DError
 from ..core.user_presets import UserPresets
+from .rig_reader import choose_mapping
 
 # The menu's name of a user's preset: its file's, with what no shipped preset's name has.
 PREFIX = "user:"
+AUTO = "auto"
 
 
 def user_presets() -> UserPresets:
@@ -24,8 +26,24 @@ def user_presets() -> UserPresets:
     return UserPresets(places.home_folder(own) / "presets", places.resources_root() / "rigs")
 
 
-def as_preset(choice: str) -> str:
-    """What the menu holds as `choose_mapping` takes it: a user's preset by its file. Raises Pose3DError."""
+def as_preset(choice: str, armature_object: bpy.types.Object | None = None) -> str:
+    """What the menu holds as `choose_mapping` takes it: a user's preset by its file.
+
+    armature_object: for "auto", the user's preset that fits it as well as any that comes with Pose3D, if there is one.
+    Raises Pose3DError.
+    """
+    if choice == AUTO and armature_object is not None:
+        return _automatic(armature_object)
     if not choice:  # a number in the .blend that stands for no preset of this installation
         raise Pose3DError("The preset that this file was saved with is not installed here.", hint="Choose another preset.")
     return str(user_presets().path(choice.removeprefix(PREFIX))) if choice.startswith(PREFIX) else choice
+
+
+def _automatic(armature_object: bpy.types.Object) -> str:
+    presets = user_presets()
+    try:
+        mapping = choose_mapping(armature_object, preset=AUTO, presets_folder=presets.shipped, own_folders=[presets.folder])
+    except Pose3DError:  # whoever uses the choice says why
+        return AUTO
+    own = presets.folder / f"{mapping.preset}.json"
+    return str(own) if own.is_file() else AUTO

@@ -46,6 +46,8 @@ _SMOOTHING_ROUNDS = 9
 _USED = 0.9
 # Weight of the motion's own slope at a key, beside that of a frame: it decides where no frame lies between two keys.
 _OWN_SLOPE = 1e-3
+# Frames whose keys are chosen at once: five minutes at 24 a second.
+_MOST_FRAMES = 7200
 # A rig between a child and a giant is measured in metres of its world, any other by its size.
 _HUMAN_SCALES = (0.4, 2.5)
 
@@ -113,6 +115,27 @@ def reduced(
     options: the bounds, key_tolerance_cm in the world and key_tolerance_deg; contacts: feet that must not slide.
     """
     options = options or MotionOptions()
+    frames = len(motion.timestamps_s)
+    # What it works with is many times the motion: a long one goes piece by piece, with keys where two meet.
+    ends = np.linspace(0, frames - 1, max(2, 1 + int(np.ceil((frames - 1) / _MOST_FRAMES)))).astype(int)
+    pieces = []
+    for first, last in zip(ends, ends[1:], strict=False):
+        part = slice(first, last + 1)
+        cut = replace(
+            motion,
+            timestamps_s=motion.timestamps_s[part],
+            rotations_wxyz=motion.rotations_wxyz[part],
+            root_location_m=motion.root_location_m[part],
+            root_basis_location=motion.root_basis_location[part],
+        )
+        own = [replace(channel, values=channel.values[part]) for channel in channels]
+        pieces.append(_reduced(cut, rig, own, options, contacts))
+    return pieces[0] if len(pieces) == 1 else _joined(pieces, motion, ends)
+
+
+def _reduced(
+    motion: RigMotion, rig: RigSpec, channels: Sequence[Channel], options: MotionOptions, contacts: Sequence[Contact]
+) -> SparseMotion:
     bound = _Bound(motion, rig, channels, options, contacts)
     keyed = _with_lacking(bound, bound.first_keys(), exact=False)
     shuffled = np.random.default_rng(0)
@@ -144,6 +167,45 @@ def reduced(
         held_cm=100 * float(error.distances_m[held].max()) if held.any() else 0.0,
         motion=bound.as_motion(fitted),
     )
+
+
+def _joined(pieces: Sequence[SparseMotion], motion: RigMotion, ends: np.ndarray) -> SparseMotion:
+    """Pieces of a motion [ends[0], ends[1]], [ends[1], ends[2]] ... as one."""
+
+    def all_of(name: str) -> np.ndarray:
+        parts = [getattr(piece.motion, name) for piece in pieces]
+        return np.concatenate([*(part[:-1] for part in parts[:-1]), parts[-1]])
+
+    rotations = tuple(_keys_joined(keys, ends) for keys in zip(*(piece.rotations for piece in pieces), strict=True))
+    location = _keys_joined([piece.location for piece in pieces], ends)
+    width = sum(keys.values.shape[1] for keys in (*rotations, location))
+    return SparseMotion(
+        rotations=rotations,
+        location=location,
+        dense_count=len(motion.timestamps_s) * width,
+        count=sum(keys.values.size for keys in (*rotations, location)),
+        angle_deg=max(piece.angle_deg for piece in pieces),
+        distance_cm=max(piece.distance_cm for piece in pieces),
+        held_cm=max(piece.held_cm for piece in pieces),
+        motion=replace(
+            motion,
+            rotations_wxyz=all_of("rotations_wxyz"),
+            root_location_m=all_of("root_location_m"),
+            root_basis_location=all_of("root_basis_location"),
+        ),
+    )
+
+
+def _keys_joined(parts: Sequence[Keys], ends: np.ndarray) -> Keys:
+    """The key where two pieces meet is the last of the one and the first of the other, with a slope of each."""
+    samples = np.concatenate([part.samples + first for part, first in zip(parts, ends[:-1], strict=True)])
+    slopes = np.concatenate([part.slopes for part in parts])
+    smooth = np.concatenate([part.smooth for part in parts])
+    values = np.concatenate([part.values for part in parts])
+    meeting = np.cumsum([len(part.samples) for part in parts])[:-1]
+    slopes[meeting, 0] = slopes[meeting - 1, 0]
+    smooth[meeting] = False
+    return Keys(*(np.delete(each, meeting - 1, axis=0) for each in (samples, values, slopes, smooth)))
 
 
 @dataclass(frozen=True)
@@ -184,14 +246,14 @@ class _Bound:
         size = 1.0 if low <= motion.scale <= high else motion.scale
         self.tolerance_m = options.key_tolerance_cm / 100 * size
         self.bones = [rig.index[name] for name in motion.bone_names]
-        self._true = posed(rig, motion)
+        true = posed(rig, motion)
         self._linear = rig.world_from_armature[:3, :3]
         # Armature axes from each bone's own, [T, K, 3, 3].
-        self._axes = self._true.turns[:, self.bones] @ rig.rest_rotations[self.bones]
-        self._heads = self._true.heads[:, self.bones]
+        self._axes = np.stack([true.turn(bone) @ rig.rest_rotations[bone] for bone in self.bones], axis=1)
+        self._heads = np.stack([true.head(bone) for bone in self.bones], axis=1)
         self._location_axes = location_axes(rig, rig.index[motion.root_bone])
         self._choose_points(contacts)
-        self._places = self._points(self._true)
+        self._places = self._points(true)
         self.kept = self._kept()
 
     def count(self, keyed: np.ndarray) -> int:
@@ -291,9 +353,10 @@ class _Bound:
         last = [i for i, bone in enumerate(self._carriers) if bone in limbs or bone not in inner]
         self._ends = np.array([*last, self.bones.index(root)])
 
-    def _points(self, rig: PosedRig) -> np.ndarray:
+    def _points(self, body: PosedRig) -> np.ndarray:
         """[T, P, 3], armature space."""
-        return rig.heads[:, self._carriers] + (rig.turns[:, self._carriers] @ self._offsets[..., None])[..., 0]
+        places = zip(self._carriers, self._offsets, strict=True)
+        return np.stack([body.points(bone, offset) if offset.any() else body.head(bone) for bone, offset in places], axis=1)
 
     def _kept(self) -> np.ndarray:
         """Keys that stay: first and last frame, turning points, and where contacts begin and end. [G, T]."""

@@ -6,11 +6,14 @@ joints stay as they are, but for bones with locks.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
+from .kinematics import PosedRig
 from .preset import FINGER_CHAINS, SIDES
 from .rig import RigSpec
-from .rotations import about_axis, apply, matrix_from_quaternion, quaternion_from_matrix, swing, transposed, unit
+from .rotations import about_axis, apply, cross, matrix_from_quaternion, norm, quaternion_from_matrix, swing, transposed, unit
 
 _FOLLOWING = {"upper_arm": "forearm", "forearm": "hand", "thigh": "shin", "shin": "foot"}
 _ABOVE = {"forearm": "upper_arm", "shin": "thigh"}
@@ -29,28 +32,18 @@ _CURL_RAD: dict[str, tuple[float, float, float]] = {
 _TURN_WEIGHT = 0.002
 
 
-def distributed(rig: RigSpec, deltas: np.ndarray) -> np.ndarray:
-    """D [T, B, 3, 3] of every bone, with those of twist bones and locked bones; what hangs on them follows."""
-    twisted = _twisted(rig, deltas)
-    locks = {rig.index[name]: axes for name, axes in rig.mapping.locks.items()}
-    if not (twisted or locks):
-        return deltas
-    own = {*rig.mapped_bones(), *twisted}
-    out = np.empty_like(deltas)
-    for bone, parent in enumerate(rig.parents):
-        follows = parent >= 0 and rig.inherits_rotation[bone]
-        if bone in twisted:
-            out[:, bone] = twisted[bone]
-        elif bone in own or not follows:
-            out[:, bone] = deltas[:, bone]
-        else:
-            out[:, bone] = out[:, parent]
-        if bone in locks:
-            base = out[:, parent] if follows else np.broadcast_to(np.eye(3), (len(deltas), 3, 3))
-            rest = rig.rest_rotations[bone]
-            turned = transposed(rest) @ transposed(base) @ out[:, bone] @ rest
-            kept = locked(turned, locks[bone], rest.T @ _along(rig, bone))
-            out[:, bone] = base @ rest @ kept @ rest.T
+def distributed(rig: RigSpec, body: PosedRig) -> PosedRig:
+    """The same with D of twist bones and locked bones; what hangs on them follows."""
+    twisted = _twisted(rig, body)
+    if not (twisted or rig.mapping.locks):
+        return body
+    own = {bone: body.turn(bone) for bone in rig.mapped_bones()} | twisted
+    out = PosedRig(rig, own, body.frames)
+    for bone in sorted(rig.index[name] for name in rig.mapping.locks):
+        base, rest = out.inherited(bone), rig.rest_rotations[bone]
+        turned = rest.T @ transposed(base) @ out.turn(bone) @ rest
+        kept = locked(turned, rig.mapping.locks[rig.bone_names[bone]], rest.T @ _along(rig, bone))
+        own[bone] = base @ rest @ kept @ rest.T
     return out
 
 
@@ -60,7 +53,7 @@ def _bone(rig: RigSpec, role: str) -> int | None:
     return None if name is None else rig.index[name]
 
 
-def _twisted(rig: RigSpec, deltas: np.ndarray) -> dict[int, np.ndarray]:
+def _twisted(rig: RigSpec, body: PosedRig) -> dict[int, np.ndarray]:
     """D of the twist bones, and of the limbs' own bones where they give their twist away.
 
     Along upper arm and thigh the twist grows from none at the trunk to the bone's own at the elbow or knee; along forearm and
@@ -86,15 +79,14 @@ def _twisted(rig: RigSpec, deltas: np.ndarray) -> dict[int, np.ndarray]:
             above = _bone(rig, f"{side}_{_ABOVE[part]}")
             if above is None:
                 continue
-            way = apply(transposed(deltas[:, above]), apply(deltas[:, start], axis))
-            base = deltas[:, above] @ swing(axis, way)
-            angle = _twist_rad(transposed(base) @ deltas[:, end], axis)
+            way = apply(transposed(body.turn(above)), apply(body.turn(start), axis))
+            base = body.turn(above) @ swing(axis, way)
+            angle = _twist_rad(transposed(base) @ body.turn(end), axis)
             own_share = 0.0
         else:
-            parent = int(rig.parents[start])
-            inherited = deltas[:, parent] if parent >= 0 else np.broadcast_to(np.eye(3), deltas[:, start].shape)
-            angle = _twist_rad(transposed(inherited) @ deltas[:, start], axis)
-            base = deltas[:, start] @ about_axis(axis, -angle)
+            parent = body.turn(int(rig.parents[start]))
+            angle = _twist_rad(transposed(parent) @ body.turn(start), axis)
+            base = body.turn(start) @ about_axis(axis, -angle)
             own_share = 0.0 if inside else 1.0
         links = [start, *inside, end]
         for here, onwards in zip(links[:-1], links[1:], strict=True):
@@ -120,15 +112,16 @@ def _twist_rad(turns: np.ndarray, axis: np.ndarray) -> np.ndarray:
 
 def held(rig: RigSpec) -> dict[str, np.ndarray]:
     """Bones that have one rotation for the whole motion, unit quaternions [4] in their own rest axes: relaxed fingers."""
-    out = {}
-    for bone, turn in curled(rig).items():
-        name, rest = rig.bone_names[bone], rig.rest_rotations[bone]
-        if rig.inherits_rotation[bone]:
-            own = rest.T @ turn @ rest
-            if name in rig.mapping.locks:
-                own = locked(own[None], rig.mapping.locks[name], rest.T @ _along(rig, bone))[0]
-            out[name] = quaternion_from_matrix(own)
-    return out
+    turns = {bone: turn for bone, turn in curled(rig).items() if rig.inherits_rotation[bone]}
+    if not turns:
+        return {}
+    bones = list(turns)
+    rest = rig.rest_rotations[bones]
+    own = transposed(rest) @ np.stack([turns[bone] for bone in bones]) @ rest
+    for bone, turn in zip(bones, own, strict=True):
+        if axes := rig.mapping.locks.get(rig.bone_names[bone]):
+            turn[:] = locked(turn[None], axes, rig.rest_rotations[bone].T @ _along(rig, bone))[0]
+    return {rig.bone_names[bone]: wxyz for bone, wxyz in zip(bones, quaternion_from_matrix(own), strict=True)}
 
 
 def curled(rig: RigSpec) -> dict[int, np.ndarray]:
@@ -137,7 +130,7 @@ def curled(rig: RigSpec) -> dict[int, np.ndarray]:
     Every joint is bent towards the palm until it is as far as in a hand that hangs, or left as it is where the rest pose has it
     bent farther. The palm is told by the fingers' order, so neither bone axes nor the pose of the arm matter.
     """
-    out: dict[int, np.ndarray] = {}
+    bends: dict[int, tuple[np.ndarray, float]] = {}
     for side in SIDES:
         hand = _bone(rig, f"{side}_hand")
         names = {chain: rig.mapping.fingers[chain] for chain in FINGER_CHAINS if chain in rig.mapping.fingers}
@@ -148,23 +141,30 @@ def curled(rig: RigSpec) -> dict[int, np.ndarray]:
         if hand is None or len(bases) < 2:
             continue
         forwards = np.mean(bases, axis=0) - rig.rest_heads[hand]
-        palm = np.cross(forwards, bases[0] - bases[-1])
-        if np.linalg.norm(palm) < 1e-9:
+        palm = cross(forwards, bases[0] - bases[-1])
+        if norm(palm) < 1e-9:
             continue
         palm = unit(palm) * (1.0 if side == "left" else -1.0)
         for finger, bones in chains.items():
             before = unit(forwards)
             for bone, wanted, onwards in zip(bones, _CURL_RAD[finger], [*bones[1:], -1], strict=False):
                 way = rig.rest_heads[onwards] - rig.rest_heads[bone] if onwards >= 0 else before
-                way = unit(way) if np.linalg.norm(way) > 1e-9 else before
-                bend = np.cross(way, palm)
-                if np.linalg.norm(bend) > 0.3:  # a finger that points to the palm or away from it is none at rest
+                way = unit(way) if norm(way) > 1e-9 else before
+                bend = cross(way, palm)
+                if norm(bend) > 0.3:  # a finger that points to the palm or away from it is none at rest
                     # The thumb stands off the hand: only its own joints say how far it is bent.
                     is_thumbs_root = finger == "thumb" and bone == bones[0]
-                    already = 0.0 if is_thumbs_root else np.arcsin(np.clip(way @ palm, -1, 1)) - np.arcsin(before @ palm)
-                    out[bone] = about_axis(unit(bend), float(np.clip(wanted - max(already, 0.0), 0.0, wanted)))
+                    already = 0.0 if is_thumbs_root else max(_asin(float(way @ palm)) - _asin(float(before @ palm)), 0.0)
+                    bends[bone] = unit(bend), min(max(wanted - already, 0.0), wanted)
                 before = way
-    return out
+    if not bends:
+        return {}
+    axes, angles = zip(*bends.values(), strict=True)
+    return dict(zip(bends, about_axis(np.stack(axes), np.array(angles)), strict=True))
+
+
+def _asin(sine: float) -> float:
+    return math.asin(min(max(sine, -1.0), 1.0))
 
 
 def locked(turns: np.ndarray, axes: str, way: np.ndarray) -> np.ndarray:

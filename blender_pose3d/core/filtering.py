@@ -16,17 +16,15 @@ def smoothed(values: np.ndarray, timestamps_s: np.ndarray, sigma_s: float, weigh
     reach = max(1, int(np.ceil(3 * sigma_s / step)))
     shares = np.ones(len(values)) if weights is None else weights.astype(float)
     shares = shares.reshape(*shares.shape, *([1] * (values.ndim - shares.ndim)))
-    weighted = shares * values
-    total = np.zeros_like(values, dtype=float)
-    whole = np.zeros_like(shares)
-    for offset in range(-reach, reach + 1):
-        index = np.arange(len(values)) + offset
-        inside = (index >= 0) & (index < len(values))
-        index = index.clip(0, len(values) - 1)
-        weight = inside * np.exp(-0.5 * ((timestamps_s[index] - timestamps_s) / sigma_s) ** 2)
-        weight = weight.reshape(-1, *([1] * (values.ndim - 1)))
-        total += weight * weighted[index]
-        whole += weight * shares[index]
+    weighted = values if weights is None else shares * values
+    total, whole = weighted.astype(float), shares.copy()
+    for offset in range(1, min(reach, len(values) - 1) + 1):
+        # What two frames are to each other counts for both.
+        near = np.exp(-0.5 * ((timestamps_s[offset:] - timestamps_s[:-offset]) / sigma_s) ** 2)
+        near = near.reshape(-1, *([1] * (values.ndim - 1)))
+        for out, of in ((total, weighted), (whole, shares)):
+            out[:-offset] += near * of[offset:]
+            out[offset:] += near * of[:-offset]
     return total / whole
 
 
@@ -91,4 +89,12 @@ def rolling_minimum(values: np.ndarray, timestamps_s: np.ndarray, half_window_s:
     """The least value within `half_window_s` before and after each frame: [T] -> [T]."""
     first = np.searchsorted(timestamps_s, timestamps_s - half_window_s)
     last = np.searchsorted(timestamps_s, timestamps_s + half_window_s, side="right")
-    return np.array([values[a:b].min() for a, b in zip(first, last, strict=True)])
+    # Least values of stretches of 1, 2, 4 ... frames; any stretch is two of those that overlap.
+    out, stretches, length = np.empty(len(values)), values, 1
+    sizes = last - first
+    while length <= sizes.max():
+        of_this = (sizes >= length) & (sizes < 2 * length)
+        out[of_this] = np.minimum(stretches[first[of_this]], stretches[last[of_this] - length])
+        stretches = np.minimum(stretches[:-length], stretches[length:])
+        length *= 2
+    return out

@@ -56,8 +56,8 @@ def hinged(rig: RigSpec, motion: RigMotion, hinges: dict[str, np.ndarray]) -> Ri
         limb = limbs[role]
         upper_rest = rig.rest_heads[limb.lower] - rig.rest_heads[limb.upper]
         lower_rest = _end(rig, limb) - rig.rest_heads[limb.lower]
-        upper = body.turns[:, limb.upper]
-        whole = apply(upper, upper_rest) + apply(body.turns[:, limb.lower], lower_rest)
+        upper = body.turn(limb.upper)
+        whole = apply(upper, upper_rest) + apply(body.turn(limb.lower), lower_rest)
         a, b = np.linalg.norm(upper_rest), np.linalg.norm(lower_rest)
         distance = np.maximum(np.linalg.norm(whole, axis=-1), 1e-9)
         along = unit(whole)
@@ -80,13 +80,13 @@ def with_limbs(rig: RigSpec, motion: RigMotion, body: PosedRig, turns: dict[int,
         bones = [limb.upper, limb.lower, *([] if limb.end is None else [limb.end])]
         carrier = None
         for bone in bones:
-            delta = turns.get(bone, body.turns[:, bone])
+            delta = turns[bone] if bone in turns else body.turn(bone)
             parent = int(rig.parents[bone])
             base = np.broadcast_to(np.eye(3), delta.shape)
             if parent >= 0 and rig.inherits_rotation[bone]:
-                base = body.turns[:, parent]
+                base = body.turn(parent)
                 if carrier is not None:  # a bone between keeps its place on the limb's
-                    base = turns[carrier] @ transposed(body.turns[:, carrier]) @ base
+                    base = turns[carrier] @ transposed(body.turn(carrier)) @ base
             rest = rig.rest_rotations[bone]
             own = quaternion_from_matrix(transposed(rest) @ transposed(base) @ delta @ rest)
             rotations[:, motion.bone_names.index(rig.bone_names[bone])] = own

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from functools import cache
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +55,7 @@ class Preset:
     carries the path in place of the hips; properties: custom properties of pose bones to set and key, (bone, property, value),
     such as an FK/IK switch, and ik_properties: those that differ where IK controls are keyed; signature: bones that tell this
     family from others with the same names; fingers, twists: chains by FINGER_CHAINS and TWIST_ROLES; ik: IK_ROLES -> names of the
-    control and of the pole target; locks: bone -> axes, of "xyz", that are not to be turned.
+    control and of the pole target; locks: bone -> axes, of "xyz", that are not to be turned; own: it is the user's.
     """
 
     name: str
@@ -69,6 +69,7 @@ class Preset:
     twists: dict[str, Links] = field(default_factory=dict)
     ik: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = field(default_factory=dict)
     locks: tuple[tuple[tuple[str, ...], str], ...] = ()
+    own: bool = False
 
 
 @dataclass(frozen=True)
@@ -120,13 +121,14 @@ def load_preset(path: Path) -> Preset:
     try:
         if path.stat().st_size > _LARGEST_PRESET_BYTES:
             raise _bad(path, "it is larger than 1 MB")
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
         data = json.loads(text)
+        json.dumps(data, ensure_ascii=False).encode()  # half of a character, which JSON allows, nobody can write again
     except OSError as reason:
         raise Pose3DError(f"Cannot read the preset {path}: {reason.strerror}.", hint="Choose another preset.") from None
     except json.JSONDecodeError as reason:
         raise _bad(path, f"line {reason.lineno}: {reason.msg}") from None
-    except (UnicodeDecodeError, RecursionError):
+    except (ValueError, RecursionError):  # no UTF-8, a number of thousands of digits
         raise _bad(path, "it is not a JSON text") from None
     if not isinstance(data, dict):
         raise _bad(path, "it is not a JSON object")
@@ -297,8 +299,24 @@ def preset_text(mapping: Mapping, *, title: str) -> str:
 
 
 def load_presets(folder: Path) -> list[Preset]:
-    """All presets of a folder, by name."""
-    return [load_preset(path) for path in sorted(folder.glob("*.json"))]
+    """All presets of a folder, by name. A file is read again only when it has changed."""
+    return [_kept(path, (stat := path.stat()).st_mtime_ns, stat.st_size) for path in sorted(folder.glob("*.json"))]
+
+
+def load_own(folders: Iterable[Path]) -> tuple[list[Preset], list[str]]:
+    """The user's presets in these folders, and a sentence on each that cannot be used."""
+    presets, told = [], []
+    for path in sorted(path for folder in folders for path in folder.glob("*.json")):
+        try:
+            presets.append(replace(load_preset(path), own=True))
+        except Pose3DError as error:
+            told.append(f"{error.message} It is left out.")
+    return presets, told
+
+
+@lru_cache(maxsize=256)
+def _kept(path: Path, changed_ns: int, size_bytes: int) -> Preset:
+    return load_preset(path)
 
 
 def match(preset: Preset, bone_names: list[str]) -> tuple[Mapping | None, float, str]:
@@ -358,11 +376,13 @@ def match(preset: Preset, bone_names: list[str]) -> tuple[Mapping | None, float,
     return mapping, share, ""
 
 
-def _how_well(preset: Preset, mapping: Mapping | None, share: float, bone_names: set[str]) -> tuple[bool, float, int, int, int]:
-    """To sort by: the share of the bones found; between equals the family's own marks, exact names, roles."""
+def _how_well(
+    preset: Preset, mapping: Mapping | None, share: float, bone_names: set[str]
+) -> tuple[bool, float, bool, int, int, int]:
+    """To sort by: the share of the bones found; between equals the user's own, the family's own marks, exact names, roles."""
     signed = 0 if not preset.signature else 1 if bone_names & set(preset.signature) else -1
     exact = sum(name in bone_names for links in preset.bones.values() for names in links for name in names)
-    return mapping is not None, share, signed, exact, len(preset.bones)
+    return mapping is not None, share, preset.own, signed, exact, len(preset.bones)
 
 
 def choose(presets: list[Preset], bone_names: list[str], wanted: str = "auto") -> Mapping:

@@ -15,7 +15,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 
@@ -29,6 +29,8 @@ _ARM_PARTS = ("upper_arm", "forearm", "hand")
 # Segments shorter than this, relative to the whole skeleton, are no part of an arm or leg.
 _SHORTEST_SEGMENT = 0.03
 _SHORTEST_LIMB = 0.08
+# A bone this far above the shoulders, in heights of the trunk, is the neck, whatever hangs on it.
+_ABOVE_SHOULDERS = 0.04
 # How many candidates are kept at each step, best first.
 _MOST_LIMBS, _MOST_LEGS, _MOST_ARMS = 350, 40, 120
 # Above this agreement of the cues the rest pose is believed against the names.
@@ -64,7 +66,10 @@ def map_bones(skeleton: Skeleton, presets: list[Preset], wanted: str = "auto") -
         if wanted != "auto" or not presets:
             raise
         return recognise(skeleton, why_not_by_name=by_name.message)
-    shown, cues = _sides_shown(_Tree(skeleton), {role: skeleton.names.index(bones[0]) for role, bones in mapping.bones.items()})
+    tree = _Tree(skeleton)
+    if wanted == "auto":
+        mapping = _with_arms_on_chest(tree, mapping)
+    shown, cues = _sides_shown(tree, {role: skeleton.names.index(bones[0]) for role, bones in mapping.bones.items()})
     if shown > -_SIDES_SURE or len(cues) < 2:
         return mapping
     told = f"Left and right look exchanged: {_listed(cues)} show the bones named left on the character's right"
@@ -74,6 +79,31 @@ def map_bones(skeleton: Skeleton, presets: list[Preset], wanted: str = "auto") -
     else:
         warning = f"{told}. Exchange them in the mapping, or choose Automatic."
     return replace(mapping, warnings=(*mapping.warnings, warning))
+
+
+def _with_arms_on_chest(tree: _Tree, mapping: Mapping) -> Mapping:
+    """The mapping with the bones of the neck that the arms hang on, below the shoulders, as the top of the trunk: a neck that
+    turned would move the shoulders. Skeletons of other builds carry the names of a family.
+    """
+    index = tree.names.index
+    arms = [index(mapping.bones.get(f"{side}_clavicle", mapping.bones[f"{side}_upper_arm"])[0]) for side in SIDES]
+    thighs, uppers = ([index(mapping.bones[f"{side}_{part}"][0]) for side in SIDES] for part in ("thigh", "upper_arm"))
+    shoulders = tree.heads[uppers].mean(axis=0)
+    trunk = shoulders - tree.heads[thighs].mean(axis=0)
+    hub, chest, neck = tree.common(*arms), mapping.bones.get("chest", ()), list(mapping.bones.get("neck", ()))
+    moved: list[str] = []
+    while neck and chest and hub >= 0 and tree.is_below(hub, index(neck[0])):
+        if (shoulders - tree.heads[index(neck[0])]) @ trunk < -_ABOVE_SHOULDERS * float(trunk @ trunk):
+            break
+        moved.append(neck.pop(0))
+    if not moved:
+        return mapping
+    spine = (*mapping.bones.get("spine", ()), *chest, *moved[:-1])
+    bones = {**mapping.bones, "spine": spine, "chest": (moved[-1],), "neck": tuple(neck)}
+    told = Evidence(0.95, "shape", f"the arms hang on {moved[-1]!r}, below the shoulders")
+    evidence = {**mapping.evidence, "spine": mapping.evidence.get("spine", told), "chest": told}
+    kept = {role: names for role, names in bones.items() if names}
+    return replace(mapping, bones=kept, evidence={role: one for role, one in evidence.items() if role in kept})
 
 
 def recognise(skeleton: Skeleton, *, why_not_by_name: str = "") -> Mapping:
@@ -274,13 +304,13 @@ class _Tree:
     @cached_property
     def reach(self) -> np.ndarray:
         """[B] how far the farthest head below a bone is from the bone's own head."""
-        out = np.zeros(len(self.names))
+        out = [0.0] * len(self.names)
         for bone in range(len(self.names)):
             above = self.parents[bone]
             while above >= 0:
-                out[above] = max(out[above], float(np.linalg.norm(self.heads[bone] - self.heads[above])))
+                out[above] = max(out[above], self.distance(bone, above))
                 above = self.parents[above]
-        return out
+        return np.array(out)
 
     def is_below(self, bone: int, ancestor: int) -> bool:
         return bool(self.below[ancestor] >> bone & 1)
@@ -712,7 +742,7 @@ def _trunk(tree: _Tree, legs: _Pair, arms: _Pair) -> tuple[int, int, list[int], 
         spine.insert(0, top)
     neck: list[int] = []
     # Arms that hang on the neck: its head is above theirs.
-    while len(spine) > 1 and (shoulders - tree.heads[spine[-1]]) @ up < -0.04 * height:
+    while len(spine) > 1 and (shoulders - tree.heads[spine[-1]]) @ up < -_ABOVE_SHOULDERS * height:
         neck.insert(0, spine.pop())
     upwards = _upwards(tree, neck[-1] if neck else arms.hub, legs, arms)
     chest = spine.pop() if spine else None
@@ -730,7 +760,7 @@ def _upwards(tree: _Tree, start: int, legs: _Pair, arms: _Pair) -> list[int]:
 
     def could_be(bone: int, below: int) -> bool:
         beside = abs(float((tree.heads[bone] - shoulders) @ across)) > 0.2 * width
-        rises = float((tree.heads[bone] - tree.heads[below]) @ up) > 0.02 * height
+        rises = rise(bone, below) > 0.02
         place = float((tree.heads[bone] - shoulders) @ across)
         twin = abs(place) > 0.01 * width and any(
             abs(float((tree.heads[other] - shoulders) @ across) + place) < 0.01 * width for other in tree.children[below]
@@ -742,14 +772,31 @@ def _upwards(tree: _Tree, start: int, legs: _Pair, arms: _Pair) -> list[int]:
             and not any(tree.is_below(limb.upper, bone) for limb in (arms.a, arms.b, legs.a, legs.b))
         )
 
-    chain: list[int] = []
-    at = start
-    while candidates := [child for child in tree.children[at] if could_be(child, at)]:
-        if chain and len(tree.children[at]) > 1:
-            break  # a face, or hair: this is the head
-        # What carries more is the neck; what stands for itself may be a collar.
-        at = max(candidates, key=lambda b: (len(tree.bones_below(b)) > 0, float((tree.heads[b] - tree.heads[at]) @ up)))
-        chain.append(at)
+    def candidates(at: int) -> list[int]:
+        return [child for child in tree.children[at] if could_be(child, at)]
+
+    def upwards(at: int) -> list[int]:
+        chain: list[int] = []
+        while found := candidates(at):
+            if chain and len(tree.children[at]) > 1:
+                break  # a face, or hair: this is the head
+            # What carries more is the neck; what stands for itself may be a collar. Controls stand beside the bones that they
+            # move: of those at the same place the one that leads higher.
+            at = max(found, key=lambda b: (len(tree.bones_below(b)) > 0, round(rise(b, at), 3), end_of(b)))
+            chain.append(at)
+        return chain
+
+    def rise(bone: int, below: int) -> float:
+        return float((tree.heads[bone] - tree.heads[below]) @ up) / height
+
+    @cache
+    def end_of(bone: int) -> float:
+        return rise(([bone] + upwards(bone))[-1], start)
+
+    # In a rig of controls arms and neck may hang on different ones of the bones at a joint.
+    while not candidates(start) and tree.parents[start] >= 0 and tree.distance(start, tree.parents[start]) < 0.01 * height:
+        start = tree.parents[start]
+    chain = upwards(start)
     if len(chain) >= 2 and not tree.children[chain[-1]]:
         # The top of the head, not its joint: where toes end in such a bone as well, or it is that high.
         top = float((tree.heads[chain[-1]] - shoulders) @ up) > 0.5 * height

@@ -245,7 +245,7 @@ def measure(
 
 def _soles(rig: RigSpec, body: PosedRig) -> np.ndarray:
     """Heels and balls in the world, in the order of PARTS: [T, 4, 3], NaN for a foot that the armature has not."""
-    out = np.full((len(body.heads), len(PARTS), 3), np.nan)
+    out = np.full((body.frames, len(PARTS), 3), np.nan)
     for foot in feet_of(rig):
         for part, offset in (("heel", foot.heel), ("toe", foot.ball)):
             out[:, PARTS.index((foot.side, part))] = body.points_m(foot.foot, offset)
@@ -298,7 +298,7 @@ def _bone_drift(track: Pose3DTrack) -> dict[str, float]:
 def _beyond_limits_deg(rig: RigSpec, body: PosedRig) -> np.ndarray:
     """How far the joint that is worst is beyond what a body can do: [T]."""
     at = {role: body.points_m(bone) for role in _JOINTS if (bone := rig.bone(role)) is not None}
-    beyond = np.zeros(len(body.heads))
+    beyond = np.zeros(body.frames)
     across = at["left_thigh"] - at["right_thigh"]
     shoulders = at["left_upper_arm"] - at["right_upper_arm"]
     trunk = (at["left_upper_arm"] + at["right_upper_arm"] - at["left_thigh"] - at["right_thigh"]) / 2
@@ -321,7 +321,7 @@ def _beyond_limits_deg(rig: RigSpec, body: PosedRig) -> np.ndarray:
     flat = [way - (way * axis).sum(-1, keepdims=True) * axis for way in (across, shoulders)]
     beyond = np.maximum(beyond, _angle_deg(*flat) - _SPINE_TURN_DEG)
     if (head := rig.bone("head")) is not None:
-        up = apply(body.turns[:, head], unit(apply(rig.armature_from_world, np.array([0.0, 0.0, 1.0]))))
+        up = apply(body.turn(head), unit(apply(rig.armature_from_world, np.array([0.0, 0.0, 1.0]))))
         beyond = np.maximum(beyond, _angle_deg(apply(rig.world_from_armature[:3, :3], up), trunk) - _NECK_DEG)
     return beyond
 

@@ -8,10 +8,14 @@ from functools import cached_property
 import numpy as np
 
 from .errors import Pose3DError
-from .preset import CHAIN_ROLES, SIDES, Mapping
+from .preset import CHAIN_ROLES, REQUIRED_ROLES, SIDES, Mapping
 from .rotations import apply, unit
 
 _MODELLING_TOLERANCE_RAD = np.radians(35.0)
+# Metres or a scale beyond which squares are no numbers any more.
+_FARTHEST = 1e9
+# Of the rig's size: a leg's bone that is shorter has no direction.
+_LEAST_LENGTH = 1e-4
 
 
 @dataclass(frozen=True)
@@ -39,14 +43,20 @@ class RigSpec:
             raise Pose3DError(
                 "The armature's bones are not ordered from parent to child.", hint="This is a fault of Pose3D; please report it."
             )
+        if not (np.isfinite(self.world_from_armature).all() and np.abs(self.world_from_armature).max() < _FARTHEST):
+            raise Pose3DError(
+                "The armature's place, rotation or scale is not a usable number.",
+                hint="Clear the object's transforms (Object menu, Clear) and try again.",
+            )
         linear = self.world_from_armature[:3, :3]
         if abs(np.linalg.det(linear)) < 1e-18:
             raise Pose3DError(
                 "The armature's scale is zero in some direction.", hint="Set the object's scale (N panel, Item) and try again."
             )
+        size_m = float(np.ptp(self.rest_heads_world_m, axis=0).max())
         for role in ("left_thigh", "left_shin", "right_thigh", "right_shin"):
             bone, length_m = self.bone(role), self.length_m(role)
-            if bone is not None and length_m < 1e-6:
+            if bone is not None and length_m < max(1e-6, _LEAST_LENGTH * size_m):
                 what = f"The bone '{self.bone_names[bone]}' ({role.replace('_', ' ')}) has no length."
                 raise Pose3DError(what, hint="Choose another bone or preset.")
 
@@ -169,6 +179,17 @@ class RigSpec:
         return sorted({*self.mapped_bones(), *(self.index[name] for names in self.mapping.twists.values() for name in names)})
 
 
+def require_own_bones(mapping: Mapping) -> None:
+    """Raises Pose3DError where one bone plays two roles that every character has."""
+    roles: dict[str, str] = {}
+    for role in REQUIRED_ROLES:
+        for name in mapping.bones.get(role, ()):
+            if name in roles:
+                what = f"The bone '{name}' plays two roles: {roles[name].replace('_', ' ')} and {role.replace('_', ' ')}."
+                raise Pose3DError(what, hint="Give each its own bone in the preset or the table, or choose another preset.")
+            roles[name] = role
+
+
 def check_mapping(spec: RigSpec) -> list[str]:
     """Sentences on a mapping that can be solved but looks wrong."""
     warnings = list(spec.mapping.warnings)
@@ -178,6 +199,12 @@ def check_mapping(spec: RigSpec) -> list[str]:
             if a is not None and b is not None and not spec.is_below(b, a):
                 above = f"'{spec.bone_names[a]}' ({side} {upper.replace('_', ' ')})"
                 warnings.append(f"'{spec.bone_names[b]}' ({side} {lower}) is not below {above}.")
+    hips = spec.bone("hips")
+    for role in ("chest", "head", "left_thigh", "right_thigh"):
+        bone = spec.bone(role)
+        if hips is not None and bone not in (None, hips) and spec.is_below(hips, bone):
+            above = f"'{spec.bone_names[bone]}' ({role.replace('_', ' ')})"
+            warnings.append(f"'{spec.bone_names[hips]}' (hips) is below {above}.")
     for role in CHAIN_ROLES:
         chain = spec.chain(role)
         warnings += [

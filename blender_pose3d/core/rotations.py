@@ -9,14 +9,30 @@ _TINY = 1e-12
 
 def unit(v: np.ndarray) -> np.ndarray:
     """v / |v| along the last axis; a zero vector stays zero."""
-    return v / np.maximum(np.linalg.norm(v, axis=-1, keepdims=True), _TINY)
+    return v / np.maximum(norm(v), _TINY)[..., None]
+
+
+def norm(v: np.ndarray) -> np.ndarray:
+    """np.linalg.norm along the last axis takes several times as long."""
+    return np.sqrt(np.einsum("...i,...i->...", v, v))
+
+
+def cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """np.cross of vectors [..., 3] takes twice as long."""
+    out = np.empty(np.broadcast_shapes(a.shape, b.shape), np.result_type(a, b, float))
+    for i in range(3):
+        j, k = (i + 1) % 3, (i + 2) % 3
+        out[..., i] = a[..., j] * b[..., k] - a[..., k] * b[..., j]
+    return out
 
 
 def frame(primary: np.ndarray, secondary: np.ndarray) -> np.ndarray:
     """Rotation matrices [..., 3, 3] of the columns `primary`, the part of `secondary` square to it, and their cross product."""
     x = unit(primary)
-    y = unit(secondary - (secondary * x).sum(-1, keepdims=True) * x)
-    return np.stack([x, y, np.cross(x, y)], axis=-1)
+    y = unit(secondary - np.einsum("...i,...i->...", secondary, x)[..., None] * x)
+    out = np.empty((*np.broadcast_shapes(x.shape, y.shape), 3))
+    out[..., 0], out[..., 1], out[..., 2] = x, y, cross(x, y)
+    return out
 
 
 def transposed(m: np.ndarray) -> np.ndarray:
@@ -25,20 +41,25 @@ def transposed(m: np.ndarray) -> np.ndarray:
 
 def apply(m: np.ndarray, v: np.ndarray) -> np.ndarray:
     """Matrices [..., 3, 3] on vectors [..., 3]."""
+    if m.ndim == 2:
+        return v @ m.T
+    if v.ndim == 1:
+        return (m.reshape(-1, 3) @ v).reshape(m.shape[:-1])
     return (m @ v[..., None])[..., 0]
 
 
 def swing(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """The smallest rotation that turns direction a into b: [..., 3] -> [..., 3, 3]. Opposite ones turn about some axis."""
     a, b = unit(a), unit(b)
-    a, b = np.broadcast_arrays(a, b)
-    cosine = (a * b).sum(-1)
+    cosine = np.einsum("...i,...i->...", a, b)
     # Half-way vector form: exact for all but opposite directions, which get a perpendicular axis.
-    side = np.where(np.abs(a[..., :1]) < 0.9, np.array([1.0, 0.0, 0.0]), np.array([0.0, 1.0, 0.0]))
-    perpendicular = unit(np.cross(a, side))
-    q = np.concatenate([(1 + cosine)[..., None], np.cross(a, b)], axis=-1)
-    opposite = np.concatenate([np.zeros_like(cosine)[..., None], perpendicular], axis=-1)
-    q = np.where((cosine < -1 + 1e-9)[..., None], opposite, q)
+    q = np.empty((*cosine.shape, 4))
+    q[..., 0], q[..., 1:] = 1 + cosine, cross(a, b)
+    opposite = cosine < -1 + 1e-9
+    if opposite.any():
+        a = np.broadcast_to(a, (*cosine.shape, 3))[opposite]
+        side = np.where(np.abs(a[..., :1]) < 0.9, np.array([1.0, 0.0, 0.0]), np.array([0.0, 1.0, 0.0]))
+        q[opposite] = np.concatenate([np.zeros_like(a[..., :1]), unit(cross(a, side))], axis=-1)
     return matrix_from_quaternion(unit(q))
 
 
@@ -46,44 +67,46 @@ def about_axis(axis: np.ndarray, angle_rad: np.ndarray | float) -> np.ndarray:
     """Rotation by an angle about a unit axis: [..., 3], [...] -> [..., 3, 3]."""
     half = np.asarray(angle_rad, dtype=float)[..., None] / 2
     xyz = np.sin(half) * axis
-    w = np.broadcast_to(np.cos(half), (*xyz.shape[:-1], 1))
-    return matrix_from_quaternion(np.concatenate([w, xyz], axis=-1))
+    q = np.empty((*xyz.shape[:-1], 4))
+    q[..., :1], q[..., 1:] = np.cos(half), xyz
+    return matrix_from_quaternion(q)
 
 
 def matrix_from_quaternion(q: np.ndarray) -> np.ndarray:
     """Unit quaternions [..., 4] -> [..., 3, 3]."""
     w, x, y, z = np.moveaxis(q, -1, 0)
-    rows = [
-        [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
-        [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
-        [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
-    ]
-    return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
+    xx, yy, zz, xy, xz, yz, wx, wy, wz = x * x, y * y, z * z, x * y, x * z, y * z, w * x, w * y, w * z
+    out = np.empty((*q.shape[:-1], 3, 3))
+    out[..., 0, 0], out[..., 0, 1], out[..., 0, 2] = 1 - 2 * (yy + zz), 2 * (xy - wz), 2 * (xz + wy)
+    out[..., 1, 0], out[..., 1, 1], out[..., 1, 2] = 2 * (xy + wz), 1 - 2 * (xx + zz), 2 * (yz - wx)
+    out[..., 2, 0], out[..., 2, 1], out[..., 2, 2] = 2 * (xz - wy), 2 * (yz + wx), 1 - 2 * (xx + yy)
+    return out
 
 
 def quaternion_from_matrix(m: np.ndarray) -> np.ndarray:
     """Rotation matrices [..., 3, 3] -> unit quaternions [..., 4], by the largest of the four components (Shepperd)."""
-    xx, yy, zz = m[..., 0, 0], m[..., 1, 1], m[..., 2, 2]
-    squares = np.stack([xx + yy + zz, xx - yy - zz, yy - xx - zz, zz - xx - yy], axis=-1)  # 4 c^2 - 1 of w, x, y, z
-    a, b, c = m[..., 2, 1] - m[..., 1, 2], m[..., 0, 2] - m[..., 2, 0], m[..., 1, 0] - m[..., 0, 1]
-    d, e, f = m[..., 1, 0] + m[..., 0, 1], m[..., 0, 2] + m[..., 2, 0], m[..., 2, 1] + m[..., 1, 2]
-    candidates = np.stack(
-        [
-            np.stack([1 + squares[..., 0], a, b, c], -1),
-            np.stack([a, 1 + squares[..., 1], d, e], -1),
-            np.stack([b, d, 1 + squares[..., 2], f], -1),
-            np.stack([c, e, f, 1 + squares[..., 3]], -1),
-        ],
-        axis=-2,
-    )
-    best = squares.argmax(-1)
-    return unit(np.take_along_axis(candidates, best[..., None, None], axis=-2)[..., 0, :])
+    xx, xy, xz, yx, yy, yz, zx, zy, zz = np.ascontiguousarray(m.reshape(-1, 9).T)
+    squares = np.stack([xx + yy + zz, xx - yy - zz, yy - xx - zz, zz - xx - yy])  # 4 c^2 - 1 of w, x, y, z
+    a, b, c, d, e, f = zy - yz, xz - zx, yx - xy, yx + xy, xz + zx, zy + yz
+    q = np.stack([1 + squares[0], a, b, c])
+    others = ((1, (a, None, d, e)), (2, (b, d, None, f)), (3, (c, e, f, None)))
+    best = squares.argmax(axis=0)
+    if best.any():  # of most bones the fourth is the largest all the time
+        for number, parts in others:
+            where = np.flatnonzero(best == number)
+            for row, part in zip(q, parts, strict=True):
+                row[where] = 1 + squares[number, where] if part is None else part[where]
+    q /= np.maximum(np.sqrt((q * q).sum(axis=0)), _TINY)
+    return np.ascontiguousarray(q.T).reshape(*m.shape[:-2], 4)
 
 
 def continuous(q: np.ndarray) -> np.ndarray:
     """Quaternions [T, ..., 4] with signs such that each is on the side of the one before."""
-    flips = np.where((q[1:] * q[:-1]).sum(-1) < 0, -1.0, 1.0)
-    signs = np.concatenate([np.ones_like(flips[:1]), np.cumprod(flips, axis=0)]) if len(q) > 1 else np.ones(q.shape[:-1])
+    flips = np.einsum("...i,...i->...", q[1:], q[:-1]) < 0
+    if not flips.any():
+        return q
+    signs = np.ones(q.shape[:-1])
+    signs[1:] = 1 - 2 * (np.cumsum(flips, axis=0) % 2)
     return q * signs[..., None]
 
 
@@ -108,5 +131,5 @@ def slerp_matrices(a: np.ndarray, b: np.ndarray, share: np.ndarray | float) -> n
 
 def angle_between(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Angle of the rotation a^T b, radians: [..., 3, 3] -> [...]."""
-    trace = np.trace(transposed(a) @ b, axis1=-2, axis2=-1)
+    trace = np.einsum("...ij,...ij->...", a, b)
     return np.arccos(np.clip((trace - 1) / 2, -1, 1))

@@ -17,6 +17,7 @@ from .coordinates import CameraPose, to_world
 from .distribute import distributed, held
 from .errors import Pose3DError
 from .filtering import nearest_valid, rolling_minimum, smoothed
+from .kinematics import PosedRig
 from .preset import SIDES
 from .rig import RigSpec
 from .rotations import (
@@ -24,8 +25,12 @@ from .rotations import (
     angle_between,
     apply,
     continuous,
+    cross,
     frame,
+    matrix_from_quaternion,
+    norm,
     quaternion_from_matrix,
+    slerp,
     slerp_matrices,
     swing,
     transposed,
@@ -52,6 +57,8 @@ _REST_AXIS_TOLERANCE_RAD = np.radians(60.0)
 _REACH_DOWN_RAD = np.radians(45.0)
 # A clavicle follows its arm from this far above hanging on, more and more, up to an arm that is raised straight up.
 _CLAVICLE_FROM, _CLAVICLE_RANGE_RAD = -0.5, np.radians(28.0)
+# Frames that are converted at once.
+_BLOCK = 512
 
 
 @dataclass(frozen=True)
@@ -79,12 +86,12 @@ def solve(track: Pose3DTrack, rig: RigSpec, options: SolveOptions | None = None)
     joints_world = to_world(joints, options.camera, heading_rad=heading)  # [T, 17, 3]
     pose = Pose(joints_world, track.timestamps_s, rig)
     face = turn_from_face(track, options.camera, heading, pose, rig, sigma_s=1.5 * options.smoothing_s)
-    deltas = spread(rig, own_turns(pose, rig, face), track.frame_count)
+    body = PosedRig(rig, own_turns(pose, rig, face), track.frame_count)
     scale = rig.leg_length_m / leg_length_m(track.positions_m)
     path = smoothed(track.root_position_m.astype(float), track.timestamps_s, 2 * options.smoothing_s)
     root_world = to_world(path, options.camera, heading_rad=heading) * scale
-    location = _root_location(rig, deltas, root_world, track, options)
-    return as_motion(rig, deltas, location, track.timestamps_s, heading_rad=heading, scale=scale)
+    location = _root_location(body, root_world, track, options)
+    return as_motion(body, location, track.timestamps_s, heading_rad=heading, scale=scale)
 
 
 def heading_of(rig: RigSpec) -> float:
@@ -92,20 +99,20 @@ def heading_of(rig: RigSpec) -> float:
     return float(np.arctan2(rig.front_world[0], -rig.front_world[1]))
 
 
-def as_motion(
-    rig: RigSpec, deltas: np.ndarray, location: np.ndarray, timestamps_s: np.ndarray, *, heading_rad: float, scale: float
-) -> RigMotion:
-    """Keyable rotations from D for every bone [T, B, 3, 3] and how far the root bone's head is from rest [T, 3], world metres.
+def as_motion(body: PosedRig, location: np.ndarray, timestamps_s: np.ndarray, *, heading_rad: float, scale: float) -> RigMotion:
+    """Keyable rotations from D of the bones that turn, and from how far the root bone's head is from rest [T, 3], world metres.
 
     Twist bones and fingers get theirs here, and locks are obeyed.
     """
-    deltas = distributed(rig, deltas)
-    keyed = rig.turned_bones()
+    rig = body.rig
+    body = distributed(rig, body)
     root = rig.index[rig.mapping.root]
-    if root not in keyed:
-        keyed = sorted([*keyed, root])
-    # Bone by bone, because what a conversion needs in between is many times what it gives.
-    rotations = np.stack([quaternion_from_matrix(_basis(rig, deltas, bone)) for bone in keyed], axis=1)
+    keyed = sorted({*rig.turned_bones(), root})
+    rotations = np.empty((body.frames, len(keyed), 4))
+    for first in range(0, body.frames, _BLOCK):  # what a conversion needs in between is many times what it gives
+        rotations[first : first + _BLOCK] = _basis(body, keyed, slice(first, first + _BLOCK))
+    largest = np.take_along_axis(rotations[0], np.abs(rotations[0]).argmax(axis=-1)[:, None], axis=-1)
+    rotations[0] *= np.where(largest < 0, -1.0, 1.0)
     return RigMotion(
         bone_names=tuple(rig.bone_names[b] for b in keyed),
         timestamps_s=timestamps_s.astype(float),
@@ -128,7 +135,7 @@ class Pose:
         self.up = unit(apply(rig.armature_from_world, _UP))
         self.front = unit(apply(rig.armature_from_world, rig.front_world))
         # Not the cross product of these: in a mirrored object that points to the right.
-        self.left = unit(apply(rig.armature_from_world, np.cross(_UP, rig.front_world)))
+        self.left = unit(apply(rig.armature_from_world, cross(_UP, rig.front_world)))
 
     def way(self, start: Joint, end: Joint) -> np.ndarray:
         return unit(self._joints[:, INDEX[end]] - self._joints[:, INDEX[start]])
@@ -153,7 +160,7 @@ def own_turns(pose: Pose, rig: RigSpec, face: tuple[np.ndarray, np.ndarray] | No
         chest_bone = spine.pop()
     if chest_bone is None:  # the hips carry the trunk by themselves
         own[hips_bone] = hips = chest = turn(trunk, pose.way(Joint.RIGHT_HIP, Joint.LEFT_HIP), trunk_rest, rig.across("thigh"))
-    between = [slerp_matrices(hips, chest, (i + 1) / (len(spine) + 1)) for i in range(len(spine))]
+    between = _between(hips, chest, len(spine))
     if chest_bone is not None:
         clavicles = _clavicles(rig, pose, chest, trunk_rest)
         between, chest, clavicles = _bent_to(trunk, rig, hips, spine, between, chest_bone, chest, clavicles)
@@ -166,7 +173,7 @@ def own_turns(pose: Pose, rig: RigSpec, face: tuple[np.ndarray, np.ndarray] | No
         believable = np.clip((_NECK_RANGE_RAD - angle_between(chest, turned)) / _NECK_FADE_RAD, 0.0, 1.0)
         head = slerp_matrices(head, turned, trust * believable)
     neck = [b for b in rig.chain("neck") if b not in own]
-    own.update((bone, slerp_matrices(chest, head, (i + 1) / (len(neck) + 1))) for i, bone in enumerate(neck))
+    own.update(zip(neck, _between(chest, head, len(neck)), strict=True))
     if (head_bone := rig.bone("head")) is not None:
         own[head_bone] = head
     for side in SIDES:
@@ -187,18 +194,18 @@ def own_turns(pose: Pose, rig: RigSpec, face: tuple[np.ndarray, np.ndarray] | No
     return own
 
 
-def spread(rig: RigSpec, own: dict[int, np.ndarray], count: int) -> np.ndarray:
-    """D for every bone, [T, B, 3, 3]: those without one of their own follow their parent. count: T."""
-    deltas = np.empty((count, len(rig.bone_names), 3, 3))
-    still = np.broadcast_to(np.eye(3), (count, 3, 3))
-    for bone, parent_bone in enumerate(rig.parents):
-        follows = parent_bone >= 0 and rig.inherits_rotation[bone]
-        deltas[:, bone] = own.get(bone, deltas[:, parent_bone] if follows else still)
-    return deltas
-
-
 def turn(primary: np.ndarray, secondary: np.ndarray, rest_primary: np.ndarray, rest_secondary: np.ndarray) -> np.ndarray:
-    return frame(primary, secondary) @ transposed(frame(rest_primary, rest_secondary))
+    now, rest = frame(primary, secondary), frame(rest_primary, rest_secondary)
+    # One product of large matrices in place of many small ones.
+    return (now.reshape(-1, 3) @ rest.T).reshape(now.shape) if rest.ndim == 2 else now @ transposed(rest)
+
+
+def _between(first: np.ndarray, last: np.ndarray, count: int) -> list[np.ndarray]:
+    """So many rotations between two, [T, 3, 3], at even steps."""
+    if not count:
+        return []
+    a, b = quaternion_from_matrix(first), quaternion_from_matrix(last)
+    return [matrix_from_quaternion(slerp(a, b, (i + 1) / (count + 1))) for i in range(count)]
 
 
 def _clavicles(rig: RigSpec, pose: Pose, chest: np.ndarray, trunk_rest: np.ndarray) -> dict[int, np.ndarray]:
@@ -208,8 +215,8 @@ def _clavicles(rig: RigSpec, pose: Pose, chest: np.ndarray, trunk_rest: np.ndarr
         bone, arm = rig.bone(f"{side}_clavicle"), rig.bone(f"{side}_upper_arm")
         if bone is None or arm is None or not rig.is_below(arm, bone):
             continue
-        axis = np.cross(rig.rest_heads[arm] - rig.rest_heads[bone], trunk_rest)
-        if np.linalg.norm(axis) < 1e-9:
+        axis = cross(rig.rest_heads[arm] - rig.rest_heads[bone], trunk_rest)
+        if norm(axis) < 1e-9:
             continue
         rest = unit(rig.end(f"{side}_upper_arm") - rig.rest_heads[arm])
         now = apply(transposed(chest), pose.limb(side, "shoulder", "elbow"))
@@ -254,7 +261,7 @@ def _bent_to(
     root = along**2 - (fixed**2).sum(-1) + (free**2).sum(-1)
     reach = along + np.sqrt(np.maximum(root, 0))
     wanted = reach[:, None] * trunk - fixed
-    usable = (root > 0) & (np.linalg.norm(wanted, axis=-1) > 1e-9) & (np.linalg.norm(free, axis=-1) > 1e-9)
+    usable = (root > 0) & (norm(wanted) > 1e-9) & (norm(free) > 1e-9)
     turn = np.where(usable[:, None, None], swing(free, wanted), np.eye(3))
     if spine:
         return [turn @ d for d in between], chest, clavicles
@@ -278,8 +285,9 @@ def _hinged(
     axis_rest = rest_axis(upper_rest, lower_rest, bends_to)
     upper, lower = segments
     middle = _middle_of_reach(rig, side, upper_rest) if parts[0] == "upper_arm" else upper_rest
-    unturned = parent @ swing(middle, apply(transposed(parent), upper)) @ swing(upper_rest, middle)
-    axis = _hinge_axis(upper, lower, apply(unturned, axis_rest), timestamps_s)
+    swung = swing(middle, apply(transposed(parent), upper))
+    untwisted = apply(parent, apply(swung, swing(upper_rest, middle) @ axis_rest))
+    axis = _hinge_axis(upper, lower, untwisted, timestamps_s)
     return turn(upper, axis, upper_rest, axis_rest), turn(lower, axis, lower_rest, axis_rest)
 
 
@@ -291,17 +299,17 @@ def _middle_of_reach(rig: RigSpec, side: str, rest: np.ndarray) -> np.ndarray:
     outwards = rig.across("upper_arm") * (1.0 if side == "left" else -1.0)
     up = np.arcsin(np.clip(rest @ trunk, -1, 1))
     beyond = abs(up - np.clip(up, -_REACH_DOWN_RAD, 0.0))
-    return about_axis(unit(np.cross(rest, outwards)), beyond) @ rest
+    return about_axis(unit(cross(rest, outwards)), beyond) @ rest
 
 
 def rest_axis(upper: np.ndarray, lower: np.ndarray, bends_to: np.ndarray) -> np.ndarray:
     """The axis about which a limb bends, at rest: anatomical, unless the rest pose is bent and shows it."""
-    sideways = np.cross(upper, bends_to)
-    if np.linalg.norm(sideways) < 0.1:  # the limb points where it would bend to: any axis square to it
-        sideways = np.cross(upper, np.eye(3)[np.abs(upper).argmin()])
+    sideways = cross(upper, bends_to)
+    if norm(sideways) < 0.1:  # the limb points where it would bend to: any axis square to it
+        sideways = cross(upper, np.eye(3)[np.abs(upper).argmin()])
     anatomical = unit(sideways)
-    shown = np.cross(upper, lower)
-    bend = np.arctan2(np.linalg.norm(shown), upper @ lower)
+    shown = cross(upper, lower)
+    bend = np.arctan2(norm(shown), upper @ lower)
     if bend > _REST_BEND_RAD and unit(shown) @ anatomical > np.cos(_REST_AXIS_TOLERANCE_RAD):
         return unit(shown)
     return anatomical
@@ -313,11 +321,11 @@ def _hinge_axis(upper: np.ndarray, lower: np.ndarray, reference: np.ndarray, tim
     The angle from `reference` to the seen axis is found as the unit complex number z that minimises the integral of
     w |z - seen|^2 + |z - 1|^2 + time^2 |dz/dt|^2, where w grows with the bend: a tridiagonal system.
     """
-    seen = np.cross(upper, lower)
-    side = np.cross(upper, reference)
-    sine = np.linalg.norm(seen, axis=-1)
+    seen = cross(upper, lower)
+    side = cross(upper, reference)
+    sine = norm(seen)
     z_seen = ((seen * reference).sum(-1) + 1j * (seen * side).sum(-1)) / np.maximum(sine, 1e-12)
-    weight = np.minimum((sine / np.sin(_PLANE_BEND_RAD)) ** 4, 1e4)
+    weight = np.minimum(np.square(np.square(sine / np.sin(_PLANE_BEND_RAD))), 1e4)
     z = _tridiagonal(weight + 1.0, weight * z_seen + 1.0, (_PLANE_TIME_S / np.diff(timestamps_s)) ** 2)
     z = z / np.maximum(np.abs(z), 1e-9)
     return unit(z.real[:, None] * reference + z.imag[:, None] * side)
@@ -325,28 +333,30 @@ def _hinge_axis(upper: np.ndarray, lower: np.ndarray, reference: np.ndarray, tim
 
 def _tridiagonal(diagonal: np.ndarray, right: np.ndarray, coupling: np.ndarray) -> np.ndarray:
     """Solve (diag + L) z = right, L the Laplacian of a path whose n - 1 edges weigh `coupling`: Thomas' algorithm."""
-    n = len(diagonal)
-    before, after = np.append(0.0, coupling), np.append(coupling, 0.0)
-    main = diagonal + before + after
-    upper, value = np.empty(n), np.empty(n, complex)
-    upper[0], value[0] = -after[0] / main[0], right[0] / main[0]
-    for i in range(1, n):
-        pivot = main[i] + before[i] * upper[i - 1]
-        upper[i] = -after[i] / pivot
-        value[i] = (right[i] + before[i] * value[i - 1]) / pivot
-    for i in range(n - 2, -1, -1):
-        value[i] -= upper[i] * value[i + 1]
-    return value
+    # Python's own numbers, one after the other, take a quarter of the time of numpy's.
+    after = [*coupling.tolist(), 0.0]
+    main = (diagonal + np.append(0.0, coupling) + np.append(coupling, 0.0)).tolist()
+    values = right.tolist()
+    upper = [-after[0] / main[0]]
+    values[0] /= main[0]
+    for i in range(1, len(main)):
+        before = after[i - 1]
+        pivot = main[i] + before * upper[-1]
+        upper.append(-after[i] / pivot)
+        values[i] = (values[i] + before * values[i - 1]) / pivot
+    for i in range(len(main) - 2, -1, -1):
+        values[i] -= upper[i] * values[i + 1]
+    return np.array(values)
 
 
 def _foot(rig: RigSpec, pose: Pose, shin: np.ndarray) -> np.ndarray:
     """The foot stays level as far as the ankle allows, facing where the shin faces; beyond that it follows the shin."""
-    left_rest = np.cross(pose.up, pose.front)
+    left_rest = cross(pose.up, pose.front)
     facing = apply(shin, pose.front)
     level = facing - (facing * pose.up).sum(-1, keepdims=True) * pose.up
     # A shin that lies down says nothing of the heading by its front; the side of the knee still does.
     sideways = apply(shin, left_rest)
-    sideways = np.cross(sideways, np.broadcast_to(pose.up, sideways.shape))
+    sideways = cross(sideways, np.broadcast_to(pose.up, sideways.shape))
     level = np.where((sideways * level).sum(-1, keepdims=True) < 0, -sideways, sideways) + level
     upright = np.broadcast_to(pose.up, level.shape)
     flat = turn(upright, level, pose.up, pose.front)
@@ -372,7 +382,7 @@ def turn_from_face(
     seen = np.flatnonzero(track.detected)
     face = {name: track.world_landmarks_m[:, LANDMARK_INDEX[name]].astype(float) for name in ("left_ear", "right_ear", "nose")}
     across, ahead = face["left_ear"] - face["right_ear"], face["nose"] - (face["left_ear"] + face["right_ear"]) / 2
-    if np.linalg.norm(across[seen], axis=-1).min() < 1e-3 or np.linalg.norm(ahead[seen], axis=-1).min() < 1e-3:
+    if norm(across[seen]).min() < 1e-3 or norm(ahead[seen]).min() < 1e-3:
         return None
     nearest = nearest_valid(track.detected)
     ways = []
@@ -384,33 +394,43 @@ def turn_from_face(
     return turn(ways[0], ways[1], pose.left, nose_rest), track.landmark_confidence[nearest, LANDMARK_INDEX["nose"]]
 
 
-def _root_location(
-    rig: RigSpec, deltas: np.ndarray, root_world: np.ndarray, track: Pose3DTrack, options: SolveOptions
-) -> np.ndarray:
+def _root_location(body: PosedRig, root_world: np.ndarray, track: Pose3DTrack, options: SolveOptions) -> np.ndarray:
     """Displacement of the root bone's head from rest: [T, 3], world metres."""
-    heads = heads_from_hips(rig, deltas)  # [T, B, 3] world metres, relative to the middle of the hips
+    rig, from_hips = body.rig, FromHips(body)
     first = int(np.flatnonzero(track.detected)[0])
     path = root_world - root_world[first]
     middle_rest = rig.world_points(rig.middle("thigh"))
     middle = np.empty_like(path)
     middle[:, :2] = middle_rest[:2] + (0.0 if options.in_place else path[:, :2])
     if options.ground:
-        middle[:, 2] = _height(rig, heads, path[:, 2], track)
+        middle[:, 2] = _height(from_hips, path[:, 2], track)
     else:
         middle[:, 2] = middle_rest[2] + path[:, 2]
     root = rig.index[rig.mapping.root]
-    return middle + heads[:, root] - rig.rest_heads_world_m[root]
+    return middle + from_hips.head_m(root) - rig.rest_heads_world_m[root]
 
 
-def heads_from_hips(rig: RigSpec, deltas: np.ndarray) -> np.ndarray:
-    """Forward kinematics: the bones' heads relative to the middle of the thighs' heads, world metres, [T, B, 3]."""
-    heads = np.zeros((*deltas.shape[:2], 3))
-    for bone, parent in enumerate(rig.parents):
-        if parent >= 0:
-            heads[:, bone] = heads[:, parent] + apply(deltas[:, parent], rig.rest_heads[bone] - rig.rest_heads[parent])
-    thighs = [thigh for side in SIDES if (thigh := rig.bone(f"{side}_thigh")) is not None]
-    heads -= heads[:, thighs].mean(axis=1, keepdims=True)
-    return apply(rig.world_from_armature[:3, :3], heads)
+class FromHips:
+    """Where a rig's bones are from the middle of its thighs' heads, in world metres."""
+
+    def __init__(self, body: PosedRig) -> None:
+        self.body = body
+        thighs = [body.head(thigh) for side in SIDES if (thigh := body.rig.bone(f"{side}_thigh")) is not None]
+        self._middle = sum(thighs) / len(thighs)
+
+    def head_m(self, bone: int) -> np.ndarray:
+        """Of a bone's head: [T, 3]."""
+        return apply(self.body.rig.world_from_armature[:3, :3], self.body.head(bone) - self._middle)
+
+    def lowest_m(self, clearance_m: np.ndarray) -> np.ndarray:
+        """How far the hips are above the ground, less than nothing, where the lowest bone is as high above it as its clearance
+        [B] says: [T]. Bones with a clearance of minus infinity do not count.
+        """
+        up = self.body.rig.world_from_armature[2, :3]
+        lowest = np.full(self.body.frames, np.inf)
+        for bone in np.flatnonzero(np.isfinite(clearance_m)).tolist():
+            np.minimum(lowest, (self.body.head(bone) - self._middle) @ up - clearance_m[bone], out=lowest)
+        return lowest
 
 
 def clearance_m(rig: RigSpec) -> np.ndarray:
@@ -430,14 +450,15 @@ def clearance_m(rig: RigSpec) -> np.ndarray:
     return clearance
 
 
-def _height(rig: RigSpec, heads: np.ndarray, path_z: np.ndarray, track: Pose3DTrack) -> np.ndarray:
+def _height(from_hips: FromHips, path_z: np.ndarray, track: Pose3DTrack) -> np.ndarray:
     """Height of the middle of the hips: such that the lowest point is on the ground, except while the whole body is in the air.
 
     In the air: the camera saw the hips higher above the lowest point than within half a second before and after, and saw the legs
     well all that time.
     """
+    rig = from_hips.body.rig
     leg = rig.leg_length_m
-    standing = rig.ground_m - (heads[..., 2] - clearance_m(rig)).min(axis=1)
+    standing = rig.ground_m - from_hips.lowest_m(clearance_m(rig))
     above = path_z - standing
     times = track.timestamps_s
     above = above - smoothed(rolling_minimum(above, times, 0.5), times, 0.2)
@@ -448,14 +469,28 @@ def _height(rig: RigSpec, heads: np.ndarray, path_z: np.ndarray, track: Pose3DTr
     return standing + flight * flight * (3 - 2 * flight) * above
 
 
-def _basis(rig: RigSpec, deltas: np.ndarray, bone: int) -> np.ndarray:
-    """The bone's keyable rotation, matrices [T, 3, 3]."""
-    rest = rig.rest_rotations[bone]
-    parent = rig.parents[bone]
-    turned = deltas[:, bone]
-    if parent >= 0 and rig.inherits_rotation[bone]:
-        turned = transposed(deltas[:, parent]) @ turned
-    return transposed(rest) @ turned @ rest
+def _basis(body: PosedRig, bones: list[int], frames: slice) -> np.ndarray:
+    """The bones' keyable rotations in these frames: quaternions [T, K, 4] of either sign."""
+    leaders = {-1: 0}
+    for bone in bones:
+        leaders.setdefault(body.leader(bone), len(leaders))
+        leaders.setdefault(body.leader(body.above(bone)), len(leaders))
+    count = len(range(body.frames)[frames])
+    turns = np.empty((count, len(leaders), 3, 3))
+    for leader, place in leaders.items():
+        turns[:, place] = np.eye(3) if leader < 0 else body.own[leader][frames]
+    w, x, y, z = np.moveaxis(quaternion_from_matrix(turns), -1, 0)
+    w, x, y, z = (np.ascontiguousarray(part.T) for part in (w, x, y, z))  # [L, T]
+    one = [leaders[body.leader(bone)] for bone in bones]
+    base = [leaders[body.leader(body.above(bone))] for bone in bones]
+    a, b, c, d = w[base], x[base], y[base], z[base]
+    w, x, y, z = w[one], x[one], y[one], z[one]
+    # base^-1 one; then seen from the bone's own axes.
+    out = np.empty((count, len(bones), 4))
+    vector = np.stack([a * x - b * w - c * z + d * y, a * y - c * w - d * x + b * z, a * z - d * w - b * y + c * x], axis=1)
+    out[..., 0] = (a * w + b * x + c * y + d * z).T
+    out[..., 1:] = (transposed(body.rig.rest_rotations[bones]) @ vector).transpose(2, 0, 1)
+    return unit(out)  # rest rotations come as float32
 
 
 def _basis_location(rig: RigSpec, root: int, location_m: np.ndarray) -> np.ndarray:
@@ -468,7 +503,7 @@ def _basis_location(rig: RigSpec, root: int, location_m: np.ndarray) -> np.ndarr
 def leg_length_m(positions_m: np.ndarray) -> float:
     """Of the person, from joints [T, 17, 3]. Raises Pose3DError if it is none."""
     lengths = [
-        np.linalg.norm(positions_m[:, INDEX[f"{side}_{a}"]] - positions_m[:, INDEX[f"{side}_{b}"]], axis=-1)
+        norm(positions_m[:, INDEX[f"{side}_{a}"]] - positions_m[:, INDEX[f"{side}_{b}"]])
         for side in SIDES
         for a, b in (("hip", "knee"), ("knee", "ankle"))
     ]

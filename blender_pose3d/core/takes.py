@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import json
-import zipfile
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+
+from .errors import Pose3DError
+from .leftovers import UNFINISHED_TRACKS, remove_stale
+from .track_io import load_keys
 
 
 @dataclass(frozen=True)
@@ -32,10 +35,11 @@ def read_take(path: Path) -> Take:
     """What the list shows of a track; a file that is no track is still a take, which can only be deleted. Raises OSError."""
     status = path.stat()
     title, times = f"{path.stem} (cannot be read)", np.zeros(0)
-    with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError, IndexError, zipfile.BadZipFile, EOFError):
-        with np.load(path, allow_pickle=False) as data:
-            times = np.asarray(data["timestamps_s"], dtype=float).reshape(-1)
-            provenance = json.loads(str(data["provenance"]))
+    with contextlib.suppress(Pose3DError, ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError):
+        data = load_keys(path, ("timestamps_s", "provenance"))
+        times = np.asarray(data["timestamps_s"], dtype=float).reshape(-1)
+        times = times[np.isfinite(times)]
+        provenance = json.loads(str(data["provenance"]))
         title = str((provenance.get("clip") or {}).get("name") or path.stem)
         settings = provenance.get("settings") or {}
         if settings.get("start_s") or settings.get("end_s") is not None:
@@ -55,6 +59,8 @@ def list_takes(folder: Path) -> list[Take]:
 
 def prune(folder: Path, *, limit_bytes: float, keep: Collection[Path]) -> list[Path]:
     """Delete the oldest tracks until the rest is within the limit, but never those to keep. Returns what was deleted."""
+    for pattern in UNFINISHED_TRACKS:
+        remove_stale(folder, pattern)
     found = []
     for path in _tracks(folder):
         with contextlib.suppress(OSError):

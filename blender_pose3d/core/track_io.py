@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import math
 import os
+import tokenize
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -15,42 +17,61 @@ from typing import IO
 import numpy as np
 
 from .errors import Pose3DError
+from .leftovers import remove_stale
 from .skeleton import JOINT_NAMES, LANDMARK_NAMES
 from .tracks import Pose3DTrack
 
 FORMAT_VERSION = 1
 _LARGEST_FILE_BYTES = 2 << 30
 _MOST_KEYS = 64
+# What divides something: below it, squares and quotients are no numbers any more. lifter/track_file.py has the same limits.
+_LEAST: dict[str, float] = {"fps": 1e-6, "focal_length_px": 1e-3, "image_size_px": 1}
+_LEAST_STEP_S = 1e-6
 _REMEDY = "Import the clip again to make a new one."
+_DAMAGE = (
+    OSError,
+    ValueError,
+    TypeError,
+    EOFError,
+    RuntimeError,
+    SyntaxError,
+    zlib.error,
+    zipfile.BadZipFile,
+    tokenize.TokenError,
+)
+
+# Of the provenance, where they are there.
+_PARTS = ("clip", "settings", "people", "camera_motion", "lifter_model", "versions", "live")
 
 
 @dataclass(frozen=True)
 class _Key:
     """kind: "text", "integer" or a numpy type; shape: T for frames; unseen: what the values are where nobody was detected;
-    share: values from 0 to 1.
+    share: values from 0 to 1; most: the largest value, of either sign, that a person's track can have.
     """
 
     kind: str
     shape: tuple[int | str, ...]
     unseen: float | None = None
     share: bool = False
+    most: float = math.inf
 
 
 _KEYS: dict[str, _Key] = {
     "format_version": _Key("integer", ()),
-    "fps": _Key("float64", ()),
-    "timestamps_s": _Key("float64", ("T",)),
+    "fps": _Key("float64", (), most=1e6),
+    "timestamps_s": _Key("float64", ("T",), most=1e9),
     "joint_names": _Key("text", (len(JOINT_NAMES),)),
-    "positions_m": _Key("float32", ("T", len(JOINT_NAMES), 3)),
-    "root_position_m": _Key("float32", ("T", 3)),
+    "positions_m": _Key("float32", ("T", len(JOINT_NAMES), 3), most=100.0),
+    "root_position_m": _Key("float32", ("T", 3), most=1e6),
     "confidence": _Key("float32", ("T", len(JOINT_NAMES)), unseen=0.0, share=True),
     "landmark_names": _Key("text", (len(LANDMARK_NAMES),)),
-    "landmarks_px": _Key("float32", ("T", len(LANDMARK_NAMES), 2), unseen=math.nan),
+    "landmarks_px": _Key("float32", ("T", len(LANDMARK_NAMES), 2), unseen=math.nan, most=1e7),
     "landmark_confidence": _Key("float32", ("T", len(LANDMARK_NAMES)), unseen=0.0, share=True),
-    "world_landmarks_m": _Key("float32", ("T", len(LANDMARK_NAMES), 3), unseen=math.nan),
+    "world_landmarks_m": _Key("float32", ("T", len(LANDMARK_NAMES), 3), unseen=math.nan, most=1e3),
     "detected": _Key("bool", ("T",)),
-    "image_size_px": _Key("integer", (2,)),
-    "focal_length_px": _Key("float64", ()),
+    "image_size_px": _Key("integer", (2,), most=65536),
+    "focal_length_px": _Key("float64", (), most=1e9),
     "provenance": _Key("text", ()),
 }
 
@@ -58,7 +79,7 @@ _KEYS: dict[str, _Key] = {
 def read_track(path: Path | str) -> Pose3DTrack:
     """Read and check a track file. Raises Pose3DError that names the file, the key and what is wrong with it."""
     path = Path(path)
-    values = _load(path)
+    values = load_keys(path)
     _check(path, values)
     width, height = (int(v) for v in values["image_size_px"])
     return Pose3DTrack(
@@ -84,6 +105,7 @@ def write_track(path: Path | str, track: Pose3DTrack) -> None:
         "provenance": np.array(json.dumps(track.provenance)),
     }
     _check(path, values)
+    remove_stale(path.parent, f".{glob.escape(path.name)}.*.partial")
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         with partial.open("wb") as file:
@@ -94,8 +116,11 @@ def write_track(path: Path | str, track: Pose3DTrack) -> None:
         raise Pose3DError(f"Cannot write {path}: {reason.strerror}.", hint="Choose a folder that can be written to.") from None
 
 
-def _load(path: Path) -> dict[str, np.ndarray]:
-    """The keys of the table that the file has. What it says it unpacks to is looked at before memory is asked for."""
+def load_keys(path: Path, names: Iterable[str] = tuple(_KEYS)) -> dict[str, np.ndarray]:
+    """Those keys of a track file that it has, unchecked. What it says it unpacks to is looked at before memory is asked for.
+
+    Raises Pose3DError where the file cannot be read.
+    """
     values: dict[str, np.ndarray] = {}
     try:
         with zipfile.ZipFile(path) as archive:
@@ -105,14 +130,20 @@ def _load(path: Path) -> dict[str, np.ndarray]:
                 raise _bad(path, "it has a key twice or a path inside")
             if len(sizes) > _MOST_KEYS or sum(sizes.values()) > _LARGEST_FILE_BYTES:
                 raise _bad(path, "it would unpack to more than a track can hold")
-            for name in _KEYS:
+            if any(item.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for item in members):
+                raise _bad(path, "it is compressed in an unknown way")
+            for name in names:
                 if (member := f"{name}.npy") in sizes:
                     with archive.open(member) as file:
                         values[name] = _array(path, name, file, sizes[member])
     except FileNotFoundError:
         raise Pose3DError(f"There is no track file {path}.", hint=_REMEDY) from None
     # What zipfile and numpy raise on a damaged file; RuntimeError is an encrypted or unknown member.
-    except (OSError, ValueError, EOFError, RuntimeError, SyntaxError, zlib.error, zipfile.BadZipFile) as reason:
+    except _DAMAGE as reason:
+        if isinstance(reason, OSError) and reason.strerror:
+            raise Pose3DError(
+                f"The track file {path} cannot be read: {reason.strerror}.", hint="Check the file's permissions."
+            ) from None
         raise _bad(path, str(reason).splitlines()[0] if str(reason) else type(reason).__name__) from None
     return values
 
@@ -123,7 +154,10 @@ def _array(path: Path, name: str, file: IO[bytes], size_bytes: int) -> np.ndarra
     if version not in ((1, 0), (2, 0)):
         raise _bad(path, f"{name} is of the unknown array format {version}")
     read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    shape, fortran_order, dtype = read_header(file)
+    try:
+        shape, fortran_order, dtype = read_header(file)
+    except (ValueError, TypeError, SyntaxError, tokenize.TokenError):
+        raise _bad(path, f"{name} has a damaged header") from None
     if dtype.hasobject:
         raise _bad(path, f"{name} holds pickled objects, which are never read")
     wanted_bytes = math.prod(shape) * dtype.itemsize
@@ -149,20 +183,28 @@ def _check(path: Path, values: Mapping[str, np.ndarray]) -> None:
         raise _bad(path, "its timestamps_s have no frame")
     if frames > 1 and not (np.diff(times) > 0).all():
         raise _bad(path, "its timestamps_s do not increase")
+    if frames > 1 and np.diff(times).min() < _LEAST_STEP_S:
+        raise _bad(path, f"its timestamps_s are less than {_LEAST_STEP_S:g} s apart")
     for name, key in _KEYS.items():
         _check_values(path, name, key, values[name], values["detected"])
     for name, expected in (("joint_names", JOINT_NAMES), ("landmark_names", LANDMARK_NAMES)):
         if tuple(values[name].tolist()) != expected:
             raise _bad(path, f"its {name} are not the ones that this version knows")
-    for name in ("fps", "focal_length_px", "image_size_px"):
+    for name, least in _LEAST.items():
         if not (values[name] > 0).all():
             raise _bad(path, f"its {name} is not above 0")
+        if not (values[name] >= least).all():
+            raise _bad(path, f"its {name} is below {least:g}")
     try:
         provenance = json.loads(str(values["provenance"]))
+        json.dumps(provenance, ensure_ascii=False).encode()  # half of a character would not become a name in Blender
     except (ValueError, RecursionError):
         provenance = None
     if not isinstance(provenance, dict):
         raise _bad(path, "its provenance is not a JSON object")
+    for name in _PARTS:
+        if not isinstance(provenance.get(name, {}), dict):
+            raise _bad(path, f"'{name}' in its provenance is not a JSON object")
 
 
 def _check_version(path: Path, version: np.ndarray | None) -> None:
@@ -188,6 +230,8 @@ def _check_values(path: Path, name: str, key: _Key, value: np.ndarray, detected:
     seen = value[detected] if key.unseen is not None else value
     if value.dtype.kind == "f" and not np.isfinite(seen).all():
         raise _bad(path, f"{name} has values that are not finite")
+    if key.most < math.inf and (np.abs(seen) > key.most).any():
+        raise _bad(path, f"{name} has values beyond {key.most:g}, which no clip of a person has")
     if key.share and not ((value >= 0) & (value <= 1)).all():
         raise _bad(path, f"{name} has values outside 0 to 1")
     if key.unseen is not None and not np.array_equal(

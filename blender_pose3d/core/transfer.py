@@ -13,10 +13,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from .errors import Pose3DError
+from .kinematics import PosedRig
 from .preset import FINGER_CHAINS, SIDES
 from .rig import RigSpec
 from .rotations import about_axis, apply, slerp_matrices, unit
-from .solve import as_motion, heading_of, heads_from_hips, rest_axis, spread, turn
+from .solve import FromHips, as_motion, heading_of, rest_axis, turn
 from .tracks import RigMotion
 
 _UP = np.array([0.0, 0.0, 1.0])
@@ -59,15 +60,15 @@ def transfer(source: SourceMotion, rig: RigSpec, *, in_place: bool = False) -> R
     facing = about_axis(_UP, heading)  # the source's world, turned so that it faces where the rig does
     rig = _with_fingers(rig, source.rig)
     own = _own_turns(source, rig, facing)
-    deltas = spread(rig, own, len(source.turns))
+    body = PosedRig(rig, own, len(source.turns))
     scale = rig.leg_length_m / source.rig.leg_length_m
-    heads = heads_from_hips(rig, deltas)
-    middle = _path(source, rig, heads, facing, scale)
+    from_hips = FromHips(body)
+    middle = _path(source, from_hips, facing, scale)
     if in_place:
         middle[:, :2] = middle[0, :2]
     root = rig.index[rig.mapping.root]
-    location = middle + heads[:, root] - rig.rest_heads_world_m[root]
-    return as_motion(rig, deltas, location, source.timestamps_s, heading_rad=heading, scale=scale)
+    location = middle + from_hips.head_m(root) - rig.rest_heads_world_m[root]
+    return as_motion(body, location, source.timestamps_s, heading_rad=heading, scale=scale)
 
 
 def _with_fingers(rig: RigSpec, source: RigSpec) -> RigSpec:
@@ -188,13 +189,13 @@ def _foot_way(rig: RigSpec, side: str) -> np.ndarray | None:
     return unit(way) if np.linalg.norm(way) > _LEVEL_SHARE else None
 
 
-def _path(source: SourceMotion, rig: RigSpec, heads: np.ndarray, facing: np.ndarray, scale: float) -> np.ndarray:
-    """Of the middle of the rig's hips: [T, 3], world metres. heads: of the rig, from that middle, [T, B, 3].
+def _path(source: SourceMotion, from_hips: FromHips, facing: np.ndarray, scale: float) -> np.ndarray:
+    """Of the middle of the rig's hips: [T, 3], world metres.
 
     The source's path by the length of the legs. The height is such that the lower ankle is as far above where it stands as the
     source's is, by the length of the legs; where the feet are in the air, the hips are.
     """
-    theirs = source.rig
+    rig, theirs = from_hips.body.rig, source.rig
     thighs = _both(theirs, "thigh")
     if len(thighs) < 2 or scale <= 0:
         raise Pose3DError(f"'{source.name}' has no legs to measure its steps by.", hint="Choose its bones, or another source.")
@@ -212,7 +213,8 @@ def _path(source: SourceMotion, rig: RigSpec, heads: np.ndarray, facing: np.ndar
         ground = 0.0
     out[:, 2] -= scale * ground
     raised = raised - ground
-    by_feet = rig.rest_heads_world_m[feet, 2].min() + scale * raised - heads[:, feet, 2].min(axis=1)
+    lowest = np.min([from_hips.head_m(foot)[:, 2] for foot in feet], axis=0)
+    by_feet = rig.rest_heads_world_m[feet, 2].min() + scale * raised - lowest
     height = np.abs(raised) / theirs.leg_length_m
     share = np.clip((_HIPS_DECIDE - height) / (_HIPS_DECIDE - _FEET_DECIDE), 0.0, 1.0)
     out[:, 2] += share * (by_feet - out[:, 2])

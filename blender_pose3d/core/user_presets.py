@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from .errors import Pose3DError
+from .leftovers import remove_stale
 from .preset import Preset, load_preset
 
 _LONGEST_NAME = 60
@@ -57,7 +58,7 @@ class UserPresets:
 
     def rename(self, stem: str, *, title: str) -> Path:
         old = self.path(stem)
-        text = old.read_text(encoding="utf-8")
+        text = old.read_text(encoding="utf-8-sig")
         same = file_stem(title).casefold() == stem.casefold()
         new = self._write(text, title=title, free=self.folder / f"{file_stem(title)}.json" if same else self._free(title))
         if new.name != old.name:
@@ -78,13 +79,13 @@ class UserPresets:
         out = out if out.suffix.lower() == ".json" else out.with_name(f"{out.name}.json")
         if out.exists() and (out.samefile(source) or out.resolve().parent == self.shipped.resolve()):
             raise Pose3DError(f"{out.name} is the preset itself.", hint="Choose another folder.")
-        _replaced(out, source.read_text(encoding="utf-8"))
+        _replaced(out, source.read_text(encoding="utf-8-sig"))
         return out
 
     def import_(self, path: Path) -> Path:
         """Take a preset's file in under its own name."""
         preset = load_preset(path)
-        return self._write(path.read_text(encoding="utf-8"), title=preset.title, free=self._free(preset.title))
+        return self._write(path.read_text(encoding="utf-8-sig"), title=preset.title, free=self._free(preset.title))
 
     def _free(self, title: str) -> Path:
         stem = file_stem(title)
@@ -103,6 +104,7 @@ class UserPresets:
 
 def _replaced(path: Path, text: str, *, check: Callable[[Path], Preset] | None = None) -> None:
     def write() -> None:
+        remove_stale(path.parent, ".pose3d-????????")
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=".pose3d-") as folder:
             whole = Path(folder) / path.name
             whole.write_text(text, encoding="utf-8")

@@ -86,7 +86,7 @@ def begin(context: bpy.types.Context, command: str, *, done: str, python: str = 
         words += ["--python", _interpreter(), "--index", prefs.package_index(context)]
     elif python:
         words += ["--python", python]
-    _job, _done, _state = Job(words), done, None
+    _job, _done, _state = Job(words, beside_a_window=not bpy.app.background), done, None
     _job.start()
     show(context, message="")
     return _job

@@ -98,7 +98,7 @@ class RunOperator:
             return {"CANCELLED"}
         if current is not None and not current.over:
             current.cancel()
-        text, is_error, warnings = run.outcome(context, current, error=error)
+        text, is_error, warnings = run.outcome(current, error=error)
         run.end(context, message=text, is_error=is_error, log=run.log_of(current, text) if is_error else "")
         for warning in warnings:
             self.report({"WARNING"}, translated(warning))

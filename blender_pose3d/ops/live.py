@@ -91,12 +91,12 @@ def begin(context: bpy.types.Context, *, record: bool, seconds: float, fast: boo
         words += ["--seconds", repr(seconds)]
     if fast:
         words.append("--as-fast-as-possible")
-    if settings.use_focal_length:
-        words += ["--focal-px", repr(settings.focal_length_px)]
+    words += settings.lens_arguments()
     motion = settings.motion.options()
     camera = CameraPose(settings.motion.camera_pitch, settings.motion.camera_roll) if settings.motion.use_camera else CameraPose()
     options = SolveOptions(smoothing_s=SIGMA_S[motion.smoothing], in_place=motion.in_place, camera=camera)
-    session = Live(Job(engine.command("live", words), engine.environment()), _puppet(context), options)
+    job = Job(engine.command("live", words), engine.environment(), beside_a_window=not bpy.app.background)
+    session = Live(job, _puppet(context), options)
     session.recording = [] if record else None
     session.job.start()
     _current = session
@@ -173,7 +173,7 @@ def _show(context: bpy.types.Context, session: Live, pose: LivePose) -> None:
     motion = session.solving.newest()
     if motion is None:
         return
-    armature_object = targets.find(session.puppet.target, context.scene)
+    armature_object = targets.find(session.puppet.target)
     if not session.prepared:
         puppet.prepare_pose(armature_object, session.puppet.mapping, motion)
         session.prepared = True
@@ -190,7 +190,7 @@ def _puppet(context: bpy.types.Context) -> Puppet | None:
     preset = review.preset_for(context, armature_object, cache_folder=prefs.cache_folder(context))
     mapping = choose_mapping(armature_object, preset=preset, presets_folder=places.resources_root() / "rigs")
     rig = read_rig(armature_object, mapping)
-    return Puppet(targets.remember(armature_object), rig, mapping, puppet.remember_pose(armature_object, mapping))
+    return Puppet(targets.remember(armature_object, context.scene), rig, mapping, puppet.remember_pose(armature_object, mapping))
 
 
 def _source(context: bpy.types.Context) -> str:
@@ -326,10 +326,11 @@ class POSE3D_OT_live(bpy.types.Operator):
     def _solve(self, context: bpy.types.Context, target: targets.Target, takes: list[Path]) -> None:
         """Each recording becomes a new action, as a take of a clip does: with the window alive, where there is one."""
         try:
-            name = targets.find(target, context.scene).name
+            name = targets.find(target).name
             how = "EXEC_DEFAULT" if bpy.app.background or context.window is None or len(takes) > 1 else "INVOKE_DEFAULT"
-            for take in takes:
-                bpy.ops.pose3d.solve_take(how, take=str(take), armature=name)
+            with targets.in_its_scene(context, target):
+                for take in takes:
+                    bpy.ops.pose3d.solve_take(how, take=str(take), armature=name)
         except (Pose3DError, RuntimeError) as error:
             self.report({"ERROR"}, translated(error.sentence if isinstance(error, Pose3DError) else str(error).strip()))
 

@@ -35,7 +35,7 @@ def fill(table: bpy.types.PropertyGroup, armature_object: bpy.types.Object, *, p
     preset: as the menu has it. Raises Pose3DError where there is nothing to show.
     """
     mapping, error = armature_review.find_bones(
-        armature_object, preset=user_presets.as_preset(preset), presets_folder=places.resources_root() / "rigs"
+        armature_object, preset=user_presets.as_preset(preset, armature_object), presets_folder=places.resources_root() / "rigs"
     )
     clear(table)
     rows = review.rows_of(mapping) if mapping else review.empty_rows()
@@ -94,12 +94,12 @@ def preset_for(context: bpy.types.Context, armature_object: bpy.types.Object, *,
     """
     table = context.scene.pose3d.bones
     if not is_for(table, armature_object):
-        return user_presets.as_preset(context.scene.pose3d.preset)
+        return user_presets.as_preset(context.scene.pose3d.preset, armature_object)
     check(table)
     if table.is_error:
         raise Pose3DError(table.message.splitlines()[0], hint="The table is in the Pose3D tab, under Bones; Clear empties it.")
     if not is_changed(table):
-        return user_presets.as_preset(table.preset)
+        return user_presets.as_preset(table.preset, armature_object)
     text = text_of(table, title=f"{table.title}, changed")
     path = cache_folder / f"bones-{hashlib.sha256(text.encode()).hexdigest()[:12]}.json"
     try:

@@ -31,7 +31,7 @@ from ..core.takes import prune
 from ..core.track_io import read_track
 from ..worker.engine import Engine
 from ..worker.job import Job
-from . import review
+from . import findings, review
 
 STAGE_TITLES = {"detect": "Finding the person", "lift": "Lifting to 3D", "solve": "Animating the armature"}
 _SHOW_INTERVAL_S = 0.4
@@ -43,15 +43,12 @@ _THREAD_SWITCH_S = (
 
 @dataclass(frozen=True)
 class Request:
-    """What the user asked for. Times in seconds of the clip, None for its start or end; no focal length: it is estimated.
-    take: a track to solve instead of a clip."""
+    """What the user asked for. lifting: options of `python -m lifter infer`; take: a track to solve instead of a clip."""
 
     clip: Path | None
     target: targets.Target
     preset: str
-    start_s: float | None
-    end_s: float | None
-    focal_length_px: float | None
+    lifting: tuple[str, ...]
     options: MotionOptions
     output: Output
     take: Path | None = None
@@ -63,14 +60,7 @@ class Request:
     def arguments(self, track: Path) -> list[str | Path]:
         """Of `python -m lifter infer`."""
         assert self.clip is not None
-        arguments: list[str | Path] = [self.clip, track]
-        if self.start_s is not None:
-            arguments += ["--start", repr(self.start_s)]
-        if self.end_s is not None:
-            arguments += ["--end", repr(self.end_s)]
-        if self.focal_length_px is not None:
-            arguments += ["--focal-px", repr(self.focal_length_px)]
-        return arguments
+        return [self.clip, track, *self.lifting]
 
 
 class Solving:
@@ -160,7 +150,8 @@ class Run:
         if self.request.clip is not None and self.request.take is None:
             assert self._engine is not None
             track = self._cache / _track_name(self.request)
-            self.job = Job(self._engine.command("infer", self.request.arguments(track)), self._engine.environment())
+            command = self._engine.command("infer", self.request.arguments(track))
+            self.job = Job(command, self._engine.environment(), beside_a_window=not bpy.app.background)
             self.job.start()
 
     def advance(self, context: bpy.types.Context) -> None:
@@ -170,6 +161,8 @@ class Run:
         try:
             applied = self._advance(context)
         except Pose3DError as error:
+            if self.solving is not None:
+                self.solving.close()
             self.failures.append((self.request, error))
             self.last_failed = True
             self.log += [f"-- {self.request.name}", *(self.job.log_tail if self.job else ())]
@@ -193,7 +186,8 @@ class Run:
 
     def _advance(self, context: bpy.types.Context) -> AppliedMotion | None:
         if self.solving is not None:
-            return self.solving.advance()
+            with targets.in_its_scene(context, self.request.target):
+                return self.solving.advance()
         track = self.request.take
         if self.job is not None:
             self.job.poll()
@@ -206,7 +200,7 @@ class Run:
             prune(self._cache, limit_bytes=self._cache_limit_bytes, keep=[track, *tracks_in_use()])
         assert track is not None
         self.solving = Solving(_steps(context, self.request, track))
-        return self.solving.advance()
+        return None
 
     def cancel(self) -> None:
         """End it; what earlier requests made stays. Nothing where it is over."""
@@ -230,7 +224,7 @@ def _steps(context: bpy.types.Context, request: Request, path: Path) -> Steps:
     return (
         yield from output_steps(
             context,
-            lambda: targets.find(request.target, context.scene),
+            lambda: targets.find(request.target),
             track,
             request.output,
             preset=request.preset,
@@ -302,15 +296,17 @@ def request_from_scene(
         raise Pose3DError("No armature is chosen.", hint="Choose one in the Pose3D tab, or select one.")
     return Request(
         clip=clip,
-        target=targets.remember(armature_object),
+        target=targets.remember(armature_object, context.scene),
         preset=preset or review.preset_for(context, armature_object, cache_folder=prefs.cache_folder(context)),
-        start_s=settings.start_s if settings.use_range else None,
-        end_s=settings.end_s if settings.use_range else None,
-        focal_length_px=settings.focal_length_px if settings.use_focal_length else None,
+        lifting=(*_range(settings), *settings.person_arguments(), *settings.lens_arguments()),
         options=settings.motion.options(),
         output=settings.output.settings(),
         take=take,
     )
+
+
+def _range(settings: bpy.types.PropertyGroup) -> tuple[str, ...]:
+    return ("--start", repr(settings.start_s), "--end", repr(settings.end_s)) if settings.use_range else ()
 
 
 def _clip(path: str) -> Path:
@@ -347,7 +343,7 @@ def begin(context: bpy.types.Context, requests: Sequence[Request]) -> Run:
                 f"The cache folder {cache} cannot be made: {error.strerror}.", hint="Choose another in the preferences."
             ) from error
     # Before the clip, which may take minutes: what is wrong with the armature is said at once.
-    armature_object = targets.find(requests[0].target, context.scene)
+    armature_object = targets.find(requests[0].target)
     files.require_mapping(armature_object, preset=requests[0].preset, presets_folder=places.resources_root() / "rigs")
     run = Run(requests, engine, cache, cache_limit_bytes=prefs.cache_limit_bytes(context))
     run.start()
@@ -374,21 +370,30 @@ def stop() -> None:
         _current = None
 
 
-def summary(context: bpy.types.Context, applied: AppliedMotion) -> str:
-    """What was made, for the animator."""
-    last, end = applied.frame_end, context.scene.frame_end
+def summary(applied: AppliedMotion, scene: bpy.types.Scene | None) -> str:
+    """What was made, for the animator. scene: where; None where it is gone."""
+    last, end = applied.frame_end, scene.frame_end if scene is not None else applied.frame_end
     beyond = f" The scene stops before that, at frame {end}." if end < last else ""
     preset = props.preset_title(applied.preset)
     return f"Made the action “{applied.action_name}”, frames {applied.frame_start} to {last}, preset {preset}.{beyond}"
 
 
-def outcome(context: bpy.types.Context, run: Run | None, *, error: Pose3DError | None) -> tuple[str, bool, list[str]]:
+def _scene_of(run: Run) -> bpy.types.Scene | None:
+    try:
+        return targets.find_scene(run.requests[0].target)
+    except Pose3DError:
+        return None
+
+
+def outcome(run: Run | None, *, error: Pose3DError | None) -> tuple[str, bool, list[str]]:
     """How a run that is over went, for the animator: what to say, whether it is an error, and the warnings. error: why there is
     no run."""
     if run is None or error is not None:
         return error.sentence if error else "", True, []
-    made = [summary(context, applied) for applied in run.applied]
     several = len(run.requests) > 1
+    made = [summary(applied, _scene_of(run)) for applied in run.applied]
+    if run.applied and not several:
+        made += filter(None, [findings.of_the_clip(run.applied[0])])
     failed = [f"{request.name}: {error.sentence}" if several else error.sentence for request, error in run.failures]
     if run.cancelled:
         made.append("The run was cancelled.")
@@ -460,8 +465,6 @@ def _track_name(request: Request) -> str:
         os.fspath(request.clip),
         status.st_size,
         status.st_mtime_ns,
-        request.start_s,
-        request.end_s,
-        request.focal_length_px,
+        *request.lifting,
     )
     return f"{request.clip.stem}-{hashlib.sha256(repr(key).encode()).hexdigest()[:12]}.npz"

@@ -211,7 +211,7 @@ class POSE3D_OT_landmark_film(bpy.types.Operator):
             raise Pose3DError("The armature has no action.", hint="Import a clip first.")
         engine = prefs.engine(context)
         words: list[str | Path] = [_clip(context, self.clip), source_of(action).track, path]
-        job = Job(engine.command("film", words), engine.environment())
+        job = Job(engine.command("film", words), engine.environment(), beside_a_window=not bpy.app.background)
         job.start()
         return job
 

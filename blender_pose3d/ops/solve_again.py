@@ -25,11 +25,18 @@ class POSE3D_OT_solve_contacts_again(run.WhileIdle, bpy.types.Operator):
             armature_object = run.chosen_armature(context)
             if armature_object is None:
                 raise Pose3DError("No armature is chosen.", hint="Choose one in the Pose3D tab, or select one.")
-            applied = apply_again(context, armature_object, resources=places.resources_root())
+            output = context.scene.pose3d.output.settings()
+            applied = apply_again(
+                context,
+                armature_object,
+                resources=places.resources_root(),
+                limbs=output.limbs,
+                mute_constraints=output.mute_constraints,
+            )
         except Pose3DError as error:
             self.report({"ERROR"}, error.sentence)
             return {"CANCELLED"}
         for warning in applied.warnings:
             self.report({"WARNING"}, translated(warning))
-        self.report({"INFO"}, translated(run.summary(context, applied)))
+        self.report({"INFO"}, translated(run.summary(applied, context.scene)))
         return {"FINISHED"}

@@ -1,7 +1,9 @@
-"""Retarget Animation: what one armature of the scene does, on another one."""
+"""Retarget Animation: what one armature of the scene does, or a BVH file, on another one."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import ClassVar
 
 import bpy
@@ -9,23 +11,18 @@ import bpy
 from .. import places, prefs
 from ..bridge import targets
 from ..bridge.source import apply_source, sample
+from ..bridge.user_presets import AUTO, as_preset
+from ..core.bvh import read_bvh
 from ..core.errors import Pose3DError
+from ..core.preset import load_presets
+from ..core.transfer import SourceMotion
 from ..translations import translated
 from . import review, run
 
 
-class POSE3D_OT_retarget_animation(run.WhileIdle, bpy.types.Operator):
-    """Give the armature the animation of the source armature, as a new action. Both rigs' bones are found by themselves"""
-
-    bl_idname = "pose3d.retarget_animation"
-    bl_label = "Retarget Animation"
+class _Retarget(run.WhileIdle, bpy.types.Operator):
     bl_options: ClassVar[set[str]] = {"REGISTER", "UNDO"}
 
-    source: bpy.props.StringProperty(  # type: ignore[valid-type]
-        name="Source",
-        description="Name of the armature that is animated. When empty, the source of the Pose3D tab",
-        options={"SKIP_SAVE"},
-    )
     armature: bpy.props.StringProperty(  # type: ignore[valid-type]
         name="Armature",
         description="Name of the armature to animate. When empty, the armature of the Pose3D tab, or else the active one",
@@ -34,21 +31,22 @@ class POSE3D_OT_retarget_animation(run.WhileIdle, bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         settings, scene = context.scene.pose3d, context.scene
+        output = settings.output.settings()
         try:
-            name = self.source or (settings.source.name if settings.source else "")
-            if not name:
-                raise Pose3DError("No source is chosen.", hint="Choose the armature that has the animation.")
-            source_object = targets.named_armature(name, scene)
             armature_object = targets.named_armature(self.armature, scene) if self.armature else run.chosen_armature(context)
             if armature_object is None:
                 raise Pose3DError("No armature is chosen.", hint="Choose one in the Pose3D tab, or select one.")
-            if armature_object == source_object:
-                raise Pose3DError("The source is the armature itself.", hint="Choose another source.")
             preset = review.preset_for(context, armature_object, cache_folder=prefs.cache_folder(context))
             resources = places.resources_root()
-            source = sample(context, source_object, presets_folder=resources / "rigs")
             applied = apply_source(
-                context, armature_object, source, preset=preset, resources=resources, options=settings.motion.options()
+                context,
+                armature_object,
+                self.motion(context, armature_object, presets_folder=resources / "rigs"),
+                preset=preset,
+                resources=resources,
+                options=settings.motion.options(),
+                limbs=output.limbs,
+                mute_constraints=output.mute_constraints,
             )
         except Pose3DError as error:
             self.report({"ERROR"}, error.sentence)
@@ -58,3 +56,61 @@ class POSE3D_OT_retarget_animation(run.WhileIdle, bpy.types.Operator):
         span = f"frames {applied.frame_start} to {applied.frame_end}"
         self.report({"INFO"}, translated(f"Made the action “{applied.action_name}”, {span}."))
         return {"FINISHED"}
+
+    def motion(self, context: bpy.types.Context, armature_object: bpy.types.Object, *, presets_folder: Path) -> SourceMotion:
+        """What is put on the armature. Raises Pose3DError."""
+        raise NotImplementedError
+
+
+class POSE3D_OT_retarget_animation(_Retarget):
+    """Give the armature the animation of the source armature, as a new action. Both rigs' bones are found by themselves"""
+
+    bl_idname = "pose3d.retarget_animation"
+    bl_label = "Retarget Animation"
+
+    source: bpy.props.StringProperty(  # type: ignore[valid-type]
+        name="Source",
+        description="Name of the armature that is animated. When empty, the source of the Pose3D tab",
+        options={"SKIP_SAVE"},
+    )
+
+    def motion(self, context: bpy.types.Context, armature_object: bpy.types.Object, *, presets_folder: Path) -> SourceMotion:
+        chosen = context.scene.pose3d.source
+        name = self.source or (chosen.name if chosen else "")
+        if not name:
+            raise Pose3DError("No source is chosen.", hint="Choose the armature that has the animation.")
+        source_object = targets.named_armature(name, context.scene)
+        if source_object == armature_object:
+            raise Pose3DError("The source is the armature itself.", hint="Choose another source.")
+        return sample(context, source_object, presets_folder=presets_folder, preset=as_preset(AUTO, source_object))
+
+
+class POSE3D_OT_retarget_file(_Retarget):
+    # FBX and glTF are Blender's own importers' to read: they change the scene.
+    bl_description = (
+        "Give the armature the animation of a BVH file, as a new action at true speed. For FBX or glTF import the file first, "
+        "and choose its armature as the source"
+    )
+    bl_idname = "pose3d.retarget_file"
+    bl_label = "Retarget BVH File"
+
+    filepath: bpy.props.StringProperty(  # type: ignore[valid-type]
+        name="File",
+        description="The .bvh file with the animation",
+        subtype="FILE_PATH",
+        options={"SKIP_SAVE"},
+    )
+    filter_glob: bpy.props.StringProperty(default="*.bvh", options={"HIDDEN"})  # type: ignore[valid-type]
+
+    def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+    def motion(self, context: bpy.types.Context, armature_object: bpy.types.Object, *, presets_folder: Path) -> SourceMotion:
+        if not self.filepath:
+            raise Pose3DError("No file is named.", hint="Give its path as filepath.")
+        source = read_bvh(Path(targets.absolute_path(self.filepath)), load_presets(presets_folder))
+        return replace(source, first_frame=context.scene.frame_start)
+
+
+CLASSES: tuple[type, ...] = (POSE3D_OT_retarget_animation, POSE3D_OT_retarget_file)

@@ -28,14 +28,119 @@ GERMAN: dict[str, str] = {
     "Where in the clip to begin, in seconds": "Wo im Clip begonnen wird, in Sekunden",
     "End": "Ende",
     "Where in the clip to end, in seconds": "Wo im Clip aufgehört wird, in Sekunden",
-    "Known Focal Length": "Brennweite bekannt",
-    "Give the focal length of the camera that filmed the clip, instead of having it estimated": (
-        "Die Brennweite der Kamera angeben, die den Clip gefilmt hat, statt sie schätzen zu lassen"
+    "The new action was undone while it was made.": "Die neue Aktion wurde rückgängig gemacht, während sie entstand.",
+    "'{}' was given another action while this one was made.": ("„{}“ bekam eine andere Aktion, während diese entstand."),
+    "Open Manual": "Handbuch öffnen",
+    "Open the manual in the browser, at this panel's section": "Das Handbuch im Browser öffnen, beim Abschnitt dieses Felds",
+    "Section": "Abschnitt",
+    "Title of the section": "Titel des Abschnitts",
+    "The manual {} cannot be written: {}.": "Das Handbuch {} kann nicht geschrieben werden: {}.",
+    "The manual {} cannot be read: {}.": "Das Handbuch {} kann nicht gelesen werden: {}.",
+    "Install in Blender": "In Blender installieren",
+    "Read README.md instead.": "Stattdessen README.md lesen.",
+    "From a video of a person to the armature's animation": ("Vom Video eines Menschen zur Animation des Skeletts"),
+    "Which part of the clip is read, whose motion is meant, and what is known of the lens": (
+        "Welcher Teil des Clips gelesen wird, wessen Bewegung gemeint ist und was vom Objektiv bekannt ist"
+    ),
+    "What becomes of the motion that was found: smoothing, path, feet, keys and markers": (
+        "Was aus der gefundenen Bewegung wird: Glättung, Weg, Füße, Keys und Markierungen"
+    ),
+    "Which bone is which part of the body, to be reviewed and changed; presets of your own": (
+        "Welcher Knochen welcher Körperteil ist, zum Prüfen und Ändern; eigene Vorgaben"
+    ),
+    "Name, place and keys of the new action, and its export": ("Name, Ort und Keys der neuen Aktion und ihr Export"),
+    "The clip behind a matched camera, and what was found in it drawn over it": (
+        "Der Clip hinter einer passenden Kamera, und was darin gefunden wurde, darüber gezeichnet"
+    ),
+    "The armature follows a camera, and what it does is recorded": (
+        "Das Skelett folgt einer Kamera, und was es tut, wird aufgezeichnet"
+    ),
+    "Another armature's animation, or that of a BVH file, on the character": (
+        "Die Animation eines anderen Skeletts oder einer BVH-Datei auf der Figur"
+    ),
+    "Person": "Person",
+    "Who is meant, where several people are in the clip": "Wer gemeint ist, wo mehrere Menschen im Clip sind",
+    "Largest and Longest": "Am größten und längsten",
+    "The one who is seen largest and longest": "Wer am größten und am längsten zu sehen ist",
+    "Largest": "Am größten",
+    "The largest of those who are seen for a while": "Der größte von denen, die eine Weile zu sehen sind",
+    "Nearest the Middle": "Der Mitte am nächsten",
+    "The one who is nearest the middle of the picture": "Wer der Mitte des Bildes am nächsten ist",
+    "Anyone": "Irgendwer",
+    "In every frame the first who is there: one after another": "In jedem Bild der Erste, der da ist: einer nach dem anderen",
+    "By Number": "Nach Nummer",
+    "By number, in the order of how large and long they are seen": (
+        "Nach Nummer, in der Reihenfolge, wie groß und lange sie zu sehen sind"
+    ),
+    "Number": "Nummer",
+    "1 is the one who is seen largest and longest, 2 the next": (
+        "1 ist, wer am größten und längsten zu sehen ist, 2 der Nächste"
+    ),
+    "Lens": "Objektiv",
+    "How the lens of the camera that filmed the clip is known": (
+        "Woher das Objektiv der Kamera bekannt ist, die den Clip gefilmt hat"
+    ),
+    "From the Clip": "Aus dem Clip",
+    "As the file notes it, else estimated from the clip; the result says which, and how sure": (
+        "Wie es in der Datei steht, sonst aus dem Clip geschätzt; das Ergebnis sagt, welches von beiden und wie sicher"
+    ),
+    "In millimetres, as phones and photographers state it: for a picture 36 mm wide": (
+        "In Millimetern, wie Telefone und Fotografen sie angeben: für ein 36 mm breites Bild"
+    ),
+    "As an angle, across the picture's long side": "Als Winkel, über die lange Seite des Bildes",
+    "The focal length in pixels of the clip, as a calibration gives it": (
+        "Die Brennweite in Pixeln des Clips, wie eine Kalibrierung sie angibt"
+    ),
+    "Pixels": "Pixel",
+    "Field of View": "Bildwinkel",
+    "Of a picture 36 mm wide, as phones state it. A phone's main camera has about 26 mm": (
+        "Für ein 36 mm breites Bild, wie Telefone sie angeben. Die Hauptkamera eines Telefons hat etwa 26 mm"
+    ),
+    "Across the picture's long side. A phone's main camera has about 65 degrees when it films": (
+        "Über die lange Seite des Bildes. Die Hauptkamera eines Telefons hat beim Filmen etwa 65 Grad"
     ),
     "Focal Length": "Brennweite",
     "Focal length in pixels of the clip: picture width × lens in millimetres ÷ sensor width in millimetres": (
         "Brennweite in Pixeln des Clips: Bildbreite × Objektiv in Millimetern ÷ Sensorbreite in Millimetern"
     ),
+    "Lens {} mm, noted in the clip ({} sure).": "Objektiv {} mm, im Clip vermerkt ({} sicher).",
+    "Lens {} mm, estimated ({} sure).": "Objektiv {} mm, geschätzt ({} sicher).",
+    "Lens {} mm, the usual one ({} sure).": "Objektiv {} mm, das übliche ({} sicher).",
+    "Camera {}° down, rolled {}° ({} sure).": "Kamera {}° nach unten, {}° verdreht ({} sicher).",
+    "Camera {}° up, rolled {}° ({} sure).": "Kamera {}° nach oben, {}° verdreht ({} sicher).",
+    "Camera level, rolled {}° ({} sure).": "Kamera waagrecht, {}° verdreht ({} sicher).",
+    "Person {} of {}.": "Person {} von {}.",
+    "Limbs": "Gliedmaßen",
+    "What of the arms and legs gets keys": "Was von Armen und Beinen Keys bekommt",
+    "FK": "FK",
+    "Rotations of the bones themselves": "Die Drehungen der Knochen selbst",
+    "FK and IK Controls": "FK und IK-Steuerungen",
+    "IK controls and pole targets as well, so that they do the same": (
+        "Auch die IK-Steuerungen und Pole-Ziele, sodass sie dasselbe tun"
+    ),
+    "Mute Constraints": "Constraints stummschalten",
+    "Mute in the new action the constraints of the armature that would change the motion": (
+        "In der neuen Aktion die Constraints des Skeletts stummschalten, die die Bewegung ändern würden"
+    ),
+    "Retarget BVH File": "BVH-Datei übertragen",
+    "Retarget BVH File…": "BVH-Datei übertragen…",
+    "Give the armature the animation of a BVH file, as a new action at true speed. For FBX or glTF import the file first, "
+    "and choose its armature as the source": (
+        "Dem Skelett die Animation einer BVH-Datei geben, als neue Aktion in wahrer Geschwindigkeit. Bei FBX oder glTF zuerst die "
+        "Datei importieren und deren Skelett als Quelle wählen"
+    ),
+    "The .bvh file with the animation": "Die .bvh-Datei mit der Animation",
+    "{} is too large for a BVH file.": "{} ist für eine BVH-Datei zu groß.",
+    "Choose a .bvh file.": "Eine .bvh-Datei wählen.",
+    "{} is no BVH file, or only a part of one.": "{} ist keine BVH-Datei oder nur ein Teil einer solchen.",
+    "Check that other programs open it.": "Prüfen, ob andere Programme sie öffnen.",
+    "The animation of {} is one frame long.": "Die Animation von {} ist ein Bild lang.",
+    "The scene “{}” was deleted while the clip was read.": "Die Szene „{}“ wurde gelöscht, während der Clip gelesen wurde.",
+    "The clip is among the takes: solve it in another scene.": "Der Clip ist unter den Takes: dort in einer anderen Szene lösen.",
+    "The armature “{}” was taken out of the scene “{}” while the clip was read.": (
+        "Das Skelett „{}“ wurde aus der Szene „{}“ genommen, während der Clip gelesen wurde."
+    ),
+    "Put it back and solve the take.": "Es zurücklegen und den Take lösen.",
     "Settings": "Einstellungen",
     "Character": "Figur",
     # Motion
@@ -304,12 +409,6 @@ GERMAN: dict[str, str] = {
     "{} Camera": "{} Kamera",
     "Blender cannot read {} as a film.": "Blender kann {} nicht als Film lesen.",
     "Convert it to an .mp4 with H.264, and import that.": "In eine .mp4 mit H.264 umwandeln und diese importieren.",
-    "The motion was made In Place, so the character does not go where the person goes in the clip.": (
-        "Die Bewegung wurde „Auf der Stelle“ gemacht, deshalb geht die Figur nicht dorthin, wohin die Person im Clip geht."
-    ),
-    "Switch In Place off in the Motion settings and import the clip again.": (
-        "„Auf der Stelle“ unter Bewegung ausschalten und den Clip noch einmal importieren."
-    ),
     "Choose the clip that the motion was made from.": "Den Clip wählen, aus dem die Bewegung gemacht wurde.",
     "{} is not the clip that the motion was made from, which was {}.": (
         "{} ist nicht der Clip, aus dem die Bewegung gemacht wurde; das war {}."
@@ -903,4 +1002,41 @@ GERMAN: dict[str, str] = {
     "{} has values where nobody was detected": "{} hat Werte, wo niemand gefunden wurde",
     "There is no track file {}.": "Es gibt keine Track-Datei {}.",
     "Choose a folder that can be written to.": "Einen Ordner wählen, in den geschrieben werden kann.",
+    "The motion would end at frame {}, and Blender has none after {}.": (
+        "Die Bewegung würde bei Bild {} enden, und nach {} hat Blender keine."
+    ),
+    "Let the scene start earlier.": ("Die Szene früher beginnen lassen."),
+    "A strip of '{}' is being edited (tweak mode), which allows no other action.": (
+        "Ein Streifen von '{}' wird gerade bearbeitet (Tweak-Modus); das lässt keine andere Aktion zu."
+    ),
+    "Leave tweak mode first (Tab in the Nonlinear Animation editor).": ("Zuerst den Tweak-Modus verlassen (Tab im NLA-Editor)."),
+    "{} It is left out.": ("{} Sie wird ausgelassen."),
+    "A motion of {} s has more frames at {} a second than Blender's {}.": (
+        "Eine Bewegung von {} s hat bei {} Bildern in der Sekunde mehr Bilder als die {} von Blender."
+    ),
+    "Choose a shorter part of it, or a lower frame rate.": ("Einen kürzeren Teil davon oder eine niedrigere Bildrate wählen."),
+    "The armature's place, rotation or scale is not a usable number.": (
+        "Ort, Drehung oder Größe des Skeletts sind keine brauchbaren Zahlen."
+    ),
+    "Clear the object's transforms (Object menu, Clear) and try again.": (
+        "Die Transformationen des Objekts löschen (Menü Objekt, Löschen) und es noch einmal versuchen."
+    ),
+    "The bone '{}' plays two roles: {} and {}.": ("Der Knochen '{}' spielt zwei Rollen: {} und {}."),
+    "Give each its own bone in the preset or the table, or choose another preset.": (
+        "Jeder in der Vorgabe oder der Tabelle einen eigenen Knochen geben oder eine andere Vorgabe wählen."
+    ),
+    "{} has values beyond {}, which no clip of a person has": ("{} hat Werte über {}, wie kein Clip eines Menschen sie hat"),
+    "{} has a damaged header": ("{} hat einen beschädigten Kopf"),
+    "'{}' in its provenance is not a JSON object": ("'{}' in seiner Herkunft ist kein JSON-Objekt"),
+    "{} is not the file that this version of Pose3D was made with: its SHA-256 is another.": (
+        "{} ist nicht die Datei, mit der diese Version von Pose3D gemacht wurde: ihre SHA-256 ist eine andere."
+    ),
+    "Check which package index pip uses; one that you trust is named in the add-on's preferences.": (
+        "Prüfen, welchen Paketindex pip verwendet; einer, dem Sie vertrauen, wird in den Einstellungen des Add-ons angegeben."
+    ),
+    "The animation of '{}' has values that are no numbers.": "Die Animation von '{}' hat Werte, die keine Zahlen sind.",
+    "Export it again where it was made.": "Sie dort noch einmal exportieren, wo sie gemacht wurde.",
+    "'{}' (hips) is below {}.": "'{}' (Hüfte) ist unterhalb von {}.",
+    "The track file {} cannot be read: {}.": "Die Bewegungsdatei {} kann nicht gelesen werden: {}.",
+    "Check the file's permissions.": "Die Rechte der Datei prüfen.",
 }

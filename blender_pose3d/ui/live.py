@@ -13,6 +13,7 @@ from ..translations import translated
 class POSE3D_PT_live(bpy.types.Panel):
     bl_idname = "POSE3D_PT_live"
     bl_label = "Live"
+    bl_description = "The armature follows a camera, and what it does is recorded"
     bl_space_type = "VIEW_3D"
     bl_region_type = "UI"
     bl_category = "Pose3D"

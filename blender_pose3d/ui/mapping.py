@@ -81,10 +81,12 @@ class POSE3D_MT_presets(bpy.types.Menu):
 class POSE3D_PT_bones(bpy.types.Panel):
     bl_idname = "POSE3D_PT_bones"
     bl_label = "Bones"
+    bl_description = "Which bone is which part of the body, to be reviewed and changed; presets of your own"
     bl_space_type = "VIEW_3D"
     bl_region_type = "UI"
     bl_category = "Pose3D"
     bl_parent_id = "POSE3D_PT_main"
+    bl_order = 10
     bl_options: ClassVar[set[str]] = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:

@@ -12,6 +12,7 @@ from ..ops.output import POSE3D_OT_export_animation
 class POSE3D_PT_output(bpy.types.Panel):
     bl_idname = "POSE3D_PT_output"
     bl_label = "Output"
+    bl_description = "Name, place and keys of the new action, and its export"
     bl_space_type = "VIEW_3D"
     bl_region_type = "UI"
     bl_category = "Pose3D"
@@ -36,6 +37,8 @@ class POSE3D_PT_output(bpy.types.Panel):
         column.prop(output, "frame_rate")
         column.prop(output, "fit_range")
         column.prop(output, "nla_strip")
+        column.prop(output, "limbs")
+        column.prop(output, "mute_constraints")
 
         row = layout.row(align=True)
         row.prop(output, "export_format", text="")

@@ -12,10 +12,13 @@ from ..translations import translated
 from .engine import draw_setup
 from .message import draw_message
 
+_LENS_FIELDS = {"MM": "focal_length_mm", "FOV": "field_of_view", "PIXELS": "focal_length_px"}
+
 
 class POSE3D_PT_main(bpy.types.Panel):
     bl_idname = "POSE3D_PT_main"
     bl_label = "Pose3D"
+    bl_description = "From a video of a person to the armature's animation"
     bl_space_type = "VIEW_3D"
     bl_region_type = "UI"
     bl_category = "Pose3D"
@@ -36,19 +39,6 @@ class POSE3D_PT_main(bpy.types.Panel):
         preset.active = not settings.bones.rows  # the table says which bones are taken
         preset.prop(settings, "preset")
 
-        part = column.column(heading="Part of Clip", align=True)
-        part.prop(settings, "use_range", text="")
-        times = part.column(align=True)
-        times.active = settings.use_range
-        times.prop(settings, "start_s")
-        times.prop(settings, "end_s")
-
-        lens = column.row(heading="Focal Length", align=True)
-        lens.prop(settings, "use_focal_length", text="")
-        pixels = lens.row()
-        pixels.active = settings.use_focal_length
-        pixels.prop(settings, "focal_length_px", text="")
-
         layout.separator()
         if state.is_running:
             row = layout.row(align=True)
@@ -66,13 +56,50 @@ class POSE3D_PT_main(bpy.types.Panel):
             layout.operator(POSE3D_OT_copy_log.bl_idname, icon="COPYDOWN")
 
 
-class POSE3D_PT_motion(bpy.types.Panel):
-    bl_idname = "POSE3D_PT_motion"
-    bl_label = "Motion"
+class POSE3D_PT_clip(bpy.types.Panel):
+    bl_idname = "POSE3D_PT_clip"
+    bl_label = "Clip"
+    bl_description = "Which part of the clip is read, whose motion is meant, and what is known of the lens"
     bl_space_type = "VIEW_3D"
     bl_region_type = "UI"
     bl_category = "Pose3D"
     bl_parent_id = POSE3D_PT_main.bl_idname
+    bl_order = 5
+    bl_options: ClassVar[set[str]] = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        settings = context.scene.pose3d
+        layout = self.layout
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        layout.enabled = not context.window_manager.pose3d_run.is_running
+
+        part = layout.column(heading="Part of Clip", align=True)
+        part.prop(settings, "use_range", text="")
+        times = part.column(align=True)
+        times.active = settings.use_range
+        times.prop(settings, "start_s")
+        times.prop(settings, "end_s")
+
+        who = layout.column(align=True)
+        who.prop(settings, "person")
+        if settings.person == "number":
+            who.prop(settings, "person_number")
+        lens = layout.column(align=True)
+        lens.prop(settings, "lens")
+        if settings.lens in _LENS_FIELDS:
+            lens.prop(settings, _LENS_FIELDS[settings.lens])
+
+
+class POSE3D_PT_motion(bpy.types.Panel):
+    bl_idname = "POSE3D_PT_motion"
+    bl_label = "Motion"
+    bl_description = "What becomes of the motion that was found: smoothing, path, feet, keys and markers"
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "Pose3D"
+    bl_parent_id = POSE3D_PT_main.bl_idname
+    bl_order = 20
     bl_options: ClassVar[set[str]] = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:

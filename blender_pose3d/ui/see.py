@@ -13,6 +13,7 @@ from . import overlay
 class POSE3D_PT_see(bpy.types.Panel):
     bl_idname = "POSE3D_PT_see"
     bl_label = "Seen in the Clip"
+    bl_description = "The clip behind a matched camera, and what was found in it drawn over it"
     bl_space_type = "VIEW_3D"
     bl_region_type = "UI"
     bl_category = "Pose3D"

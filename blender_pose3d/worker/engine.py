@@ -78,7 +78,7 @@ def _models_dir(python: Path, home: Path) -> Path:
 def _named_python(text: str, where: str) -> Path:
     """A path that was named by a person: an interpreter, or the folder of a virtual environment. Links are kept: the link
     is what makes a virtual environment's Python find its packages."""
-    path = Path(text).expanduser().absolute()
+    path = Path(os.path.expanduser(text)).absolute()  # Path.expanduser raises where there is no such user
     python = python_of_environment(path) if path.is_dir() else path
     if not python.is_file() or not os.access(python, os.X_OK):
         raise Pose3DError(f"There is no Python at {python}, which {where} names as the motion engine.", hint=_NO_PYTHON_HINT)

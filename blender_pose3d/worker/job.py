@@ -36,6 +36,7 @@ _LINE_BYTES = 1 << 20
 _INBOX_EVENTS = 1000
 # How long a stage takes beside the others, about; 1 if not named. Detecting was measured at two to five times the lifting.
 _STAGE_WEIGHTS = {"detect": 3.0, "download": 12.0, "install": 3.0}
+_NICENESS = 10  # of a worker beside a window
 _RATE_WINDOW_S = 5.0  # speed and time left are those of the last few seconds
 
 
@@ -94,14 +95,18 @@ class Job:
     Pose3DError, with the end of the log where the worker did not explain itself) when it failed or was cancelled.
     """
 
-    def __init__(self, command: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
-        """command: the program and its arguments. environment: the whole environment of the process; None inherits this one's."""
+    def __init__(
+        self, command: Sequence[str], environment: Mapping[str, str] | None = None, *, beside_a_window: bool = False
+    ) -> None:
+        """command: the program and its arguments. environment: the whole environment of the process; None inherits this one's.
+        beside_a_window: the process gets the processors only where nothing that is drawn for a person needs them."""
         self.state = JobState.PENDING
         self.result: Result | None = None
         self.error: Pose3DError | None = None
         self.warnings: list[str] = []
         self.stage = ""
         self._command = list(command)
+        self._beside_a_window = beside_a_window
         self._environment = None if environment is None else dict(environment)
         self._process: subprocess.Popen[bytes] | None = None
         self._watcher: threading.Thread | None = None
@@ -184,7 +189,7 @@ class Job:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                **_own_group(),
+                **_own_group(below_normal=self._beside_a_window),
             )
         except OSError as error:
             self.state = JobState.FAILED
@@ -196,6 +201,9 @@ class Job:
             return
         self.state = JobState.RUNNING
         _remember(self)
+        if self._beside_a_window and sys.platform != "win32":
+            with contextlib.suppress(OSError):  # it has ended already
+                os.setpriority(os.PRIO_PROCESS, self._process.pid, _NICENESS)
         readers = [
             threading.Thread(target=_read_stdout, args=(self._process.stdout, self._inbox), name="pose3d-stdout", daemon=True),
             threading.Thread(target=_read_stderr, args=(self._process.stderr, self._inbox), name="pose3d-stderr", daemon=True),
@@ -308,10 +316,11 @@ class Job:
         _running.discard(self)
 
 
-def _own_group() -> dict[str, Any]:
+def _own_group(*, below_normal: bool = False) -> dict[str, Any]:
     """A process group of its own: the worker and all that it started can be ended together, and Ctrl-C goes to us alone."""
     if sys.platform == "win32":
-        return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW}
+        priority = subprocess.BELOW_NORMAL_PRIORITY_CLASS if below_normal else 0
+        return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW | priority}
     return {"start_new_session": True}
 
 

@@ -20,6 +20,7 @@ import os
 import platform
 import re
 import shutil
+import signal
 import ssl
 import subprocess
 import sys
@@ -38,6 +39,7 @@ from typing import Any, NoReturn
 GROUP = "lifter"  # of the dependency groups in pyproject.toml
 PYTHONS = ((3, 11), (3, 12), (3, 13), (3, 14))  # what may run the engine, the best known first
 LOG_NAME, WHEELS_NAME, OFFLINE_NAME = "engine-setup.log", "wheels", "offline"
+LOCK_NAME = "requirements-engine.txt"  # every package that the pins need, on every system, with the SHA-256 of its files
 BAD_INPUT = 2  # exit code, as the worker's
 _ATTEMPTS = 6  # at one wheel, each that got no byte further
 _CHUNK_BYTES = 1 << 20
@@ -54,6 +56,18 @@ device = "mps" if torch.backends.mps.is_available() else "cpu"
 if torch.cuda.is_available(): device = f"cuda ({torch.cuda.get_device_name(0)})"
 said = {name: m.version(name) for name in ("torch", "mediapipe", "numpy")}
 print(json.dumps({"python": sys.version.split()[0], **said, "device": device}))
+"""
+# Runs pip or venv so that it ends, with what it started, when the process that holds its stdin does, even by kill -9: a next run
+# makes a half-made environment anew, and nobody else may still be writing into it then.
+_MODULE = """
+import os, runpy, signal, sys, threading
+def watch():
+    while os.read(0, 1): pass
+    if os.getpgrp() == os.getpid(): os.killpg(0, signal.SIGKILL)
+    os._exit(1)
+if os.name == "posix": threading.Thread(target=watch, daemon=True).start()
+sys.argv = sys.argv[1:]
+runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
 """
 
 
@@ -91,7 +105,7 @@ def installed_groups(folder: Path) -> dict[str, str]:
     try:
         groups = json.loads((folder / "complete.json").read_text(encoding="utf-8"))["groups"]
         return {str(group): str(pins) for group, pins in groups.items()} if python_of_environment(folder).exists() else {}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return {}
 
 
@@ -118,6 +132,40 @@ def read_pins(resources: Path) -> list[str]:
             f"The list of the motion engine's packages, {path}, is missing.", hint="Install the add-on again."
         ) from error
     return [str(pin) for pin in pins]
+
+
+@dataclass(frozen=True)
+class Lock:
+    """requirements: NAME==VERSION, with a marker where it is for some systems only; sha256s: by name, of that version's files for
+    all systems. Both are empty where there is no lock, as in a folder made for a test."""
+
+    requirements: tuple[str, ...]
+    sha256s: Mapping[str, frozenset[str]]
+
+    def knows(self, wheel: Wheel) -> bool:
+        """Whether it is a file that was locked. A build with a local version (torch's "+cpu") is in no public index: the user
+        named the index or the folder that it is from."""
+        is_local = "+" in wheel.file.split("-")[1]
+        return not self.requirements or is_local or wheel.sha256 in self.sha256s.get(_plain(wheel.name), ())
+
+
+def read_lock(resources: Path) -> Lock:
+    try:
+        text = (resources / LOCK_NAME).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return Lock((), {})
+    lines = [line for line in text.replace("\\\n", " ").splitlines() if line and not line.startswith("#")]
+    parts = [re.split(r"\s+--hash=sha256:", line.strip()) for line in lines]
+    sha256s: dict[str, frozenset[str]] = {}
+    for requirement, *hashes in parts:  # a name comes twice where systems have different versions
+        name = _plain(requirement.split("==")[0])
+        sha256s[name] = sha256s.get(name, frozenset()).union(hashes)
+    return Lock(tuple(part[0] for part in parts), sha256s)
+
+
+def _plain(name: str) -> str:
+    """As the package index compares names."""
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def fingerprint(pins: Sequence[str]) -> str:
@@ -160,6 +208,42 @@ def run_for_output(command: Sequence[str], *, timeout_s: float = 60.0) -> str:
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def module_command(python: str | Path, module: str, *words: str) -> list[str]:
+    """`python -I -m MODULE WORDS`, for `running`."""
+    return [str(python), "-I", "-c", _MODULE, module, *words]
+
+
+@contextlib.contextmanager
+def running(command: Sequence[str], environment: Mapping[str, str]) -> Iterator[subprocess.Popen[str]]:
+    """A process whose stdout and stderr are one stream of lines. It is killed where the block fails, and ends by itself, where it
+    watches its stdin, when this process is gone. Raises OSError where it cannot be started."""
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        errors="replace",
+        env=environment,
+        start_new_session=sys.platform != "win32",
+        **no_window(),
+    ) as child:
+        try:
+            yield child
+        except BaseException:  # an interruption, say
+            end_group(child)
+            raise
+
+
+def end_group(child: subprocess.Popen[str]) -> None:
+    """Kill a process of `running` with all that it started."""
+    if sys.platform == "win32":
+        child.kill()
+        return
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(child.pid, signal.SIGKILL)
 
 
 def no_window() -> dict[str, Any]:
@@ -238,7 +322,7 @@ class Plan:
         try:
             data = json.loads(path.read_text(encoding="utf-8"))
             return Plan(str(data["key"]), tuple(Wheel(**wheel) for wheel in data["wheels"]))
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return None
 
 
@@ -253,8 +337,10 @@ class Setup:
         self.say = say
         self.folder = environment_folder(home)
         self.wheels = home / WHEELS_NAME
+        self.temporary = self.folder.parent / "temporary"  # pip's: a killed one leaves it full
         self.offline = offline_folder(resources)
         self.pins = read_pins(resources)
+        self.lock = read_lock(resources)
         self._child: subprocess.Popen[str] | None = None
         try:
             self.folder.parent.mkdir(parents=True, exist_ok=True)
@@ -309,10 +395,12 @@ class Setup:
         """The wheels for `own`'s version of Python on this kind of machine, and the plan to install them by, into `out`."""
         self.wheels, self.offline = out, None
         out.mkdir(parents=True, exist_ok=True)
+        self.temporary.mkdir(exist_ok=True)
         plan = self._environment_and_plan(own, only=True)
         self._download(plan)
         Plan(plan.key, tuple(replace(wheel, url="") for wheel in plan.wheels)).write(out / "plan.json")
-        (out / "report.json").unlink(missing_ok=True)
+        for name in ("report.json", "constraints.txt", "pip.txt"):
+            (out / name).unlink(missing_ok=True)
         version = run_for_output([own, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"])
         made_for = {"python": version, "system": platform.system(), "machine": platform.machine()}
         (out / "for.json").write_text(json.dumps(made_for, indent=1), encoding="utf-8")
@@ -325,7 +413,12 @@ class Setup:
                     f"Another Blender is setting up the motion engine in {self.home}.",
                     hint="Wait until it is done, then try again.",
                 )
-            yield
+            shutil.rmtree(self.temporary, ignore_errors=True)
+            self.temporary.mkdir(exist_ok=True)
+            try:
+                yield
+            finally:
+                shutil.rmtree(self.temporary, ignore_errors=True)
 
     # -- which Python, and which wheels
 
@@ -344,7 +437,8 @@ class Setup:
             if not self._make_environment(python):
                 continue
             tried.add(kind)
-            key = fingerprint([*self.pins, ".".join(kind), platform.system(), platform.machine(), self.index])
+            kinds = [".".join(kind), platform.system(), platform.machine(), self.index]
+            key = fingerprint([*self.pins, *self.lock.requirements, *kinds])
             plan, missing = self._plan(key, python=".".join(kind))
             if plan is not None:
                 return plan
@@ -359,12 +453,25 @@ class Setup:
 
     def _make_environment(self, python: str) -> bool:
         shutil.rmtree(self.folder, ignore_errors=True)
-        if self._run([python, "-I", "-m", "venv", str(self.folder)])[0] == 0:
-            if self.offline is None:  # an older one would fetch whole wheels only to read their requirements
-                self._pip("install", "pip>=23.2")
+        if self._run(module_command(python, "venv", str(self.folder)))[0] == 0:
+            if self.offline is None:
+                self._renew_pip()
             return True
         shutil.rmtree(self.folder, ignore_errors=True)
         return False
+
+    def _renew_pip(self) -> None:
+        """Where it is an older one, which would fetch whole wheels only to read their requirements."""
+        ask = "import pip; raise SystemExit(tuple(map(int, pip.__version__.split('.')[:2])) < (23, 2))"
+        if self._run([str(python_of_environment(self.folder)), "-I", "-c", ask])[0] == 0:
+            return
+        locked = next((line for line in self.lock.requirements if line.startswith("pip==")), "")
+        if not locked:
+            self._pip("install", "pip>=23.2")
+            return
+        listed = self.wheels / "pip.txt"
+        listed.write_text(" ".join([locked, *(f"--hash=sha256:{digest}" for digest in sorted(self.lock.sha256s["pip"]))]))
+        self._pip("install", "--require-hashes", "--only-binary", ":all:", "--requirement", str(listed))
 
     def _plan(self, key: str, *, python: str) -> tuple[Plan | None, str]:
         """What pip finds for the environment's Python, or the package that does not exist for it. Raises SetupError."""
@@ -379,13 +486,21 @@ class Setup:
             return plan, ""
         report = self.wheels / "report.json"
         words = ["install", "--dry-run", "--ignore-installed", "--only-binary", ":all:", "--report", str(report)]
-        code, output = self._pip(*words, *self.pins)
+        constraints = self.wheels / "constraints.txt"
+        constraints.write_text("\n".join(self.lock.requirements), encoding="utf-8")
+        code, output = self._pip(*words, "--constraint", str(constraints), *self.pins)
         if code != 0:
             lacking = re.search(r"No matching distribution found for (\S+)", output)
             if lacking and not re.search(UNREACHABLE, output):
                 return None, lacking[1]
             raise self._failed(output)
-        found = [_wheel(item) for item in json.loads(report.read_text(encoding="utf-8"))["install"]]
+        found = [wheel_of(item) for item in json.loads(report.read_text(encoding="utf-8"))["install"]]
+        unknown = next((wheel for wheel in found if not self.lock.knows(wheel)), None)
+        if unknown is not None and not self.index:
+            raise SetupError(
+                f"{unknown.file} is not the file that this version of Pose3D was made with: its SHA-256 is another.",
+                hint="Check which package index pip uses; one that you trust is named in the add-on's preferences.",
+            )
         with ThreadPoolExecutor(8) as pool:
             sizes = list(pool.map(_remote_size, [wheel.url for wheel in found]))
         plan = Plan(key, tuple(replace(wheel, size_bytes=size) for wheel, size in zip(found, sizes, strict=True)))
@@ -524,26 +639,18 @@ class Setup:
     def _pip(self, *words: str) -> tuple[int, str]:
         index = ["--extra-index-url", self.index] if self.index and words[0] != "download" and "--no-index" not in words else []
         options = ["--no-input", "--disable-pip-version-check"]
-        return self._run([str(python_of_environment(self.folder)), "-I", "-m", "pip", words[0], *options, *index, *words[1:]])
+        python = python_of_environment(self.folder)
+        return self._run(module_command(python, "pip", words[0], *options, *index, *words[1:]))
 
     def _run(self, command: Sequence[str], **extra: str) -> tuple[int, str]:
         """Exit code and all that it printed, which goes into the log as well."""
-        shown = list(command)
+        shown = ["-m" if word == _MODULE else word for word in command if word != "-c"]
         if self.index:
             shown = ["(the index of the preferences)" if word == self.index else word for word in shown]  # it may hold a password
         self.log("$ " + " ".join(shown))
         lines: list[str] = []
         try:
-            with subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                encoding="utf-8",
-                errors="replace",
-                env=clean_environment(**extra),
-                **no_window(),
-            ) as child:
+            with running(command, clean_environment(POSE3D_PARENT_PIPE="1", TMPDIR=str(self.temporary), **extra)) as child:
                 self._child = child
                 for line in child.stdout or ():
                     lines.append(line)
@@ -555,9 +662,8 @@ class Setup:
         return child.returncode, "".join(lines)
 
     def end_child(self) -> None:
-        child = self._child
-        if child is not None:
-            child.kill()
+        if self._child is not None:
+            end_group(self._child)
 
     def _failed(self, output: str) -> SetupError:
         """pip's output as one sentence; the whole of it is in the log."""
@@ -584,7 +690,7 @@ def _own_first(own: str | None) -> Iterator[str]:
     yield from find_pythons()
 
 
-def _wheel(item: Mapping[str, Any]) -> Wheel:
+def wheel_of(item: Mapping[str, Any]) -> Wheel:
     """From one entry of pip's installation report."""
     info = item["download_info"]
     archive = info.get("archive_info", {})

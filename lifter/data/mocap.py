@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import lzma
+import tokenize
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -16,11 +18,15 @@ from ..joints import INDEX, JOINT_NAMES
 VALIDATION_SUBJECTS: frozenset[str] = frozenset({"cmu/03", "cmu/08", "cmu/10", "cmu/11", "cmu/martial"})
 _MISSING = -32768
 # What numpy raises for a file that is missing, damaged, or no archive of the arrays that are asked for.
-UNREADABLE = (OSError, KeyError, IndexError, ValueError, TypeError, EOFError, zlib.error, zipfile.BadZipFile)
+_DAMAGED_ZIP = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, RuntimeError)
+_DAMAGED_ARRAY = (ValueError, TypeError, EOFError, SyntaxError, tokenize.TokenError, MemoryError)
+UNREADABLE = (OSError, KeyError, IndexError, *_DAMAGED_ZIP, *_DAMAGED_ARRAY)
 
 
 def first_line(reason: BaseException) -> str:
     """An exception's text for a sentence."""
+    if isinstance(reason, OSError) and reason.strerror:
+        return reason.strerror
     return (str(reason) or type(reason).__name__).splitlines()[0].rstrip(".")
 
 

@@ -7,8 +7,10 @@ arrays are made from the records by numpy.frombuffer: the file's content is neve
 
 from __future__ import annotations
 
+import io
 import math
 import pickle
+import pickletools
 import re
 import zipfile
 from collections.abc import Iterable
@@ -22,7 +24,7 @@ from .mocap import UNREADABLE, first_line
 
 _MAX_UNPACKED_BYTES = 8 << 30
 # What unpickling and the making of arrays raise on nonsense, beside what reading a file does.
-_MALFORMED = (*UNREADABLE, pickle.UnpicklingError, AttributeError, RuntimeError, MemoryError, OverflowError)
+_MALFORMED = (*UNREADABLE, pickle.UnpicklingError, AttributeError, OverflowError)
 _NUMBER_OR_TEXT = re.compile(r"[biufcSU]\d+")
 
 
@@ -55,8 +57,13 @@ def _read_value(file: IO[bytes]) -> Any:
     shape, fortran_order, dtype = read_header(file)
     if not dtype.hasobject:
         return np.frombuffer(file.read(), dtype).reshape(shape, order="F" if fortran_order else "C")
+    content = file.read()
+    for opcode, argument, _ in pickletools.genops(content):
+        # The unpickler's list of what it remembers is as long as the largest number in it: a few bytes could ask for all memory.
+        if opcode.name in ("PUT", "LONG_BINPUT") and (argument or 0) > len(content):
+            raise ValueError("its pickle is damaged")
     # Old files were pickled by Python 2, whose texts are bytes: latin1 takes them as they are.
-    value = _plain(_Unpickler(file, encoding="latin1").load(), {})
+    value = _plain(_Unpickler(io.BytesIO(content), encoding="latin1").load(), {})
     return value.item() if isinstance(value, np.ndarray) and value.ndim == 0 else value
 
 

@@ -42,6 +42,10 @@ DESCRIBED: dict[str, tuple[str, dict]] = {
 }
 
 
+# More frames, channels or layers has no network that could be trained.
+_LARGEST_SETTING = 20_000
+
+
 def build(architecture: str, settings: dict) -> nn.Module:
     """A network with fresh weights. Raises LifterError for an unknown architecture or setting."""
     if architecture not in NETWORKS:
@@ -52,6 +56,9 @@ def build(architecture: str, settings: dict) -> nn.Module:
         raise LifterError(
             f"The {architecture} network has no setting '{sorted(unknown)[0]}'.", hint=f"It has: {', '.join(sorted(known))}."
         )
+    for name, value in settings.items():
+        if isinstance(value, int | float) and not -_LARGEST_SETTING <= value <= _LARGEST_SETTING:
+            raise LifterError(f"The setting {name} = {value} of the {architecture} network is too large.", hint="Correct it.")
     try:
         return network(config_type(**settings))
     except (TypeError, ValueError, ArithmeticError, RuntimeError) as reason:

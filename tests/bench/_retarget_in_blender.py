@@ -9,7 +9,9 @@ from __future__ import annotations
 import json
 import os
 import random
+import runpy
 import sys
+import tempfile
 import time
 import traceback
 from pathlib import Path
@@ -21,6 +23,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from blender_pose3d.bridge.apply import apply_track  # noqa: E402
+from blender_pose3d.bridge.bvh import write_bvh  # noqa: E402
 from blender_pose3d.bridge.measure import angles_deg, joint_limb_directions, posed_limb_directions  # noqa: E402
 from blender_pose3d.bridge.rig_reader import choose_mapping, read_skeleton  # noqa: E402
 from blender_pose3d.bridge.source import apply_source, sample  # noqa: E402
@@ -47,7 +50,9 @@ _BIPED = (
     "Bip01 {S} Thigh,Bip01 {S} Calf,Bip01 {S} Foot"
 )
 TRUTHS = {
-    **dict.fromkeys(("metarig", "rig.rigify_human"), _RIGIFY),
+    "metarig": _RIGIFY,
+    # MPFB's skeleton has Rigify's names, but one bone more below the shoulders, and there they hang on it.
+    "rig.rigify_human": _RIGIFY.replace("spine.003", "spine.004"),
     "rigify": "torso spine_fk.002 spine_fk.003 head; upper_arm_fk.{S} forearm_fk.{S} hand_fk.{S} "
     "thigh_fk.{S} shin_fk.{S} foot_fk.{S}",
     "Barbarian": "hips spine chest head; upperarm.{s} lowerarm.{s} wrist.{s} upperleg.{s} lowerleg.{s} foot.{s}",
@@ -228,14 +233,18 @@ def between_rad(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return 2 * np.arcsin(np.clip(np.linalg.norm(a - b, axis=(-2, -1)) / np.sqrt(8), 0, 1))
 
 
-def yardstick(name: str) -> dict[str, float | str]:
-    """The motion of an animated armature on this rig: by Blender's constraints and bake, by Retarget Animation, and from a track.
+def yardstick(name: str, peer_script: str) -> dict[str, float | str]:
+    """The motion of an animated armature on this rig: by Blender's constraints and bake, by Retarget Animation, from a track, and
+    by another's script where there is one and it can open the rig.
 
     Times are the shortest of REPEATS, since the machine may do other work; the bake of a large rig is done once.
     """
     out: dict[str, float | str] = {"rig": Path(name).name}
     target = open_named(name)
     out["bones"] = len(target.data.bones)
+    out["vertices"] = sum(
+        len(o.data.vertices) for o in bpy.context.scene.objects if o.type == "MESH" and o.find_armature() == target
+    )
     source = rig_builders.build("a_pose")
     given = exact_tracks.motion_at("walk", np.arange(LONG) / 30)
     scene = bpy.context.scene
@@ -296,6 +305,7 @@ def yardstick(name: str) -> dict[str, float | str]:
         "transfer": retargeted,
         "solve": lambda: solved(options),
         "whole": lambda: solved(dense),
+        "sparse": lambda: solved(MotionOptions()),
     }
     for kind, action in ways.items():
         times = []
@@ -303,21 +313,53 @@ def yardstick(name: str) -> dict[str, float | str]:
             if kind == "bake":
                 constrain("LOCAL", "LOCAL_OWNER_ORIENT")
                 bpy.ops.object.mode_set(mode="POSE")
-            started = time.perf_counter()
+            started = time.perf_counter(), time.process_time()
             action()
-            times.append(time.perf_counter() - started)
+            times.append((time.perf_counter() - started[0], time.process_time() - started[1]))
             if kind == "bake":
                 bpy.ops.object.mode_set(mode="OBJECT")
                 target.animation_data_clear()
-        out[f"{kind}_s"] = min(times)
+        out[f"{kind}_s"], out[f"{kind}_cpu_s"] = (min(column) for column in zip(*times, strict=True))
         if kind in ("transfer", "solve"):
             errors_of(kind)
         source.hide_set(kind == "transfer")  # the rest is about the target alone
+    if peer_script and name.endswith((".glb", ".fbx")):
+        with tempfile.TemporaryDirectory(prefix="pose3d-peer-") as folder:
+            files = _bvh_of(source, Path(folder) / "walk.bvh"), _bvh_of(source, Path(folder) / "two.bvh", frames=2)
+            # Starting, reading the files and saving take as long for two frames.
+            two, _ = _by_peer(peer_script, files[1], name)
+            whole, target = _by_peer(peer_script, files[0], name)
+        out["peer_s"], out["peer_cpu_s"] = (a - b for a, b in zip(whole, two, strict=True))
+        here = spec_of(target)
+        errors_of("peer")
     return out
 
 
+def _bvh_of(source: bpy.types.Object, path: Path, *, frames: int = LONG) -> Path:
+    """With y up, as the script expects it; Blender's own exporter writes z up."""
+    scene = bpy.context.scene
+    source.hide_set(False)
+    last, scene.frame_end = scene.frame_end, scene.frame_start + frames - 1
+    write_bvh(path, bpy.context, source)
+    scene.frame_end = last
+    return path
+
+
+def _by_peer(script: str, bvh: Path, character: str) -> tuple[tuple[float, float], bpy.types.Object]:
+    """Seconds and the processor's seconds that the script takes, and the character it animated. It empties the scene first."""
+    arguments = sys.argv
+    sys.argv = [script, "--", "--bvh", str(bvh), "--char", character, "--output", str(bvh.with_suffix(".blend"))]
+    started = time.perf_counter(), time.process_time()
+    try:
+        runpy.run_path(script, run_name="__main__")
+    finally:
+        sys.argv = arguments
+    seconds = time.perf_counter() - started[0], time.process_time() - started[1]
+    return seconds, next(o for o in bpy.context.scene.objects if o.type == "ARMATURE" and o.name != bvh.stem)
+
+
 def main() -> int:
-    path, big, *names = sys.argv[sys.argv.index("--") + 1 :]
+    path, big, peer_script, *names = sys.argv[sys.argv.index("--") + 1 :]
     found: dict[str, object] = {}
     try:
         for name in names:
@@ -326,7 +368,7 @@ def main() -> int:
             found[name] = one if "refused" in one else one | driven(name)
         results = {
             "rigs": found,
-            "yardsticks": [yardstick(name) for name in big.split("|") if name],
+            "yardsticks": [yardstick(name, peer_script) for name in big.split("|") if name],
             "blender": bpy.app.version_string,
         }
         Path(path).write_text(json.dumps(results), encoding="utf-8")

@@ -17,6 +17,8 @@ from typing import Any, Literal
 from . import Context, Row
 
 _BUILDERS = "tests/blender/rig_builders.py"
+# A skeleton alone, and the same with a character's mesh; beside Rigify's generated rig.
+_MEASURED_BESIDE = ("rig-human", "human-male")
 # key, title, unit, goal, whether more is better
 _MEASURES: tuple[tuple[str, str, str, float | None, bool], ...] = (
     ("named", "recognised by name", "of 17 joints", 17, True),
@@ -36,7 +38,11 @@ _WAYS = {
     "transfer": "Retarget Animation, a key on every frame",
     "solve": "from a track, a key on every frame",
     "whole": "the same with all of the motion's work",
+    "sparse": "the same with the few keys of the default",
+    "peer": "ohao 0.3.0, from a BVH file",
 }
+# Another's tool that can be had from a registry and retargets in Blender: ten lines of rest-pose compensation, key by key.
+_PEER, _PEER_SCRIPT = "ohao==0.3.0", "ohao/mogen3d/_blender_script.py"
 
 
 def rows(context: Context) -> list[Row]:
@@ -52,13 +58,15 @@ def rows(context: Context) -> list[Row]:
         values = [found.get(key, 0) for found in measured["rigs"].values() if "refused" not in found]
         out.append(_row(f"all rigs: fewest joints, {key}", min(values), "of 17 joints", 17, more=True))
     for yard in measured["yardsticks"]:
-        name = f"yardstick on {_label(yard['rig'])}, {yard['bones']:.0f} bones"
+        name = f"yardstick on {_described(yard)}"
         for kind, title in _WAYS.items():
             if f"{kind}_s" in yard:
                 out.append(_row(f"{name}: {title}", yard[f"{kind}_s"], "s", None))
-            if kind in ("transfer", "solve", "whole"):
+            if kind in ("transfer", "solve", "whole", "sparse"):
                 goal = _TIMES_AS_FAST if kind == "solve" else None
-                out.append(_row(f"{name}: {title}, times as fast", yard["bake_s"] / yard[f"{kind}_s"], "", goal, more=True))
+                for clock, of in (("s", ""), ("cpu_s", " by the processor's seconds")):
+                    ratio = yard[f"bake_{clock}"] / yard[f"{kind}_{clock}"]
+                    out.append(_row(f"{name}: {title}, times as fast{of}", ratio, "", goal, more=True))
             for what, goal in (("limb", 0.5), ("rotation", 1.0)):
                 if f"{kind}_{what}_mean_deg" in yard:
                     ours = goal if kind in ("transfer", "solve") else None
@@ -78,15 +86,29 @@ def measure(context: Context, names: Sequence[str] = ()) -> dict[str, Any]:
     files = sorted(path for kind in ("glb", "fbx", "json") for path in shared.glob(f"*/*.{kind}"))
     text = (context.root / _BUILDERS).read_text(encoding="utf-8")
     builds = [line.split('"')[1] for line in text.splitlines() if line.startswith('    "') and '": Build(' in line]
-    big = "|".join(["rigify", *(str(path) for path in files if path.stem == "rig-human")])
+    big = "|".join(["rigify", *(str(path) for path in files if path.stem in _MEASURED_BESIDE)])
     script = str(context.root / "build.py")
     inside = str(Path(__file__).with_name("_retarget_in_blender.py"))
     command = [inside if word == script else word for word in context.blender_command]
     if "--" not in command:
         command.append("--")
-    command += [str(out), "" if names else big, *(names or [*builds, "metarig", "rigify", *map(str, files)])]
+    yardsticks = ["", ""] if names else [big, _peer_script(context.work / "peer")]
+    command += [str(out), *yardsticks, *(names or [*builds, "metarig", "rigify", *map(str, files)])]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=context.blender_environment())
     return json.loads(out.read_text(encoding="utf-8"))
+
+
+def _peer_script(folder: Path) -> str:
+    """The other tool's script, fetched; "" where it cannot be."""
+    words = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(folder), _PEER]
+    fetched = subprocess.run(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
+    script = folder / _PEER_SCRIPT
+    return str(script) if fetched and script.is_file() else ""
+
+
+def _described(yard: dict[str, Any]) -> str:
+    mesh = f", a mesh of {yard['vertices']:,} vertices" if yard["vertices"] else ""
+    return f"{_label(yard['rig'])}, {yard['bones']:.0f} bones{mesh}"
 
 
 def _label(name: str) -> str:
@@ -117,14 +139,19 @@ def markdown(measured: dict[str, Any]) -> str:
     for yard in measured["yardsticks"]:
         lines += [
             "",
-            f"{_label(yard['rig'])}, {yard['bones']:.0f} bones, 1,000 frames, Blender {measured['blender']}:",
+            f"{_described(yard)}, 1,000 frames, Blender {measured['blender']}:",
             "",
-            "| way | seconds | times as fast as the bake | limbs, mean / worst, degrees | rotation, mean / worst, degrees |",
-            "|---|---|---|---|---|",
+            "| way | seconds | times as fast as the bake | processor's seconds | times as fast | limbs, mean / worst, degrees"
+            " | rotation, mean / worst, degrees |",
+            "|---|---|---|---|---|---|---|",
         ]
         for kind, title in _WAYS.items():
-            seconds = yard.get(f"{kind}_s")
-            cells = [title, *((f"{seconds:.2f}", f"{yard['bake_s'] / seconds:.1f}") if seconds else ("", ""))]
+            if not any(key in yard for key in (f"{kind}_s", f"{kind}_limb_mean_deg")):
+                continue
+            cells = [title]
+            for clock in ("s", "cpu_s"):
+                taken = yard.get(f"{kind}_{clock}")
+                cells += (f"{taken:.3f}", f"{yard[f'bake_{clock}'] / taken:.1f}") if taken else ("", "")
             for what in ("limb", "rotation"):
                 values = [yard.get(f"{kind}_{what}_{which}_deg") for which in ("mean", "worst")]
                 cells.append("" if None in values else " / ".join(f"{value:.2f}" for value in values))

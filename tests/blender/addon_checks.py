@@ -9,7 +9,9 @@ import contextlib
 import os
 import shutil
 import sys
+import threading
 import traceback
+import types
 from pathlib import Path
 
 import bpy
@@ -22,6 +24,7 @@ REGISTERED = (
     bpy.types.AddonPreferences,
     bpy.types.FileHandler,
     bpy.types.UIList,
+    bpy.types.Menu,
 )
 EXTENSION = "bl_ext.user_default.pose3d"
 
@@ -42,12 +45,27 @@ def traces() -> dict[str, object]:
         "window manager": set(bpy.types.WindowManager.bl_rna.properties.keys()) | set(vars(bpy.types.WindowManager)),
         "handlers": handlers,
         "menus": {name: count for name, count in menus.items() if count > 1},
+        "manual": len([start for start, _ in bpy.utils.manual_map()]),
+        "hurry": sys.getswitchinterval(),
+        "threads": sorted(thread.name for thread in threading.enumerate() if thread.name.startswith("pose3d")),
+        "timers": pending_timers(),
         "keymaps": sum(len(k.keymap_items) for k in keymaps.keymaps) if keymaps else 0,
         "classes": {
             base.__name__: {c.__qualname__ for c in base.__subclasses__() if "pose3d" in c.__module__ and c.is_registered}
             for base in REGISTERED
         },
     }
+
+
+def pending_timers() -> list[str]:
+    """Those of the add-on's modules: Blender does not list them, so each function there is asked for."""
+    return sorted(
+        f"{name}.{function.__name__}"
+        for name, module in list(sys.modules.items())
+        if "pose3d." in name and module is not None
+        for function in vars(module).values()
+        if isinstance(function, types.FunctionType) and bpy.app.timers.is_registered(function)
+    )
 
 
 def test_folder() -> Path:
@@ -132,9 +150,28 @@ def check_ten_registrations_leave_nothing() -> None:
         assert during["menus"].get("TOPBAR_MT_file_import", 1) > before["menus"].get("TOPBAR_MT_file_import", 1)
         assert bpy.context.window_manager.pose3d_run.message == "", "the message of an earlier registration"
         bpy.context.window_manager.pose3d_run.message = "left over"
+        assert during["manual"] == before["manual"] + 1
+        leave_everything_on()
+        assert len(pending_timers()) >= 2, pending_timers()
         blender_pose3d.unregister()
+        assert overlay_handle() is None
         left = differences(before, traces())
         assert not left, left
+
+
+def leave_everything_on() -> None:
+    """What a user may have on when the add-on is switched off: the skeleton over the views, a list on its way."""
+    from blender_pose3d.ops import takes
+    from blender_pose3d.ui import overlay
+
+    overlay.switch(True)
+    takes.refresh_soon(bpy.context)
+
+
+def overlay_handle() -> object:
+    from blender_pose3d.ui import overlay
+
+    return overlay._overlay.handle
 
 
 def check_presets_are_the_shipped_ones() -> None:
@@ -247,17 +284,22 @@ def check_a_deleted_or_renamed_target() -> None:
 
     scene = bpy.context.scene
     figure = add_armature("Walker")
-    target = targets.remember(figure)
+    target = targets.remember(figure, scene)
     figure.name = "Runner"
     decoy = add_armature("Walker")
-    assert targets.find(target, scene) == figure != decoy
-    scene.collection.objects.unlink(figure)
-    for remove in (lambda: None, lambda: bpy.data.objects.remove(figure)):
+    assert targets.find(target) == figure != decoy
+    bpy.context.window.scene = bpy.data.scenes.new("Other")
+    assert targets.find(target) == figure, "another scene is shown"
+    for remove, told in (
+        (lambda: scene.collection.objects.unlink(figure), "“Runner” was taken out of the scene “Scene”"),
+        (lambda: bpy.data.objects.remove(figure), "“Walker” was deleted"),
+        (lambda: bpy.data.scenes.remove(scene), "The scene “Scene” was deleted"),
+    ):
         remove()
         try:
-            targets.find(target, scene)
+            targets.find(target)
         except Pose3DError as error:
-            assert "Walker" in error.message
+            assert told in error.message, error
         else:
             raise AssertionError("a deleted armature was found")
 

@@ -18,7 +18,10 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
+from blender_pose3d import places  # noqa: E402
+from blender_pose3d.bridge import user_presets  # noqa: E402
 from blender_pose3d.bridge.rig_reader import choose_mapping, read_rig, read_skeleton  # noqa: E402
+from blender_pose3d.core.preset import preset_text  # noqa: E402
 from blender_pose3d.core.recognise import recognise  # noqa: E402
 from tests.blender.rig_checks import open_named  # noqa: E402
 
@@ -51,10 +54,25 @@ def look(name: str) -> dict:
     }
 
 
+def automatic(folder: Path) -> dict[str, str]:
+    """What Automatic is for two rigs where the user has a preset for the first, and one that cannot be read."""
+    os.environ[places.HOME_VARIABLE] = str(folder)
+    places.set_resources(ROOT)
+    presets = folder / "presets"
+    presets.mkdir()
+    text = preset_text(choose_mapping(open_named("plain"), preset="auto", presets_folder=ROOT / "rigs"), title="Mine")
+    (presets / "Mine.json").write_text(text, encoding="utf-8")
+    (presets / "Torn.json").write_text(text[:50], encoding="utf-8")
+    found = {name: user_presets.as_preset("auto", open_named(name)) for name in ("plain", "metarig")}
+    mapping = choose_mapping(open_named("plain"), preset="auto", presets_folder=ROOT / "rigs", own_folders=[presets])
+    return {**found, "warning": " ".join(mapping.warnings), "used": mapping.preset}
+
+
 def main() -> int:
-    out, _folder, *names = sys.argv[sys.argv.index("--") + 1 :]
+    out, folder, *names = sys.argv[sys.argv.index("--") + 1 :]
     try:
-        Path(out).write_text(json.dumps({name: look(name) for name in names}), encoding="utf-8")
+        results = {name: look(name) for name in names}
+        Path(out).write_text(json.dumps(results | {"automatic": automatic(Path(folder))}), encoding="utf-8")
     except BaseException:
         traceback.print_exc()
         return 1

@@ -122,6 +122,26 @@ def check_the_character_is_where_the_person_is_in_the_clip() -> None:
             assert px["seen"] < 1.5 and px["hip"] < 4 and px["ankle"] < 4, (build, px)
 
 
+def check_in_place_the_camera_moves_instead() -> None:
+    """The character stays where it is and is still seen where the person is in the clip, and the skeleton is drawn on it."""
+    track = walk()
+    for how in ({"in_place": True}, {"in_place": True, "keep_vertical": False}):
+        with addon_checks.registered():
+            bpy.ops.wm.read_factory_settings(use_empty=True)
+            figure, applied = imported("a_pose", track, **how)
+            camera = clip_camera.add_clip_camera(bpy.context, figure, CLIP, resources=ROOT)
+            walked = []
+            for frame in (applied.frame_start, applied.frame_end):
+                bpy.context.scene.frame_set(frame)
+                walked.append(np.array(camera.matrix_world.translation))
+            assert np.linalg.norm(walked[1] - walked[0]) > 0.3, "the person walks, so the camera does"
+            found = errors_px(figure, applied, camera, track)
+            assert found["hip"] < 8 and found["ankle"] < 12 and found["seen"] < 1, (how, found)
+            camera.animation_data.action = None
+            still = errors_px(figure, applied, camera, track)
+            assert still["hip"] > 3 * found["hip"], (how, still, "a camera that stands would be seen")
+
+
 def check_a_wrong_camera_would_be_seen() -> None:
     """The measure itself: a camera that is turned by two degrees, or has another lens, is off by more than the bounds."""
     track = walk()
@@ -199,12 +219,11 @@ def check_refusals() -> None:
         assert not bpy.ops.pose3d.show_clip_as_background.poll()
         assert not bpy.ops.pose3d.look_through_clip_camera.poll()
         track = walk()
-        figure, _ = imported("a_pose", track, in_place=True)
+        figure, _ = imported("a_pose", track)
         bpy.context.scene.pose3d.armature = figure
         text = addon_checks.test_folder() / "text.mp4"
         text.write_text("no film")
         refused("No clip is chosen")
-        refused("was made In Place", filepath=str(CLIP))
         figure.animation_data.action = None
         refused("has no action", filepath=str(CLIP))
         figure.animation_data.action = bpy.data.actions.new("Made by hand")

@@ -30,8 +30,11 @@ def test_bones_called_bone_nnn_play_the_roles_that_their_names_told(run_in_blend
         faults += [f"{Path(rig).stem}: {warning}" for warning in results[rig]["warnings"]]
     assert not faults, "\n".join(faults)
     # Rigify's generated rig has a bone of every kind at each joint; which of them animators move only its names tell. The joints
-    # of arms and legs are right, and it is said that there are controls.
+    # of arms, legs and head are right, and it is said that there are controls.
     rigify = results["rigify"]
-    limbs = [role for role in ROLES if role.startswith(("left_", "right_")) and "clavicle" not in role]
+    limbs = ["head", *(role for role in ROLES if role.startswith(("left_", "right_")) and "clavicle" not in role)]
     assert rigify["preset"] == "rigify" and max(rigify["joints"][role] for role in limbs) < 0.01
     assert any("controls beside the bones" in warning for warning in rigify["warnings"])
+    automatic = results["automatic"]
+    assert automatic["plain"] == str(tmp_path / "presets" / "Mine.json") and automatic["metarig"] == "auto"
+    assert automatic["used"] == "Mine" and "Torn.json cannot be used" in automatic["warning"]

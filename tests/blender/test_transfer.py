@@ -14,6 +14,7 @@ EVERYWHERE = (
     "nothing_of_the_users_is_changed",
     "what_cannot_be_a_source",
     "constraints_are_a_source",
+    "a_bvh_file_onto_a_character_of_the_scene",
 )
 
 
@@ -23,4 +24,4 @@ def test_an_armatures_animation(run_in_blender, tmp_path):
 
 @pytest.mark.one_blender
 def test_rigify_and_files(run_in_blender, tmp_path):
-    run_checks(run_in_blender, CHECKS, ("rigify_both_ways", "files_as_a_source"), tmp_path)
+    run_checks(run_in_blender, CHECKS, ("rigify_both_ways", "files_as_a_source", "the_command_lines_motion_options"), tmp_path)

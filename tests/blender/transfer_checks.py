@@ -17,8 +17,12 @@ from blender_pose3d.bridge import files  # noqa: E402
 from blender_pose3d.bridge.apply import apply_track  # noqa: E402
 from blender_pose3d.bridge.measure import angles_deg, posed_limb_directions  # noqa: E402
 from blender_pose3d.bridge.source import sample  # noqa: E402
+from blender_pose3d.core.bvh import read_bvh  # noqa: E402
 from blender_pose3d.core.errors import Pose3DError  # noqa: E402
+from blender_pose3d.core.motion import MotionOptions, Smoothing  # noqa: E402
+from blender_pose3d.core.preset import load_presets  # noqa: E402
 from blender_pose3d.core.solve import SolveOptions, heading_of  # noqa: E402
+from blender_pose3d.core.track_io import write_track  # noqa: E402
 from tests.blender import addon_checks, exact_tracks, rig_builders  # noqa: E402
 from tests.blender.addon_checks import registered, test_folder  # noqa: E402
 from tests.blender.mapping_checks import refused  # noqa: E402
@@ -190,6 +194,83 @@ def check_files_as_a_source() -> None:
             assert told in error.sentence, error.sentence
         else:
             raise AssertionError(f"{words} was taken")
+
+
+def check_a_bvh_file_onto_a_character_of_the_scene() -> None:
+    """Read without an importer, so that nothing comes into the scene; the same as Blender's importer reads it."""
+    path = test_folder() / "dance.bvh"
+    files.export(path, animated(rig_builders.build("a_pose"), motion="walk"))
+    imported = files.open_rig(files.RigFile(path))
+    theirs = sample(bpy.context, imported, presets_folder=_PRESETS)
+    ours = read_bvh(path, load_presets(_PRESETS))
+    names = [ours.rig.index[name] for name in theirs.rig.bone_names]
+    assert theirs.rig.mapping.bones == ours.rig.mapping.bones
+    assert np.abs(ours.heads_m[:, names] - theirs.heads_m).max() < 1e-4
+    assert np.abs(ours.turns[:, names] - theirs.turns).max() < 1e-3
+    assert abs(ours.fps - theirs.fps) < 0.01
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    target = rig_builders.build("long_arms_short_legs")
+    bpy.context.scene.frame_set(3)
+    before = settled()
+    with registered():
+        retarget = bpy.ops.pose3d.retarget_file
+        refused("No file is named", retarget, armature=target.name)
+        refused("cannot be read", retarget, filepath=str(test_folder() / "none.bvh"), armature=target.name)
+        (test_folder() / "text.bvh").write_text("no motion")
+        refused("is no BVH file", retarget, filepath=str(test_folder() / "text.bvh"), armature=target.name)
+        assert settled() == before
+        bpy.context.scene.pose3d.motion.dense_keys = True
+        assert retarget(filepath=str(path), armature=target.name) == {"FINISHED"}
+    after = settled()
+    assert list(after.pop("actions")) == [f"{target.name} dance"]
+    assert after == {name: value for name, value in before.items() if name != "actions"}
+    first, last = target.animation_data.action.frame_range
+    seconds = (last - first) / 24
+    assert first == 1 and abs(seconds - ours.timestamps_s[-1]) < 1 / 24, (first, seconds)
+    spec = spec_of(target)
+    frames = np.arange(1, int(last) + 1, 3)  # 24 frames a second of a file of 8
+    apart = angles_deg(posed_limb_directions(bpy.context, target, spec, frames), _limbs(ours)[: len(frames)])
+    assert np.percentile(apart, 95) < 3.0, apart.max()
+
+
+def check_the_command_lines_motion_options() -> None:
+    """What they change is what the panel's change; what means nothing is one sentence."""
+    folder = test_folder()
+    track = folder / "walk.npz"
+    write_track(track, exact_tracks.motion("walk", fps=8).track)
+    rig_builders.build("a_pose")
+    bpy.ops.wm.save_as_mainfile(filepath=str(folder / "rig.blend"))
+    words = [str(track), "--rig", str(folder / "rig.blend"), "--out", str(folder / "out.blend")]
+    plain = headless.retarget(headless.parse(words), resources=ROOT)
+    given = ["--in-place", "--dense-keys", "--no-mark-contacts", "--smoothing=strong", "--camera-pitch=3", "--camera-roll", "0"]
+    other = headless.retarget(headless.parse([*words, *given]), resources=ROOT)
+    expected = MotionOptions(
+        in_place=True,
+        dense_keys=True,
+        mark_contacts=False,
+        smoothing=Smoothing.STRONG,
+        camera_pitch_deg=3.0,
+        camera_roll_deg=0.0,
+    )
+    assert plain.options == MotionOptions() and other.options == expected
+    assert plain.sparse is not None and other.sparse is None
+    walked = [np.ptp(applied.motion.root_basis_location, axis=0).max() for applied in (plain, other)]
+    assert walked[0] > 1.0 > 0.3 > walked[1], walked
+    figure = files.open_rig(files.RigFile(folder / "out.blend"))
+    assert not [marker for marker in figure.animation_data.action.pose_markers if "down" in marker.name]
+    for wrong, told in (
+        (["--key-tolerance-cm", "-1"], "is no tolerance"),
+        (["--camera-pitch", "200"], "No camera is turned by 200"),
+        (["--smoothing", "much"], "invalid choice"),
+        (["--person", "2"], "is lifted already, so --person has nothing to do"),
+        (["--focal-mm", "26"], "so --focal-mm has nothing to do"),
+    ):
+        try:
+            headless.retarget(headless.parse([*words, *wrong]), resources=ROOT)
+        except Pose3DError as error:
+            assert told in error.message, error.message
+        else:
+            raise AssertionError(f"{wrong} was taken")
 
 
 def _limbs(source) -> np.ndarray:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import bpy
@@ -127,19 +128,30 @@ def check_blender_knows_the_words() -> None:
 
 
 def check_every_panel_has_a_question_mark() -> None:
-    from blender_pose3d.ui import help as panel_help
+    """Each opens the manual at a section that there is, and F1 over an operator or a setting does, too."""
+    from blender_pose3d.ops import manual
 
     manifest = addon_checks.test_folder() / "blender_manifest.toml"
-    assert panel_help.read_website(manifest) == ""
+    assert manual.read_website(manifest) == ""
     manifest.write_text('id = "pose3d"\nwebsite = "https://pose3d.invalid/manual/"\n')
-    assert panel_help.read_website(manifest) == "https://pose3d.invalid/manual/"
-    address = panel_help.manual_url("Seen in the Clip", panel_help.read_website(manifest))
-    assert address == "https://pose3d.invalid/manual#seen-in-the-clip"
-    with addon_checks.registered():
+    assert manual.read_website(manifest) == "https://pose3d.invalid/manual"
+    with addon_checks.registered(), addon_checks.variable("POSE3D_HOME", str(addon_checks.test_folder())):
         from blender_pose3d import registration
 
         panels = [cls for cls in registration._CLASSES if issubclass(cls, bpy.types.Panel)]
-        assert len(panels) >= 6 and all(hasattr(panel, "draw_header_preset") for panel in panels)
+        assert len(panels) >= 8 and all(hasattr(panel, "draw_header_preset") for panel in panels)
+        page = manual.page().read_text(encoding="utf-8")
+        sections = {panel.bl_label for panel in panels} | {section for _, section in manual._SECTIONS} | {manual.INSTALLATION}
+        missing = [section for section in sections if f'id="{manual.url_of(section).partition("#")[2]}"' not in page]
+        assert not missing, missing
+        at_use = {section for section in sections if manual.url_of(section).endswith("#use")}
+        assert at_use <= {"Use", "Clip"}, f"no sections of their own: {at_use}"
+        (start, pairs) = next((start, pairs) for start, pairs in bpy.utils.manual_map() if "manual.html" in start)
+        assert start == manual.page().as_uri()
+        for name in ("bpy.ops.pose3d.solve_take", "bpy.types.Pose3DMotion.in_place", "bpy.types.Pose3DSettings.lens"):
+            suffix = next(suffix for pattern, suffix in pairs if fnmatchcase(name.lower(), pattern))
+            print(name, suffix)
+    assert not any("manual.html" in start for start, _ in bpy.utils.manual_map())
 
 
 if __name__ == "__main__":

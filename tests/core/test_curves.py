@@ -145,6 +145,29 @@ def test_few_keys_for_a_performance():
         assert not broken[keys.smooth].any()
 
 
+def test_a_long_motion_goes_piece_by_piece(monkeypatch):
+    """Within the bound as ever, with a key where two pieces meet and hardly more keys than in one go."""
+    rig = RIGS["plain"]
+    solved = solve_motion(performances.track("walk_turn", seconds=8.0), rig)
+    motion, contacts = solved.motion, solved.person.contacts
+    given = channels(motion, curves.QUATERNION, "XYZ")
+    whole = curves.reduced(motion, rig, given, contacts=contacts)
+    monkeypatch.setattr(curves, "_MOST_FRAMES", 70)
+    pieces = curves.reduced(motion, rig, given, contacts=contacts)
+    keyed = as_keyed(motion, pieces, given)
+    angle, distance = worst(rig, motion, keyed)
+    assert angle <= 1.0 and distance <= 1.0 and slide_cm(rig, motion, keyed, contacts) <= 0.1
+    assert angle == pytest.approx(pieces.angle_deg, abs=1e-3)
+    frames = len(motion.timestamps_s)
+    meeting = {int(end) for end in np.linspace(0, frames - 1, 1 + int(np.ceil((frames - 1) / 70)))}
+    for keys, channel in zip((*pieces.rotations, pieces.location), (*given, None), strict=True):
+        assert meeting <= set(keys.samples.tolist()) and (np.diff(keys.samples) > 0).all()
+        values = motion.root_basis_location if channel is None else channel.values
+        assert np.array_equal(keys.values, values[keys.samples])
+    assert pieces.dense_count == whole.dense_count and pieces.count < 1.25 * whole.count
+    assert np.abs(pieces.motion.root_basis_location - keyed.root_basis_location).max() < 1e-6
+
+
 def test_the_bound_is_the_users():
     rig = RIGS["plain"]
     motion = solve_motion(performances.track("kick", seconds=3.0), rig).motion

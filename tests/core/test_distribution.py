@@ -9,6 +9,7 @@ import pytest
 
 from blender_pose3d.core import kinematics
 from blender_pose3d.core.distribute import curled, distributed, locked
+from blender_pose3d.core.kinematics import PosedRig
 from blender_pose3d.core.motion import MotionOptions, solve_motion
 from blender_pose3d.core.preset import FINGERS
 from blender_pose3d.core.rig import RigSpec
@@ -110,7 +111,7 @@ def test_a_turned_hand_is_spread_along_the_forearm(nested: bool) -> None:
     rig = with_twists(build(axes_seed=1), nested=nested)
     angle = np.linspace(-120, 200, 60)  # through half a turn, where angles jump
     deltas = turned_hands(rig, angle)
-    out = distributed(rig, deltas)
+    out = distributed(rig, PosedRig(rig, dict(enumerate(np.moveaxis(deltas, 1, 0))), len(deltas))).turns
     for side in SIDES:
         fore = rig.index[f"{side}_forearm"]
         axis = rig.rest_heads[rig.index[f"{side}_hand"]] - rig.rest_heads[fore]
@@ -131,7 +132,7 @@ def test_an_upper_arms_twist_begins_at_the_shoulder() -> None:
         parent = deltas[:, rig.parents[arm]]
         plain = parent @ swing(axis, np.array([0.3, -0.8, 0.2]))
         deltas[:, arm] = plain @ about_axis(axis, np.radians(angle))
-        out = distributed(rig, deltas)
+        out = distributed(rig, PosedRig(rig, dict(enumerate(np.moveaxis(deltas, 1, 0))), len(deltas))).turns
         np.testing.assert_allclose(out[:, arm], deltas[:, arm], atol=1e-12)
         for name, share in ((f"{side}_upper_arm_roll_1", 1 / 3), (f"{side}_upper_arm_roll_2", 2 / 3)):
             turn = np.swapaxes(plain, -1, -2) @ out[:, rig.index[name]]

@@ -11,7 +11,17 @@ import pytest
 
 from blender_pose3d.core import preset as presets_module
 from blender_pose3d.core.errors import Pose3DError
-from blender_pose3d.core.preset import CHAIN_ROLES, REQUIRED_ROLES, ROLES, choose, load_preset, load_presets, match
+from blender_pose3d.core.preset import (
+    CHAIN_ROLES,
+    REQUIRED_ROLES,
+    ROLES,
+    choose,
+    load_own,
+    load_preset,
+    load_presets,
+    match,
+    preset_text,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 RIGS = ROOT / "rigs"
@@ -343,3 +353,33 @@ def test_a_file_that_is_no_preset_at_all(tmp_path: Path) -> None:
     large = json.dumps(_good()) + " " * presets_module._LARGEST_PRESET_BYTES
     with pytest.raises(Pose3DError, match="larger than 1 MB"):
         load_preset(_write(tmp_path / "large.json", large))
+
+
+def test_the_users_own_preset_comes_before_one_that_fits_as_well(tmp_path):
+    """One for the same bones wins; one of which a bone is missing does not; what cannot be read is told and left out."""
+    shipped = load_presets(RIGS)
+    mixamo = next(preset for preset in shipped if preset.name == "mixamo")
+    names = [links[0] for chain in mixamo.bones.values() for links in chain]
+    plain = choose(shipped, names)
+    assert plain.preset == "mixamo"
+    text = preset_text(plain, title="Mine")
+    (tmp_path / "Mine.json").write_text(text)
+    (tmp_path / "Torn.json").write_text(text[:-20])
+    own, told = load_own([tmp_path, tmp_path / "none"])
+    assert [preset.name for preset in own] == ["Mine"]
+    assert len(told) == 1 and "Torn.json" in told[0] and "line" in told[0]
+    assert choose([*shipped, *own], names).preset == "Mine"
+    other = {**json.loads(text), "bones": {**json.loads(text)["bones"], "head": "NobodyHasThis"}}
+    (tmp_path / "Mine.json").write_text(json.dumps(other))
+    assert choose([*shipped, *load_own([tmp_path])[0]], names).preset == "mixamo"
+
+
+def test_presets_are_read_again_when_they_change(tmp_path):
+    path = tmp_path / "one.json"
+    text = (RIGS / "mixamo.json").read_text(encoding="utf-8")
+    path.write_text(text, encoding="utf-8")
+    assert load_presets(tmp_path) == load_presets(tmp_path) != []
+    path.write_text(json.dumps({**json.loads(text), "name": "Another name altogether"}), encoding="utf-8")
+    assert load_presets(tmp_path)[0].title == "Another name altogether"
+    path.unlink()
+    assert load_presets(tmp_path) == []

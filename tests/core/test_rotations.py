@@ -195,3 +195,13 @@ def test_the_rolling_minimum_is_the_least_within_reach(seed: int, half_window_s:
     for i, time in enumerate(times):
         within = np.abs(times - time) <= half_window_s
         assert out[i] <= values[within].min() + 1e-12 and out[i] in values
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_what_is_written_out_for_speed_is_what_numpy_does(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    a, b, m = random.normal(size=(5, 3)), random.normal(size=3), random.normal(size=(5, 3, 3))
+    np.testing.assert_allclose(rotations.cross(a, b), np.cross(a, b), atol=1e-12)
+    np.testing.assert_allclose(rotations.norm(a), np.linalg.norm(a, axis=-1), atol=1e-12)
+    for one, many in ((m, a), (m, b), (m[0], a), (m[0], b)):
+        np.testing.assert_allclose(rotations.apply(one, many), np.einsum("...ij,...j->...i", one, many), atol=1e-12)

@@ -171,10 +171,11 @@ def no_engine_yet() -> Iterator[float]:
     yield 0.5
     sidebar = next(r for r in area.regions if r.type == "UI")
     sidebar.active_panel_category = "Pose3D"
-    takes = import_module(f"{EXTENSION}.ui.takes").POSE3D_PT_takes  # open, for the pictures
-    bpy.utils.unregister_class(takes)
-    takes.bl_options = set()
-    bpy.utils.register_class(takes)
+    # Open, for the pictures.
+    for panel in (import_module(f"{EXTENSION}.ui.panel").POSE3D_PT_clip, import_module(f"{EXTENSION}.ui.takes").POSE3D_PT_takes):
+        bpy.utils.unregister_class(panel)
+        panel.bl_options = set()
+        bpy.utils.register_class(panel)
     add_figure()
     with bpy.context.temp_override(window=window(), area=area, region=view()[1]):
         bpy.ops.view3d.view_all()
@@ -334,10 +335,31 @@ def a_worker_that_dies() -> Iterator[float]:
     seen["log"] = bpy.context.window_manager.clipboard
 
 
+def switched_off_and_on() -> Iterator[float]:
+    """With the skeleton over the view and the manual known: nothing of it is left, and all of it is back."""
+    key("ESC")  # the report of what went wrong
+    yield 0.5
+    overlay = import_module(f"{EXTENSION}.ui.overlay")
+    bpy.context.view_layer.objects.active = bpy.data.objects["Figure"]
+    bpy.ops.pose3d.draw_skeleton()
+    yield from wait_until(lambda: overlay._overlay.skeleton is not None, limit_s=60)
+    yield 1.0
+    yield from screenshot("skeleton")
+    seen["drawn"] = overlay._overlay.handle is not None
+    for _ in range(2):
+        bpy.ops.preferences.addon_disable(module=EXTENSION)
+        yield 0.5
+        left = [name for name in dir(bpy.types) if name.startswith("POSE3D_") or name.startswith("Pose3D")]
+        left += [start for start, _ in bpy.utils.manual_map() if "manual.html" in start]
+        left += ["draw callback"] if overlay._overlay.handle is not None else []
+        seen.setdefault("left over", []).extend(left)
+        bpy.ops.preferences.addon_enable(module=EXTENSION)
+        bpy.context.preferences.addons[EXTENSION].preferences.engine_python = ENGINE  # its preferences went with it
+        yield 0.5
+
+
 def quit_while_running() -> Iterator[float]:
     run = import_module(f"{EXTENSION}.ops.run")
-    key("ESC")  # the report of what went wrong
-    yield 1.0
     yield from press("pose3d.import_pose_from_video")
     yield from wait_until(lambda: state().is_running and state().progress > 0.01, limit_s=60)
     seen["worker"] = run.current().job.pid
@@ -351,6 +373,7 @@ SCENARIOS = (
     solve_a_take,
     drop_a_video,
     a_worker_that_dies,
+    switched_off_and_on,
     quit_while_running,
 )
 

@@ -135,8 +135,8 @@ def test_a_crafted_pickle_runs_nothing(protocol: int, place: str, tmp_path: Path
         (b"cnumpy.core.multiarray\n_reconstruct\n(tR.", "unpack|state|NoneType"),  # an array without state
         (b"P1\n.", "refers to something outside"),
         (b"(lp0\ng0\na.", "holds itself"),
-        (b"N", "Ran out of input|truncated"),
-        (b"", "Ran out of input|truncated"),
+        (b"N", "Ran out of input|truncated|exhausted"),
+        (b"", "Ran out of input|truncated|exhausted"),
         (b"garbage", "invalid load key|unpickling|pickle"),
         (b"(dp0\n(I1\nI2\ntI3\ns.", "keys that are neither"),
         (b"\x8f.", "pickle holds a set"),

@@ -300,7 +300,7 @@ def perform(human: Human, joints_m: np.ndarray, fps: float) -> Performance:
     motion = solve(track_of(joints_m, fps), spec, SolveOptions(smoothing_s=0.0))
     rig = posed(spec, motion)
     vertices, normals = _skinned(human, rig)
-    joints = np.stack([rig.heads[:, spec.bone(role)] for role in JOINT_ROLES.values()], axis=1)
+    joints = np.stack([rig.head(spec.bone(role)) for role in JOINT_ROLES.values()], axis=1)
     head = spec.bone("head")
     assert head is not None
     heads = np.stack([rig.points(head, point - spec.rest_heads[head]) for point in human.head_points], axis=1)
@@ -318,8 +318,9 @@ def stretched(human: Human, rng: np.random.Generator) -> Human:
 
 def _skinned(human: Human, rig: PosedRig) -> tuple[np.ndarray, np.ndarray]:
     """Linear blend skinning, [T, V, 3] twice."""
-    turns = rig.turns.astype(np.float32)  # [T, B, 3, 3]
-    moves = rig.heads - np.einsum("tbij,bj->tbi", rig.turns, human.spec.rest_heads)
+    turns = rig.turns  # [T, B, 3, 3]
+    moves = rig.heads - np.einsum("tbij,bj->tbi", turns, human.spec.rest_heads)
+    turns = turns.astype(np.float32)
     frames, bones = turns.shape[:2]
     blended = np.einsum("vb,tbk->tvk", human.weights, turns.reshape(frames, bones, 9), optimize=True).reshape(frames, -1, 3, 3)
     moved = np.einsum("vb,tbk->tvk", human.weights, moves.astype(np.float32), optimize=True)

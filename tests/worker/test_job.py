@@ -209,3 +209,10 @@ def test_no_orphan_when_the_parent_ends(tmp_path, program, how):
     )
     assert done.returncode == (0 if how == "exit" else -signal.SIGKILL)
     assert_gone(int(done.stdout))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the niceness of POSIX")
+def test_beside_a_window_the_window_goes_first(tmp_path):
+    for beside, expected in ((True, 10), (False, os.getpriority(os.PRIO_PROCESS, 0))):
+        with Job([sys.executable, "-c", "import time; time.sleep(30)"], beside_a_window=beside) as job:
+            assert os.getpriority(os.PRIO_PROCESS, job.pid) == expected

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..kinematics import PosedRig
 from ..preset import SIDES
 from ..rig import RigSpec
 from ..rotations import about_axis, apply, unit
 from ..skeleton import INDEX
-from ..solve import Pose, as_motion, heading_of, heads_from_hips, leg_length_m, own_turns, spread, turn_from_face
+from ..solve import FromHips, Pose, as_motion, heading_of, leg_length_m, own_turns, turn_from_face
 from ..tracks import Pose3DTrack, RigMotion
 from .camera import CameraEstimate
 from .contacts import Contact
@@ -83,7 +84,7 @@ def onto_rig(person: Performance, rig: RigSpec, options: MotionOptions) -> RigMo
         path = np.concatenate([np.broadcast_to(middle_rest[:2], (len(path), 2)), path[:, 2:]], axis=1)
     if not options.keep_vertical:
         path = np.concatenate([path[:, :2], np.full((len(path), 1), middle_rest[2])], axis=1)
-    deltas = spread(rig, own, len(path))
+    body = PosedRig(rig, own, len(path))
     root = rig.index[rig.mapping.root]
-    location = path + heads_from_hips(rig, deltas)[:, root] - rig.rest_heads_world_m[root]
-    return as_motion(rig, deltas, location, times, heading_rad=heading, scale=scale)
+    location = path + FromHips(body).head_m(root) - rig.rest_heads_world_m[root]
+    return as_motion(body, location, times, heading_rad=heading, scale=scale)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..filtering import smoothed
+from ..kinematics import PosedRig
 from ..preset import SIDES
 from ..rig import RigSpec
 from ..rotations import (
@@ -19,7 +20,7 @@ from ..rotations import (
     transposed,
     unit,
 )
-from ..solve import Pose, clearance_m, heads_from_hips, rest_axis, spread
+from ..solve import FromHips, Pose, clearance_m, rest_axis
 from .banded import PathFit
 from .contacts import stretches
 
@@ -176,26 +177,25 @@ def lock_feet(
             if foot.toe is not None:
                 own[foot.toe] = _toe(sole)
         soles.append(sole)
-    heads = heads_from_hips(rig, spread(rig, own, count))
+    from_hips = FromHips(PosedRig(rig, dict(own), count))
     points = np.zeros((count, 4, 3))
     for foot in feet:
         for column, offset in zip(columns[foot.side], (foot.heel, foot.ball), strict=True):
-            points[:, column] = heads[:, foot.foot] + apply(linear, apply(own[foot.foot], offset))
-    path = _path(rig, heads, points, path_m, mask, timestamps_s, legs_seen, lock)
+            points[:, column] = from_hips.head_m(foot.foot) + apply(linear, apply(own[foot.foot], offset))
+    path = _path(from_hips, points, path_m, mask, timestamps_s, legs_seen, lock)
     if not lock:
         return own, path
     targets = []
     for foot, sole in zip(feet, soles, strict=True):
-        targets.append(_ankle_path(rig, foot, sole, path + heads[:, foot.foot]))
-    path = path - [0, 0, 1] * _lowering(rig, feet, heads, path, targets, timestamps_s)[:, None]
+        targets.append(_ankle_path(rig, foot, sole, path + from_hips.head_m(foot.foot)))
+    path = path - [0, 0, 1] * _lowering(from_hips, feet, path, targets, timestamps_s)[:, None]
     for foot, target in zip(feet, targets, strict=True):
-        _reach(rig, pose, own, foot, apply(rig.armature_from_world, target - path - heads[:, foot.thigh]))
+        _reach(rig, pose, own, foot, apply(rig.armature_from_world, target - path - from_hips.head_m(foot.thigh)))
     return own, path
 
 
 def _path(
-    rig: RigSpec,
-    heads: np.ndarray,
+    from_hips: FromHips,
     points: np.ndarray,
     path: np.ndarray,
     mask: np.ndarray,
@@ -204,12 +204,13 @@ def _path(
     lock: bool,
 ) -> np.ndarray:
     """The person's path with heights that suit the rig: feet that stand are on its ground, nothing is below it."""
+    rig = from_hips.body.rig
     scale = rig.leg_length_m / 0.835
     clearance = clearance_m(rig)
-    lowest = rig.ground_m - (heads[..., 2] - clearance).min(axis=1)
+    lowest = rig.ground_m - from_hips.lowest_m(clearance)
     if lock:  # the feet are put on the ground by themselves
         clearance[[bone for foot in feet_of(rig) for bone in (foot.foot, foot.toe) if bone is not None]] = -np.inf
-    lying = rig.ground_m - (heads[..., 2] - clearance).min(axis=1)
+    lying = rig.ground_m - from_hips.lowest_m(clearance)
     standing = rig.ground_m - points[..., 2]  # of the hips, if that point is on the ground
     wanted = np.where(mask, standing, np.nan)
     known = mask.any(axis=1)
@@ -282,12 +283,12 @@ def _toe(sole: _Sole) -> np.ndarray:
 
 
 def _lowering(
-    rig: RigSpec, feet: list[Foot], heads: np.ndarray, path: np.ndarray, targets: list[np.ndarray], timestamps_s: np.ndarray
+    from_hips: FromHips, feet: list[Foot], path: np.ndarray, targets: list[np.ndarray], timestamps_s: np.ndarray
 ) -> np.ndarray:
     """How far the hips go down so that no leg is over-stretched, smoothly: [T]."""
-    lacking = np.zeros(len(path))
+    rig, lacking = from_hips.body.rig, np.zeros(len(path))
     for foot, target in zip(feet, targets, strict=True):
-        hip = path + heads[:, foot.thigh]
+        hip = path + from_hips.head_m(foot.thigh)
         whole = sum(rig.length_m(f"{foot.side}_{part}") for part in ("thigh", "shin"))
         apart = np.linalg.norm((target - hip)[:, :2], axis=-1)
         up = np.sqrt(np.maximum((_REACH * whole) ** 2 - apart**2, 0.0))

@@ -12,6 +12,7 @@ from ..errors import Pose3DError
 from ..filtering import calmed, nearest_valid, rolling_minimum, smoothed
 from ..rotations import apply, swing
 from ..skeleton import INDEX
+from ..solve import leg_length_m
 from ..tracks import Pose3DTrack
 from .body import SIDES, Landmarks, landmarks_of, with_constant_bones
 from .camera import CameraEstimate, estimate_camera
@@ -66,10 +67,11 @@ class Performance:
 def perform(track: Pose3DTrack, options: MotionOptions, *, contacts: Sequence[Contact] | None = None) -> Performance:
     """Camera, path and contacts of a track. contacts: what the user made of them; None: found.
 
-    Raises Pose3DError if no frame of the track has a person.
+    Raises Pose3DError if no frame of the track has a person, or the person has no legs.
     """
     if not track.detected.any():
         raise Pose3DError("Nobody was found in the clip.", hint="Choose a clip or a frame range that shows a person.")
+    leg_length_m(track.positions_m.astype(float))  # raises for a body without size
     times = track.timestamps_s.astype(float)
     nearest = nearest_valid(track.detected)
     marks = landmarks_of(track, nearest)

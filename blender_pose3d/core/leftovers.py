@@ -1,0 +1,32 @@
+"""What a killed run leaves under a temporary name, and only the next one can delete."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+UNFINISHED_TRACKS = (".*.npz.*.tmp", ".*.npz.*.partial")  # as the motion engine and as track_io call them
+_SCRATCH_PREFIX = "pose3d-scratch-"
+_SCRATCH_PATTERN = f"{_SCRATCH_PREFIX}????????"
+_WRITTEN_S = 600.0  # nobody writes for so long without the file growing
+_SCRATCH_S = 7 * 86400.0  # longer than any run that still needs its folder
+
+
+def remove_stale(folder: Path, pattern: str, *, older_than_s: float = _WRITTEN_S) -> None:
+    """Delete the files and folders of such names in `folder` that nobody has changed for so long."""
+    for path in folder.glob(pattern):
+        with contextlib.suppress(OSError):  # another user's, or in use
+            if time.time() - path.lstat().st_mtime > older_than_s:
+                shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+
+
+@contextlib.contextmanager
+def scratch() -> Iterator[Path]:
+    """A folder for temporary files, gone at the end; those that killed runs left go first."""
+    remove_stale(Path(tempfile.gettempdir()), _SCRATCH_PATTERN, older_than_s=_SCRATCH_S)
+    with tempfile.TemporaryDirectory(prefix=_SCRATCH_PREFIX) as folder:
+        yield Path(folder)

@@ -1,0 +1,61 @@
+"""What was found out about a clip and was not asked for, in words: the lens, how the camera was held, whose motion it is."""
+
+from __future__ import annotations
+
+from math import degrees
+
+from ..bridge.apply import AppliedMotion
+from ..core.motion import Performance
+
+_PICTURE_MM = 36.0
+# Less than this is level to the eye.
+_LEVEL_DEG = 0.5
+
+
+def of_the_clip(applied: AppliedMotion) -> str:
+    """Sentences, a line each, with how sure they are; empty for the plain solve, which finds out nothing."""
+    person = applied.person
+    if person is None:
+        return ""
+    return "\n".join(filter(None, (_lens(person), _camera(person), _who(person))))
+
+
+def _lens(person: Performance) -> str:
+    track = person.track
+    told = track.provenance
+    lens = f"{person.focal_length_px / max(track.image_size_px) * _PICTURE_MM:.0f}"
+    sure = f"{_share(told.get('focal_length_confidence')):.0%}"
+    match told.get("focal_length"):
+        case "metadata":
+            return f"Lens {lens} mm, noted in the clip ({sure} sure)."
+        case "estimated":
+            return f"Lens {lens} mm, estimated ({sure} sure)."
+        case "assumed":
+            return f"Lens {lens} mm, the usual one ({sure} sure)."
+    return ""
+
+
+def _camera(person: Performance) -> str:
+    camera = person.camera
+    if {"pitch", "roll"} <= camera.given:
+        return ""
+    pitch, roll = degrees(camera.pose.pitch_rad), degrees(camera.pose.roll_rad)
+    sure = f"{min(camera.pitch_confidence, camera.roll_confidence):.0%}"
+    turned = f"{abs(roll):.0f}"
+    if abs(pitch) < _LEVEL_DEG:
+        return f"Camera level, rolled {turned}° ({sure} sure)."
+    if pitch > 0:
+        return f"Camera {pitch:.0f}° down, rolled {turned}° ({sure} sure)."
+    return f"Camera {-pitch:.0f}° up, rolled {turned}° ({sure} sure)."
+
+
+def _who(person: Performance) -> str:
+    people = person.track.provenance.get("people")
+    if not isinstance(people, dict) or not isinstance(people.get("found"), list):
+        return ""
+    count, number = len(people["found"]), people.get("number")
+    return f"Person {number} of {count}." if count > 1 and number else ""
+
+
+def _share(value: object) -> float:
+    return float(value) if isinstance(value, int | float) else 0.0

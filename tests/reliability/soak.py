@@ -1,0 +1,109 @@
+"""Runs inside a Blender: `soak.py -- RESULTS.json CLIP IMPORTS THROUGH_THE_WORKER`. test_soak.py starts it and judges.
+
+The first imports go through the worker, the others solve the take that it made: the same operators that the panel has. The
+actions of the first fifth stay until they are deleted together; after that each is deleted before the next import, so that what
+grows is a leak and not the user's actions.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import traceback
+from pathlib import Path
+
+import bpy
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+
+
+def counts() -> dict[str, int]:
+    """Of every kind of data-block."""
+    kinds = (prop.identifier for prop in bpy.data.bl_rna.properties if prop.type == "COLLECTION")
+    return {kind: len(getattr(bpy.data, kind)) for kind in kinds}
+
+
+def sample() -> dict[str, int]:
+    threads = list(Path("/proc/self/task").iterdir())
+    children = sum(len((thread / "children").read_text().split()) for thread in threads)
+    resident = int(Path("/proc/self/statm").read_text().split()[1]) * PAGE_BYTES
+    return {"rss": resident, "fds": len(list(Path("/proc/self/fd").iterdir())), "threads": len(threads), "children": children}
+
+
+def removed_actions() -> None:
+    for action in list(bpy.data.actions):
+        bpy.data.actions.remove(action)
+
+
+def main(results: str, clip: str, imports: int, through_worker: int) -> None:
+    import blender_pose3d
+
+    blender_pose3d.register()
+    from tests.blender import rig_builders
+
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    figure = rig_builders.build("plain")
+    bpy.context.scene.pose3d.armature = figure
+    before, kept, samples, problems = counts(), imports // 5, [], []
+    folder = Path(os.environ["POSE3D_HOME"]) / "cache"
+    for number in range(imports):
+        if number < through_worker:
+            result = bpy.ops.pose3d.import_pose_from_video(filepath=clip)
+            (take,) = folder.iterdir()
+        else:
+            result = bpy.ops.pose3d.solve_take(take=str(take))
+        made = counts()["actions"]
+        expected = before | {"actions": number + 1 if number < kept else 1}
+        if result != {"FINISHED"} or counts() != expected or len(list(folder.iterdir())) != 1:
+            different = {k: (n, expected[k]) for k, n in counts().items() if n != expected[k]}
+            problems.append(f"import {number}: {result}, {different}, {[path.name for path in folder.iterdir()]}")
+        if figure.animation_data.action is None:
+            problems.append(f"import {number}: the armature has no action")
+        if number >= kept - 1:
+            removed_actions()
+            if counts() != before:
+                problems.append(f"import {number}: deleting its {made} actions leaves {counts()}")
+        samples.append(sample())
+    blender_pose3d.unregister()
+    told = {"samples": samples, "problems": problems, "undo": undone(figure, str(take))}
+    Path(results).write_text(json.dumps(told), encoding="utf-8")
+
+
+def undone(figure: bpy.types.Object, take: str) -> str:
+    """What one undo takes back: "the action" is right; else why it could not be asked."""
+    import blender_pose3d
+
+    blender_pose3d.register()
+    name = figure.name
+    try:
+        bpy.context.scene.pose3d.armature = figure
+        if not bpy.ops.ed.undo_push.poll():
+            return "no undo without a window"
+        bpy.ops.ed.undo_push(message="before")
+        assert bpy.ops.pose3d.solve_take(take=take) == {"FINISHED"}
+        bpy.ops.ed.undo_push(message="after")  # which Blender does for an operator that is called from its window
+        assert len(bpy.data.actions) == 1
+        if not bpy.ops.ed.undo.poll():
+            return "no undo without a window"
+        bpy.ops.ed.undo()
+        assert name in bpy.data.objects, "undo took the armature"
+        return "the action" if not bpy.data.actions else "nothing"
+    finally:
+        blender_pose3d.unregister()
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(ROOT))
+    os.environ["POSE3D_RESOURCES"] = str(ROOT)
+    code = 0
+    try:
+        results, clip, *numbers = sys.argv[sys.argv.index("--") + 1 :]
+        main(results, clip, *map(int, numbers))
+    except Exception:
+        traceback.print_exc()
+        code = 1
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
