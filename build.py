@@ -247,11 +247,9 @@ def temporary_folder(environment: Environment) -> Iterator[dict[str, str]]:
 def create_venv(environment: Environment, base: str) -> None:
     """A fresh virtual environment in place of whatever half-made one is there."""
     shutil.rmtree(environment.folder, ignore_errors=True)
-    with (
-        temporary_folder(environment) as variables,
-        running(module_command(base, "venv", str(environment.folder)), child_environment(**variables)) as child,
-    ):
-        output = "".join(child.stdout or ())
+    with temporary_folder(environment) as variables:  # noqa: SIM117 - older Pythons must parse it
+        with running(module_command(base, "venv", str(environment.folder)), child_environment(**variables)) as child:
+            output = "".join(child.stdout or ())
     if child.returncode != 0:
         raise failed_install(environment, output)
 

@@ -108,8 +108,12 @@ def is_alive(pid: int) -> bool:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    stat = Path(f"/proc/{pid}/stat")
-    return not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] != "Z"
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except ProcessLookupError:  # it ended just now
+        return False
+    except FileNotFoundError:
+        return not Path("/proc").is_dir()
 
 
 def assert_gone(pid: int, within_s: float = CANCEL_S) -> None:
