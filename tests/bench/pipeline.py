@@ -1,9 +1,10 @@
 """How much of the detector's own speed is left from clip to file, what a second worker adds, start-up and memory.
 
     python3 build.py bench pipeline --json rows.json
-    python3 -m tests.bench.pipeline write rows.json docs/performance.md      from the repository's root
+    python3 -m tests.bench.pipeline write rows.json docs/performance.md [NAME]      from the repository's root
 
-The second puts the first one's rows, with a description of the machine, in the place that the document keeps for them.
+The second puts the first one's rows (or those of the benchmark NAME), with a description of the machine, in the place that the
+document keeps for them.
 """
 
 from __future__ import annotations
@@ -315,13 +316,13 @@ def _described() -> str:
     return f"{_MACHINE}{cpu}, {os.cpu_count()} processors, {platform.system()}, Python {platform.python_version()}."
 
 
-def _write(rows: Sequence[Row], document: Path) -> None:
-    """Put the rows between the document's marks. Raises ValueError where it has none."""
+def _write(rows: Sequence[Row], document: Path, name: str = "pipeline") -> None:
+    """Put the rows of benchmark `name` between the document's marks. Raises ValueError where it has none."""
     lines = [_described(), "", "| measure | value | goal |", "|---|---|---|"]
     for row in rows:
         goal = "" if row["goal"] is None else f"{'at most' if row['better'] == 'lower' else 'at least'} {row['goal']:g}"
         lines.append(f"| {row['measure']} | {row['value']:.4g} {row['unit']}".rstrip() + f" | {goal} |")
-    begin, end = "<!-- bench pipeline -->", "<!-- end of bench pipeline -->"
+    begin, end = f"<!-- bench {name} -->", f"<!-- end of bench {name} -->"
     before, found, rest = document.read_text(encoding="utf-8").partition(begin)
     _, found_end, after = rest.partition(end)
     if not found or not found_end:
@@ -331,7 +332,7 @@ def _write(rows: Sequence[Row], document: Path) -> None:
 
 def _main(command: str, path: str, *more: str) -> None:
     if command == "write":
-        _write(json.loads(Path(path).read_text(encoding="utf-8")), Path(more[0]))
+        _write(json.loads(Path(path).read_text(encoding="utf-8")), Path(more[0]), *more[1:])
     elif command == "detector":
         print(json.dumps(_detector(Path(path))))
     else:
