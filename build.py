@@ -687,14 +687,12 @@ def command_flamenco(arguments: Sequence[str]) -> int:
         raise BuildError(f"'{out.name}' is no name for a job type.", hint="It must end in .js.")
     sys.path.insert(0, str(ROOT))
     from blender_pose3d.batch.flamenco import job_type
+    from blender_pose3d.core.leftovers import replacing
 
-    partial = out.with_name(f".{out.name}.{os.getpid()}.partial")
     try:
-        partial.write_text(job_type(ROOT / "build.py", version=manifest_version()), encoding="utf-8")
-        os.replace(partial, out)
+        with replacing(out) as partial:
+            partial.write_text(job_type(ROOT / "build.py", version=manifest_version()), encoding="utf-8")
     except OSError as error:
-        with contextlib.suppress(OSError):
-            partial.unlink(missing_ok=True)
         raise BuildError(f"{out} cannot be written: {error.strerror}.", hint="Choose another place.") from error
     say(f"Wrote {out}.")
     return 0

@@ -28,7 +28,7 @@ from .bridge.ik import LimbMode
 from .bridge.source import apply_source, sample
 from .core import report, report_page
 from .core.errors import Pose3DError
-from .core.leftovers import scratch
+from .core.leftovers import replacing, scratch
 from .core.motion import MotionOptions, Smoothing
 from .core.track_io import read_track
 from .core.tracks import Pose3DTrack
@@ -316,12 +316,10 @@ def _write_reports(options: Options, told: dict, quality: report.Quality | None,
 
 def _write_text(path: Path, text: str) -> None:
     """The file appears whole or not at all. Raises Pose3DError."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        partial.write_text(text, encoding="utf-8")
-        os.replace(partial, path)
+        with replacing(path) as partial:
+            partial.write_text(text, encoding="utf-8")
     except OSError as reason:
-        partial.unlink(missing_ok=True)
         raise Pose3DError(f"Cannot write {path}: {reason.strerror}.", hint="Choose another place for the report.") from None
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import glob
 import hashlib
 import json
 import os
@@ -18,7 +17,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from ..core.errors import Pose3DError
-from ..core.leftovers import remove_stale
+from ..core.leftovers import replacing
 from ..worker.protocol import Progress
 from . import steps
 from .account import Account, Outcome, Say, State, summary
@@ -141,14 +140,10 @@ def run(planned: Sequence[Planned], inputs: Inputs, hands: Hands, *, results: Pa
         outcomes |= account.outcomes
     ended = [outcomes[item.job.out] for item in planned]
     if path := results or _results_path([outcome.job for outcome in ended]):
-        remove_stale(path.parent, f".{glob.escape(path.name)}.*.partial")
-        partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
         try:
-            partial.write_text("".join(json.dumps(outcome.as_json()) + "\n" for outcome in ended), encoding="utf-8")
-            os.replace(partial, path)
+            with replacing(path) as partial:
+                partial.write_text("".join(json.dumps(outcome.as_json()) + "\n" for outcome in ended), encoding="utf-8")
         except OSError as error:
-            with contextlib.suppress(OSError):
-                partial.unlink(missing_ok=True)
             raise Pose3DError(
                 f"The account {path} cannot be written: {error.strerror}.", hint="Give --results a file elsewhere."
             ) from error

@@ -1,8 +1,10 @@
-"""What a killed run leaves under a temporary name, and only the next one can delete."""
+"""Files that appear whole or not at all, and what a killed run leaves under a temporary name: only the next one can delete it."""
 
 from __future__ import annotations
 
 import contextlib
+import glob
+import os
 import shutil
 import tempfile
 import time
@@ -22,6 +24,22 @@ def remove_stale(folder: Path, pattern: str, *, older_than_s: float = _WRITTEN_S
         with contextlib.suppress(OSError):  # another user's, or in use
             if time.time() - path.lstat().st_mtime > older_than_s:
                 shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A path beside `path` to write to: on success it takes that place, on any exception it is deleted.
+
+    What killed runs left of the same file goes first. Raises OSError."""
+    remove_stale(path.parent, f".{glob.escape(path.name)}.*.partial")
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        yield partial
+        os.replace(partial, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
+        raise
 
 
 @contextlib.contextmanager

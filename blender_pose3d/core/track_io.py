@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import glob
 import json
 import math
-import os
 import tokenize
 import zipfile
 import zlib
@@ -17,7 +15,7 @@ from typing import IO
 import numpy as np
 
 from .errors import Pose3DError
-from .leftovers import remove_stale
+from .leftovers import replacing
 from .skeleton import JOINT_NAMES, LANDMARK_NAMES
 from .tracks import Pose3DTrack
 
@@ -105,14 +103,10 @@ def write_track(path: Path | str, track: Pose3DTrack) -> None:
         "provenance": np.array(json.dumps(track.provenance)),
     }
     _check(path, values)
-    remove_stale(path.parent, f".{glob.escape(path.name)}.*.partial")
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        with partial.open("wb") as file:
+        with replacing(path) as partial, partial.open("wb") as file:
             np.savez_compressed(file, **values)  # type: ignore[arg-type]
-        os.replace(partial, path)
     except OSError as reason:
-        partial.unlink(missing_ok=True)
         raise Pose3DError(f"Cannot write {path}: {reason.strerror}.", hint="Choose a folder that can be written to.") from None
 
 

@@ -26,8 +26,9 @@ from . import Context, Row
 _CLIPS, _FRAMES, _ENOUGH = 60, 12, 25  # frames of a clip; clips that are done when the run is killed
 _SIZES = (400, 320, 256)
 _JOURNAL = "pose3d-batch.jsonl"
-# A head that does no work and two machines of one processor; a line on stdin loses one of them.
-_CLUSTER = """
+# A head that does no work and two machines of one processor, with about the least shared memory that Ray takes; a line on stdin
+# loses one of them.
+CLUSTER = """
 import sys
 from ray.cluster_utils import Cluster
 
@@ -85,7 +86,7 @@ def _on_a_cluster(context: Context, ray: str, clips: Path, rig: Path) -> list[Ro
     home, out, pipe = _home(context, "cluster-home"), context.work / "cluster-out", subprocess.PIPE
     environment = _environment(context, home)
     with (context.work / "cluster.log").open("w") as log:
-        cluster = subprocess.Popen([ray, "-c", _CLUSTER], env=environment, stdin=pipe, stdout=pipe, stderr=log, text=True)
+        cluster = subprocess.Popen([ray, "-c", CLUSTER], env=environment, stdin=pipe, stdout=pipe, stderr=log, text=True)
     assert cluster.stdin is not None and cluster.stdout is not None
     address, began_s = cluster.stdout.readline().strip(), time.monotonic()
     command = _command(context, ray, clips, rig, out, "--cluster", address)

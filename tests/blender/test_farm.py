@@ -17,6 +17,7 @@ from pathlib import Path
 import cv2
 import pytest
 
+from tests.bench.batch import CLUSTER
 from tests.worker.engines import ENGINE_PYTHON, MODELS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,7 +26,6 @@ CHECKS = Path(__file__).with_name("rig_checks.py")
 DEMO = ROOT / "tests" / "data" / "demo.mp4"
 JOURNAL = "pose3d-batch.jsonl"
 RAY_PYTHON = os.environ.get("POSE3D_TEST_RAY_PYTHON", sys.executable)
-_MACHINE_BYTES = 80 << 20  # the smallest shared memory that Ray takes, about
 
 
 def has_ray() -> bool:
@@ -42,22 +42,6 @@ pytestmark = [
     ),
     pytest.mark.skipif(not has_ray(), reason="no Ray here: POSE3D_TEST_RAY_PYTHON names a Python that has it"),
 ]
-
-# A head that does no work and two machines of one processor; a line on stdin loses one of them.
-CLUSTER = f"""
-import sys
-from ray.cluster_utils import Cluster
-
-head = {{"num_cpus": 0, "object_store_memory": {_MACHINE_BYTES}, "include_dashboard": False}}
-cluster = Cluster(initialize_head=True, head_node_args=head)
-machines = [cluster.add_node(num_cpus=1, object_store_memory={_MACHINE_BYTES}) for _ in range(2)]
-cluster.wait_for_nodes()
-print(cluster.address, flush=True)
-for line in sys.stdin:
-    cluster.remove_node(machines.pop(), allow_graceful=False)
-    print("lost", flush=True)
-cluster.shutdown()
-"""
 
 
 @pytest.fixture
