@@ -222,6 +222,12 @@ def _rgb(frame: np.ndarray) -> np.ndarray:
     return cv2.cvtColor(frame, code)
 
 
+def thread_count() -> int:
+    """With how many threads this process may compute: as OMP_NUM_THREADS says, else with one for each processor."""
+    said = os.environ.get("OMP_NUM_THREADS", "")
+    return int(said) if said.isdecimal() and int(said) else os.cpu_count() or 1
+
+
 def _first_stamp_s(path: Path) -> float:
     """When the file's own clock begins, which some containers count as part of its length; 0 where it does not say."""
     try:
@@ -233,7 +239,7 @@ def _first_stamp_s(path: Path) -> float:
 
 def _capture(path: Path) -> cv2.VideoCapture | InterlacedCapture:
     # The absolute path keeps FFmpeg from reading a file name such as "concat:x" as a protocol.
-    capture = cv2.VideoCapture(os.fspath(path.resolve()), cv2.CAP_FFMPEG)
+    capture = cv2.VideoCapture(os.fspath(path.resolve()), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, thread_count()])
     if not capture.isOpened():
         capture.release()
         raise LifterError(f"{path} {_why_unopened(path)}.", hint=_NO_VIDEO_HINT)

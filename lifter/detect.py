@@ -11,13 +11,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
 
 from .background import BackgroundMotion
-from .clip import Clip, frames
+from .clip import Clip, frames, thread_count
 from .errors import LifterError
 from .joints import LANDMARK_INDEX, LANDMARK_NAMES
 from .landmark_model import LandmarkModel
@@ -33,7 +33,7 @@ MIN_TRACKING_CONFIDENCE = 0.5
 
 # The networks look at 256 pixels; a picture of this size still gives them more than that for a person a quarter of its height.
 _MAX_DETECTOR_SIDE_PX = 1920
-# Decoded pictures that wait for the detector: enough for a key frame that takes long, and all that is ever held of a clip.
+# Pictures that wait for the detector, and behind it: enough for a key frame that takes long, and all that is ever held of a clip.
 _PICTURES_AHEAD = 3
 # So often a look is taken for other people than the one that is followed, which costs a tenth more. Looking for them in every
 # frame costs half as much again, and is done only where there are any. Of a crowd the most prominent.
@@ -53,6 +53,10 @@ _CLOTHES_FROM = [LANDMARK_INDEX[a] for a, _, _ in _CLOTHES]
 _CLOTHES_TO = [LANDMARK_INDEX[b] for _, b, _ in _CLOTHES]
 _CLOTHES_SHARE = np.array([[share] for _, _, share in _CLOTHES])
 _PATCH_SHARE = 0.03
+
+
+_Made = TypeVar("_Made")
+_BodiesOf = Callable[[np.ndarray, int], np.ndarray]
 
 
 class Cancelled(Exception):
@@ -136,18 +140,20 @@ class _Seen:
 def _look(clip: Clip, model: Path, sample_fps: float | None, done: Callable[[int], None], *, people: int) -> _Seen | None:
     """Everybody in every frame, at most so many. With people=1 a look around is taken now and then; None where there are more."""
     seen = _Seen([], [], [], BackgroundMotion())
-    look_s, last_ms = -math.inf, -1
-    with _bodies(model, people=people) as bodies_of, _bodies(model, people=2, still=True) as all_of:
-        pictures = ((timestamp_s, _shrunk(rgb)) for timestamp_s, rgb in frames(clip, sample_fps=sample_fps))
-        for timestamp_s, rgb in decoded_ahead(pictures):
+    look_s = -math.inf
+    pictures = ((timestamp_s, _shrunk(rgb)) for timestamp_s, rgb in frames(clip, sample_fps=sample_fps))
+    with contextlib.ExitStack() as open_models:
+        bodies_of = open_models.enter_context(_bodies(model, people=people))
+        all_of: _BodiesOf | None = None  # made while the detector has begun
+        # Decoding, the detector and what is done here keep two processors busy; the detector is what the others wait for.
+        detected = open_models.enter_context(contextlib.closing(made_ahead(_with_bodies(made_ahead(pictures), bodies_of))))
+        for timestamp_s, rgb, found in detected:
             done(len(seen.bodies))
             if people == 1 and timestamp_s >= look_s:
                 look_s = timestamp_s + _LOOK_AROUND_S
+                all_of = all_of or open_models.enter_context(_bodies(model, people=2, still=True))
                 if len(all_of(rgb, 0)) > 1:
                     return None
-            # Whole milliseconds must increase, which rounding alone does not give above 500 frames a second.
-            last_ms = max(last_ms + 1, round(timestamp_s * 1000))
-            found = [body for body in bodies_of(rgb, last_ms) if np.isfinite(body).all()]
             seen.timestamps_s.append(timestamp_s)
             seen.bodies.append(found)
             seen.colours.append([_colours(rgb, body) for body in found])
@@ -187,16 +193,30 @@ def _told(
     }
 
 
-def decoded_ahead(pictures: Generator[tuple[float, np.ndarray], None, None]) -> Iterator[tuple[float, np.ndarray]]:
-    """The same pictures in the same order, but made by a thread of their own, a few ahead of the one that is looked at."""
-    with contextlib.closing(pictures), ThreadPoolExecutor(1, "decode") as pool:
-        waiting = deque(pool.submit(next, pictures, None) for _ in range(_PICTURES_AHEAD))
-        while (picture := waiting.popleft().result()) is not None:
-            waiting.append(pool.submit(next, pictures, None))
-            yield picture
+def _with_bodies(
+    pictures: Generator[tuple[float, np.ndarray], None, None], bodies_of: _BodiesOf
+) -> Generator[tuple[float, np.ndarray, list[np.ndarray]], None, None]:
+    """The same pictures with the bodies [33, 6] in each."""
+    last_ms = -1
+    with contextlib.closing(pictures):
+        for timestamp_s, rgb in pictures:
+            # Whole milliseconds must increase, which rounding alone does not give above 500 frames a second.
+            last_ms = max(last_ms + 1, round(timestamp_s * 1000))
+            yield timestamp_s, rgb, [body for body in bodies_of(rgb, last_ms) if np.isfinite(body).all()]
 
 
-_BodiesOf = Callable[[np.ndarray, int], np.ndarray]
+def made_ahead(made: Generator[_Made, None, None]) -> Generator[_Made, None, None]:
+    """The same in the same order, but made by a thread of its own, a few ahead of the one that is looked at; by this thread where
+    the process may use only one."""
+    with contextlib.closing(made):
+        if thread_count() == 1:
+            yield from made
+            return
+        with ThreadPoolExecutor(1, "ahead") as pool:
+            waiting = deque(pool.submit(next, made, None) for _ in range(_PICTURES_AHEAD))
+            while (one := waiting.popleft().result()) is not None:
+                waiting.append(pool.submit(next, made, None))
+                yield one
 
 
 @contextlib.contextmanager

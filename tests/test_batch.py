@@ -27,7 +27,7 @@ from blender_pose3d.batch.served import Served
 from blender_pose3d.batch.steps import rigs_to_check
 from blender_pose3d.core.errors import Pose3DError
 from lifter.checkpoint import DEFAULT_MODEL, WEIGHTS_DIR, kept_model
-from lifter.detect import decoded_ahead
+from lifter.detect import made_ahead
 from lifter.errors import LifterError
 from tests.bench import pipeline
 from tests.worker.engines import ENGINE_PYTHON, MODELS
@@ -286,7 +286,8 @@ def test_closing_ends_a_process_at_work(served: Served) -> None:
 # ---- pictures ahead of the detector -----------------------------------------------------------------------------------------
 
 
-def test_pictures_come_ahead_but_unchanged_and_few() -> None:
+def test_pictures_come_ahead_but_unchanged_and_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
     made: list[int] = []
 
     def pictures(count: int) -> Iterator[tuple[float, np.ndarray]]:
@@ -297,16 +298,16 @@ def test_pictures_come_ahead_but_unchanged_and_few() -> None:
 
     seen: list[float] = []
     with pytest.raises(ValueError, match="cut off"):
-        for time_s, picture in decoded_ahead(pictures(8)):
+        for time_s, picture in made_ahead(pictures(8)):
             assert picture.tolist() == [time_s, time_s] and len(made) <= len(seen) + 5
             seen.append(time_s)
     assert seen == list(range(8)), "what could be decoded is seen before the error"
     made.clear()
-    some = decoded_ahead(pictures(100))
+    some = made_ahead(pictures(100))
     next(some)
     some.close()
     threads = [thread.name for thread in threading.enumerate()]
-    assert len(made) <= 5 and not any(name.startswith("decode") for name in threads)
+    assert len(made) <= 5 and not any(name.startswith("ahead") for name in threads)
 
 
 # ---- the motion engine ------------------------------------------------------------------------------------------------------

@@ -273,7 +273,7 @@ class MotionBatches:
                 turned, more = (torch.where(swung, self._swings(b, degrees), still) for degrees in (amount, amount / 2))
                 root, middle, end = out[:, :, limb].unbind(2)
                 upper, lower = (middle - root) @ turned.mT, (end - middle) @ (more @ turned).mT
-                lower = _rebent(upper, lower, factor)
+                lower = rebent(upper, lower, factor)
                 out[:, :, limb] = torch.stack([root, root + upper, root + upper + lower], 2)
         return torch.cat([out, world[b:]])
 
@@ -352,7 +352,7 @@ class MotionBatches:
         return torch.where(exchanged[:, :, None, None], noisy[:, :, self._mirror], noisy)
 
 
-def _rebent(upper: Tensor, lower: Tensor, factor: Tensor) -> Tensor:
+def rebent(upper: Tensor, lower: Tensor, factor: Tensor) -> Tensor:
     """The lower bones [..., 3] with their angle to the upper ones times `factor` [..., 1], in the plane of both.
 
     Where it grows, to 150 degrees at most.

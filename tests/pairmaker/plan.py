@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
+from lifter.data.batches import rebent
 from lifter.data.mocap import VALIDATION_SUBJECTS, MotionClip
 from lifter.data.pairs import HELD_OUT_CHARACTERS
 from lifter.errors import LifterError
@@ -119,18 +121,13 @@ def _lively_stretch(
 
 def _rebent(joints_m: np.ndarray, factors: dict[str, float]) -> np.ndarray:
     """Joints [T, 17, 3] with the bends of both arms and of both legs times a factor, in the plane of each limb."""
-    out = joints_m.copy()
+    out = torch.from_numpy(joints_m).clone()
     for limb, names in _LIMBS.items():
         for side in ("left", "right"):
-            root, middle, end = (INDEX[f"{side}_{name}"] for name in names)
-            upper, lower = joints_m[:, middle] - joints_m[:, root], joints_m[:, end] - joints_m[:, middle]
-            lengths = [np.maximum(np.linalg.norm(bone, axis=-1, keepdims=True), 1e-6) for bone in (upper, lower)]
-            along, way = upper / lengths[0], lower / lengths[1]
-            bend = np.arccos(np.clip((along * way).sum(-1, keepdims=True), -0.9999, 0.9999))
-            wanted = np.minimum(factors[limb] * bend, 2.6)
-            lower = lengths[1] * (np.sin(bend - wanted) * along + np.sin(wanted) * way) / np.sin(bend)
-            out[:, end] = out[:, middle] + lower
-    return out
+            root, middle, end = (out[:, INDEX[f"{side}_{name}"]] for name in names)
+            lower = rebent(middle - root, end - middle, torch.tensor(factors[limb]))
+            out[:, INDEX[f"{side}_{names[-1]}"]] = middle + lower
+    return out.numpy()
 
 
 def _seconds(clip: MotionClip) -> float:
