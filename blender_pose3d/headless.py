@@ -74,6 +74,7 @@ class Options:
     focal_mm: float | None = None
     fov: float | None = None
     focal_px: float | None = None
+    hands: bool | None = None
     limbs: str = LimbMode.FK.value
     mute_constraints: bool = False
     report: Path | None = None
@@ -102,7 +103,8 @@ def parse(arguments: list[str]) -> Options:
     parser.add_argument("--report", type=Path)
     shared_options.add_arguments(parser)
     given = vars(parser.parse_args(arguments))
-    return Options(motion=_motion_options(shared_options.motion_settings(given)), **given)
+    settings = shared_options.motion_settings(given) | {"follow_hands": bool(given["hands"])}
+    return Options(motion=_motion_options(settings), **given)
 
 
 def _motion_options(settings: dict[str, Any]) -> MotionOptions:
@@ -211,7 +213,8 @@ def _for_a_clip(options: Options) -> str:
 
 def _track(options: Options, resources: Path) -> Pose3DTrack:
     if options.clip.suffix.lower() == TRACK_SUFFIX:
-        if idle := _for_a_clip(options):
+        # It says what becomes of the hands in the track as well.
+        if idle := _for_a_clip(replace(options, hands=None)):
             raise Pose3DError(
                 f"{options.clip.name} is lifted already, so {idle} has nothing to do.", hint="Leave it out, or give the clip."
             )
@@ -225,7 +228,7 @@ def _track(options: Options, resources: Path) -> Pose3DTrack:
         for name in LIFTING_OPTIONS:
             value = getattr(options, name)
             if value is not None:
-                arguments += [f"--{name.replace('_', '-')}", str(value)]
+                arguments += [f"--{name.replace('_', '-')}", *([] if value is True else [str(value)])]
         with Job(engine.command("infer", arguments), engine.environment()) as job:
             job.wait(on_event=_ProgressLines())
         return read_track(out)

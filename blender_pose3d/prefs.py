@@ -44,9 +44,11 @@ class Pose3DPreferences(bpy.types.AddonPreferences):
         precision=1,
         default=_CACHE_LIMIT_GB,
     )
+    defaults: bpy.props.StringProperty(options={"HIDDEN"})  # type: ignore[valid-type]
 
     def draw(self, context: bpy.types.Context) -> None:
-        from .ops.manual import INSTALLATION, POSE3D_OT_open_manual  # these need this module
+        from .ops import defaults  # these need this module
+        from .ops.manual import INSTALLATION, POSE3D_OT_open_manual
         from .ops.takes import POSE3D_OT_clear_cache
         from .ui.engine import draw_preferences
 
@@ -60,6 +62,11 @@ class Pose3DPreferences(bpy.types.AddonPreferences):
         cache.prop(self, "cache_folder")
         cache.prop(self, "cache_limit_gb")
         cache.operator(POSE3D_OT_clear_cache.bl_idname, icon="TRASH")
+        own = self.layout.column(heading="Settings")
+        own.operator(defaults.POSE3D_OT_save_defaults.bl_idname, icon="FILE_TICK")
+        row = own.row(align=True)
+        row.operator(defaults.POSE3D_OT_load_defaults.bl_idname, icon="LOOP_BACK")
+        row.operator(defaults.POSE3D_OT_forget_defaults.bl_idname, text="", icon="TRASH")
         self.layout.operator(POSE3D_OT_open_manual.bl_idname, icon="HELP").section = INSTALLATION
 
 
@@ -93,6 +100,24 @@ def uses_own_engine(context: bpy.types.Context) -> bool:
     """Whether the engine that Pose3D sets up is the one to run: neither the preferences nor the environment name another."""
     preferences = _preferences(context)
     return not (preferences and preferences.engine_python) and not os.environ.get(ENGINE_VARIABLE)
+
+
+def are_kept(context: bpy.types.Context) -> bool:
+    """Whether there are preferences: the package is enabled as an add-on."""
+    return _preferences(context) is not None
+
+
+def defaults(context: bpy.types.Context) -> str:
+    """The user's default settings as `ops.defaults` keeps them; empty where there are none."""
+    preferences = _preferences(context)
+    return preferences.defaults if preferences else ""
+
+
+def keep_defaults(context: bpy.types.Context, text: str) -> None:
+    preferences = _preferences(context)
+    if preferences is not None:
+        preferences.defaults = text
+        context.preferences.is_dirty = True  # saved with the others when Blender quits
 
 
 def _preferences(context: bpy.types.Context) -> Pose3DPreferences | None:

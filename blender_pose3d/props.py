@@ -115,6 +115,12 @@ class Pose3DMotion(bpy.types.PropertyGroup):
         description="Turn the hands as the detector saw thumbs and fingers, where it is sure of them",
         default=_DEFAULTS.orient_hands,
     )
+    follow_hands: bpy.props.BoolProperty(  # type: ignore[valid-type]
+        name="Follow Hands",
+        description="Look at the hands in the clip too, and let the fingers follow them, which takes longer. "
+        "Off, and where no hand is seen: relaxed fingers",
+        default=_DEFAULTS.follow_hands,
+    )
     use_camera: bpy.props.BoolProperty(  # type: ignore[valid-type]
         name="Known Camera",
         description="Give the camera's pitch and roll, instead of having them estimated from the whole clip",

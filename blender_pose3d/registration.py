@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 
 from . import prefs, props, translations
-from .ops import engine_setup, import_pose, live, manual, mapping, output, run, see, solve_again, takes, transfer
+from .ops import defaults, engine_setup, import_pose, live, manual, mapping, output, run, see, solve_again, takes, transfer
 from .ui import help as panel_help
 from .ui import live as live_panel
 from .ui import mapping as mapping_panel
@@ -40,6 +40,7 @@ _CLASSES: tuple[type, ...] = (
     *live.CLASSES,
     *mapping.CLASSES,
     *transfer.CLASSES,
+    *defaults.CLASSES,
     manual.POSE3D_OT_open_manual,
     panel.POSE3D_PT_main,
     panel.POSE3D_PT_clip,
@@ -64,9 +65,11 @@ def register() -> None:
     translations.register(props.preset_tooltips())
     bpy.types.TOPBAR_MT_file_import.append(menu.draw_import_entry)
     bpy.utils.register_manual_map(manual.manual_map)
+    bpy.app.handlers.load_post.append(defaults.begin_new_files)
 
 
 def unregister() -> None:
+    bpy.app.handlers.load_post.remove(defaults.begin_new_files)
     bpy.utils.unregister_manual_map(manual.manual_map)
     translations.unregister()
     live.stop()

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from .errors import LifterError
 from .files import disk_error
-from .landmark_model import DOWNLOADABLE, default_models_dir, find_landmark_model
+from .landmark_model import DOWNLOADABLE, default_models_dir, find_hand_model, find_landmark_model
 from .native_log import quiet_native_stderr
 from .parent import end_with_parent
 from .progress import MODES, Reporter, make_reporter
@@ -118,6 +118,7 @@ def _parser() -> argparse.ArgumentParser:
         "a number from 1, in the order of how large and long they are seen, or anyone, one after another",
     }
     detection.add_argument("--person", **person)
+    detection.add_argument("--hands", action="store_true", help="look at the hands too, so that fingers can follow them")
 
     landmark_file = _Parser(add_help=False)
     landmark_file.add_argument(
@@ -190,7 +191,7 @@ def _parser() -> argparse.ArgumentParser:
 def _detect(arguments: argparse.Namespace, reporter: Reporter) -> None:
     from .track_file import write_detection
 
-    reporter.start("detect", ["detect"])
+    reporter.start("detect", ["detect", *_hands_stage(arguments)])
     _check_out(arguments.out)
     began_s = time.monotonic()
     detection = _run_detect(arguments, reporter)
@@ -229,7 +230,7 @@ def _lift(arguments: argparse.Namespace, reporter: Reporter) -> None:
 def _infer(arguments: argparse.Namespace, reporter: Reporter) -> None:
     from .track_file import write_track
 
-    reporter.start("infer", ["detect", "lift"])
+    reporter.start("infer", ["detect", *_hands_stage(arguments), "lift"])
     _check_out(arguments.out)
     _check_focal(arguments)
     if arguments.model:  # a wrong name is said before the clip is read
@@ -327,16 +328,27 @@ def _run_detect(arguments: argparse.Namespace, reporter: Reporter) -> Pose2DTrac
     model = _landmark_model(arguments, reporter)
     if not model.known:
         reporter.warning(f"{model.path} is none of the published pose models; its SHA-256 is {model.sha256}.")
+    # Before the clip is read: what cannot be had is said at once.
+    hand_model = find_hand_model(models_dir=arguments.models_dir, say=reporter.warning) if arguments.hands else None
     progress = _stage(reporter, "detect")
     detection = detect(clip, landmark_model=model, sample_fps=arguments.fps, person=arguments.person, progress=progress)
     if detection.provenance["camera_motion"]["camera"] in ("turning", "moving"):
         reporter.warning("The camera moves in this clip: the path along the ground is unreliable, the poses are not.")
+    if hand_model is not None:
+        from .hands import with_hands
+
+        progress = _stage(reporter, "hands")
+        detection = with_hands(detection, clip, hand_model=hand_model, sample_fps=arguments.fps, progress=progress)
     people = detection.provenance["people"]
     if arguments.person == "longest" and (count := len(_seen_for_long(people["found"]))) > 1:
         reporter.warning(
             f"{count} people are in the clip; the one seen largest and longest was taken (--person chooses another)."
         )
     return detection
+
+
+def _hands_stage(arguments: argparse.Namespace) -> list[str]:
+    return ["hands"] if arguments.hands else []
 
 
 def _seen_for_long(found: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -94,6 +94,10 @@ def lift(
     }
     fields: dict[str, Any] = {f.name: getattr(detection, f.name) for f in dataclasses.fields(Pose2DTrack)}
     fields["provenance"] = {**detection.provenance, **notes}
+    for name in ("hand_landmarks_m", "hand_confidence"):
+        if (hands := fields[name]) is not None:
+            arms = exchanged[:, 1].reshape(-1, *[1] * (hands.ndim - 1))
+            fields[name] = np.where(arms, hands[:, ::-1], hands)
     return Pose3DTrack(
         **fields,
         positions_m=positions.astype(np.float32),

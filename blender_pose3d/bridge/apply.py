@@ -157,7 +157,13 @@ def apply_steps(
     return AppliedMotion(
         action_name=action.name,
         preset=mapping.preset,
-        warnings=tuple(check_mapping(rig)) + warnings + _gap_warnings(track) + _unseen_warnings(armature_object),
+        warnings=(
+            *check_mapping(rig),
+            *warnings,
+            *_gap_warnings(track),
+            *_hand_warnings(track, rig, options),
+            *_unseen_warnings(armature_object),
+        ),
         frame_start=int(frames[0]),
         frame_end=int(frames[-1]),
         motion=motion,
@@ -236,6 +242,16 @@ def _gap_warnings(track: Pose3DTrack) -> tuple[str, ...]:
     spans = ", ".join(f"{a:.1f} to {b:.1f} s" for a, b in empty[:5])
     more = f" and {len(empty) - 5} more" if len(empty) > 5 else ""
     return (f"Nobody was found at {spans}{more}; the pose is held there.",)
+
+
+def _hand_warnings(track: Pose3DTrack, rig: RigSpec, options: MotionOptions | SolveOptions) -> tuple[str, ...]:
+    if not isinstance(options, MotionOptions) or not options.follow_hands or not rig.mapping.fingers:
+        return ()
+    if track.hand_confidence is None:
+        return ("This track has no hands in it, so the fingers are relaxed: import its clip again to have them looked at.",)
+    if not track.hand_confidence.any():
+        return ("No hand was found in the clip, so the fingers are relaxed.",)
+    return ()
 
 
 def _unseen_warnings(armature_object: bpy.types.Object) -> tuple[str, ...]:

@@ -55,13 +55,14 @@ def exported_action(armature_object: bpy.types.Object) -> bpy.types.Action:
 
 
 def keyed_bones(armature_object: bpy.types.Object, action: bpy.types.Action, resources: Path) -> tuple[str, ...]:
-    """The bones of the body, without controls and fingers, for an action of Pose3D's; otherwise none, which means all."""
+    """The bones of the body, without controls and relaxed fingers, for an action of Pose3D's; otherwise none, which means all."""
     try:
-        preset = source_of(action).preset
-        rig = read_rig(armature_object, choose_mapping(armature_object, preset=preset, presets_folder=resources / "rigs"))
+        source = source_of(action)
+        rig = read_rig(armature_object, choose_mapping(armature_object, preset=source.preset, presets_folder=resources / "rigs"))
     except Pose3DError:
         return ()
-    return tuple(rig.bone_names[bone] for bone in rig.mapped_bones())
+    fingers = [name for names in rig.mapping.fingers.values() for name in names] if source.options.follow_hands else []
+    return (*(rig.bone_names[bone] for bone in rig.mapped_bones()), *fingers)
 
 
 def _play_only(armature_object: bpy.types.Object, action: bpy.types.Action) -> None:

@@ -10,12 +10,15 @@ from mathutils import Quaternion
 
 from ..core.curves import AXIS_ANGLE, QUATERNION, Channel, Keys, SparseMotion, continuous_axis_angle
 from ..core.errors import Pose3DError
+from ..core.resample import LAST_FRAME
 from ..core.tracks import RigMotion
 from .compat import ensure_fcurve
 
 # Keyframe's interpolation and handle types as numbers, for foreach_set.
 _LINEAR, _BEZIER = 1, 2
 _FREE, _ALIGNED = 0, 3
+# Fewer keys than this are set as keys.
+_MANY = 32
 _IDENTITY = {"location": (0.0, 0.0, 0.0), "scale": (1.0, 1.0, 1.0)}
 
 
@@ -118,9 +121,13 @@ def key_values(
     frames: np.ndarray,
 ) -> None:
     """Keys [T] of every component of a property, values [T, C], joined by straight lines."""
-    points = _points(frames, values)
+    points, every = _points(frames, values), _is_every(frames)
     for component, own in enumerate(points):
-        _fill_linear(ensure_fcurve(action, armature_object, data_path, index=component, group_name=group), own)
+        curve = ensure_fcurve(action, armature_object, data_path, index=component, group_name=group)
+        if every and not len(curve.keyframe_points):
+            _fill_every(curve, own)
+        else:
+            _fill_linear(curve, own)
 
 
 def key_rotation(
@@ -161,6 +168,24 @@ def _fill_linear(curve: bpy.types.FCurve, points: np.ndarray) -> None:
     keys.add(len(points) - len(keys))
     _fill(keys, points, _LINEAR)
     curve.update()
+
+
+def _is_every(frames: np.ndarray) -> bool:
+    """Whether these are so many frames, one after the other, that samples are worth their trouble, and Blender has the next."""
+    first, last = int(frames[0]), int(frames[-1])
+    usable = len(frames) >= _MANY and first > -LAST_FRAME and last < LAST_FRAME
+    return usable and np.array_equal(frames, np.arange(first, first + len(frames)))
+
+
+def _fill_every(curve: bpy.types.FCurve, points: np.ndarray) -> None:
+    """What `_fill_linear` does, for an empty curve and keys on every frame, in three quarters of the time: Blender takes samples
+    as they lie in memory, keys one by one."""
+    curve.auto_smoothing = "NONE"
+    curve.keyframe_points.add(1)  # an empty one has no samples
+    first, after = int(points[0, 0]), int(points[-1, 0]) + 1
+    curve.convert_to_samples(first, after)
+    curve.sampled_points.foreach_set("co", points.ravel())
+    curve.convert_to_keyframes(first, after)
 
 
 def _fill_bezier(curve: bpy.types.FCurve, points: np.ndarray, handles: tuple[np.ndarray, np.ndarray], kinds: np.ndarray) -> None:

@@ -6,8 +6,6 @@ joints stay as they are, but for bones with locks.
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from .kinematics import PosedRig
@@ -130,7 +128,8 @@ def curled(rig: RigSpec) -> dict[int, np.ndarray]:
     Every joint is bent towards the palm until it is as far as in a hand that hangs, or left as it is where the rest pose has it
     bent farther. The palm is told by the fingers' order, so neither bone axes nor the pose of the arm matter.
     """
-    bends: dict[int, tuple[np.ndarray, float]] = {}
+    joints: list[int] = []
+    ways, befores, palms, wanted, roots = [], [], [], [], []  # of each joint; roots: of a thumb
     for side in SIDES:
         hand = _bone(rig, f"{side}_hand")
         names = {chain: rig.mapping.fingers[chain] for chain in FINGER_CHAINS if chain in rig.mapping.fingers}
@@ -147,24 +146,31 @@ def curled(rig: RigSpec) -> dict[int, np.ndarray]:
         palm = unit(palm) * (1.0 if side == "left" else -1.0)
         for finger, bones in chains.items():
             before = unit(forwards)
-            for bone, wanted, onwards in zip(bones, _CURL_RAD[finger], [*bones[1:], -1], strict=False):
-                way = rig.rest_heads[onwards] - rig.rest_heads[bone] if onwards >= 0 else before
-                way = unit(way) if norm(way) > 1e-9 else before
-                bend = cross(way, palm)
-                if norm(bend) > 0.3:  # a finger that points to the palm or away from it is none at rest
-                    # The thumb stands off the hand: only its own joints say how far it is bent.
-                    is_thumbs_root = finger == "thumb" and bone == bones[0]
-                    already = 0.0 if is_thumbs_root else max(_asin(float(way @ palm)) - _asin(float(before @ palm)), 0.0)
-                    bends[bone] = unit(bend), min(max(wanted - already, 0.0), wanted)
+            steps = np.diff(rig.rest_heads[bones], axis=0)
+            lengths = norm(steps)
+            for number, (bone, angle) in enumerate(zip(bones, _CURL_RAD[finger], strict=False)):
+                # A bone that carries no other lies as the one before it.
+                way = steps[number] / lengths[number] if number < len(steps) and lengths[number] > 1e-9 else before
+                joints.append(bone)
+                ways.append(way)
+                befores.append(before)
+                palms.append(palm)
+                wanted.append(angle)
+                roots.append(finger == "thumb" and number == 0)
                 before = way
-    if not bends:
+    if not joints:
         return {}
-    axes, angles = zip(*bends.values(), strict=True)
-    return dict(zip(bends, about_axis(np.stack(axes), np.array(angles)), strict=True))
+    way, before, palm = np.array(ways), np.array(befores), np.array(palms)
+    bend = cross(way, palm)
+    already = _asin((way * palm).sum(axis=1)) - _asin((before * palm).sum(axis=1))
+    already[roots] = 0.0  # the thumb stands off the hand: only its own joints say how far it is bent
+    turns = about_axis(unit(bend), wanted - np.clip(already, 0.0, wanted))
+    # A finger that points to the palm or away from it is none at rest.
+    return {joints[i]: turns[i] for i in np.flatnonzero(norm(bend) > 0.3).tolist()}
 
 
-def _asin(sine: float) -> float:
-    return math.asin(min(max(sine, -1.0), 1.0))
+def _asin(sine: np.ndarray) -> np.ndarray:
+    return np.arcsin(np.clip(sine, -1.0, 1.0))
 
 
 def locked(turns: np.ndarray, axes: str, way: np.ndarray) -> np.ndarray:

@@ -37,3 +37,12 @@ _FACE = (
 _PAIRS = "shoulder elbow wrist pinky index thumb hip knee ankle heel foot_index"
 LANDMARK_NAMES: tuple[str, ...] = (*_FACE.split(), *(f"{side}_{part}" for part in _PAIRS.split() for side in ("left", "right")))
 LANDMARK_INDEX: dict[str, int] = {name: i for i, name in enumerate(LANDMARK_NAMES)}
+
+# MediaPipe's 21 landmarks of a hand, in its order.
+_THUMB, _FINGER = ("cmc", "mcp", "ip", "tip"), ("mcp", "pip", "dip", "tip")
+HAND_LANDMARK_NAMES: tuple[str, ...] = (
+    "wrist",
+    *(f"thumb_{joint}" for joint in _THUMB),
+    *(f"{finger}_{joint}" for finger in ("index", "middle", "ring", "little") for joint in _FINGER),
+)
+HAND_INDEX: dict[str, int] = {name: i for i, name in enumerate(HAND_LANDMARK_NAMES)}

@@ -58,7 +58,7 @@ _REACH_DOWN_RAD = np.radians(45.0)
 # A clavicle follows its arm from this far above hanging on, more and more, up to an arm that is raised straight up.
 _CLAVICLE_FROM, _CLAVICLE_RANGE_RAD = -0.5, np.radians(28.0)
 # Frames that are converted at once.
-_BLOCK = 512
+_BLOCK = 4096
 
 
 @dataclass(frozen=True)
@@ -108,9 +108,11 @@ def as_motion(body: PosedRig, location: np.ndarray, timestamps_s: np.ndarray, *,
     body = distributed(rig, body)
     root = rig.index[rig.mapping.root]
     keyed = sorted({*rig.turned_bones(), root})
-    rotations = np.empty((body.frames, len(keyed), 4))
+    channels = np.empty((len(keyed), 4, body.frames))
     for first in range(0, body.frames, _BLOCK):  # what a conversion needs in between is many times what it gives
-        rotations[first : first + _BLOCK] = _basis(body, keyed, slice(first, first + _BLOCK))
+        part = slice(first, first + _BLOCK)
+        _fill_basis(channels[..., part], body, keyed, part)
+    rotations = channels.transpose(2, 0, 1)
     largest = np.take_along_axis(rotations[0], np.abs(rotations[0]).argmax(axis=-1)[:, None], axis=-1)
     rotations[0] *= np.where(largest < 0, -1.0, 1.0)
     return RigMotion(
@@ -131,14 +133,14 @@ class Pose:
 
     def __init__(self, joints_world: np.ndarray, timestamps_s: np.ndarray, rig: RigSpec) -> None:
         self.timestamps_s = timestamps_s
-        self._joints = apply(rig.armature_from_world, joints_world)
+        self._joints = rig.armature_from_world @ np.ascontiguousarray(joints_world.transpose(1, 2, 0))  # [17, 3, T]
         self.up = unit(apply(rig.armature_from_world, _UP))
         self.front = unit(apply(rig.armature_from_world, rig.front_world))
         # Not the cross product of these: in a mirrored object that points to the right.
         self.left = unit(apply(rig.armature_from_world, cross(_UP, rig.front_world)))
 
     def way(self, start: Joint, end: Joint) -> np.ndarray:
-        return unit(self._joints[:, INDEX[end]] - self._joints[:, INDEX[start]])
+        return unit((self._joints[INDEX[end]] - self._joints[INDEX[start]]).T)
 
     def limb(self, side: str, start: str, end: str) -> np.ndarray:
         return self.way(Joint(f"{side}_{start}"), Joint(f"{side}_{end}"))
@@ -176,17 +178,14 @@ def own_turns(pose: Pose, rig: RigSpec, face: tuple[np.ndarray, np.ndarray] | No
     own.update(zip(neck, _between(chest, head, len(neck)), strict=True))
     if (head_bone := rig.bone("head")) is not None:
         own[head_bone] = head
+    limbs = []
     for side in SIDES:
         arm = (pose.limb(side, "shoulder", "elbow"), pose.limb(side, "elbow", "wrist"))
         leg = (pose.limb(side, "hip", "knee"), pose.limb(side, "knee", "ankle"))
-        for parts, segments, parent, bends_to in (
-            (("upper_arm", "forearm"), arm, chest, pose.front),
-            (("thigh", "shin"), leg, hips, -pose.front),
-        ):
-            for part, delta in zip(parts, _hinged(rig, side, parts, segments, parent, bends_to, pose.timestamps_s), strict=True):
-                bone = rig.bone(f"{side}_{part}")
-                assert bone is not None
-                own[bone] = delta
+        limbs.append(_limb(rig, side, ("upper_arm", "forearm"), arm, chest, pose.front))
+        limbs.append(_limb(rig, side, ("thigh", "shin"), leg, hips, -pose.front))
+    own |= _hinged(limbs, pose.timestamps_s)
+    for side in SIDES:
         if (foot := rig.bone(f"{side}_foot")) is not None:
             shin = rig.bone(f"{side}_shin")
             assert shin is not None
@@ -196,8 +195,9 @@ def own_turns(pose: Pose, rig: RigSpec, face: tuple[np.ndarray, np.ndarray] | No
 
 def turn(primary: np.ndarray, secondary: np.ndarray, rest_primary: np.ndarray, rest_secondary: np.ndarray) -> np.ndarray:
     now, rest = frame(primary, secondary), frame(rest_primary, rest_secondary)
-    # One product of large matrices in place of many small ones.
-    return (now.reshape(-1, 3) @ rest.T).reshape(now.shape) if rest.ndim == 2 else now @ transposed(rest)
+    if rest.ndim == 2 and now.ndim == 3:  # three products of large matrices in place of many small ones
+        return (rest @ now.transpose(1, 2, 0)).transpose(2, 0, 1)
+    return now @ transposed(rest)
 
 
 def _between(first: np.ndarray, last: np.ndarray, count: int) -> list[np.ndarray]:
@@ -268,27 +268,48 @@ def _bent_to(
     return between, turn @ chest, {bone: turn @ delta for bone, delta in clavicles.items()}
 
 
-def _hinged(
+@dataclass(frozen=True)
+class _Limb:
+    """A limb's two bones; along them now [T, 3] and at rest [3]; the axis about which it bends, at rest [3] and, where it is
+    straight, now [T, 3].
+    """
+
+    bones: tuple[int, int]
+    segments: tuple[np.ndarray, np.ndarray]
+    segments_rest: tuple[np.ndarray, np.ndarray]
+    axis_rest: np.ndarray
+    untwisted: np.ndarray
+
+
+def _limb(
     rig: RigSpec,
     side: str,
     parts: tuple[str, str],
     segments: tuple[np.ndarray, np.ndarray],
     parent: np.ndarray,
     bends_to: np.ndarray,
-    timestamps_s: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Rotations of a limb's two segments; the twist comes from the plane of the bend, from the rest pose where it is straight."""
-    bones = [rig.bone(f"{side}_{part}") for part in parts]
-    assert bones[0] is not None and bones[1] is not None
-    upper_rest = unit(rig.rest_heads[bones[1]] - rig.rest_heads[bones[0]])
-    lower_rest = unit(rig.end(f"{side}_{parts[1]}") - rig.rest_heads[bones[1]])
+) -> _Limb:
+    first, second = (rig.bone(f"{side}_{part}") for part in parts)
+    assert first is not None and second is not None
+    upper_rest = unit(rig.rest_heads[second] - rig.rest_heads[first])
+    lower_rest = unit(rig.end(f"{side}_{parts[1]}") - rig.rest_heads[second])
     axis_rest = rest_axis(upper_rest, lower_rest, bends_to)
-    upper, lower = segments
     middle = _middle_of_reach(rig, side, upper_rest) if parts[0] == "upper_arm" else upper_rest
-    swung = swing(middle, apply(transposed(parent), upper))
+    swung = swing(middle, apply(transposed(parent), segments[0]))
     untwisted = apply(parent, apply(swung, swing(upper_rest, middle) @ axis_rest))
-    axis = _hinge_axis(upper, lower, untwisted, timestamps_s)
-    return turn(upper, axis, upper_rest, axis_rest), turn(lower, axis, lower_rest, axis_rest)
+    return _Limb((first, second), segments, (upper_rest, lower_rest), axis_rest, untwisted)
+
+
+def _hinged(limbs: list[_Limb], timestamps_s: np.ndarray) -> dict[int, np.ndarray]:
+    """D of the limbs' bones; the twist comes from the plane of the bend, from the rest pose where the limb is straight."""
+    upper = np.stack([limb.segments[0] for limb in limbs])
+    lower = np.stack([limb.segments[1] for limb in limbs])
+    axes = _hinge_axes(upper, lower, np.stack([limb.untwisted for limb in limbs]), timestamps_s)
+    return {
+        bone: turn(along, axis, along_rest, limb.axis_rest)
+        for limb, axis in zip(limbs, axes, strict=True)
+        for bone, along, along_rest in zip(limb.bones, limb.segments, limb.segments_rest, strict=True)
+    }
 
 
 def _middle_of_reach(rig: RigSpec, side: str, rest: np.ndarray) -> np.ndarray:
@@ -315,8 +336,8 @@ def rest_axis(upper: np.ndarray, lower: np.ndarray, bends_to: np.ndarray) -> np.
     return anatomical
 
 
-def _hinge_axis(upper: np.ndarray, lower: np.ndarray, reference: np.ndarray, timestamps_s: np.ndarray) -> np.ndarray:
-    """The bend axis [T, 3], square to `upper`, continuous through straight limbs.
+def _hinge_axes(upper: np.ndarray, lower: np.ndarray, reference: np.ndarray, timestamps_s: np.ndarray) -> np.ndarray:
+    """The bend axes of limbs, square to `upper`, continuous where they are straight: all [L, T, 3].
 
     The angle from `reference` to the seen axis is found as the unit complex number z that minimises the integral of
     w |z - seen|^2 + |z - 1|^2 + time^2 |dz/dt|^2, where w grows with the bend: a tridiagonal system.
@@ -324,29 +345,42 @@ def _hinge_axis(upper: np.ndarray, lower: np.ndarray, reference: np.ndarray, tim
     seen = cross(upper, lower)
     side = cross(upper, reference)
     sine = norm(seen)
-    z_seen = ((seen * reference).sum(-1) + 1j * (seen * side).sum(-1)) / np.maximum(sine, 1e-12)
+    z_seen = (_dot(seen, reference) + 1j * _dot(seen, side)) / np.maximum(sine, 1e-12)
     weight = np.minimum(np.square(np.square(sine / np.sin(_PLANE_BEND_RAD))), 1e4)
-    z = _tridiagonal(weight + 1.0, weight * z_seen + 1.0, (_PLANE_TIME_S / np.diff(timestamps_s)) ** 2)
+    coupling = (_PLANE_TIME_S / np.diff(timestamps_s)) ** 2
+    main = weight + 1.0 + np.append(0.0, coupling) + np.append(coupling, 0.0)
+    z = _tridiagonal(main, -coupling, weight * z_seen + 1.0)
     z = z / np.maximum(np.abs(z), 1e-9)
-    return unit(z.real[:, None] * reference + z.imag[:, None] * side)
+    return unit(z.real[..., None] * reference + z.imag[..., None] * side)
 
 
-def _tridiagonal(diagonal: np.ndarray, right: np.ndarray, coupling: np.ndarray) -> np.ndarray:
-    """Solve (diag + L) z = right, L the Laplacian of a path whose n - 1 edges weigh `coupling`: Thomas' algorithm."""
-    # Python's own numbers, one after the other, take a quarter of the time of numpy's.
-    after = [*coupling.tolist(), 0.0]
-    main = (diagonal + np.append(0.0, coupling) + np.append(coupling, 0.0)).tolist()
-    values = right.tolist()
-    upper = [-after[0] / main[0]]
-    values[0] /= main[0]
-    for i in range(1, len(main)):
-        before = after[i - 1]
-        pivot = main[i] + before * upper[-1]
-        upper.append(-after[i] / pivot)
-        values[i] = (values[i] + before * values[i - 1]) / pivot
-    for i in range(len(main) - 2, -1, -1):
-        values[i] -= upper[i] * values[i + 1]
-    return np.array(values)
+def _dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return np.einsum("...i,...i->...", a, b)
+
+
+def _tridiagonal(main: np.ndarray, off: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Solve a symmetric, diagonally dominant system: main and right [..., N], off [..., N - 1] beside the diagonal.
+
+    Odd-even reduction (R. W. Hockney, A fast direct solution of Poisson's equation using Fourier analysis, 1965): every other
+    unknown is eliminated at once, and again half of those left.
+    """
+    if main.shape[-1] == 1:
+        return right / main
+    odd, last = main.shape[-1] // 2, (main.shape[-1] - 1) // 2  # how many, and how many of them have an even one after them
+    inverse = 1 / main[..., 1::2]
+    before, after = off[..., 0::2] * inverse, off[..., 1::2] * inverse[..., :last]
+    known = right[..., 1::2]
+    mains, rights = main[..., 0::2].copy(), right[..., 0::2].copy()
+    mains[..., :odd] -= off[..., 0::2] * before
+    mains[..., 1:] -= off[..., 1::2] * after
+    rights[..., :odd] -= before * known
+    rights[..., 1:] -= after * known[..., :last]
+    even = _tridiagonal(mains, -off[..., 1::2] * before[..., :last], rights)
+    out = np.empty_like(right)
+    out[..., 0::2] = even
+    out[..., 1::2] = inverse * known - before * even[..., :odd]
+    out[..., 1:-1:2] -= after * even[..., 1:]
+    return out
 
 
 def _foot(rig: RigSpec, pose: Pose, shin: np.ndarray) -> np.ndarray:
@@ -469,28 +503,24 @@ def _height(from_hips: FromHips, path_z: np.ndarray, track: Pose3DTrack) -> np.n
     return standing + flight * flight * (3 - 2 * flight) * above
 
 
-def _basis(body: PosedRig, bones: list[int], frames: slice) -> np.ndarray:
-    """The bones' keyable rotations in these frames: quaternions [T, K, 4] of either sign."""
-    leaders = {-1: 0}
-    for bone in bones:
-        leaders.setdefault(body.leader(bone), len(leaders))
-        leaders.setdefault(body.leader(body.above(bone)), len(leaders))
-    count = len(range(body.frames)[frames])
-    turns = np.empty((count, len(leaders), 3, 3))
-    for leader, place in leaders.items():
-        turns[:, place] = np.eye(3) if leader < 0 else body.own[leader][frames]
-    w, x, y, z = np.moveaxis(quaternion_from_matrix(turns), -1, 0)
-    w, x, y, z = (np.ascontiguousarray(part.T) for part in (w, x, y, z))  # [L, T]
-    one = [leaders[body.leader(bone)] for bone in bones]
-    base = [leaders[body.leader(body.above(bone))] for bone in bones]
-    a, b, c, d = w[base], x[base], y[base], z[base]
-    w, x, y, z = w[one], x[one], y[one], z[one]
-    # base^-1 one; then seen from the bone's own axes.
-    out = np.empty((count, len(bones), 4))
-    vector = np.stack([a * x - b * w - c * z + d * y, a * y - c * w - d * x + b * z, a * z - d * w - b * y + c * x], axis=1)
-    out[..., 0] = (a * w + b * x + c * y + d * z).T
-    out[..., 1:] = (transposed(body.rig.rest_rotations[bones]) @ vector).transpose(2, 0, 1)
-    return unit(out)  # rest rotations come as float32
+def _fill_basis(out: np.ndarray, body: PosedRig, bones: list[int], frames: slice) -> None:
+    """Set out [K, 4, F] to the bones' keyable rotations in these frames, quaternions of either sign."""
+    turned: dict[int, np.ndarray] = {}
+    for bone, rotation in zip(bones, out, strict=True):
+        leader, above = body.leader(bone), body.leader(body.above(bone))
+        for one in (leader, above):
+            if one >= 0 and one not in turned:
+                turned[one] = quaternion_from_matrix(body.own[one][frames]).T
+        if leader == above:  # as at rest on its parent
+            rotation[0], rotation[1:] = 1.0, 0.0
+            continue
+        w, x, y, z = turned[leader] if leader >= 0 else np.eye(4)[0]
+        a, b, c, d = turned[above] if above >= 0 else np.eye(4)[0]
+        # above^-1 leader; then seen from the bone's own axes.
+        rotation[0] = a * w + b * x + c * y + d * z
+        vector = np.stack([a * x - b * w - c * z + d * y, a * y - c * w - d * x + b * z, a * z - d * w - b * y + c * x])
+        np.matmul(body.rig.rest_rotations[bone].T, vector, out=rotation[1:])
+        rotation /= np.sqrt(np.einsum("if,if->f", rotation, rotation))  # rest rotations come as float32
 
 
 def _basis_location(rig: RigSpec, root: int, location_m: np.ndarray) -> np.ndarray:

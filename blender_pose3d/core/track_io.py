@@ -16,7 +16,7 @@ import numpy as np
 
 from .errors import Pose3DError
 from .leftovers import replacing
-from .skeleton import JOINT_NAMES, LANDMARK_NAMES
+from .skeleton import HAND_LANDMARK_NAMES, JOINT_NAMES, LANDMARK_NAMES
 from .tracks import Pose3DTrack
 
 FORMAT_VERSION = 1
@@ -72,6 +72,13 @@ _KEYS: dict[str, _Key] = {
     "focal_length_px": _Key("float64", (), most=1e9),
     "provenance": _Key("text", ()),
 }
+# Of a clip whose hands were looked at: all of them or none.
+_HAND_KEYS: dict[str, _Key] = {
+    "hand_landmark_names": _Key("text", (len(HAND_LANDMARK_NAMES),)),
+    "hand_landmarks_m": _Key("float32", ("T", 2, len(HAND_LANDMARK_NAMES), 3)),
+    "hand_confidence": _Key("float32", ("T", 2), unseen=0.0, share=True),
+}
+_LARGEST_HAND_M = 10.0
 
 
 def read_track(path: Path | str) -> Pose3DTrack:
@@ -85,7 +92,7 @@ def read_track(path: Path | str) -> Pose3DTrack:
         image_size_px=(width, height),
         focal_length_px=float(values["focal_length_px"]),
         provenance=json.loads(str(values["provenance"])),
-        **{name: values[name] for name, key in _KEYS.items() if "T" in key.shape},
+        **{name: values[name] for name, key in (_KEYS | _HAND_KEYS).items() if "T" in key.shape and name in values},
     )
 
 
@@ -102,6 +109,10 @@ def write_track(path: Path | str, track: Pose3DTrack) -> None:
         "focal_length_px": np.array(track.focal_length_px, np.float64),
         "provenance": np.array(json.dumps(track.provenance)),
     }
+    hands = {"hand_landmarks_m": track.hand_landmarks_m, "hand_confidence": track.hand_confidence}
+    if any(value is not None for value in hands.values()):
+        values |= {name: np.asarray(value, "float32") for name, value in hands.items() if value is not None}
+        values["hand_landmark_names"] = np.array(HAND_LANDMARK_NAMES)
     _check(path, values)
     try:
         with replacing(path) as partial, partial.open("wb") as file:
@@ -110,7 +121,7 @@ def write_track(path: Path | str, track: Pose3DTrack) -> None:
         raise Pose3DError(f"Cannot write {path}: {reason.strerror}.", hint="Choose a folder that can be written to.") from None
 
 
-def load_keys(path: Path, names: Iterable[str] = tuple(_KEYS)) -> dict[str, np.ndarray]:
+def load_keys(path: Path, names: Iterable[str] = (*_KEYS, *_HAND_KEYS)) -> dict[str, np.ndarray]:
     """Those keys of a track file that it has, unchecked. What it says it unpacks to is looked at before memory is asked for.
 
     Raises Pose3DError where the file cannot be read.
@@ -167,11 +178,12 @@ def _array(path: Path, name: str, file: IO[bytes], size_bytes: int) -> np.ndarra
 def _check(path: Path, values: Mapping[str, np.ndarray]) -> None:
     """Everything that the table says."""
     _check_version(path, values.get("format_version"))
-    if missing := [name for name in _KEYS if name not in values]:
+    table = _KEYS | (_HAND_KEYS if any(name in values for name in _HAND_KEYS) else {})
+    if missing := [name for name in table if name not in values]:
         raise _bad(path, f"{missing[0]} is missing")
     times = values["timestamps_s"]
     frames = len(times) if times.ndim == 1 else 0
-    for name, key in _KEYS.items():
+    for name, key in table.items():
         _check_form(path, name, key, values[name], frames)
     if frames == 0:
         raise _bad(path, "its timestamps_s have no frame")
@@ -179,11 +191,14 @@ def _check(path: Path, values: Mapping[str, np.ndarray]) -> None:
         raise _bad(path, "its timestamps_s do not increase")
     if frames > 1 and np.diff(times).min() < _LEAST_STEP_S:
         raise _bad(path, f"its timestamps_s are less than {_LEAST_STEP_S:g} s apart")
-    for name, key in _KEYS.items():
-        _check_values(path, name, key, values[name], values["detected"])
-    for name, expected in (("joint_names", JOINT_NAMES), ("landmark_names", LANDMARK_NAMES)):
-        if tuple(values[name].tolist()) != expected:
+    names = {"joint_names": JOINT_NAMES, "landmark_names": LANDMARK_NAMES, "hand_landmark_names": HAND_LANDMARK_NAMES}
+    for name, key in table.items():
+        if name != "hand_landmarks_m":
+            _check_values(path, name, key, values[name], values["detected"])
+        if name in names and tuple(values[name].tolist()) != names[name]:
             raise _bad(path, f"its {name} are not the ones that this version knows")
+    if "hand_landmarks_m" in table:
+        _check_hands(path, values["hand_landmarks_m"], values["hand_confidence"] > 0)
     for name, least in _LEAST.items():
         if not (values[name] > 0).all():
             raise _bad(path, f"its {name} is not above 0")
@@ -232,6 +247,13 @@ def _check_values(path: Path, name: str, key: _Key, value: np.ndarray, detected:
         value[~detected], np.full_like(value[~detected], key.unseen), equal_nan=True
     ):
         raise _bad(path, f"{name} has values where nobody was detected")
+
+
+def _check_hands(path: Path, landmarks_m: np.ndarray, seen: np.ndarray) -> None:
+    if not (np.abs(landmarks_m[seen]) <= _LARGEST_HAND_M).all():  # so that NaN fails too
+        raise _bad(path, f"hand_landmarks_m has values of a hand that are no numbers or beyond {_LARGEST_HAND_M:g}")
+    if not np.isnan(landmarks_m[~seen]).all():
+        raise _bad(path, "hand_landmarks_m has values where no hand was found")
 
 
 def _bad(path: Path, what: str) -> Pose3DError:

@@ -14,6 +14,8 @@ class Pose3DTrack:
     fps; timestamps_s [T]; positions_m [T, 17, 3] relative to the pelvis; root_position_m [T, 3] of the pelvis in camera space;
     confidence [T, 17]; landmarks_px [T, 33, 2], landmark_confidence [T, 33] and world_landmarks_m [T, 33, 3] as detected (NaN
     where nobody was); detected [T]; image_size_px (width, height); focal_length_px; provenance.
+    Of a track whose hands were looked at, else None: hand_landmarks_m [T, 2, 21, 3] of the left and the right hand, relative to
+    the wrist (NaN where there is none), and hand_confidence [T, 2].
     """
 
     fps: float
@@ -28,6 +30,8 @@ class Pose3DTrack:
     image_size_px: tuple[int, int]
     focal_length_px: float
     provenance: dict = field(default_factory=dict)
+    hand_landmarks_m: np.ndarray | None = None
+    hand_confidence: np.ndarray | None = None
 
     @property
     def frame_count(self) -> int:

@@ -33,7 +33,12 @@ from ..worker.engine import Engine
 from ..worker.job import Job
 from . import findings, review
 
-STAGE_TITLES = {"detect": "Finding the person", "lift": "Lifting to 3D", "solve": "Animating the armature"}
+STAGE_TITLES = {
+    "detect": "Finding the person",
+    "hands": "Looking at the hands",
+    "lift": "Lifting to 3D",
+    "solve": "Animating the armature",
+}
 _SHOW_INTERVAL_S = 0.4
 _SOLVE_SHARE = 0.1  # of the progress bar, where a worker came before
 _THREAD_SWITCH_S = (
@@ -298,7 +303,7 @@ def request_from_scene(
         clip=clip,
         target=targets.remember(armature_object, context.scene),
         preset=preset or review.preset_for(context, armature_object, cache_folder=prefs.cache_folder(context)),
-        lifting=(*_range(settings), *settings.person_arguments(), *settings.lens_arguments()),
+        lifting=(*_range(settings), *settings.person_arguments(), *settings.lens_arguments(), *_hands(settings)),
         options=settings.motion.options(),
         output=settings.output.settings(),
         take=take,
@@ -307,6 +312,10 @@ def request_from_scene(
 
 def _range(settings: bpy.types.PropertyGroup) -> tuple[str, ...]:
     return ("--start", repr(settings.start_s), "--end", repr(settings.end_s)) if settings.use_range else ()
+
+
+def _hands(settings: bpy.types.PropertyGroup) -> tuple[str, ...]:
+    return ("--hands",) if settings.motion.follow_hands else ()
 
 
 def _clip(path: str) -> Path:

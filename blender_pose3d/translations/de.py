@@ -182,6 +182,12 @@ GERMAN: dict[str, str] = {
     "Turn the hands as the detector saw thumbs and fingers, where it is sure of them": (
         "Die Hände so drehen, wie der Detektor Daumen und Finger sah, wo er sicher ist"
     ),
+    "Follow Hands": "Fingern folgen",
+    "Look at the hands in the clip too, and let the fingers follow them, which takes longer. "
+    "Off, and where no hand is seen: relaxed fingers": (
+        "Im Clip auch die Hände ansehen und die Finger ihnen folgen lassen, was länger dauert. "
+        "Aus, und wo keine Hand zu sehen ist: entspannte Finger"
+    ),
     "Camera": "Kamera",
     "Known Camera": "Kamera bekannt",
     "Give the camera's pitch and roll, instead of having them estimated from the whole clip": (
@@ -273,6 +279,7 @@ GERMAN: dict[str, str] = {
     "Choose one in the Pose3D tab, or select one.": "Eines im Tab Pose3D wählen oder eines auswählen.",
     "The run was cancelled.": "Der Lauf wurde abgebrochen.",
     "Finding the person": "Die Person wird gesucht",
+    "Looking at the hands": "Die Hände werden angesehen",
     "Lifting to 3D": "Aus 2D wird 3D",
     "Animating the armature": "Das Skelett wird animiert",
     "Starting": "Start",
@@ -297,6 +304,7 @@ GERMAN: dict[str, str] = {
     ),
     "{} frames/s, {} left": "{} Bilder/s, noch {}",
     "{} of {}: Finding the person": "{} von {}: Die Person wird gesucht",
+    "{} of {}: Looking at the hands": "{} von {}: Die Hände werden angesehen",
     "{} of {}: Lifting to 3D": "{} von {}: Aus 2D wird 3D",
     "{} of {}: Animating the armature": "{} von {}: Das Skelett wird animiert",
     # Output
@@ -716,6 +724,21 @@ GERMAN: dict[str, str] = {
         "Wie viel Platz Takes auf der Festplatte haben dürfen. Nach jedem Import werden die ältesten gelöscht, aber nie die, aus denen "
         "Aktionen der offenen Datei gemacht wurden"
     ),
+    "Save Settings as Defaults": "Einstellungen als Vorgaben sichern",
+    "Let new files begin with this scene's settings of Clip, Motion and Output. They are kept in the preferences": (
+        "Neue Dateien mit den Einstellungen dieser Szene für Clip, Bewegung und Ausgabe beginnen lassen. Sie stehen in den Voreinstellungen"
+    ),
+    "New files begin with these settings": "Neue Dateien beginnen mit diesen Einstellungen",
+    "Load Default Settings": "Vorgaben laden",
+    "Give this scene the default settings: yours where you saved some, else Pose3D's own": (
+        "Dieser Szene die Vorgaben geben: die eigenen, wo welche gesichert sind, sonst die von Pose3D"
+    ),
+    "Forget Default Settings": "Eigene Vorgaben löschen",
+    "Delete your default settings: new files begin with Pose3D's own again": (
+        "Die eigenen Vorgaben löschen: neue Dateien beginnen wieder mit denen von Pose3D"
+    ),
+    "No defaults of your own are saved": "Es sind keine eigenen Vorgaben gesichert",
+    "Enable Pose3D in the preferences first": "Pose3D zuerst in den Voreinstellungen aktivieren",
     "The motion engine {}.": "Der Bewegungsrechner {}.",
     "is not set up": "ist nicht eingerichtet",
     "is only half set up": "ist nur halb eingerichtet",
@@ -809,6 +832,12 @@ GERMAN: dict[str, str] = {
     "The set-up ended without a word.": "Das Einrichten endete ohne ein Wort.",
     # The solve
     "Nobody was found at {}{}; the pose is held there.": "Bei {}{} wurde niemand gefunden; dort wird die Pose gehalten.",
+    "This track has no hands in it, so the fingers are relaxed: import its clip again to have them looked at.": (
+        "In dieser Spur sind keine Hände, darum sind die Finger entspannt: den Clip noch einmal importieren, damit sie angesehen werden."
+    ),
+    "No hand was found in the clip, so the fingers are relaxed.": (
+        "Im Clip wurde keine Hand gefunden, darum sind die Finger entspannt."
+    ),
     " and {} more": " und {} weiteren Stellen",
     "{} to {} s": "{} bis {} s",
     "'{}' has lost its bone '{}' while the motion was made.": (

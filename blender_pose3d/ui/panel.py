@@ -114,7 +114,7 @@ class POSE3D_PT_motion(bpy.types.Panel):
         path.prop(motion, "in_place")
         path.prop(motion, "keep_vertical")
         body = layout.column(heading="Body")
-        for name in ("foot_lock", "joint_limits", "orient_feet", "orient_hands"):
+        for name in ("foot_lock", "joint_limits", "orient_feet", "orient_hands", "follow_hands"):
             body.prop(motion, name)
 
         camera = layout.column(heading="Camera", align=True)

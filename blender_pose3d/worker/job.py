@@ -19,6 +19,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
@@ -36,7 +37,7 @@ _LINE_BYTES = 1 << 20
 _INBOX_EVENTS = 1000
 # How long a stage takes beside the others, about; 1 if not named. Detecting was measured at two to five times the lifting.
 _STAGE_WEIGHTS = {"detect": 3.0, "download": 12.0, "install": 3.0}
-_NICENESS = 10  # of a worker beside a window
+_NICENESS = 5  # of a worker beside a window
 _RATE_WINDOW_S = 5.0  # speed and time left are those of the last few seconds
 
 
@@ -202,8 +203,7 @@ class Job:
         self.state = JobState.RUNNING
         _remember(self)
         if self._beside_a_window and sys.platform != "win32":
-            with contextlib.suppress(OSError):  # it has ended already
-                os.setpriority(os.PRIO_PROCESS, self._process.pid, _NICENESS)
+            _lower_priority(self._process.pid)
         readers = [
             threading.Thread(target=_read_stdout, args=(self._process.stdout, self._inbox), name="pose3d-stdout", daemon=True),
             threading.Thread(target=_read_stderr, args=(self._process.stderr, self._inbox), name="pose3d-stderr", daemon=True),
@@ -322,6 +322,15 @@ def _own_group(*, below_normal: bool = False) -> dict[str, Any]:
         priority = subprocess.BELOW_NORMAL_PRIORITY_CLASS if below_normal else 0
         return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW | priority}
     return {"start_new_session": True}
+
+
+def _lower_priority(pid: int) -> None:
+    """Of a process in a session of its own. Nothing happens where it has ended already."""
+    with contextlib.suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, pid, _NICENESS)
+    # Linux shares the processors between sessions, by this file's niceness, before it looks at that of processes.
+    with contextlib.suppress(OSError):
+        Path(f"/proc/{pid}/autogroup").write_text(str(_NICENESS), encoding="ascii")
 
 
 def _read_stdout(stream: IO[bytes], inbox: _Inbox) -> None:

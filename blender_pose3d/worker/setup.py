@@ -230,6 +230,10 @@ def running(command: Sequence[str], environment: Mapping[str, str]) -> Iterator[
         start_new_session=sys.platform != "win32",
         **no_window(),
     ) as child:
+        # Linux shares the processors between sessions by this: where ours stands back, what it starts does too.
+        with contextlib.suppress(OSError, IndexError):
+            niceness = Path("/proc/self/autogroup").read_text(encoding="ascii").split()[-1]
+            Path(f"/proc/{child.pid}/autogroup").write_text(niceness, encoding="ascii")
         try:
             yield child
         except BaseException:  # an interruption, say

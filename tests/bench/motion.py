@@ -19,6 +19,7 @@ from typing import Literal
 
 import numpy as np
 
+from blender_pose3d.core import curves
 from blender_pose3d.core.motion import MotionOptions, Performance, Smoothing, onto_rig, perform, solve_motion
 from blender_pose3d.core.motion.contacts import PARTS
 from blender_pose3d.core.rig import RigSpec
@@ -27,6 +28,7 @@ from blender_pose3d.core.solve import solve
 from blender_pose3d.core.track_io import read_track
 from blender_pose3d.core.tracks import Pose3DTrack, RigMotion
 from tests.core.rigs import PosedRig, build, posed
+from tests.core.test_curves import as_keyed, channels, worst
 
 from . import Context, Row
 
@@ -54,6 +56,7 @@ ABLATIONS: dict[str, dict[str, object]] = {
     "no constant bones": {"constant_bones": False},
     "no full reach": {"full_reach": False},
     "no foot lock": {"foot_lock": False},
+    "no guessed steps": {"guess_steps": False},
     "no foot landmarks": {"orient_feet": False},
     "no hand landmarks": {"orient_hands": False},
     "no joint limits": {"joint_limits": False},
@@ -92,7 +95,7 @@ class Truth:
 def rows(context: Context) -> list[Row]:
     """The table: this work, the plain solve, and what each part is worth."""
     tracks = {name: clip(context, name) for name in CLIPS}
-    measured = _measured(tracks, MotionOptions()) | {"time for 1000 frames": _time_s(tracks["turn"][0])}
+    measured = _measured(tracks, MotionOptions()) | _keys(tracks) | {"time for 1000 frames": _time_s(tracks["turn"][0])}
     out = _table("", measured, goals=True)
     out += _table("plain solve: ", _measured(tracks, None), goals=False)
     return out + _ablations(context, tracks) if context.ablate else out
@@ -115,7 +118,7 @@ def _ablations(context: Context, tracks: dict[str, tuple[Pose3DTrack, Truth]]) -
     )
     for name, changes in {"everything": {}, **ABLATIONS}.items():
         measured = _measured(tracks, replace(MotionOptions(), **changes))  # type: ignore[arg-type]
-        mean = {key: value for key, value in measured.items() if key.startswith(kept) and "in sight" in key}
+        mean = {key: value for key, value in measured.items() if key.startswith(kept) and "[" not in key}
         out += _table(f"{name}: ", mean, goals=False)
     for which in ("longest", "anyone"):
         measured = _measured({"crossing": clip(context, "crossing", "--person", which)}, MotionOptions())
@@ -227,6 +230,19 @@ def _measured(tracks: dict[str, tuple[Pose3DTrack, Truth]], options: MotionOptio
                 out[measure + suffix] = float(max(values) if worst else np.mean(values))
         out |= {f"{measure} [{name}]": float(value) for name, value in by_clip.items()}
     return out
+
+
+def _keys(tracks: dict[str, tuple[Pose3DTrack, Truth]]) -> dict[str, float]:
+    """Sparse keys of all clips against a key on every frame, and how far their curves are off on any frame."""
+    rig, count, dense, errors = TARGETS["own"], 0, 0, []
+    for track, _ in tracks.values():
+        solved = solve_motion(track, rig)
+        given = channels(solved.motion, curves.QUATERNION)
+        sparse = curves.reduced(solved.motion, rig, given, contacts=solved.person.contacts)
+        count, dense = count + sparse.count, dense + sparse.dense_count
+        errors.append(worst(rig, solved.motion, as_keyed(solved.motion, sparse, given)))
+    angle_deg, distance_cm = np.max(errors, axis=0)
+    return {"keys": 100 * count / dense, "keys off by": float(distance_cm), "keys turned by": float(angle_deg)}
 
 
 def _time_s(track: Pose3DTrack) -> float:
@@ -403,9 +419,20 @@ _GOALS: dict[str, tuple[float, Literal["lower", "higher"]]] = {
     "jerk": (1.2, "lower"),
     "punch peak": (0.9, "higher"),
     "jump peak": (0.9, "higher"),
+    "keys off by": (1.0, "lower"),
+    "keys turned by": (1.0, "lower"),
+    "keys": (15.0, "lower"),
     "time for 1000 frames": (1.0, "lower"),
 }
-_UNITS = {"path error": "% of distance", "slide": "mm a frame", "penetration": "mm", "time for 1000 frames": "s"}
+_UNITS = {
+    "keys off by": "cm",
+    "keys turned by": "degrees",
+    "keys": "% of dense",
+    "path error": "% of distance",
+    "slide": "mm a frame",
+    "penetration": "mm",
+    "time for 1000 frames": "s",
+}
 
 
 def _table(prefix: str, measured: dict[str, float], *, goals: bool) -> list[Row]:

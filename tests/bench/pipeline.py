@@ -259,9 +259,25 @@ def _workers(context: Context, clip: Path) -> list[Row]:
     peak_mb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     return [
         *out,
+        _row("720p: two detectors alone, side by side, over one", _side_by_side(context, clip), ""),
         _row("720p: two workers over one", rates[2] / rates[1], "", 1.7),
         _row("all of the above: peak memory of the largest process", peak_mb, "MB", 1500, "lower"),
     ]
+
+
+def _side_by_side(context: Context, clip: Path) -> float:
+    """What two processes that do nothing but detect do in the time of one: more than that no two workers can."""
+    command = [str(context.engine_python), "-m", "tests.bench.pipeline", "detector", str(clip)]
+    environment, seconds = os.environ | thread_variables(1), []
+    for count in (1, 2):
+        pipe = subprocess.PIPE
+        running = [
+            subprocess.Popen(command, cwd=context.root, stdout=pipe, stderr=subprocess.DEVNULL, env=environment)
+            for _ in range(count)
+        ]
+        ended = [json.loads(process.communicate()[0])["seconds"] for process in running]
+        seconds.append(sum(ended) / count)
+    return 2 * seconds[0] / seconds[1]
 
 
 def _build(context: Context, *words: object) -> None:

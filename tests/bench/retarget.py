@@ -14,6 +14,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+
+from tests.core import round_trip
+
 from . import Context, Row
 
 _BUILDERS = "tests/blender/rig_builders.py"
@@ -31,8 +35,10 @@ _MEASURES: tuple[tuple[str, str, str, float | None, bool], ...] = (
     ("plain_s", "1,000 frames solved and keyed", "s", None, False),
 )
 _TIMES_AS_FAST = 50.0
+_ROUND_TRIP = (("swing, at worst", 0.1), ("twist where elbow or knee is bent by more than 15 degrees, at worst", 5.0))
 _WAYS = {
-    "bake": "nla.bake of Copy Rotation constraints",
+    "bake": "nla.bake of Copy Rotation constraints, the bones that have one selected",
+    "bake_all": "the same, all bones",
     "local_space": "Copy Rotation, local space with the owner's orientation",
     "world_space": "Copy Rotation, world space",
     "transfer": "Retarget Animation, a key on every frame",
@@ -57,6 +63,8 @@ def rows(context: Context) -> list[Row]:
     for key in ("named", "anonymous"):
         values = [found.get(key, 0) for found in measured["rigs"].values() if "refused" not in found]
         out.append(_row(f"all rigs: fewest joints, {key}", min(values), "of 17 joints", 17, more=True))
+    for (title, goal), value in zip(_ROUND_TRIP, measured["round_trip"], strict=True):
+        out.append(_row(f"round trip: {title}", value, "degrees", goal))
     for yard in measured["yardsticks"]:
         name = f"yardstick on {_described(yard)}"
         for kind, title in _WAYS.items():
@@ -95,7 +103,14 @@ def measure(context: Context, names: Sequence[str] = ()) -> dict[str, Any]:
     yardsticks = ["", ""] if names else [big, _peer_script(context.work / "peer")]
     command += [str(out), *yardsticks, *(names or [*builds, "metarig", "rigify", *map(str, files)])]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=context.blender_environment())
-    return json.loads(out.read_text(encoding="utf-8"))
+    return json.loads(out.read_text(encoding="utf-8")) | {"round_trip": round_trip_deg()}
+
+
+def round_trip_deg() -> tuple[float, float]:
+    """The worst of what _ROUND_TRIP tells, over random armatures and motions."""
+    found = [round_trip.errors_deg(plan, seed) for plan in round_trip.PLANS for seed in round_trip.SEEDS]
+    swing, twist = (float(np.concatenate(column).max()) for column in zip(*found, strict=True))
+    return swing, twist
 
 
 def _peer_script(folder: Path) -> str:
@@ -136,6 +151,8 @@ def markdown(measured: dict[str, Any]) -> str:
             cells.append(f"**{text}**" if missed else text)
         lines.append(f"| {' | '.join(cells)} |")
     lines += ["", *refusals] if refusals else []
+    for (title, goal), value in zip(_ROUND_TRIP, measured["round_trip"], strict=True):
+        lines += ["", f"Round trip: {title}: {value:.4f} degrees (goal {goal:g})."]
     for yard in measured["yardsticks"]:
         lines += [
             "",

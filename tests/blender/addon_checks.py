@@ -232,7 +232,7 @@ def check_motion_settings_are_what_is_solved_with() -> None:
         hidden = {f.name for f in fields(MotionOptions)} - set(shown)
         # The focal length is the clip's; the camera is given as angles.
         stays = {"focal_length_mm", "camera_pitch_deg", "camera_roll_deg", "camera_height_m"}
-        stays |= {"steady_path", "constant_bones", "full_reach"}
+        stays |= {"steady_path", "constant_bones", "full_reach", "guess_steps"}
         assert hidden == stays, hidden
         for name in shown:
             before = getattr(motion, name)
@@ -357,10 +357,34 @@ def check_enabled_as_an_extension() -> None:
         fails_with("which the add-on's preferences names", filepath=str(clip), armature=figure.name)
         preferences.engine_python = ""
         fails_with("is not set up", filepath=str(clip), armature=figure.name)
+        new_files_begin_with_the_users_defaults()
         addon_utils.disable(EXTENSION, default_set=True)
         left = differences(before, traces())
         assert not left, left
     assert not {"torch", "mediapipe", "cv2", "lifter"} & set(sys.modules)
+
+
+def new_files_begin_with_the_users_defaults() -> None:
+    assert not bpy.ops.pose3d.forget_defaults.poll()
+    settings = bpy.context.scene.pose3d
+    settings.lens, settings.motion.smoothing, settings.output.fit_range, settings.clip_path = "FOV", "strong", True, "walk.mp4"
+    assert bpy.ops.pose3d.save_defaults() == {"FINISHED"}
+    saved = test_folder() / "saved.blend"
+    settings.motion.smoothing = "light"
+    bpy.ops.wm.save_as_mainfile(filepath=str(saved))
+    bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
+    settings = bpy.context.scene.pose3d
+    begun = settings.lens, settings.motion.smoothing, settings.output.fit_range, settings.clip_path
+    assert begun == ("FOV", "strong", True, ""), begun
+    bpy.ops.wm.open_mainfile(filepath=str(saved))
+    assert bpy.context.scene.pose3d.motion.smoothing == "light", "a saved file keeps its own"
+    assert bpy.ops.pose3d.load_defaults() == {"FINISHED"}
+    assert bpy.context.scene.pose3d.motion.smoothing == "strong" and bpy.context.scene.pose3d.clip_path == "walk.mp4"
+    assert bpy.ops.pose3d.forget_defaults() == {"FINISHED"}
+    assert bpy.ops.pose3d.load_defaults() == {"FINISHED"}
+    assert bpy.context.scene.pose3d.motion.smoothing == "normal" and bpy.context.scene.pose3d.lens == "AUTO"
+    bpy.ops.wm.read_homefile(use_factory_startup=True, use_empty=True)
+    assert bpy.context.scene.pose3d.motion.smoothing == "normal"
 
 
 def check_set_up_only_when_asked_and_allowed() -> None:

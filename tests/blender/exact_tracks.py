@@ -59,7 +59,7 @@ def _track(name: str, times: np.ndarray, joints_m: np.ndarray) -> Pose3DTrack:
         root_position_m=joints_m[:, 0].astype(np.float32),
         confidence=np.ones((count, 17), np.float32),
         landmarks_px=np.zeros((count, 33, 2), np.float32),
-        landmark_confidence=np.ones((count, 33), np.float32),
+        landmark_confidence=np.zeros((count, 33), np.float32),
         world_landmarks_m=np.zeros((count, 33, 3), np.float32),
         detected=np.ones(count, bool),
         image_size_px=(640, 480),

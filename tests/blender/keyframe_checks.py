@@ -23,6 +23,7 @@ sys.path.insert(0, str(ROOT))
 from blender_pose3d.bridge import files, markers  # noqa: E402
 from blender_pose3d.bridge.apply import AppliedMotion, apply_again, apply_track  # noqa: E402
 from blender_pose3d.bridge.compat import ensure_fcurve  # noqa: E402
+from blender_pose3d.bridge.keyframes import fill_linear, key_values  # noqa: E402
 from blender_pose3d.bridge.measure import angles_deg, joint_limb_directions  # noqa: E402
 from blender_pose3d.core.errors import Pose3DError  # noqa: E402
 from blender_pose3d.core.motion import Contact, MotionOptions  # noqa: E402
@@ -483,6 +484,28 @@ def shape_keys_stay() -> None:
     assert any(o.type == "MESH" and o.data.shape_keys for o in bpy.context.scene.objects) and again.animation_data.action
 
 
+def keys_in_bulk_are_keys_set_one_by_one() -> None:
+    """On every frame, wherever the frames begin; up to Blender's last frame and with gaps there is one way only."""
+    armature = fresh("a_pose")
+    path = 'pose.bones["Hips"].location'
+    values = np.random.default_rng(3).normal(size=(80, 1))
+    gaps = np.cumsum(np.arange(80) % 3 + 1)
+    for frames in (np.arange(1, 81), np.arange(-40, 40), np.arange(0, 80) + 0.0, np.arange(1048495, 1048575), gaps):
+        found = []
+        for bulk in (True, False):
+            action = bpy.data.actions.new("Keys")
+            armature.animation_data_create().action = action
+            curve = ensure_fcurve(action, armature, path, index=0)
+            if bulk:
+                key_values(action, armature, path, values, "", frames)
+            else:
+                fill_linear(curve, frames, values[:, 0])
+            assert not len(curve.sampled_points) and curve.auto_smoothing == "NONE"
+            kinds = [(p.handle_left_type, p.handle_right_type, p.select_control_point) for p in curve.keyframe_points]
+            found.append((curves_of(action), kinds))
+        assert found[0] == found[1] and len(found[0][1]) == 80, frames[:2]
+
+
 def a_root_can_carry_the_path() -> None:
     preset = json.loads((ROOT / "rigs" / "mixamo.json").read_text(encoding="utf-8")) | {"root": "Root"}
     path = folder() / "rooted.json"
@@ -551,6 +574,7 @@ CHECKS: tuple[Callable[[], None], ...] = (
     motion_plays_at_true_speed,
     fingers_are_keyed_once,
     shape_keys_stay,
+    keys_in_bulk_are_keys_set_one_by_one,
     a_root_can_carry_the_path,
     a_linked_armature_is_refused,
     a_refusal_changes_nothing,

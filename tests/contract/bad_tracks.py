@@ -26,6 +26,11 @@ LANDMARK_NAMES = (
     "right_hip", "left_knee", "right_knee", "left_ankle", "right_ankle", "left_heel", "right_heel", "left_foot_index",
     "right_foot_index",
 )
+HAND_LANDMARK_NAMES = (
+    "wrist", "thumb_cmc", "thumb_mcp", "thumb_ip", "thumb_tip", "index_mcp", "index_pip", "index_dip", "index_tip", "middle_mcp",
+    "middle_pip", "middle_dip", "middle_tip", "ring_mcp", "ring_pip", "ring_dip", "ring_tip", "little_mcp", "little_pip",
+    "little_dip", "little_tip",
+)
 # fmt: on
 LIFTED_KEYS = ("joint_names", "positions_m", "root_position_m", "confidence", "focal_length_px")
 
@@ -70,6 +75,20 @@ def good_arrays(*, frame_count: int = 6, undetected: tuple[int, ...] = (2,), lif
     return arrays
 
 
+def hand_arrays(arrays: Arrays) -> Arrays:
+    """The optional keys for a file's other arrays: the left hand in every frame with a person, the right in all but the first."""
+    frame_count = len(arrays["timestamps_s"])
+    random = np.random.default_rng(8)
+    confidence = random.uniform(0.1, 1, (frame_count, 2)).astype(np.float32)
+    confidence[~arrays["detected"]] = 0
+    confidence[0, 1] = 0
+    landmarks_m = random.normal(0, 0.05, (frame_count, 2, 21, 3)).astype(np.float32)
+    landmarks_m[..., 0, :] = 0
+    landmarks_m[confidence == 0] = np.nan
+    names = np.array(HAND_LANDMARK_NAMES)
+    return {"hand_landmark_names": names, "hand_landmarks_m": landmarks_m, "hand_confidence": confidence}
+
+
 def write(path: Path, arrays: Arrays) -> None:
     """Write the arrays as they are, right or wrong."""
     with path.open("wb") as file:
@@ -93,6 +112,8 @@ class BadTrack:
 def _changed(name: str, key: str, change: Callable[[Arrays], object]) -> BadTrack:
     def make(path: Path) -> None:
         arrays = good_arrays()
+        if key.startswith("hand_"):
+            arrays |= hand_arrays(arrays)
         change(arrays)
         write(path, arrays)
 
@@ -216,6 +237,7 @@ def _wrong_values() -> list[BadTrack]:
         bad += [_at(f"{key} where nobody was detected", key, (2, 0), 0.5)]
     for key in ("landmarks_px", "world_landmarks_m"):
         bad += [_at(f"{key} where nobody was detected", key, (2, 0, 0), 1.0)]
+    bad += _wrong_hands()
     for key in ("fps", "focal_length_px"):
         bad += [_replaced(f"{key} of {value}", key, value) for value in (0.0, -25.0, nan, inf)]
     bad += [
@@ -232,6 +254,20 @@ def _wrong_values() -> list[BadTrack]:
         _changed("landmarks in another order", "landmark_names", lambda a: a.update(landmark_names=a["landmark_names"][::-1])),
         _changed("no frames", "timestamps_s", _without_frames),
     ]
+    return bad
+
+
+def _wrong_hands() -> list[BadTrack]:
+    """Ways in which the optional keys can be wrong where one of them is there."""
+    keys, landmarks = ("hand_landmark_names", "hand_landmarks_m", "hand_confidence"), "hand_landmarks_m"
+    bad = [_changed(f"no {key} beside the others", key, lambda arrays, key=key: arrays.pop(key)) for key in keys]
+    bad += [_cast(key, "float64") for key in keys[1:]] + [_reshaped(key, slice(1, None)) for key in keys]
+    bad += [_reshaped(landmarks, (slice(None), slice(0, 1))), _reshaped(landmarks, (..., slice(0, 2)))]
+    bad += [_at(f"hand_confidence of {value}", "hand_confidence", (3, 0), value) for value in (-0.01, 1.01, float("nan"))]
+    bad += [_at("hand_confidence where nobody was detected", "hand_confidence", (2, 0), 0.5)]
+    bad += [_at(f"{landmarks} of {value}", landmarks, (3, 0, 5, 1), value) for value in (float("nan"), float("inf"), 11.0)]
+    bad += [_at(f"{landmarks} of a hand that was not found", landmarks, (0, 1, 5, 1), 0.1)]
+    bad += [_changed("hand landmarks in another order", keys[0], lambda a: a.update({keys[0]: a[keys[0]][::-1]}))]
     return bad
 
 

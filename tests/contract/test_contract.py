@@ -26,11 +26,14 @@ ARRAYS = (
     "world_landmarks_m",
     "detected",
 )
+HANDS = ("hand_landmarks_m", "hand_confidence")
 
 
 def test_both_sides_know_the_same_joints_in_the_same_order() -> None:
     assert skeleton.JOINT_NAMES == joints.JOINT_NAMES == bad_tracks.JOINT_NAMES
     assert skeleton.LANDMARK_NAMES == joints.LANDMARK_NAMES == bad_tracks.LANDMARK_NAMES
+    assert skeleton.HAND_LANDMARK_NAMES == joints.HAND_LANDMARK_NAMES == bad_tracks.HAND_LANDMARK_NAMES
+    assert skeleton.HAND_INDEX == joints.HAND_INDEX
     assert skeleton.INDEX == joints.INDEX and skeleton.LANDMARK_INDEX == joints.LANDMARK_INDEX
     assert tuple(joint.value for joint in skeleton.Joint) == joints.JOINT_NAMES
 
@@ -68,8 +71,11 @@ def test_a_pickle_is_named_as_one(tmp_path: Path) -> None:
 
 
 def _same(a: object, b: object) -> None:
-    for name in ARRAYS:
+    for name in (*ARRAYS, *HANDS):
         left, right = getattr(a, name), getattr(b, name)
+        if name in HANDS and right is None:
+            assert left is None
+            continue
         assert left.dtype == right.dtype, name
         np.testing.assert_array_equal(left, right, err_msg=name)
     for name in ("fps", "image_size_px", "focal_length_px"):
@@ -77,10 +83,13 @@ def _same(a: object, b: object) -> None:
     assert dict(a.provenance) == dict(b.provenance)  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize("hands", [False, True])
 @pytest.mark.parametrize(("frame_count", "undetected"), [(6, (2,)), (1, ()), (40, (0, 1, 39)), (3, (0, 1, 2))])
-def test_what_one_side_writes_the_other_reads(frame_count: int, undetected: tuple[int, ...], tmp_path: Path) -> None:
-    bad_tracks.write(tmp_path / "made.npz", bad_tracks.good_arrays(frame_count=frame_count, undetected=undetected))
+def test_what_one_side_writes_the_other_reads(frame_count: int, undetected: tuple[int, ...], hands: bool, tmp_path: Path) -> None:
+    made = bad_tracks.good_arrays(frame_count=frame_count, undetected=undetected)
+    bad_tracks.write(tmp_path / "made.npz", made | (bad_tracks.hand_arrays(made) if hands else {}))
     theirs = track_file.read_track(tmp_path / "made.npz")
+    assert (theirs.hand_landmarks_m is not None) == (theirs.hand_confidence is not None) == hands
     track_file.write_track(tmp_path / "lifter.npz", theirs)
     ours = track_io.read_track(tmp_path / "lifter.npz")
     _same(ours, theirs)
@@ -120,6 +129,17 @@ def test_what_is_wrong_is_not_written_and_the_old_file_stays(tmp_path: Path) -> 
     with pytest.raises(Pose3DError, match="Cannot write"):
         track_io.write_track(tmp_path / "no folder" / "a.npz", track)
     assert path.read_bytes() == before and [p.name for p in tmp_path.iterdir()] == ["a.npz"]
+
+
+def test_half_of_the_hands_is_not_written(tmp_path: Path) -> None:
+    made = bad_tracks.good_arrays()
+    bad_tracks.write(tmp_path / "a.npz", made | bad_tracks.hand_arrays(made))
+    for read, write, error in (
+        (track_io.read_track, track_io.write_track, Pose3DError),
+        (track_file.read_track, track_file.write_track, LifterError),
+    ):
+        with pytest.raises(error, match="hand_confidence is missing"):
+            write(tmp_path / "b.npz", dataclasses.replace(read(tmp_path / "a.npz"), hand_confidence=None))
 
 
 def test_the_demo_clips_truth_agrees_on_coordinates() -> None:

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from blender_pose3d.core.errors import Pose3DError
 from blender_pose3d.core.motion import Contact, MotionOptions, perform
-from blender_pose3d.core.motion.contacts import contacts_of, heels_off, mask_of, two_state_path
-from tests.core.motion_tracks import seen
+from blender_pose3d.core.motion.contacts import contacts_of, detect, heels_off, mask_of, two_state_path
+from blender_pose3d.core.skeleton import INDEX, LANDMARK_INDEX
+from tests.core.motion_tracks import Seen, seen
 
 
 @pytest.mark.parametrize(
@@ -70,3 +71,57 @@ def test_contacts_and_mask_say_the_same(flags: list[tuple[bool, ...]]) -> None:
 def test_a_contact_that_is_none_is_refused(contact: Contact) -> None:
     with pytest.raises(Pose3DError, match="is not one"):
         mask_of([contact], np.arange(10) / 10)
+
+
+def hidden(clip: Seen) -> Seen:
+    """Legs that nobody saw: behind a table, for the whole clip."""
+    for side in ("left", "right"):
+        for part in ("ankle", "heel", "foot_index"):
+            clip.track.landmark_confidence[:, LANDMARK_INDEX[f"{side}_{part}"]] = 0.1
+        clip.track.confidence[:, [INDEX[f"{side}_knee"], INDEX[f"{side}_ankle"]]] = 0.1
+    return clip
+
+
+@pytest.mark.parametrize("yaw_deg", [0.0, 90.0, 30.0])
+def test_steps_behind_a_table_are_guessed_from_what_hips_and_arms_do(yaw_deg: float) -> None:
+    clip = hidden(seen("walk", yaw_deg=yaw_deg, seconds=4.0))
+    person = perform(clip.track, MotionOptions())
+    walks = np.abs(clip.track.timestamps_s - 2.0) < 1.0
+    found, exact = person.mask[walks], clip.contact[walks]
+    assert 2 * (found & exact).sum() / (found.sum() + exact.sum()) > 0.75
+    feet = person.mask.reshape(-1, 2, 2).any(axis=2)
+    assert person.lift_m[~feet].max() > 0.04
+    assert not person.lift_m[feet].any()
+
+
+@pytest.mark.parametrize("motion", ["squat", "run", "punch"])
+def test_no_steps_are_guessed_where_nobody_walks(motion: str) -> None:
+    person = perform(hidden(seen(motion)).track, MotionOptions())
+    assert not person.mask.any()
+    assert not person.lift_m.any()
+
+
+def test_of_two_feet_that_seem_to_move_the_slower_one_stands() -> None:
+    """A detector that is confused while one leg passes the other: both feet seem to move, one much faster."""
+    times = np.arange(40) / 25
+    speeds = np.zeros((40, 4))
+    speeds[15:25, :2], speeds[15:25, 2:] = 3.0, 0.55
+    mask = detect(np.zeros((40, 4)), speeds, np.ones((40, 4)), times)
+    assert mask[:, 2:].all()
+    assert not mask[16:24, :2].any()
+    speeds[:, :2] = speeds[:, 2:]  # and alone it does not
+    assert not detect(np.zeros((40, 4)), speeds, np.ones((40, 4)), times)[16:24].any()
+
+
+def test_a_heel_that_stays_up_and_a_toe_of_somebody_who_lies_do_not_stand() -> None:
+    times = np.arange(100) / 25
+    heights = np.tile([0.06, 0.01], (100, 2))  # as the picture has them while the foot is flat
+    heights[40:60, 0] += 0.05
+    lying = np.tile([0.01, 0.16], (100, 2))
+    still, sure = np.zeros((100, 4)), np.ones((100, 4))
+    found = detect(heights, still, sure, times)
+    np.testing.assert_array_equal(found[:, 0], (np.arange(100) < 40) | (np.arange(100) >= 60))
+    assert found[:, 1:].all()
+    found = detect(lying, still, sure, times)
+    assert found[:, [0, 2]].all()
+    assert not found[:, [1, 3]].any()

@@ -97,10 +97,12 @@ def test_knees_stay_in_their_plane_and_limbs_stay_near_the_persons() -> None:
         assert angle_deg(free.limbs()[name], held.limbs()[name]).max() < 0.01, name
 
 
-@pytest.mark.parametrize("rig_name", ["own", "long_legs", "short_legs"])
-def test_knees_do_not_pop(rig_name: str) -> None:
+@pytest.mark.parametrize(
+    ("rig_name", "motion"), [("own", "walk"), ("long_legs", "walk"), ("short_legs", "walk"), ("own", "lie_down")]
+)
+def test_knees_do_not_pop(rig_name: str, motion: str) -> None:
     rig = build(**RIGS[rig_name])
-    a_clip = clip("walk")
+    a_clip = clip(motion)
     _, body = solved(rig, a_clip)
     exact = np.diff(a_clip.joints_m, n=2, axis=0)[:, [INDEX["left_knee"], INDEX["right_knee"]]]
     ours = np.diff(np.stack([body.head("left_shin"), body.head("right_shin")], axis=1), n=2, axis=0)
@@ -118,6 +120,33 @@ def test_a_jump_keeps_its_height(leg: float) -> None:
     exact = exact.max() - np.median(exact[stands])
     middle = body.middle("thigh")[:, 2]
     assert (middle.max() - np.median(middle[stands])) / (exact * result.motion.scale) == pytest.approx(1.0, abs=0.1)
+
+
+def bent_more(a_clip: Seen, share: float) -> Seen:
+    """As a network in doubt bends legs: the more bent they are, the shorter from hip to ankle. The hips are where they were."""
+    positions = a_clip.track.positions_m.copy()
+    for side in ("left", "right"):
+        hip, knee, ankle = (INDEX[f"{side}_{part}"] for part in ("hip", "knee", "ankle"))
+        whole = positions[:, ankle] - positions[:, hip]
+        straight = sum(np.linalg.norm(positions[:, b] - positions[:, a], axis=-1) for a, b in ((hip, knee), (knee, ankle)))
+        lost = share * (straight - np.linalg.norm(whole, axis=-1))
+        moved = -whole * (lost / np.linalg.norm(whole, axis=-1))[:, None]
+        positions[:, ankle] += moved
+        positions[:, knee] += moved / 2
+    return replace(a_clip, track=replace(a_clip.track, positions_m=positions))
+
+
+def test_hips_are_as_high_as_the_picture_shows_though_a_network_bends_the_knees() -> None:
+    exact = clip("squat")
+    rig = build()
+    _, body = solved(rig, bent_more(exact, 0.4))
+    ours, theirs = body.middle("thigh")[:, 2], exact.joints_m[:, 0, 2]
+    deep = theirs < np.quantile(theirs, 0.2)
+    scale = rig.leg_length_m / 0.835
+    off = (ours[deep].mean() - ours[:5].mean()) - scale * (theirs[deep].mean() - theirs[:5].mean())
+    assert abs(off) < 0.05
+    for bone in ("left_foot", "right_foot"):
+        assert np.ptp(body.head(bone), axis=0).max() < 0.01  # and the feet stand, by the rig's own knees
 
 
 def test_contacts_that_the_user_moved_are_held() -> None:

@@ -109,6 +109,23 @@ def test_landmarks_are_on_the_side_of_the_joints() -> None:
     np.testing.assert_allclose(landmarks_of(wrong, nearest).pixels, landmarks_of(track, nearest).pixels)
 
 
+def test_legs_alone_are_on_the_side_of_the_joints_as_the_confidence_tells() -> None:
+    """Where the joints of both sides are in one place, only what the detector said of them tells which is which."""
+    track = seen("walk").track
+    sure = np.linspace(0.6, 0.95, len(LANDMARK_NAMES)) * np.ones((track.frame_count, 1))
+    joints = {name: sure[:, LANDMARK_NAMES.index(name)] for name in INDEX if name in LANDMARK_NAMES}
+    confidence = np.stack([joints.get(name, np.ones(track.frame_count)) for name in INDEX], axis=1)
+    legs = [
+        i for i, name in enumerate(LANDMARK_NAMES) if name.split("_", 1)[-1] in ("hip", "knee", "ankle", "heel", "foot_index")
+    ]
+    swap = np.arange(len(LANDMARK_NAMES))
+    swap[legs] = [LANDMARK_NAMES.index(other_side(LANDMARK_NAMES[i])) for i in legs]
+    nearest = np.arange(track.frame_count)
+    right = replace(track, landmark_confidence=sure, confidence=confidence)
+    wrong = replace(right, landmarks_px=track.landmarks_px[:, swap], landmark_confidence=sure[:, swap])
+    np.testing.assert_allclose(landmarks_of(wrong, nearest).pixels, landmarks_of(right, nearest).pixels)
+
+
 def test_calm_points_are_calmed_and_a_blow_keeps_its_peak() -> None:
     times = np.arange(100) / 25
     blow = 0.5 * np.exp(-0.5 * ((times - 2.0) / 0.07) ** 2)

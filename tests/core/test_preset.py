@@ -52,6 +52,10 @@ _KAYKIT = (
 )
 _CMU = "Hips LHipJoint RHipJoint LowerBack Spine Spine1 Neck Neck1 Head *Shoulder *Arm *ForeArm *Hand *UpLeg *Leg *Foot *ToeBase"
 
+_MAKEHUMAN = "root spine05 spine04 spine03 spine02 spine01 neck01 neck02 neck03 head jaw clavicle.* shoulder01.* upperarm01.* "
+_MAKEHUMAN += "upperarm02.* lowerarm01.* lowerarm02.* wrist.* metacarpal1.* finger1-1.* finger2-1.* pelvis.* upperleg01.* "
+_MAKEHUMAN += "upperleg02.* lowerleg01.* lowerleg02.* foot.* toe1-1.* toe2-1.*"
+
 _UNITY = "Hips Spine Chest UpperChest Neck Head *Shoulder *UpperArm *LowerArm *Hand *UpperLeg *LowerLeg *Foot *Toes *Eye"
 _VROID = "Root J_Bip_C_Hips J_Bip_C_Spine J_Bip_C_Chest J_Bip_C_UpperChest J_Bip_C_Neck J_Bip_C_Head J_Bip_*_Shoulder "
 _VROID += (
@@ -128,6 +132,7 @@ BONE_LISTS = {
     "smpl-x": (_sided(_SMPL, "left", "right"), "smpl"),
     "smpl of an FBX": (_sided(_SMPL_FBX, "L", "R"), "smpl"),
     "cmu asf": (_sided(_ASF, "l", "r"), "cmu_asf"),
+    "makehuman": (_sided(_MAKEHUMAN, "L", "R"), "makehuman"),
     "cmu": (_sided(_CMU, "Left", "Right"), "cmu_bvh"),
 }
 
@@ -187,6 +192,7 @@ def _side(bone: str) -> str:
         ("game_engine", "unreal"),
         ("cmu_mb", "cmu_bvh"),
         ("rigify_human", "rigify_metarig"),
+        ("default", "makehuman"),
     ],
 )
 def test_auto_finds_the_right_preset_for_real_rigs(file: str, expected: str) -> None:

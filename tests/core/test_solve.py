@@ -13,7 +13,7 @@ from blender_pose3d.core.coordinates import CameraPose
 from blender_pose3d.core.errors import Pose3DError
 from blender_pose3d.core.rig import RigSpec, check_mapping
 from blender_pose3d.core.skeleton import INDEX, LANDMARK_INDEX
-from blender_pose3d.core.solve import SolveOptions, solve
+from blender_pose3d.core.solve import SolveOptions, _tridiagonal, solve
 from blender_pose3d.core.tracks import Pose3DTrack, RigMotion
 from tests.core import performances, rigs
 from tests.core.performances import joints_world_m, track, track_of
@@ -233,6 +233,18 @@ def test_twist_is_steady_through_a_straight_arm(lowest_deg: float, noise_deg: fl
 
 def _turned_deg(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.degrees(np.arccos(np.clip((np.einsum("tij,tij->t", a, np.broadcast_to(b, a.shape)) - 1) / 2, -1, 1)))
+
+
+@given(st.integers(1, 70), st.integers(0, 2**32 - 1))
+def test_a_tridiagonal_system_is_solved(size: int, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    off = -random.uniform(0, 50, size - 1)
+    main = random.uniform(1, 1e4, (3, size)) + np.append(0, -off) + np.append(-off, 0)
+    wanted = random.normal(size=(3, size)) + 1j * random.normal(size=(3, size))
+    right = main * wanted
+    right[:, :-1] += off * wanted[:, 1:]
+    right[:, 1:] += off * wanted[:, :-1]
+    np.testing.assert_allclose(_tridiagonal(main, off, right), wanted, atol=1e-10)
 
 
 def test_twist_does_not_depend_on_the_frame_rate() -> None:

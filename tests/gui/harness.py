@@ -62,7 +62,9 @@ def take_pictures(output: Any, folder: Path, screen: str, lines: list[str]) -> N
             subprocess.run(["import", "-display", screen, "-window", "root", str(folder / f"{name}.png")], check=False)
 
 
-def driven(script: Path, folder: Path, *, limit_s: float = 600, **variables: str) -> dict[str, Any]:
+def driven(
+    script: Path, folder: Path, *, limit_s: float = 600, window_px: tuple[int, int] = (1600, 1000), **variables: str
+) -> dict[str, Any]:
     """What a driver saw, as it wrote it to seen.json; skips where there is no window or no engine.
 
     folder: where the zip, the user's settings, the pictures and output.txt go; variables: of the environment, beside those that
@@ -84,7 +86,7 @@ def driven(script: Path, folder: Path, *, limit_s: float = 600, **variables: str
     (own / "models").symlink_to(MODELS, target_is_directory=True)
     leave_out = ("POSE3D_HOME", "POSE3D_RESOURCES", "POSE3D_ENGINE_PYTHON", "WAYLAND_DISPLAY")
     environment = {name: value for name, value in os.environ.items() if name not in leave_out}
-    options = ["--factory-startup", "--no-window-focus", "--window-geometry", "0", "0", "1600", "1000"]
+    options = ["--factory-startup", "--no-window-focus", "--window-geometry", "0", "0", *map(str, window_px)]
     options += ["--enable-event-simulate", "--python-exit-code", "1", "--python", str(script)]
     with display() as screen:
         child = subprocess.Popen(

@@ -11,6 +11,9 @@ run                  the extension reads the clip: detecting and lifting
 solve                the solve in its thread, and the keys
 idle, views drawn    the 3D view is drawn as often as poses come
 live                 the armature follows the clip as a camera
+
+Drawn in software, a large window alone keeps a timer waiting for longer than the goal: this one is small, and its 3D view simple.
+Half a run is cancelled too: how long until the panel says so, and until the worker is gone.
 """
 
 from __future__ import annotations
@@ -29,9 +32,10 @@ import bpy
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from tests.gui import driver
 from tests.gui.driver import CLIP, ENGINE, EXTENSION, OUT, phase, press, seen, stalls, state, wait_until, window
+from tests.worker.workers import is_alive
 
 PHASE_S = float(os.environ.get("POSE3D_TEST_PHASE_S", "10"))
-REPEATS = int(os.environ.get("POSE3D_TEST_REPEATS", "3"))
+REPEATS = int(os.environ.get("POSE3D_TEST_REPEATS", "1"))
 driver.SHORTCUTS["pose3d.live"] = "F15"
 
 
@@ -43,6 +47,9 @@ def prepared() -> Iterator[float]:
     yield 0.5
     next(r for r in area.regions if r.type == "UI").active_panel_category = "Pose3D"
     driver.add_figure()
+    bpy.context.preferences.system.viewport_aa = "OFF"
+    area.spaces.active.shading.light = "FLAT"
+    area.spaces.active.overlay.show_overlays = False
     bpy.context.preferences.addons[EXTENSION].preferences.engine_python = ENGINE
     settings = bpy.context.scene.pose3d
     settings.clip_path = settings.live.filepath = CLIP
@@ -86,8 +93,10 @@ def worker_outside() -> Iterator[float]:
     """Of the same priority as the extension gives its own."""
     engine = import_module(f"{EXTENSION}.prefs").engine(bpy.context)
     words = engine.command("infer", [CLIP, OUT / "outside.npz"])
-    child = subprocess.Popen(words, env=engine.environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    os.setpriority(os.PRIO_PROCESS, child.pid, import_module(f"{EXTENSION}.worker.job")._NICENESS)
+    child = subprocess.Popen(
+        words, env=engine.environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    import_module(f"{EXTENSION}.worker.job")._lower_priority(child.pid)
     started_s = time.monotonic()
     while child.poll() is None:
         in_turn = int((time.monotonic() - started_s) / 4) % 2
@@ -115,6 +124,19 @@ def run_of_its_own() -> Iterator[float]:
     yield 2.0
 
 
+def cancelled() -> Iterator[float]:
+    phase("other")
+    yield from press("pose3d.import_pose_from_video")
+    yield from wait_until(lambda: state().is_running and state().progress > 0.02)
+    pid, started_s = import_module(f"{EXTENSION}.ops.run").current().job.pid, time.monotonic()
+    driver.key("ESC")
+    yield from wait_until(lambda: not state().is_running, limit_s=10)
+    seen.setdefault("cancelled s", []).append(round(time.monotonic() - started_s, 3))
+    yield from wait_until(lambda: not is_alive(pid), limit_s=10)
+    seen.setdefault("worker gone s", []).append(round(time.monotonic() - started_s, 3))
+    yield 1.0
+
+
 def live() -> Iterator[float]:
     session = import_module(f"{EXTENSION}.ops.live")
     yield from press("pose3d.live")
@@ -136,7 +158,7 @@ def everything() -> Iterator[float]:
     yield 1.0
     yield from prepared()
     for number in range(REPEATS):
-        for part in (idle, worker_outside, run_of_its_own, live):
+        for part in (idle, worker_outside, run_of_its_own, cancelled, live):
             yield from part()
             print(f"ok {part.__name__} {number + 1} of {REPEATS}", flush=True)
         (OUT / "gaps.json").write_text(json.dumps(stalls), encoding="utf-8")

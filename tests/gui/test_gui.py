@@ -1,6 +1,8 @@
 """The extension in a real Blender with a window, driven by simulated keys and mouse.
 
 python3 build.py test tests/gui          POSE3D_TEST_BLENDERS names the Blender, POSE3D_TEST_GUI_OUT keeps the pictures
+
+Takes some minutes. Those beside it are marked slow, and run with `-m slow` only.
 """
 
 from __future__ import annotations
@@ -14,8 +16,6 @@ import pytest
 
 from tests.gui.harness import driven
 from tests.worker.workers import is_alive
-
-pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from lifter.clip import frames, open_clip
 from lifter.detect import Cancelled, detect
 from lifter.errors import LifterError
 from lifter.joints import LANDMARK_INDEX
-from lifter.landmark_model import LandmarkModel, find_landmark_model, make_task_from_wheel
+from lifter.landmark_model import LandmarkModel, find_hand_model, find_landmark_model, make_task_from_wheel
 from lifter.track_file import read_detection, write_detection
 
 from .conftest import HEIGHT_PX, SHARED_CLIPS, WIDTH_PX, numbered_picture, set_rotation
@@ -33,6 +33,37 @@ def test_the_made_model_is_always_the_same_file(wheel: Path, tmp_path: Path) -> 
     assert make_task_from_wheel(wheel, tmp_path / "a.task") == landmark_model.MADE_SHA256
     assert hashlib.sha256((tmp_path / "a.task").read_bytes()).hexdigest() == landmark_model.MADE_SHA256
     assert [p.name for p in tmp_path.iterdir()] == ["a.task"]
+
+
+def test_the_hands_model_is_made_from_the_same_wheel(wheel: Path, tmp_path: Path) -> None:
+    said: list[str] = []
+    model = find_hand_model(models_dir=tmp_path, wheel=wheel, say=said.append)
+    assert (model.path.name, model.sha256, model.known) == (landmark_model.HAND_NAME, landmark_model.HAND_SHA256, True)
+    assert hashlib.sha256(model.path.read_bytes()).hexdigest() == landmark_model.HAND_SHA256 and not said
+    assert find_hand_model(models_dir=tmp_path, wheel=tmp_path / "none.whl") == model
+    model.path.write_bytes(b"half")
+    assert find_hand_model(models_dir=tmp_path, wheel=wheel, say=said.append) == model
+    assert len(said) == 1 and "damaged" in said[0]
+    with zipfile.ZipFile(model.path) as task, zipfile.ZipFile(wheel) as packed:
+        assert [task.read(name) for _, _, name in landmark_model.HAND.members] == [
+            packed.read(member) for member, _, _ in landmark_model.HAND.members
+        ]
+
+
+def test_one_download_makes_both_models(wheel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(landmark_model, "obtain_wheel", lambda folder, recipe: wheel)
+    for find, folder in ((find_landmark_model, tmp_path / "a"), (find_hand_model, tmp_path / "b")):
+        find(models_dir=folder)
+        assert sorted(p.name for p in folder.iterdir()) == [landmark_model.HAND_NAME, landmark_model.MADE_NAME]
+
+
+def test_without_a_network_the_hands_can_be_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
+    monkeypatch.setenv("PIP_RETRIES", "0")
+    monkeypatch.delenv("PIP_EXTRA_INDEX_URL", raising=False)
+    with pytest.raises(LifterError, match="The hand model could not be fetched") as caught:
+        find_hand_model(models_dir=tmp_path)
+    assert "hands out" in caught.value.hint and list(tmp_path.iterdir()) == []
 
 
 def test_the_made_model_is_the_wheels_models_and_the_input_scale(wheel: Path, tmp_path: Path) -> None:

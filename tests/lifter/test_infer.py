@@ -232,8 +232,16 @@ def test_exchanged_sides_lift_to_the_same_person(model: Path) -> None:
     swap = list(LANDMARK_MIRROR)
     pixels, world = detection.landmarks_px.copy(), detection.world_landmarks_m.copy()
     pixels[30:50], world[30:50] = pixels[30:50, swap], world[30:50, swap]
-    mixed = dataclasses.replace(detection, landmarks_px=pixels, world_landmarks_m=world)
+    hands = np.random.default_rng(0).normal(0, 0.05, (len(pixels), 2, 21, 3)).astype(np.float32)
+    sure = np.tile(np.float32([0.9, 0.6]), (len(pixels), 1))
+    detection = dataclasses.replace(detection, hand_landmarks_m=hands, hand_confidence=sure)
+    crossed, doubtful = hands.copy(), sure.copy()
+    crossed[30:50], doubtful[30:50] = hands[30:50, ::-1], sure[30:50, ::-1]
+    seen = {"landmarks_px": pixels, "world_landmarks_m": world, "hand_landmarks_m": crossed, "hand_confidence": doubtful}
+    mixed = dataclasses.replace(detection, **seen)
     right, mended = (lift(d, model=model, device="cpu") for d in (detection, mixed))
+    for name in ("hand_landmarks_m", "hand_confidence"):
+        np.testing.assert_array_equal(getattr(mended, name), getattr(right, name))
     assert mended.provenance["exchanged_frames"] == 20
     np.testing.assert_allclose(mended.positions_m, right.positions_m, atol=1e-5)
 

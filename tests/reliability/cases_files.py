@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.contract.bad_tracks import BAD_TRACKS, Arrays, BadTrack, good_arrays, write
+from tests.contract.bad_tracks import BAD_TRACKS, Arrays, BadTrack, good_arrays, hand_arrays, write
 from tests.reliability.corpus import DONE, REFUSED, Case
 from tests.reliability.readers import BVH, COCO, MMPOSE, OPENPOSE, PRESET, bvh_text
 
@@ -170,6 +170,7 @@ def _more(name: str, make: Callable[[Path], object], code: int = REFUSED, says: 
 
 _MORE_TRACKS = (
     _more("a good one", _person(), DONE, quick=True),
+    _more("hands as well", _person(lambda arrays: arrays.update(hand_arrays(arrays))), DONE),
     _more("one frame", _person(frame_count=1), DONE, quick=True),
     _more("two frames", _person(frame_count=2), DONE),
     _more("keys that nobody knows", _zip_with(zipfile.ZIP_DEFLATED, **{"mood.npy": b"fine"}), DONE),

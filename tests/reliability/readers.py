@@ -26,7 +26,7 @@ from blender_pose3d.core.user_presets import UserPresets
 from blender_pose3d.worker.protocol import parse_line
 from blender_pose3d.worker.setup import SetupError, installed_groups, read_pins
 from lifter.errors import LifterError
-from tests.contract.bad_tracks import good_arrays
+from tests.contract.bad_tracks import Arrays, good_arrays, hand_arrays
 
 ROOT = Path(__file__).resolve().parents[2]
 Put = Callable[[Path, bytes], None]
@@ -58,7 +58,14 @@ class Reader:
 
 # ------------------------------------------------------------------------------------------------------------ track files
 
-_KEYS = tuple(good_arrays())
+
+def _whole(*, frame_count: int = 6, undetected: tuple[int, ...] = (2,)) -> Arrays:
+    """With the optional keys."""
+    arrays = good_arrays(frame_count=frame_count, undetected=undetected)
+    return arrays | hand_arrays(arrays)
+
+
+_KEYS = tuple(_whole())
 
 
 def _npz_bytes(arrays: dict[str, np.ndarray]) -> bytes:
@@ -81,9 +88,9 @@ def _put_member(path: Path, data: bytes) -> None:
             archive.writestr(f"{name}.npy", data[1:] if name == key else content)
 
 
-_GOOD_MEMBERS = {key: _npy_bytes(array) for key, array in good_arrays(frame_count=3, undetected=(1,)).items()}
+_GOOD_MEMBERS = {key: _npy_bytes(array) for key, array in _whole(frame_count=3, undetected=(1,)).items()}
 _MEMBER_SEEDS = tuple(bytes([i]) + _GOOD_MEMBERS[key] for i, key in enumerate(_KEYS))
-_TRACK_SEEDS = (_npz_bytes(good_arrays(frame_count=2, undetected=())),)
+_TRACK_SEEDS = tuple(_npz_bytes(make(frame_count=2, undetected=())) for make in (good_arrays, _whole))
 
 
 def _engine_track(path: Path) -> object:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..fingers import followed
 from ..kinematics import PosedRig
 from ..preset import SIDES
 from ..rig import RigSpec
@@ -19,7 +20,7 @@ from .contacts import Contact
 from .extremities import foot_directions, turn_hands, turned_foot
 from .legs import lock_feet
 from .options import MotionOptions, Smoothing
-from .performance import SIGMA_S, Performance, perform
+from .performance import PATIENCE, SIGMA_S, Performance, perform
 
 __all__ = [
     "CameraEstimate",
@@ -72,14 +73,15 @@ def onto_rig(person: Performance, rig: RigSpec, options: MotionOptions) -> RigMo
             usual = unit(apply(rig.world_from_armature[:3, :3], apply(own[foot], pose.front)))
             own[foot] = turned_foot(foot_directions(person, side, usual, heading), own[foot], own[shin], pose, rig)
     if options.orient_hands:
-        turn_hands(person, rig, own, pose, heading)
+        turn_hands(person, rig, own, pose, heading, follow_hands=options.follow_hands)
     scale = rig.leg_length_m / leg_length_m(person.joints_m)
     path = scale * apply(turn, person.path_m - person.path_m[0] * [1, 1, 0])
     middle_rest = rig.world_points(rig.middle("thigh"))
     path = path + [middle_rest[0], middle_rest[1], rig.ground_m]
     legs = [INDEX[f"{side}_{part}"] for side in SIDES for part in ("knee", "ankle")]
     legs_seen = np.clip(track.confidence[:, legs].mean(axis=1) / _SURE_LEGS, 0.0, 1.0) * track.detected
-    own, path = lock_feet(rig, pose, own, path, person.mask, times, legs_seen=legs_seen, lock=options.foot_lock)
+    lift = scale * person.lift_m
+    own, path = lock_feet(rig, pose, own, path, person.mask, times, legs_seen=legs_seen, lift_m=lift, lock=options.foot_lock)
     if options.in_place:
         path = np.concatenate([np.broadcast_to(middle_rest[:2], (len(path), 2)), path[:, 2:]], axis=1)
     if not options.keep_vertical:
@@ -87,4 +89,5 @@ def onto_rig(person: Performance, rig: RigSpec, options: MotionOptions) -> RigMo
     body = PosedRig(rig, own, len(path))
     root = rig.index[rig.mapping.root]
     location = path + FromHips(body).head_m(root) - rig.rest_heads_world_m[root]
-    return as_motion(body, location, times, heading_rad=heading, scale=scale)
+    motion = as_motion(body, location, times, heading_rad=heading, scale=scale)
+    return followed(motion, rig, track, patience=PATIENCE[options.smoothing]) if options.follow_hands else motion

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..errors import Pose3DError
 from ..filtering import smoothed
+from ..rotations import unit
 
 # The order of the columns of a mask.
 PARTS: tuple[tuple[str, str], ...] = (("left", "heel"), ("left", "toe"), ("right", "heel"), ("right", "toe"))
@@ -18,8 +19,17 @@ _SPEED_M_S = 0.28
 # How much evidence a change between standing and moving needs: what keeps a contact whole where one frame is in doubt.
 _CHANGE = 2.0
 _MOST_EVIDENCE = 2.0
-_STEADY_S = 0.02
+_STEADY_S = 0.03
 _ALONG_STEADY_S = 0.04
+# Of two feet the slower one carries the body: what a speed that is e times less than the other foot's counts, at most 1, with
+# speeds below the second not told apart.
+_SLOWER_SHARE, _SLOWEST_M_S = 0.5, 0.1
+# In a contact of heel and toe this long: how far the heel may be above or below its usual height over the toe.
+_FLAT_S = 0.3
+_UP_M = 0.04
+# Its usual height over the toe is no more than this, and no less: heels of people who lie are far below their toes.
+_LEAST_SLOPE_M, _MOST_SLOPE_M = -0.05, 0.10
+_BEYOND_S = 0.12
 # A heel that is faster than this is on its way up.
 _RISING_M_S = 0.12
 # How much a speed along the line of sight counts.
@@ -69,14 +79,38 @@ def detect(heights_m: np.ndarray, speeds_m_s: np.ndarray, confidence: np.ndarray
     """Mask [T, 4] from each part's height above the ground, speed and confidence, [T, 4] each, for a person of 1.75 m.
 
     Standing and moving are the two states of a Markov chain, and the most likely path through them is taken (Viterbi): a doubtful
-    frame does not break a contact, as one threshold would, nor does it begin one.
+    frame does not break a contact, as one threshold would, nor does it begin one. Then once more with the slope of the sole: a
+    foot that stands flat for a while has a slope of its own, whatever the picture makes of it, and who rises onto the toes or
+    lies on the heels shows another.
     """
     evidence = 1.0 - (np.maximum(heights_m, 0) / _HEIGHT_M) ** 2 / 2 - (speeds_m_s / _SPEED_M_S) ** 2 / 2
-    evidence = np.clip(2 * evidence, -_MOST_EVIDENCE, _MOST_EVIDENCE) * np.clip(confidence, 0.05, 1.0)
+    foot = speeds_m_s.reshape(-1, 2, 2).min(axis=2) + _SLOWEST_M_S
+    slower = np.repeat(np.clip(_SLOWER_SHARE * np.log(foot[:, ::-1] / foot), -1.0, 1.0), 2, axis=1)
     # The evidence of a second is the same at every frame rate.
     step = np.gradient(timestamps_s) if len(timestamps_s) > 1 else np.ones(1)
-    evidence = evidence * np.clip(step / 0.04, 0.1, 2.0)[:, None]
-    return two_state_path(evidence, _CHANGE)
+    worth = np.clip(confidence, 0.05, 1.0) * np.clip(step / 0.04, 0.1, 2.0)[:, None]
+    flat = _path(evidence, slower, worth)
+    return _path(evidence - _sloping(heights_m, flat, timestamps_s), slower, worth)
+
+
+def _path(evidence: np.ndarray, slower: np.ndarray, worth: np.ndarray) -> np.ndarray:
+    return two_state_path((np.clip(2 * evidence, -_MOST_EVIDENCE, _MOST_EVIDENCE) + 2 * slower) * worth, _CHANGE)
+
+
+def _sloping(heights_m: np.ndarray, mask: np.ndarray, timestamps_s: np.ndarray) -> np.ndarray:
+    """What the sole's slope says against a contact, where the foot stands flat for a while: [T, 4]."""
+    against = np.zeros(mask.shape)
+    for heel, toe in ((0, 1), (2, 3)):
+        slope = heights_m[:, heel] - heights_m[:, toe]
+        for first, last in stretches(mask[:, heel] & mask[:, toe]):
+            if timestamps_s[last] - timestamps_s[first] < _FLAT_S:
+                continue
+            ends = np.searchsorted(timestamps_s, [timestamps_s[first] - _BEYOND_S, timestamps_s[last] + _BEYOND_S])
+            near = slice(*ends)
+            up = slope[near] - np.clip(np.median(slope[first : last + 1]), _LEAST_SLOPE_M, _MOST_SLOPE_M)
+            against[near, heel] = (np.maximum(up, 0) / _UP_M) ** 2 / 2
+            against[near, toe] = (np.maximum(-up, 0) / _UP_M) ** 2 / 2
+    return against
 
 
 def heels_off(mask: np.ndarray, speeds_m_s: np.ndarray) -> np.ndarray:
@@ -110,15 +144,17 @@ def two_state_path(evidence: np.ndarray, change: float) -> np.ndarray:
     return on.astype(bool)
 
 
-def speeds(points_m: np.ndarray, sight: np.ndarray, timestamps_s: np.ndarray) -> np.ndarray:
-    """Speed of heels and toes [T, 4, 3] that tremble: [T, 4]. What the picture shows across the line of sight `sight` [T, 3]
-    counts in full. Along it lifted legs slide together, so there a foot is only as fast as it is faster than the other one.
+def speeds(points_m: np.ndarray, timestamps_s: np.ndarray) -> np.ndarray:
+    """Speed of heels and toes that tremble [T, 4], from their places [T, 4, 3] seen from the camera. What the picture shows,
+    across the line of sight, counts in full. Along it lifted legs slide together, so there a foot is only as fast as it is faster
+    than the other one.
     """
     if len(timestamps_s) < 2:
         return np.zeros(points_m.shape[:-1])
+    sight = unit(points_m)
     velocity = np.gradient(smoothed(points_m, timestamps_s, _STEADY_S), timestamps_s, axis=0)
-    along = (velocity * sight[:, None]).sum(-1)
-    across = np.linalg.norm(velocity - along[..., None] * sight[:, None], axis=-1)
+    along = (velocity * sight).sum(-1)
+    across = np.linalg.norm(velocity - along[..., None] * sight, axis=-1)
     foot = smoothed(np.abs(along), timestamps_s, _ALONG_STEADY_S).reshape(len(along), 2, 2).mean(axis=2)
     excess = np.repeat(foot - foot.min(axis=1, keepdims=True), 2, axis=1)
     return np.hypot(across, _ALONG_SHARE * excess)

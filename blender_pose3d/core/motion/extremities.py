@@ -8,6 +8,7 @@ import numpy as np
 
 from ..coordinates import world_from_camera
 from ..filtering import calmed, smoothed
+from ..fingers import palm_ways
 from ..preset import SIDES
 from ..rig import RigSpec
 from ..rotations import about_axis, angle_between, apply, frame, slerp_matrices, swing, transposed, unit
@@ -80,9 +81,13 @@ def turned_foot(directions: FootDirections, usual: np.ndarray, shin: np.ndarray,
     return _within(shin, slerp_matrices(usual, seen, directions.trust), _ANKLE_RANGE_RAD)
 
 
-def turn_hands(person: Performance, rig: RigSpec, own: dict[int, np.ndarray], pose: Pose, heading_rad: float) -> None:
+def turn_hands(
+    person: Performance, rig: RigSpec, own: dict[int, np.ndarray], pose: Pose, heading_rad: float, *, follow_hands: bool = False
+) -> None:
     """Set the hands' D in `own`, and turn the forearms with them about their own length. Where the hands were not seen they stay
     as they are. At rest the index finger's side of a hand faces the front, as characters are modelled.
+
+    follow_hands: by the hands' own landmarks where the track has them, which tell the palm better than the body's three.
     """
     to_world = about_axis(_UP, heading_rad) @ world_from_camera(person.camera.pose)
     for side in SIDES:
@@ -95,6 +100,10 @@ def turn_hands(person: Performance, rig: RigSpec, own: dict[int, np.ndarray], po
         trust = _trust(np.minimum.reduce([sure for _, _, sure in marks.values()]), along, across)
         trust = smoothed(trust, person.track.timestamps_s, _TRUST_STEADY_S)
         steady = [smoothed(way, person.track.timestamps_s, _HAND_STEADY_S) for way in (along, across)]
+        if follow_hands and (palm := palm_ways(person.track, side)) is not None:
+            share = palm[2][:, None]
+            steady = [share * new + (1 - share) * unit(way) for new, way in zip(palm, steady, strict=False)]
+            trust = np.maximum(trust, palm[2])
         ways = [unit(apply(rig.armature_from_world, apply(to_world, way))) for way in steady]
         arm_rest = unit(rig.end(f"{side}_forearm") - rig.rest_heads[forearm])
         seen = frame(ways[0], ways[1]) @ transposed(frame(arm_rest, pose.front))

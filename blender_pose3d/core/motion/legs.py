@@ -27,14 +27,18 @@ from .contacts import stretches
 # How far a foot's correction is carried into the step, as a time.
 _BLEND_S = 0.10
 # The foot comes down onto the whole sole, and leaves it, in this time.
-_ROLL_S = 0.08
+_ROLL_S = 0.12
 # Share of its length that a leg may use.
 _REACH = 0.995
 _MOST_LOWERED = 0.2
 # Of the leg's length: the heel behind the ankle, the ball before it.
 _HEEL_SHARE, _BALL_SHARE = 0.07, 0.15
-# The path on the rig: the person's, and the ground under the feet that stand.
-_HEIGHT_M, _GROUND_M, _ACCELERATION_M_S2 = 0.05, 0.004, 6.0
+# The path on the rig: the person's, and the ground under the feet that stand. The picture shows how high hips are, better than
+# knees that a network bends, and the feet that are held bring the ground; where none are held, nothing else does.
+_HEIGHT_M, _ACCELERATION_M_S2 = 0.025, 6.0
+_GROUND_M, _GROUND_UNHELD_M = 0.08, 0.002
+# What somebody lies on.
+_FLOOR_M = 0.004
 # From this depth on the rest of the body lies on the ground, not the feet.
 _SUNK_M = 0.02
 _ROUNDS = 3
@@ -157,12 +161,14 @@ def lock_feet(
     timestamps_s: np.ndarray,
     *,
     legs_seen: np.ndarray,
+    lift_m: np.ndarray,
     lock: bool,
 ) -> tuple[dict[int, np.ndarray], np.ndarray]:
     """The rig's legs so that feet in contact stand still, and the path of the middle of its hips: own (changed), [T, 3] world.
 
     own: D [T, 3, 3] by bone; path_m [T, 3]: the person's pelvis at the rig's size, the ground at rig.ground_m; mask [T, 4] in
-    the order of contacts.PARTS; legs_seen [T] 0 to 1; lock=False finds the heights only.
+    the order of contacts.PARTS; legs_seen [T] 0 to 1; lift_m [T, 2]: how high feet in the air are beyond that, left and right;
+    lock=False finds the heights only.
     """
     count = len(path_m)
     own = dict(own)
@@ -187,7 +193,8 @@ def lock_feet(
         return own, path
     targets = []
     for foot, sole in zip(feet, soles, strict=True):
-        targets.append(_ankle_path(rig, foot, sole, path + from_hips.head_m(foot.foot)))
+        lift = lift_m[:, SIDES.index(foot.side), None] * [0.0, 0.0, 1.0]
+        targets.append(_ankle_path(rig, foot, sole, path + from_hips.head_m(foot.foot)) + lift)
     path = path - [0, 0, 1] * _lowering(from_hips, feet, path, targets, timestamps_s)[:, None]
     for foot, target in zip(feet, targets, strict=True):
         _reach(rig, pose, own, foot, apply(rig.armature_from_world, target - path - from_hips.head_m(foot.thigh)))
@@ -215,16 +222,17 @@ def _path(
     wanted = np.where(mask, standing, np.nan)
     known = mask.any(axis=1)
     offset = np.median(np.nanmean(wanted[known], axis=1) - path[known, 2]) if known.any() else np.median(lowest - path[:, 2])
+    ground_m = _GROUND_M if lock else _GROUND_UNHELD_M
     sunk = np.zeros(len(path))
     for _ in range(_ROUNDS):
         fit = PathFit(len(path), 1)
         fit.values(np.maximum(legs_seen, 1e-3) / (_HEIGHT_M * scale) ** 2, path[:, 2:] + offset)
         fit.values((1 - legs_seen) * (1 - sunk) / (_HEIGHT_M * scale) ** 2, lowest[:, None])
-        fit.values(sunk / (_GROUND_M * scale) ** 2, lying[:, None])
+        fit.values(sunk / (_FLOOR_M * scale) ** 2, lying[:, None])
         for column in range(mask.shape[1]):
             # What lies on the ground otherwise has its heels where they come to be.
             stands = mask[:, column] * (1 - sunk)
-            fit.values(stands / (_GROUND_M * scale) ** 2, standing[:, column : column + 1])
+            fit.values(stands / (ground_m * scale) ** 2, standing[:, column : column + 1])
         if len(path) > 2:
             fit.bends(np.full(len(path) - 2, 1 / (_ACCELERATION_M_S2 * scale) ** 2), timestamps_s)
         height = fit.solve()[:, 0]

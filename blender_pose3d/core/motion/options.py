@@ -27,8 +27,10 @@ class MotionOptions:
     steady_path: the path from the feet on the ground and the slow part of the camera's depth, instead of depth frame by frame.
     constant_bones: one set of bone lengths for the clip; full_reach: with them, arms reach along the line of sight as far as
     their bones do.
-    foot_lock: feet in contact stay where they are and on the ground; joint_limits: knees, elbows, neck and spine stay within
-    what a body can do; orient_feet, orient_hands: from the detector's landmarks where it is sure of them.
+    foot_lock: feet in contact stay where they are and on the ground; guess_steps: while somebody walks behind something that
+    hides the feet, they step as hips and arms tell; joint_limits: knees, elbows, neck and spine stay within
+    what a body can do; orient_feet, orient_hands: from the detector's landmarks where it is sure of them; follow_hands: fingers
+    as the hands' landmarks have them, where the track has those, instead of relaxed.
     key_tolerance_cm, key_tolerance_deg: how far sparse keys may be from the motion; dense_keys: a key on every frame instead.
     mark_guesses, mark_contacts: markers for stretches that were guessed and for contacts.
     """
@@ -44,9 +46,11 @@ class MotionOptions:
     constant_bones: bool = True
     full_reach: bool = True
     foot_lock: bool = True
+    guess_steps: bool = True
     joint_limits: bool = True
     orient_feet: bool = True
     orient_hands: bool = True
+    follow_hands: bool = False
     key_tolerance_cm: float = 1.0
     key_tolerance_deg: float = 1.0
     dense_keys: bool = False

@@ -21,6 +21,7 @@ from .foreshortening import with_reach
 from .limits import limited
 from .options import MotionOptions, Smoothing
 from .root import fitted_path, rays_of, seen_path, sights
+from .unseen import guessed_steps
 
 # MediaPipe's heel and toe are points on the shoe, this far above the sole.
 SOLE_BELOW_M = 0.035
@@ -36,6 +37,8 @@ PICTURE_MM = 36.0
 _UNSEEN = 0.25
 # What somebody's balance is seen by.
 _STANCE = [INDEX[f"{side}_{part}"] for side in SIDES for part in ("ankle", "knee", "hip", "shoulder")]
+# Of the leg's length: hips that are higher above the feet than this are carried by them.
+_UPRIGHT = 0.5
 _ROUNDS = 3
 
 
@@ -44,9 +47,9 @@ class Performance:
     """One person's motion in the world: z up, the ground at 0, the camera above the origin, looking along +y.
 
     track; joints_m [T, 17, 3] relative to the pelvis; path_m [T, 3] of the pelvis; parts_m [T, 4, 3] heels and toes relative to
-    the pelvis, in the order of contacts.PARTS; mask [T, 4]: which are in contact, and contacts the same as intervals; camera;
-    focal_length_px; depth_m [T]: of the pelvis from the camera; smoothing; marks: the landmarks; nearest [T]: the nearest frame
-    with a person; sure [T]: how well the body was seen.
+    the pelvis, in the order of contacts.PARTS; mask [T, 4]: which are in contact, and contacts the same as intervals; lift_m
+    [T, 2]: how high each foot is lifted in steps that nobody saw; camera; focal_length_px; depth_m [T]: of the pelvis from the
+    camera; smoothing; marks: the landmarks; nearest [T]: the nearest frame with a person; sure [T]: how well the body was seen.
     """
 
     track: Pose3DTrack
@@ -55,6 +58,7 @@ class Performance:
     parts_m: np.ndarray
     mask: np.ndarray
     contacts: tuple[Contact, ...]
+    lift_m: np.ndarray
     camera: CameraEstimate
     focal_length_px: float
     depth_m: np.ndarray
@@ -71,7 +75,7 @@ def perform(track: Pose3DTrack, options: MotionOptions, *, contacts: Sequence[Co
     """
     if not track.detected.any():
         raise Pose3DError("Nobody was found in the clip.", hint="Choose a clip or a frame range that shows a person.")
-    leg_length_m(track.positions_m.astype(float))  # raises for a body without size
+    leg_m = leg_length_m(track.positions_m.astype(float))  # raises for a body without size
     times = track.timestamps_s.astype(float)
     nearest = nearest_valid(track.detected)
     marks = landmarks_of(track, nearest)
@@ -105,15 +109,24 @@ def perform(track: Pose3DTrack, options: MotionOptions, *, contacts: Sequence[Co
             else seen_world
         )
         path_camera = apply(turn.T, path)
-        camera = estimate_camera(
-            joints, path_camera, stance_sure, _standing_points(steady, path_camera, mask & (held_sure > 0.5)), options
-        )
+        # Where somebody sits or lies, feet touch the ground with their sides.
+        upright = -parts[..., 2].min(axis=1) > _UPRIGHT * leg_m
+        stands = mask & (held_sure > 0.5) & upright[:, None]
+        camera = estimate_camera(joints, path_camera, stance_sure, _standing_points(steady, path_camera, stands), options)
     turn = world_from_camera(camera.pose)
     parts, seen_world = apply(turn, steady), apply(turn, seen)
     path = apply(turn, path_camera)
-    mask = heels_off(mask, speeds(path[:, None] + parts, sights(path), times))
+    mask = heels_off(mask, speeds(path[:, None] + parts, times))
+    lift = np.zeros((len(times), 2))
+    if options.guess_steps and not _camera_moves(track):
+        hips = apply(turn, joints[:, INDEX["left_hip"]] - joints[:, INDEX["right_hip"]])
+        wrists = apply(turn, joints[:, [INDEX[f"{side}_wrist"] for side in SIDES]])
+        hidden = smoothed(foot_sure, times, _FOOT_STEADY_S).max(axis=1) <= 2 * _UNSEEN
+        guessed, lift = guessed_steps(path, hips, wrists, track.detected & hidden & ~mask.any(axis=1), times)
+        mask = mask | guessed
     if contacts is not None:  # the camera stays where it was: one marker that is moved does not tilt the ground
         mask = mask_of(contacts, times)
+    lift = np.where(mask.reshape(-1, 2, 2).any(axis=2), 0.0, lift)
     ground = -camera.height_m
     path = seen_world
     if options.steady_path:
@@ -125,6 +138,7 @@ def perform(track: Pose3DTrack, options: MotionOptions, *, contacts: Sequence[Co
         parts_m=parts,
         mask=mask,
         contacts=contacts_of(mask, times),
+        lift_m=lift,
         camera=replace(camera, height_m=camera.height_m + SOLE_BELOW_M) if "height" not in camera.given else camera,
         focal_length_px=focal,
         depth_m=seen[:, 2],
@@ -133,6 +147,11 @@ def perform(track: Pose3DTrack, options: MotionOptions, *, contacts: Sequence[Co
         nearest=nearest,
         sure=sure,
     )
+
+
+def _camera_moves(track: Pose3DTrack) -> bool:
+    told = track.provenance.get("camera_motion")
+    return isinstance(told, dict) and told.get("camera") in ("turning", "moving")
 
 
 def _refocused(track: Pose3DTrack, marks: Landmarks, options: MotionOptions) -> tuple[float, np.ndarray, np.ndarray]:
@@ -182,7 +201,7 @@ def _contacts(parts: np.ndarray, path: np.ndarray, sure: np.ndarray, times: np.n
     places = path[:, None] + parts
     heights = smoothed(places[..., 2], times, 0.03)
     ground = smoothed(rolling_minimum(heights.min(axis=1), times, 0.4), times, 0.15)
-    found = detect(heights - ground[:, None], speeds(places, sights(path), times), sure, times)
+    found = detect(heights - ground[:, None], speeds(places, times), sure, times)
     # A foot behind a table may stand or not.
     return found & (smoothed(sure, times, _FOOT_STEADY_S) > _UNSEEN)
 
