@@ -8,12 +8,14 @@ from pathlib import Path
 import numpy as np
 
 from blender_pose3d.core.coordinates import CameraPose
-from blender_pose3d.core.skeleton import JOINT_NAMES
+from blender_pose3d.core.skeleton import JOINT_NAMES, LANDMARK_INDEX
 from blender_pose3d.core.tracks import Pose3DTrack
 from tests.clipmaker import motions, skeleton
 
 DEMO_TRUTH = Path(__file__).resolve().parents[1] / "data" / "demo_truth.npz"
 _DISTANCE_M, _CAMERA_HEIGHT_M = 5.0, 1.2
+_IMAGE_PX, _FOCAL_PX = (640, 480), 700.0
+_LEG_LANDMARKS = {"hip": "hip", "knee": "knee", "ankle": "ankle", "heel": "heel", "foot_index": "toe"}
 
 
 @dataclass(frozen=True)
@@ -44,25 +46,35 @@ def motion(name: str, *, fps: float = 10.0, seconds: float | None = None) -> Exa
 def motion_at(name: str, times: np.ndarray) -> Exact:
     """The same at any times [T], in seconds."""
     posed, _ = motions.perform(name, skeleton.Body(), times)
+    x, y, z = np.moveaxis(np.concatenate([posed.joints_m, posed.extras_m], axis=1), -1, 0)
+    seen_m = np.stack([x, _CAMERA_HEIGHT_M - z, y + _DISTANCE_M], axis=-1)
+    camera_m = {place: seen_m[:, i] for i, place in enumerate((*skeleton.JOINT_NAMES, *skeleton.EXTRA_NAMES))}
     world = posed.joints_m[:, [skeleton.JOINT_NAMES.index(joint) for joint in JOINT_NAMES]]
-    x, y, z = np.moveaxis(world, -1, 0)
-    camera_m = np.stack([x, _CAMERA_HEIGHT_M - z, y + _DISTANCE_M], axis=-1)
-    return Exact(_track(f"{name}.mp4", times, camera_m), CameraPose(), world)
+    landmarks = {f"{side}_{part}": camera_m[f"{side}_{of}"] for side in ("left", "right") for part, of in _LEG_LANDMARKS.items()}
+    joints = np.stack([camera_m[joint] for joint in JOINT_NAMES], axis=1)
+    return Exact(_track(f"{name}.mp4", times, joints, landmarks), CameraPose(), world)
 
 
-def _track(name: str, times: np.ndarray, joints_m: np.ndarray) -> Pose3DTrack:
+def _track(name: str, times: np.ndarray, joints_m: np.ndarray, landmarks_m: dict[str, np.ndarray] | None = None) -> Pose3DTrack:
+    """joints_m [T, 17, 3]; landmarks_m [T, 3] each, those that the detector is said to have seen: camera axes."""
     count = len(times)
+    pixels, own = np.zeros((count, 33, 2), np.float32), np.zeros((count, 33, 3), np.float32)
+    confidence = np.zeros((count, 33), np.float32)
+    for landmark, place in (landmarks_m or {}).items():
+        at = LANDMARK_INDEX[landmark]
+        pixels[:, at] = np.array(_IMAGE_PX) / 2 + _FOCAL_PX * place[:, :2] / place[:, 2:]
+        own[:, at], confidence[:, at] = place - joints_m[:, 0], 1.0
     return Pose3DTrack(
         fps=float((count - 1) / (times[-1] - times[0])),
         timestamps_s=times.astype(float),
         positions_m=(joints_m - joints_m[:, :1]).astype(np.float32),
         root_position_m=joints_m[:, 0].astype(np.float32),
         confidence=np.ones((count, 17), np.float32),
-        landmarks_px=np.zeros((count, 33, 2), np.float32),
-        landmark_confidence=np.zeros((count, 33), np.float32),
-        world_landmarks_m=np.zeros((count, 33, 3), np.float32),
+        landmarks_px=pixels,
+        landmark_confidence=confidence,
+        world_landmarks_m=own,
         detected=np.ones(count, bool),
-        image_size_px=(640, 480),
-        focal_length_px=700.0,
+        image_size_px=_IMAGE_PX,
+        focal_length_px=_FOCAL_PX,
         provenance={"clip": {"name": name}},
     )
