@@ -35,9 +35,9 @@ MIN_TRACKING_CONFIDENCE = 0.5
 _MAX_DETECTOR_SIDE_PX = 1920
 # Pictures that wait for the detector, and behind it: enough for a key frame that takes long, and all that is ever held of a clip.
 _PICTURES_AHEAD = 3
-# So often a look is taken for other people than the one that is followed, which costs a tenth more. Looking for them in every
+# So often a look is taken for other people than the one that is followed, which costs a twentieth more. Looking for them in every
 # frame costs half as much again, and is done only where there are any. Of a crowd the most prominent.
-_LOOK_AROUND_S = 0.5
+_LOOK_AROUND_S = 1.0
 _MOST_PEOPLE = 4
 # So many are named in the provenance.
 _MOST_TOLD = 8
@@ -53,6 +53,7 @@ _CLOTHES_FROM = [LANDMARK_INDEX[a] for a, _, _ in _CLOTHES]
 _CLOTHES_TO = [LANDMARK_INDEX[b] for _, b, _ in _CLOTHES]
 _CLOTHES_SHARE = np.array([[share] for _, _, share in _CLOTHES])
 _PATCH_SHARE = 0.03
+_PATCH = np.linspace(-1, 1, 7)
 
 
 _Made = TypeVar("_Made")
@@ -166,11 +167,11 @@ def _colours(rgb: np.ndarray, body: np.ndarray) -> np.ndarray:
     """What the clothes of a body [33, 6] look like, 0 to 1: [K, 3]. Out of the picture: its edge."""
     height, width = rgb.shape[:2]
     points = body[:, :2] * [width, height]
-    reach = max(1, round(_PATCH_SHARE * size_px(points)))
+    reach = _PATCH_SHARE * size_px(points)
     places = points[_CLOTHES_FROM] + _CLOTHES_SHARE * (points[_CLOTHES_TO] - points[_CLOTHES_FROM])
-    places = np.rint(places).astype(int).clip(0, [width - 1, height - 1])
-    patches = [rgb[max(0, y - reach) : y + reach + 1, max(0, x - reach) : x + reach + 1] for x, y in places]
-    return np.array([patch.mean((0, 1)) for patch in patches]) / 255
+    x, y = (np.rint(places[:, axis, None] + reach * _PATCH).astype(int) for axis in (0, 1))
+    patches = rgb[y.clip(0, height - 1)[:, :, None], x.clip(0, width - 1)[:, None, :]]  # [K, 7, 7, 3]
+    return patches.mean((1, 2)) / 255
 
 
 def _told(
