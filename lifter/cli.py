@@ -9,6 +9,7 @@ import os
 import re
 import signal
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable, Sequence
@@ -238,7 +239,9 @@ def _infer(arguments: argparse.Namespace, reporter: Reporter) -> None:
 
         kept_model(arguments.model)
     began_s = time.monotonic()
-    detection = _run_detect(arguments, reporter)
+    loading = _LoadLater(arguments)
+    detection = _run_detect(arguments, reporter, begun=loading.start)
+    loading.wait()
     detected_s = time.monotonic()
     track = _run_lift(arguments, reporter, detection)
     write_track(arguments.out, track)
@@ -320,7 +323,33 @@ def _model_file(arguments: argparse.Namespace, reporter: Reporter) -> None:
     reporter.result(str(model.path), {"sha256": model.sha256})
 
 
-def _run_detect(arguments: argparse.Namespace, reporter: Reporter) -> Pose2DTrack:
+class _LoadLater:
+    """Torch and the network, loaded while the detector is at work: they take longer than lifting a short clip does."""
+
+    def __init__(self, arguments: argparse.Namespace) -> None:
+        self._arguments = arguments
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        from .clip import thread_count
+
+        if thread_count() > 1:
+            self._thread = threading.Thread(target=self._load, name="loading")
+            self._thread.start()
+
+    def _load(self) -> None:
+        with contextlib.suppress(Exception):  # lifting raises it again, where it is told
+            from .infer import load
+
+            load(self._arguments.model, self._arguments.device)
+
+    def wait(self) -> None:
+        if self._thread is not None:
+            self._thread.join()
+
+
+def _run_detect(arguments: argparse.Namespace, reporter: Reporter, *, begun: Callable[[], None] | None = None) -> Pose2DTrack:
+    """begun: called once, when the clip has turned out to be one that can be read."""
     from .clip import open_clip
     from .detect import detect
 
@@ -330,15 +359,23 @@ def _run_detect(arguments: argparse.Namespace, reporter: Reporter) -> Pose2DTrac
         reporter.warning(f"{model.path} is none of the published pose models; its SHA-256 is {model.sha256}.")
     # Before the clip is read: what cannot be had is said at once.
     hand_model = find_hand_model(models_dir=arguments.models_dir, say=reporter.warning) if arguments.hands else None
-    progress = _stage(reporter, "detect")
+    tell = _stage(reporter, "detect")
+    to_begin = [begun] if begun is not None else []
+
+    def progress(done: int, total: int | None) -> None:
+        tell(done, total)
+        if done and to_begin:
+            to_begin.pop()()
+
     detection = detect(clip, landmark_model=model, sample_fps=arguments.fps, person=arguments.person, progress=progress)
     if detection.provenance["camera_motion"]["camera"] in ("turning", "moving"):
         reporter.warning("The camera moves in this clip: the path along the ground is unreliable, the poses are not.")
     if hand_model is not None:
         from .hands import with_hands
 
-        progress = _stage(reporter, "hands")
-        detection = with_hands(detection, clip, hand_model=hand_model, sample_fps=arguments.fps, progress=progress)
+        detection = with_hands(
+            detection, clip, hand_model=hand_model, sample_fps=arguments.fps, progress=_stage(reporter, "hands")
+        )
     people = detection.provenance["people"]
     if arguments.person == "longest" and (count := len(_seen_for_long(people["found"]))) > 1:
         reporter.warning(

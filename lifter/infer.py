@@ -53,7 +53,7 @@ def lift(
     """
     if not detection.detected.any():
         raise LifterError("No frame of the clip shows a person.", hint="Choose a clip or a range that does.")
-    loaded = kept_model(model, device=_device(device))
+    loaded = load(model, device)
     detection, jumps = mended(detection)
     focal = _known_focal(detection, focal_length_px)
     confidence = _joint_confidence(detection)
@@ -105,6 +105,11 @@ def lift(
         confidence=confidence.astype(np.float32),
         focal_length_px=float(focal.pixels),
     )
+
+
+def load(model: str | Path | None = None, device: str | None = None) -> LoadedModel:
+    """The network on its device, kept for the next time. Raises LifterError for a bad model or device."""
+    return kept_model(model, device=_device(device))
 
 
 def _known_focal(detection: Pose2DTrack, given_px: float | None) -> FocalLength:

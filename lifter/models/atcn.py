@@ -23,6 +23,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -364,8 +365,9 @@ class _SharedStem(nn.Module):
 
 def _taps(length: int, dilation: int) -> Tensor:
     """[length / 3, 3]: the steps under a kernel of stride 3, the edges replicated."""
-    middle = torch.arange(1, length, 3)[:, None]
-    return (middle + dilation * torch.arange(-1, 2)[None]).clamp(0, length - 1)
+    middle = np.arange(1, length, 3, dtype=np.int64)[:, None]
+    # By numpy, because on the meta device torch's own arange imports its compiler, which takes seconds.
+    return torch.from_numpy((middle + dilation * np.arange(-1, 2)[None]).clip(0, length - 1))
 
 
 def _depthwise_weight(channels: int) -> nn.Parameter:

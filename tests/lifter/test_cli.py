@@ -158,19 +158,22 @@ def test_a_crash_in_native_code_leaves_the_end_of_its_log(tmp_path: Path) -> Non
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows ends a process without asking it")
 @pytest.mark.skipif(not SHARED_CLIPS.is_dir(), reason="needs a clip that takes a while")
-def test_ending_the_process_is_prompt_and_leaves_nothing(made_model: LandmarkModel, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("name", "after_frames", "within_s"), [("detect", 10, 5), ("infer", 0, 15)])  # while torch is loaded
+def test_ending_the_process_is_prompt_and_leaves_nothing(
+    name: str, after_frames: int, within_s: float, made_model: LandmarkModel, tmp_path: Path
+) -> None:
     clip = SHARED_CLIPS / "people-one-by-one.mp4"
-    command = [sys.executable, "-m", "lifter", "detect", str(clip), str(tmp_path / "out.npz"), "--progress", "json"]
+    command = [sys.executable, "-m", "lifter", name, str(clip), str(tmp_path / "out.npz"), "--progress", "json"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT) as process:
         assert process.stdout is not None and process.stderr is not None
         for line in process.stdout:
             event = json.loads(line)
-            if event["event"] == "progress" and event["done"] > 10:
+            if event["event"] == "progress" and event["done"] > after_frames:
                 break
         process.send_signal(signal.SIGTERM)
         began_s = time.monotonic()
         assert process.wait(timeout=20) == 128 + signal.SIGTERM
-        assert time.monotonic() - began_s < 5
+        assert time.monotonic() - began_s < within_s
         assert "Traceback" not in process.stderr.read()
     assert list(tmp_path.iterdir()) == []
 
@@ -192,6 +195,28 @@ def test_detection_and_bad_input_do_not_wait_for_torch() -> None:
     code = "import sys, lifter.cli, lifter.detect, lifter.track_file; print(sorted({'torch', 'mediapipe'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, env=ENVIRONMENT)
     assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_the_network_is_loaded_without_torchs_compiler() -> None:
+    code = "import sys, lifter.infer; lifter.infer.load(); print('torch._dynamo' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, env=ENVIRONMENT)
+    assert done.stdout.strip() == "False", done.stderr
+
+
+def test_torch_is_loaded_while_the_detector_works(person_clip: Path, made_model: LandmarkModel, tmp_path: Path) -> None:
+    code = (
+        "import sys, threading, lifter.cli as cli\n"
+        "run = cli._run_detect\n"
+        "def watched(*a, **k):\n"
+        "    found = run(*a, **k)\n"
+        "    print('loading:', 'torch' in sys.modules or any(t.name == 'loading' for t in threading.enumerate()))\n"
+        "    return found\n"
+        "cli._run_detect = watched\n"
+        f"sys.exit(cli.main(['infer', {str(person_clip)!r}, {str(tmp_path / 'a.npz')!r}, '--end', '1', '--progress', 'json']))"
+    )
+    environment = {**ENVIRONMENT, "OMP_NUM_THREADS": "2"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, env=environment)
+    assert done.returncode == 0 and "loading: True" in done.stdout, (done.stdout, done.stderr)
 
 
 def test_infer_and_lift_agree(person_clip: Path, made_model: LandmarkModel, tmp_path: Path) -> None:
