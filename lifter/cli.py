@@ -328,13 +328,13 @@ class _LoadLater:
 
     def __init__(self, arguments: argparse.Namespace) -> None:
         self._arguments = arguments
-        self._thread: threading.Thread | None = None
+        self._thread = threading.Thread(target=self._load, name="loading")
 
     def start(self) -> None:
+        """Does nothing the second time, nor where the process may use one thread only."""
         from .clip import thread_count
 
-        if thread_count() > 1:
-            self._thread = threading.Thread(target=self._load, name="loading")
+        if self._thread.ident is None and thread_count() > 1:
             self._thread.start()
 
     def _load(self) -> None:
@@ -344,12 +344,12 @@ class _LoadLater:
             load(self._arguments.model, self._arguments.device)
 
     def wait(self) -> None:
-        if self._thread is not None:
+        if self._thread.ident is not None:
             self._thread.join()
 
 
 def _run_detect(arguments: argparse.Namespace, reporter: Reporter, *, begun: Callable[[], None] | None = None) -> Pose2DTrack:
-    """begun: called once, when the clip has turned out to be one that can be read."""
+    """begun: called with every frame that was looked at, the first of which says that the clip can be read."""
     from .clip import open_clip
     from .detect import detect
 
@@ -360,12 +360,11 @@ def _run_detect(arguments: argparse.Namespace, reporter: Reporter, *, begun: Cal
     # Before the clip is read: what cannot be had is said at once.
     hand_model = find_hand_model(models_dir=arguments.models_dir, say=reporter.warning) if arguments.hands else None
     tell = _stage(reporter, "detect")
-    to_begin = [begun] if begun is not None else []
 
     def progress(done: int, total: int | None) -> None:
         tell(done, total)
-        if done and to_begin:
-            to_begin.pop()()
+        if begun is not None:
+            begun()
 
     detection = detect(clip, landmark_model=model, sample_fps=arguments.fps, person=arguments.person, progress=progress)
     if detection.provenance["camera_motion"]["camera"] in ("turning", "moving"):

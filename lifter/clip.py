@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -103,7 +103,7 @@ def open_clip(path: str | Path, *, start_s: float | None = None, end_s: float | 
     )
 
 
-def frames(clip: Clip, *, sample_fps: float | None = None) -> Iterator[tuple[float, np.ndarray]]:
+def frames(clip: Clip, *, sample_fps: float | None = None) -> Generator[tuple[float, np.ndarray], None, None]:
     """Decode the clip's range: yields (timestamp_s, rgb), rgb [H, W, 3] uint8 upright; one frame is held at a time.
 
     timestamp_s counts from the clip's start (not the range's) and strictly increases. sample_fps: keep at most so many frames a

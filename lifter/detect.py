@@ -35,8 +35,8 @@ MIN_TRACKING_CONFIDENCE = 0.5
 _MAX_DETECTOR_SIDE_PX = 1920
 # Pictures that wait for the detector, and behind it: enough for a key frame that takes long, and all that is ever held of a clip.
 _PICTURES_AHEAD = 3
-# So often a look is taken for other people than the one that is followed, which costs a twentieth more. Looking for them in every
-# frame costs half as much again, and is done only where there are any. Of a crowd the most prominent.
+# So often a look is taken for other people than the one that is followed, which costs less than a tenth more. Looking for them
+# in every frame costs half as much again, and is done only where there are any. Of a crowd the most prominent.
 _LOOK_AROUND_S = 1.0
 _MOST_PEOPLE = 4
 # So many are named in the provenance.
@@ -242,7 +242,7 @@ def _bodies(model_path: Path, *, people: int, still: bool = False) -> Iterator[_
     import mediapipe
     from mediapipe.tasks.python import BaseOptions, vision
 
-    try:
+    with model_errors("pose", model_path, hint="Leave out --landmark-model to use the usual one."):
         # The bytes, not the path, which MediaPipe would have to open in the system's code page on Windows.
         options = vision.PoseLandmarkerOptions(
             base_options=BaseOptions(model_asset_buffer=model_path.read_bytes()),
@@ -253,16 +253,6 @@ def _bodies(model_path: Path, *, people: int, still: bool = False) -> Iterator[_
             min_tracking_confidence=MIN_TRACKING_CONFIDENCE,
         )
         landmarker = vision.PoseLandmarker.create_from_options(options)
-    except (OSError, ValueError, RuntimeError) as error:
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-        if missing := re.match(r"(\S+\.so\S*): cannot open shared object file", reason):
-            raise LifterError(
-                f"MediaPipe needs the system's library {missing[1]}, which is missing.",
-                hint="Install it (Debian, Ubuntu: apt install libgles2 libegl1) and try again.",
-            ) from error
-        raise LifterError(
-            f"MediaPipe cannot use the pose model {model_path}: {reason}", hint="Leave out --landmark-model to use the usual one."
-        ) from error
 
     def bodies_of(rgb: np.ndarray, timestamp_ms: int) -> np.ndarray:
         image = mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(rgb))
@@ -275,6 +265,21 @@ def _bodies(model_path: Path, *, people: int, still: bool = False) -> Iterator[_
 
     with landmarker:
         yield bodies_of
+
+
+@contextlib.contextmanager
+def model_errors(what: str, model_path: Path, *, hint: str) -> Iterator[None]:
+    """Whatever keeps MediaPipe from using a model, as a LifterError."""
+    try:
+        yield
+    except (OSError, ValueError, RuntimeError) as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        if missing := re.match(r"(\S+\.so\S*): cannot open shared object file", reason):
+            raise LifterError(
+                f"MediaPipe needs the system's library {missing[1]}, which is missing.",
+                hint="Install it (Debian, Ubuntu: apt install libgles2 libegl1) and try again.",
+            ) from error
+        raise LifterError(f"MediaPipe cannot use the {what} model {model_path}: {reason}", hint=hint) from error
 
 
 def _confidence(landmark: Any) -> float:

@@ -16,9 +16,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from .clip import Clip, frames
-from .detect import Cancelled
-from .errors import LifterError
+from .clip import Clip, frames, thread_count
+from .detect import Cancelled, made_ahead, model_errors
 from .joints import HAND_INDEX, HAND_LANDMARK_NAMES, LANDMARK_INDEX
 from .landmark_model import LandmarkModel
 from .track_file import Pose2DTrack
@@ -69,8 +68,9 @@ def with_hands(
     confidence = np.zeros((count, 2), np.float32)
     with contextlib.ExitStack() as stack:
         landmarkers = [stack.enter_context(hand_landmarker(hand_model.path)) for _ in SIDES]
-        pool = stack.enter_context(ThreadPoolExecutor(len(SIDES), "hands"))
-        for frame, (_, rgb) in zip(range(count), frames(clip, sample_fps=sample_fps), strict=False):
+        pool = stack.enter_context(ThreadPoolExecutor(min(len(SIDES), thread_count()), "hands"))
+        pictures = stack.enter_context(contextlib.closing(made_ahead(frames(clip, sample_fps=sample_fps))))
+        for frame, (_, rgb) in zip(range(count), pictures, strict=False):
             if cancelled is not None and cancelled():
                 raise Cancelled
             body = detection.landmarks_px[frame], detection.world_landmarks_m[frame], detection.landmark_confidence[frame]
@@ -138,7 +138,7 @@ def hand_landmarker(model_path: Path) -> Iterator[HandsOf]:
     import mediapipe
     from mediapipe.tasks.python import BaseOptions, vision
 
-    try:
+    with model_errors("hand", model_path, hint="Leave the hands out."):
         options = vision.HandLandmarkerOptions(
             base_options=BaseOptions(model_asset_buffer=model_path.read_bytes()),
             running_mode=vision.RunningMode.IMAGE,
@@ -147,9 +147,6 @@ def hand_landmarker(model_path: Path) -> Iterator[HandsOf]:
             min_hand_presence_confidence=_PRESENCE_CONFIDENCE,
         )
         landmarker = vision.HandLandmarker.create_from_options(options)
-    except (OSError, ValueError, RuntimeError) as error:
-        reason = (str(error) or type(error).__name__).splitlines()[0]
-        raise LifterError(f"MediaPipe cannot use the hand model {model_path}: {reason}", hint="Leave the hands out.") from error
 
     def hands_of(rgb: np.ndarray) -> list[tuple[str, float, np.ndarray, np.ndarray]]:
         image = mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(rgb))

@@ -141,38 +141,31 @@ def _detection_arrays(track: Pose2DTrack) -> dict[str, np.ndarray]:
     hands = {"hand_landmarks_m": track.hand_landmarks_m, "hand_confidence": track.hand_confidence}
     seen = {key: np.asarray(value, np.float32) for key, value in hands.items() if value is not None}
     names = {"hand_landmark_names": np.array(HAND_LANDMARK_NAMES)} if seen else {}
-    return (
-        names
-        | seen
-        | {
-            "format_version": np.array(track.format_version),
-            "fps": np.array(track.fps, np.float64),
-            "timestamps_s": np.asarray(track.timestamps_s, np.float64),
-            "landmark_names": np.array(track.landmark_names),
-            "landmarks_px": np.asarray(track.landmarks_px, np.float32),
-            "landmark_confidence": np.asarray(track.landmark_confidence, np.float32),
-            "world_landmarks_m": np.asarray(track.world_landmarks_m, np.float32),
-            "detected": np.asarray(track.detected, bool),
-            "image_size_px": np.array(track.image_size_px),
-            "provenance": np.array(json.dumps(dict(track.provenance))),
-        }
-    )
+    arrays = {
+        "format_version": np.array(track.format_version),
+        "fps": np.array(track.fps, np.float64),
+        "timestamps_s": np.asarray(track.timestamps_s, np.float64),
+        "landmark_names": np.array(track.landmark_names),
+        "landmarks_px": np.asarray(track.landmarks_px, np.float32),
+        "landmark_confidence": np.asarray(track.landmark_confidence, np.float32),
+        "world_landmarks_m": np.asarray(track.world_landmarks_m, np.float32),
+        "detected": np.asarray(track.detected, bool),
+        "image_size_px": np.array(track.image_size_px),
+        "provenance": np.array(json.dumps(dict(track.provenance))),
+    }
+    return arrays | names | seen
 
 
 def _detection_fields(arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
     same = ("timestamps_s", "landmarks_px", "landmark_confidence", "world_landmarks_m", "detected")
-    hands = {name: arrays[name] for name in ("hand_landmarks_m", "hand_confidence") if name in arrays}
-    return (
-        {name: arrays[name] for name in same}
-        | hands
-        | {
-            "format_version": int(arrays["format_version"]),
-            "fps": float(arrays["fps"]),
-            "landmark_names": tuple(str(name) for name in arrays["landmark_names"]),
-            "image_size_px": (int(arrays["image_size_px"][0]), int(arrays["image_size_px"][1])),
-            "provenance": json.loads(str(arrays["provenance"])),
-        }
-    )
+    hands = tuple(name for name in ("hand_landmarks_m", "hand_confidence") if name in arrays)
+    return {name: arrays[name] for name in (*same, *hands)} | {
+        "format_version": int(arrays["format_version"]),
+        "fps": float(arrays["fps"]),
+        "landmark_names": tuple(str(name) for name in arrays["landmark_names"]),
+        "image_size_px": (int(arrays["image_size_px"][0]), int(arrays["image_size_px"][1])),
+        "provenance": json.loads(str(arrays["provenance"])),
+    }
 
 
 def _write(path: Path, arrays: dict[str, np.ndarray], *, lifted: bool) -> None:

@@ -161,23 +161,28 @@ def add_figure() -> None:
     sys.path.remove(str(ROOT))
 
 
-def no_engine_yet() -> Iterator[float]:
-    """The zip installed, and the panel as it is at the first use."""
+def installed() -> Iterator[float]:
+    """The zip installed, the sidebar at Pose3D, and a figure."""
     bpy.ops.extensions.package_install_files(filepath=PACKAGE, repo="user_default", enable_on_install=True)
     yield 1.0
     assert EXTENSION in bpy.context.preferences.addons, list(bpy.context.preferences.addons.keys())
     area, _ = view()
     area.spaces.active.show_region_ui = True
     yield 0.5
-    sidebar = next(r for r in area.regions if r.type == "UI")
-    sidebar.active_panel_category = "Pose3D"
+    next(r for r in area.regions if r.type == "UI").active_panel_category = "Pose3D"
+    add_figure()
+
+
+def no_engine_yet() -> Iterator[float]:
+    """The panel as it is at the first use."""
+    yield from installed()
+    area, region = view()
     # Open, for the pictures.
     for panel in (import_module(f"{EXTENSION}.ui.panel").POSE3D_PT_clip, import_module(f"{EXTENSION}.ui.takes").POSE3D_PT_takes):
         bpy.utils.unregister_class(panel)
         panel.bl_options = set()
         bpy.utils.register_class(panel)
-    add_figure()
-    with bpy.context.temp_override(window=window(), area=area, region=view()[1]):
+    with bpy.context.temp_override(window=window(), area=area, region=region):
         bpy.ops.view3d.view_all()
     yield 1.0
     yield from screenshot("no_engine")

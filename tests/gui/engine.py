@@ -40,13 +40,7 @@ def parts() -> dict[str, int]:
 
 
 def prepared() -> Iterator[float]:
-    bpy.ops.extensions.package_install_files(filepath=driver.PACKAGE, repo="user_default", enable_on_install=True)
-    yield 1.0
-    area, _ = driver.view()
-    area.spaces.active.show_region_ui = True
-    yield 0.5
-    next(r for r in area.regions if r.type == "UI").active_panel_category = "Pose3D"
-    driver.add_figure()
+    yield from driver.installed()
     bpy.context.preferences.system.use_online_access = True
     yield 1.0
     seen["state before"] = module("ops.engine_setup").engine_state().name

@@ -40,13 +40,8 @@ driver.SHORTCUTS["pose3d.live"] = "F15"
 
 
 def prepared() -> Iterator[float]:
-    bpy.ops.extensions.package_install_files(filepath=driver.PACKAGE, repo="user_default", enable_on_install=True)
-    yield 1.0
+    yield from driver.installed()
     area, _ = driver.view()
-    area.spaces.active.show_region_ui = True
-    yield 0.5
-    next(r for r in area.regions if r.type == "UI").active_panel_category = "Pose3D"
-    driver.add_figure()
     bpy.context.preferences.system.viewport_aa = "OFF"
     area.spaces.active.shading.light = "FLAT"
     area.spaces.active.overlay.show_overlays = False
