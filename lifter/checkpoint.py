@@ -6,16 +6,19 @@ import functools
 import hashlib
 import json
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import nn
+from torch import Tensor, nn
 
 from .errors import LifterError
 from .models import build
+from .models.atcn import ATCN
+from .models.folded import FoldedATCN
 
 WEIGHTS_DIR = Path(__file__).parent / "weights"
 DEFAULT_MODEL = "atcn-27"
@@ -30,6 +33,13 @@ class LoadedModel:
     name: str
     sha256: str
     card: dict
+
+    @functools.cached_property
+    def poses_of(self) -> Callable[[Tensor], Tensor]:
+        """Encoded windows [B, N, 17, inputs] -> poses [B, 17, 3] metres: the network, in the form that is soonest done."""
+        if isinstance(self.network, ATCN) and self.network.config.branch_form == "grouped":
+            return FoldedATCN(self.network)
+        return self.network
 
 
 def available_models() -> list[str]:

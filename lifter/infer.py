@@ -29,6 +29,9 @@ from .track_file import Pose2DTrack, Pose3DTrack
 # on there is none of it: chosen on rendered pairs and mannequin clips (docs/lifter.md).
 WORLD_LANDMARK_SHARE, WORLD_DISAGREES_M = 0.45, 0.13
 _AGREEMENT_S = 0.15  # standard deviation of the filter on that distance
+# How far apart the frames of a window are, in `WINDOW_STEP_S`: short windows are looked at a second time, at half the speed, and
+# the poses averaged: they err differently.
+_PACES, _LONGEST_WINDOW_S = (1.0, 2.0), 2.0
 # Mean confidence of knees and ankles from which a body counts as seen whole.
 _SURE_CONFIDENCE = 0.4
 _BATCH = 256
@@ -155,7 +158,7 @@ def run_network(
     world_m: np.ndarray | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Poses of every frame, averaged with those of the mirrored input.
+    """Poses of every frame, averaged with those of the mirrored input, and over `window_paces`.
 
     rays [T, 17, 2], timestamps_s [T]; for networks that look at them: confidence [T, 17] (without: all certain) and the
     detector's own 3D, world_m [T, 17, 3], pelvis-relative, zero where there is none. Returns poses [T, 17, 3], metres relative
@@ -163,7 +166,8 @@ def run_network(
     """
     config = loaded.network.config
     device = next(loaded.network.parameters()).device
-    times = window_times(timestamps_s, config.frames, config.target)  # [T, N]
+    paces = window_paces(config)
+    times = [window_times(timestamps_s, config.frames, config.target, pace) for pace in paces]  # [T, N] each
     sign = torch.tensor(MIRROR_SIGNS, device=device)
     mirror = list(MIRROR)
     inputs = config.inputs
@@ -171,23 +175,35 @@ def run_network(
     world = np.zeros((*rays.shape[:2], 3)) if world_m is None else world_m
     seen_values = np.concatenate([rays, certain[..., None], world], -1).astype(np.float32)  # [T, 17, 6]
     # Made at once: small pieces kept between large ones that come and go would keep the allocator from giving memory back.
-    poses, rotations = torch.empty((len(times), len(JOINT_NAMES), 3)), torch.empty((len(times), 3, 3))
-    for start in range(0, len(times), _BATCH):
-        seen = torch.from_numpy(values_at(seen_values, timestamps_s, times[start : start + _BATCH])).to(device)
-        windows, view_from_camera = encode_windows(derive_middle_joints(seen[..., :2]), config.target)
-        windows = with_evidence(windows, view_from_camera, seen[..., 2], seen[..., 3:], inputs)
-        straight = loaded.network(windows)
-        mirrored = loaded.network(windows[:, :, mirror] * sign[:inputs])[:, mirror] * sign[[0, 1, 1]]
-        poses[start : start + len(seen)] = (straight + mirrored) / 2
-        rotations[start : start + len(seen)] = view_from_camera
+    count = len(timestamps_s)
+    poses, rotations = torch.zeros((count, len(JOINT_NAMES), 3)), torch.empty((count, 3, 3))
+    for start in range(0, count, _BATCH):
+        some = slice(start, start + _BATCH)
+        for at in times:
+            seen = torch.from_numpy(values_at(seen_values, timestamps_s, at[some])).to(device)
+            windows, view_from_camera = encode_windows(derive_middle_joints(seen[..., :2]), config.target)
+            windows = with_evidence(windows, view_from_camera, seen[..., 2], seen[..., 3:], inputs)
+            straight = loaded.poses_of(windows)
+            mirrored = loaded.poses_of(windows[:, :, mirror] * sign[:inputs])[:, mirror] * sign[[0, 1, 1]]
+            poses[some] += ((straight + mirrored) / (2 * len(times))).cpu()
+        rotations[some] = view_from_camera  # the same at every pace: it hangs on the target frame
         if progress:
-            progress(min(start + _BATCH, len(times)), len(times))
+            progress(min(start + _BATCH, count), count)
     return (poses - poses[:, :1]).double().numpy(), rotations.double().numpy()
 
 
-def window_times(timestamps_s: np.ndarray, frames: int, target: int) -> np.ndarray:
+def window_paces(config: Any) -> tuple[float, ...]:
+    """How far apart the frames of the windows are that a network's poses are averaged over, in `WINDOW_STEP_S`.
+
+    One that only looks back has one pace, as it has live.
+    """
+    longest = 1.0 if config.causal else max(_LONGEST_WINDOW_S / (config.frames * WINDOW_STEP_S), 1.0)
+    return tuple(pace for pace in _PACES if pace <= longest)
+
+
+def window_times(timestamps_s: np.ndarray, frames: int, target: int, pace: float = 1.0) -> np.ndarray:
     """The times at which each frame's window looks at the clip, the clip's ends repeated: [T, N] seconds."""
-    wanted = timestamps_s[:, None] + (np.arange(frames) - target) * WINDOW_STEP_S
+    wanted = timestamps_s[:, None] + (np.arange(frames) - target) * (pace * WINDOW_STEP_S)
     return wanted.clip(timestamps_s[0], timestamps_s[-1])
 
 

@@ -3,35 +3,23 @@
 The frames must have one virtual camera. (Those of `infer.lift` have one for each window, so it cannot use this; the papers'
 input, normalised by the picture's size, can.) Two things are the same for all windows: the stems; and of the first layer the
 products with its kernels, since a convolution of frames that are weighted by one scalar each is the weighted sum of the frames'
-own products. The scores, the kernel attention and all later layers depend on the window's target. Batch norms are folded into the
-matrices before them.
+own products. The scores, the kernel attention and all later layers depend on the window's target.
 """
 
 from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
-from .atcn import ATCN, Branch, KernelAttention, Layer
-from .parts import Rows
+from .folded import FoldedATCN, FoldedLayer
 
 _WINDOWS = 32  # at a time: what lies between two products then stays in a processor's cache
 _BLOCK = 2048  # windows whose stems and first products are held at once
 
 
-class ATCNSequence:
-    """An ATCN with grouped branches, ready for sequences. dtype: of the products between scores and head (scores are float32).
-
-    Raises ValueError for depthwise branches, which have another first product.
-    """
-
-    def __init__(self, network: ATCN, *, dtype: torch.dtype = torch.float32) -> None:
-        if network.config.branch_form != "grouped":
-            raise ValueError("depthwise branches share no products between windows; run the network on windows")
-        self.network, self.dtype = network.eval(), dtype
-        self.layers = [_FoldedLayer(layer, dtype) for layer in network.layers]
-        self.head = network.head.weight.to(dtype), network.head.bias.to(dtype)
+class ATCNSequence(FoldedATCN):
+    """An ATCN with grouped branches, ready for sequences; for windows as well."""
 
     @torch.inference_mode()
     def poses(self, x: Tensor) -> Tensor:
@@ -39,7 +27,7 @@ class ATCNSequence:
 
         Raises ValueError for fewer frames than a window has.
         """
-        n, windows = self.network.config.frames, len(x) - self.network.config.frames + 1
+        n, windows = self.config.frames, len(x) - self.config.frames + 1
         if windows < 1:
             raise ValueError(f"a window has {n} frames, and there are {len(x)}")
         x = x if self.network.enhance is None else self.network.enhance(x)
@@ -47,25 +35,25 @@ class ATCNSequence:
         return torch.cat([self._block(block, len(block) - n + 1) for block in blocks])
 
     def _block(self, x: Tensor, windows: int) -> Tensor:
-        stems = [self._stem(x, v) for v in self.network.levels]
-        products = self.layers[0].products(stems[0])
+        stems = [self._running_stem(x, v) for v in self.network.levels]
+        products = _products(self.layers[0], stems[0])
         attention = self._attention(x, windows)
         starts = range(0, windows, _WINDOWS)
         return torch.cat([self._poses(x, stems, products, attention, at, min(_WINDOWS, windows - at)) for at in starts])
 
-    def _stem(self, x: Tensor, v: int) -> Tensor:
+    def _running_stem(self, x: Tensor, v: int) -> Tensor:
         """The stem of level v from every frame on: [T - 2 * 3^v, C]."""
         step = 3**v
         length = len(x) - 2 * step
         taps = torch.stack([x[k * step : k * step + length] for k in range(3)], 1)  # [T', 3, J, inputs]
-        return self.network.stem_of(taps.flatten(2), v)[:, 0].to(self.dtype)
+        return self.stem(taps.flatten(2), v)[:, 0]
 
     def _attention(self, x: Tensor, windows: int) -> list[Tensor]:
         """Each layer's weights of its steps: one [windows, n_i] for each layer."""
-        temporal, target = self.network.temporal, self.network.config.target
+        temporal, target = self.network.temporal, self.config.target
         centred = F.normalize((x - x[:, :1])[..., :2].flatten(1), dim=1, eps=1e-6)
         here = centred[target : target + windows]
-        scores = torch.stack([(centred[n : n + windows] * here).sum(1) for n in range(self.network.config.frames)], 1)
+        scores = torch.stack([(centred[n : n + windows] * here).sum(1) for n in range(self.config.frames)], 1)
         a, out = scores, []
         for theta, norm in zip(temporal.theta, temporal.norm, strict=True):
             a = torch.sigmoid(norm(theta(a if temporal.recursive else scores)))
@@ -73,115 +61,46 @@ class ATCNSequence:
         return out
 
     def _poses(self, x: Tensor, stems: list[Tensor], products: Tensor, attention: list[Tensor], start: int, count: int) -> Tensor:
-        network, config = self.network, self.network.config
+        config = self.config
         here = slice(start, start + count)
-        joining: list[list[Tensor]] = [[] for _ in config.lengths]  # what is added before each layer
-        for v, stem in enumerate(stems[1:], 1):
+        steps = []
+        for v, stem in enumerate(stems):
             first = start + (3**v - 1 if config.causal else 3**v // 2)
-            joining[v].append(_steps(stem, first, count, config.lengths[v], 3 ** (v + 1)))
-        h = _steps(stems[0], start, count, config.lengths[0], 3)
-        for i, layer in enumerate(self.layers):
-            a, kept = attention[i][here], h[:, config.kept :: 3]
-            units = [v for j, v in config.units if j == i]
-            weighted = h * a[:, :, None] if i or units else h
-            for v in units:
-                unit = network.units[f"{i}_{v}"]
-                added = unit(config.level(h, v).float(), config.level(weighted, v).float(), network.layers[i])
-                joining[i + 1 + v].append(added.to(self.dtype))
-            for level in joining[i]:
-                weighted = weighted + level
-            outs = layer.combined(products, a, start) if i == 0 else layer.convolved(weighted)
-            h = layer.rest(outs, kept)
-        pose = F.linear(h[:, 0], *self.head).float().view(count, config.joints, 3)
-        if network.project is None:
-            return pose
-        return network.project(pose, x[start + config.target : start + config.target + count])
+            steps.append(_steps(stem, first, count, config.lengths[v], 3 ** (v + 1)))
+        weights = [a[here] for a in attention]
+        seen = x[start + config.target : start + config.target + count]
+        return self.trunk(steps, weights, seen, first=lambda: _combined(self.layers[0], products, weights[0], start))
 
 
-class _FoldedLayer:
-    """A layer of ATCN with its batch norms folded into the matrices before them."""
-
-    def __init__(self, layer: Layer, dtype: torch.dtype) -> None:
-        attention: KernelAttention = layer.attention
-        self.groups = attention.branches[0].groups
-        folded = [_folded_branch(branch) for branch in attention.branches]
-        self.weights = [weight.to(dtype) for weight, _ in folded]  # [3, G, C/G, C/G], input before output
-        self.biases = [bias.to(dtype) for _, bias in folded]
-        self.taps = [branch.taps for branch in attention.branches]
-        self.squeeze = attention.squeeze.weight.to(dtype), attention.squeeze.bias.to(dtype)
-        self.excite = (
-            torch.cat([fc.weight for fc in attention.excite]).to(dtype),
-            torch.cat([fc.bias for fc in attention.excite]).to(dtype),
-        )
-        scale, shift = _scale_and_shift(layer.norm)
-        self.mix = (layer.mix.weight * scale[:, None]).to(dtype), shift.to(dtype)
-
-    def products(self, rows: Tensor) -> Tensor:
-        """Every row times every branch's every tap: [T, C] -> [M, 3, T, C]."""
-        t, c = rows.shape
-        grouped = rows.view(t, self.groups, -1).transpose(0, 1)  # [G, T, C/G]
-        out = rows.new_empty((len(self.weights), 3, t, c))
-        for m, weight in enumerate(self.weights):
-            for k in range(3):
-                out[m, k] = torch.bmm(grouped, weight[k]).transpose(0, 1).reshape(t, c)
-        return out
-
-    def combined(self, products: Tensor, a: Tensor, start: int) -> Tensor:
-        """The first layer's branches of windows that begin at `start`, `start` + 1 ...: their rows are 3 frames apart.
-
-        products [M, 3, T, C]; a [B, n] -> [M, B, n/3, C].
-        """
-        count, c = len(a), products.shape[-1]
-        outs = products.new_empty((len(self.weights), count, len(self.taps[0]), c))
-        for m, taps in enumerate(self.taps):
-            outs[m] = self.biases[m]
-            for k in range(3):
-                inner = _inner(taps[:, k])  # the steps that are not an edge repeated are 3 apart
-                first = start + 3 * int(taps[inner.start, k])
-                rows = _steps(products[m, k], first, count, inner.stop - inner.start, 9)
-                outs[m][:, inner].addcmul_(a[:, taps[inner, k], None], rows)
-                for p in (*range(inner.start), *range(inner.stop, len(taps))):
-                    step = int(taps[p, k])
-                    outs[m][:, p].addcmul_(a[:, step, None], products[m, k, start + 3 * step : start + 3 * step + count])
-        return outs
-
-    def convolved(self, weighted: Tensor) -> Tensor:
-        """[B, n, C] -> [M, B, n/3, C]."""
-        b, _, c = weighted.shape
-        outs = []
-        for weight, bias, taps in zip(self.weights, self.biases, self.taps, strict=True):
-            rows = weighted[:, taps.flatten()].view(b * len(taps), 3, self.groups, -1)
-            rows = rows.permute(2, 0, 1, 3).flatten(2)  # [G, B p, 3 (C/G)]
-            kernel = weight.transpose(0, 1).flatten(1, 2)  # [G, 3 (C/G), C/G]
-            outs.append(torch.bmm(rows, kernel).transpose(0, 1).reshape(b, len(taps), c) + bias)
-        return torch.stack(outs)
-
-    def rest(self, outs: Tensor, kept: Tensor) -> Tensor:
-        """The branches before their activation [M, B, p, C], and the steps kept [B, p, C] -> [B, p, C]."""
-        m, b, _, c = outs.shape
-        outs = F.mish(outs, inplace=True)
-        z = F.linear(outs.sum(0).mean(1), *self.squeeze)
-        weights = F.linear(z, *self.excite).view(b, m, 1, c).softmax(1).transpose(0, 1)
-        y = outs[0] * weights[0]
-        for out, weight in zip(outs[1:], weights[1:], strict=True):
-            y.addcmul_(out, weight)
-        return kept + F.mish(F.linear(y, *self.mix), inplace=True)
+def _products(layer: FoldedLayer, rows: Tensor) -> Tensor:
+    """Every row times every branch's every tap: [T, C] -> [M, 3, T, C]."""
+    t, c = rows.shape
+    grouped = rows.view(t, layer.groups, -1).transpose(0, 1)  # [G, T, C/G]
+    out = rows.new_empty((len(layer.weights), 3, t, c))
+    for m, weight in enumerate(layer.weights):
+        for k in range(3):
+            out[m, k] = torch.bmm(grouped, weight[k]).transpose(0, 1).reshape(t, c)
+    return out
 
 
-def _folded_branch(branch: nn.Module) -> tuple[Tensor, Tensor]:
-    """A branch's kernel [3, G, C/G in, C/G out] and bias [C] with its batch norm."""
-    assert isinstance(branch, Branch)
-    scale, shift = _scale_and_shift(branch.norm)
-    g = branch.groups
-    weight = (branch.weight * scale[:, None, None]).view(g, -1, *branch.weight.shape[1:])  # [G, C/G out, C/G in, 3]
-    return weight.permute(3, 0, 2, 1).contiguous(), branch.bias * scale + shift
+def _combined(layer: FoldedLayer, products: Tensor, a: Tensor, start: int) -> Tensor:
+    """The first layer's branches of windows that begin at `start`, `start` + 1 ...: their rows are 3 frames apart.
 
-
-def _scale_and_shift(rows: Rows) -> tuple[Tensor, Tensor]:
-    norm = rows.norm
-    assert norm.running_mean is not None and norm.running_var is not None
-    scale = norm.weight / (norm.running_var + norm.eps).sqrt()
-    return scale, norm.bias - norm.running_mean * scale
+    products [M, 3, T, C]; a [B, n] -> [M, B, n/3, G, C/G].
+    """
+    count, c = len(a), products.shape[-1]
+    outs = products.new_empty((len(layer.weights), count, len(layer.taps[0]), c))
+    for m, taps in enumerate(layer.taps):
+        outs[m] = layer.biases[m]
+        for k in range(3):
+            inner = _inner(taps[:, k])  # the steps that are not an edge repeated are 3 apart
+            first = start + 3 * int(taps[inner.start, k])
+            rows = _steps(products[m, k], first, count, inner.stop - inner.start, 9)
+            outs[m][:, inner].addcmul_(a[:, taps[inner, k], None], rows)
+            for p in (*range(inner.start), *range(inner.stop, len(taps))):
+                step = int(taps[p, k])
+                outs[m][:, p].addcmul_(a[:, step, None], products[m, k, start + 3 * step : start + 3 * step + count])
+    return outs.unflatten(-1, (layer.groups, -1))
 
 
 def _steps(rows: Tensor, first: int, windows: int, steps: int, apart: int) -> Tensor:

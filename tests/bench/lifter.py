@@ -21,6 +21,7 @@ from lifter.checkpoint import load_model
 from lifter.joints import INDEX
 from lifter.models import DESCRIBED, build
 from lifter.models.atcn import ATCN
+from lifter.models.folded import FoldedATCN
 from lifter.models.mixste import MixSTE
 from lifter.models.sequence import ATCNSequence
 from lifter.normalise import encode_windows, rays_from_pixels
@@ -161,6 +162,8 @@ def _forms(network: nn.Module, device: torch.device) -> dict[str, tuple[int, Cal
         part = windows[:batch].contiguous()
         forms[f"windows by {batch}"] = batch, partial(network, part)
     if isinstance(network, ATCN):
+        folded = FoldedATCN(network)
+        forms["windows, folded, by 256"] = _BATCHES[-1], partial(folded, windows[: _BATCHES[-1]].contiguous())
         for name, dtype in (("float32", torch.float32), ("bf16", torch.bfloat16)):
             forms[f"sequence, {name}"] = _SEQUENCE, partial(ATCNSequence(network, dtype=dtype).poses, sequence)
     else:

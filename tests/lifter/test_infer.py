@@ -14,10 +14,22 @@ from hypothesis import strategies as st
 from lifter.checkpoint import DEFAULT_MODEL, available_models, load_model, save_model
 from lifter.errors import LifterError
 from lifter.exchange import exchanged_halves, turned
-from lifter.infer import WORLD_LANDMARK_SHARE, agreed_share, blended, lift, root_positions, values_at, window_times
+from lifter.infer import (
+    WORLD_LANDMARK_SHARE,
+    agreed_share,
+    blended,
+    lift,
+    root_positions,
+    run_network,
+    values_at,
+    window_paces,
+    window_times,
+)
 from lifter.joints import INDEX, JOINT_NAMES, LANDMARK_INDEX, LANDMARK_MIRROR, LIMB_JOINT_NAMES, MIRROR, joints_from_landmarks
 from lifter.metrics import p_mpjpe
 from lifter.models import build
+from lifter.models.atcn import ATCNConfig
+from lifter.normalise import derive_middle_joints, encode_windows
 from lifter.track_file import Pose2DTrack, read_track, write_track
 from tests.lifter.archives import exact_detection
 
@@ -47,6 +59,41 @@ def test_windows_step_through_a_thirtieth_of_a_second_at_any_rate(fps: float, ta
     np.testing.assert_array_equal(times[:, target], clip)
     wanted = clip[:, None] + (np.arange(FRAMES) - target) / 30
     np.testing.assert_allclose(times, wanted.clip(clip[0], clip[-1]), atol=1e-12)  # the clip's ends are repeated
+
+
+def test_a_pose_is_the_mean_over_short_windows_of_two_paces(model: Path) -> None:
+    loaded, random = load_model(model), np.random.default_rng(2)
+    clip, rays = np.arange(40) / 30, 0.2 * random.normal(size=(40, 17, 2))
+    assert window_paces(loaded.network.config) == (1.0, 2.0)
+    changed = rays.copy()
+    changed[20 + 2 * TARGET] += 0.1  # at the end of the slower window around frame 20, and beyond the other
+    before, after = (run_network(loaded, values, clip)[0] for values in (rays, changed))
+    moved = np.abs(after - before).max((1, 2)) > 1e-6
+    np.testing.assert_array_equal(np.flatnonzero(moved), [20, 22, *range(24, 33), 34, 36])
+    encoded = [
+        encode_windows(
+            derive_middle_joints(torch.from_numpy(values_at(rays, clip, window_times(clip, FRAMES, TARGET, pace))).float()),
+            TARGET,
+        )
+        for pace in (1.0, 2.0)
+    ]
+    sign, mirror = torch.tensor([-1.0, 1.0]), list(MIRROR)
+    with torch.inference_mode():
+        poses = [
+            p
+            for w, _ in encoded
+            for p in (loaded.network(w), loaded.network(w[:, :, mirror] * sign)[:, mirror] * torch.tensor([-1.0, 1.0, 1.0]))
+        ]
+    mean = torch.stack(poses).mean(0)
+    np.testing.assert_allclose(before, mean - mean[:, :1], atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("frames", "causal", "paces"),
+    [(9, False, (1.0, 2.0)), (27, False, (1.0, 2.0)), (81, False, (1.0,)), (243, False, (1.0,)), (27, True, (1.0,))],
+)
+def test_long_windows_and_those_that_look_back_have_one_pace(frames: int, causal: bool, paces: tuple[float, ...]) -> None:
+    assert window_paces(ATCNConfig(frames=frames, causal=causal)) == paces
 
 
 @settings(max_examples=60)

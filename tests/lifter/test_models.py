@@ -14,6 +14,7 @@ from lifter.infer import run_network
 from lifter.joints import MIRROR
 from lifter.models import build
 from lifter.models.atcn import ATCN, ATCNConfig, Branch
+from lifter.models.folded import FoldedATCN, mish_
 from lifter.models.parts import Rows
 from lifter.models.sequence import ATCNSequence
 
@@ -126,15 +127,32 @@ def test_a_mirrored_person_gives_the_mirrored_pose() -> None:
     ],
 )
 def test_a_sequence_gives_the_poses_of_its_windows(settings: dict, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What windows have in common is computed once, in pieces whose seams must not show."""
+    """What windows have in common is computed once, in pieces whose seams must not show; and with batch norms folded away."""
     monkeypatch.setattr("lifter.models.sequence._WINDOWS", 5)
+    monkeypatch.setattr("lifter.models.folded._WINDOWS", 7)
     monkeypatch.setattr("lifter.models.sequence._BLOCK", 12)
     network = _network(**settings)
     n = network.config.frames
     frames = torch.randn(n + 30, 17, network.config.inputs)
+    windows = frames.unfold(0, n, 1).permute(0, 3, 1, 2)
     with torch.inference_mode():
-        poses = network(frames.unfold(0, n, 1).permute(0, 3, 1, 2))
+        poses = network(windows)
     torch.testing.assert_close(ATCNSequence(network).poses(frames), poses, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(FoldedATCN(network)(windows), poses, atol=1e-5, rtol=1e-5)
+
+
+def test_mish_in_place_is_mish_wherever_a_network_goes() -> None:
+    x = torch.cat([torch.linspace(-60, 60, 4001), torch.tensor([-1e30, -0.0, 0.0, 1e30, torch.nan])])
+    for values in (x, torch.randn(3, 5, 7).permute(2, 0, 1)):
+        torch.testing.assert_close(mish_(values.clone()), torch.nn.functional.mish(values), equal_nan=True)
+
+
+def test_what_cannot_be_folded_is_run_as_it_is() -> None:
+    depthwise = _network(frames=9, branch_form="depthwise")
+    with pytest.raises(ValueError, match="depthwise branches"):
+        FoldedATCN(depthwise)
+    assert _loaded(depthwise).poses_of is depthwise
+    assert isinstance(_loaded(_network(frames=9)).poses_of, FoldedATCN)
 
 
 def test_a_sequence_shorter_than_a_window_is_refused() -> None:
