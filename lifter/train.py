@@ -19,6 +19,7 @@ import pickle
 import time
 import tomllib
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cache
 from pathlib import Path
@@ -325,6 +326,8 @@ class _Run:
             from .models.fused import fuse
 
             fuse(self.network)
+        # On a GPU batches are queued behind the steps anyway.
+        self.ahead = None if cuda else _Ahead(self._batch, list(self.batch_generators.values()))
         self.clock, self.loss_sum = _Clock(self.device), torch.zeros((), device=self.device)
         self.flops = config.batch * training_flops(config, _trained_on(config, self.network)[0])
         self.noted, self.noted_at = dict(self.state), time.monotonic()
@@ -353,9 +356,10 @@ class _Run:
             **common,
         )
         self.rendered = pairs_type(seen, **common) if seen and config.pairs_share > 0 else None
-        self.generators = {"generator": self.motion.generator}
+        self.batch_generators = {"generator": self.motion.generator}
         if self.rendered is not None:
-            self.generators["pairs_generator"] = self.rendered.generator
+            self.batch_generators["pairs_generator"] = self.rendered.generator
+        self.generators = dict(self.batch_generators)
         self.checks = None
         if self.processes.rank == 0:
             self.checks = Validation(
@@ -400,7 +404,7 @@ class _Run:
     def _step(self, spent: float) -> None:
         config, network, state = self.config, self.network, self.state
         self.clock.mark()
-        windows, truth = self._batch()
+        windows, truth = self.ahead.take() if self.ahead else self._batch()
         self.clock.mark()
         for group in self.optimiser.param_groups:
             group["lr"] = _learning_rate(config, spent)
@@ -431,6 +435,8 @@ class _Run:
 
     def _note(self) -> None:
         """Measure, print, and write curve, checkpoint and weights."""
+        if self.ahead:
+            self.ahead.forget()
         config, state, noted = self.config, self.state, self.noted
         state["making_s"] += self.clock.taken_s()
         generators = self.processes.gathered({name: g.get_state() for name, g in self.generators.items()})
@@ -557,6 +563,38 @@ def training_flops(config: TrainConfig, frames: int) -> float:
 
 def _cost_name(device: torch.device) -> str:
     return "gpu_hours" if device.type == "cuda" else "core_hours"
+
+
+class _Ahead:
+    """Batches made by a thread of its own, each while the one before it is trained on.
+
+    generators: what `make` takes its random numbers from; nobody else may take any until the batch that waits is forgotten.
+    """
+
+    def __init__(self, make: Callable[[], tuple[Tensor, Tensor]], generators: list[torch.Generator]) -> None:
+        self._make, self._generators = make, generators
+        self._pool = ThreadPoolExecutor(1, "batches")
+        self._waiting: Future[tuple[list[Tensor], tuple[Tensor, Tensor]]] | None = None
+
+    def take(self) -> tuple[Tensor, Tensor]:
+        """The next batch; the one after it is begun."""
+        made = self._waiting or self._pool.submit(self._made)
+        self._waiting = None
+        batch = made.result()[1]
+        self._waiting = self._pool.submit(self._made)
+        return batch
+
+    def forget(self) -> None:
+        """As if the batch that waits had never been begun: it will be the next one again."""
+        if self._waiting is None:
+            return
+        states = self._waiting.result()[0]
+        self._waiting = None
+        for generator, state in zip(self._generators, states, strict=True):
+            generator.set_state(state)
+
+    def _made(self) -> tuple[list[Tensor], tuple[Tensor, Tensor]]:
+        return [generator.get_state() for generator in self._generators], self._make()
 
 
 class _Clock:

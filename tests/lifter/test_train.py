@@ -214,6 +214,21 @@ def test_a_run_that_was_cut_short_goes_on_to_the_very_same_weights(
     assert card["steps"] == 8 and card["windows"] == 8 * 24 and card["core_hours"] >= 0
 
 
+def test_batches_made_ahead_are_the_same_batches(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where one that waits was forgotten again and again, for a note after every step."""
+    overrides = ["steps = 5", "minutes = 0.0", "errors_share = 0.5"]
+    monkeypatch.setattr(train, "_NOTE_EVERY_S", -1.0)
+    train.main(folder / "tiny.toml", overrides=[*overrides, 'name = "ahead"'], runs_dir=folder / "runs")
+    monkeypatch.setattr(train, "_NOTE_EVERY_S", 60.0)
+    train.main(folder / "tiny.toml", overrides=[*overrides, 'name = "seldom"'], runs_dir=folder / "runs")
+    monkeypatch.setattr(train, "_Ahead", lambda *_: None)
+    train.main(folder / "tiny.toml", overrides=[*overrides, 'name = "plain"'], runs_dir=folder / "runs")
+    ahead, seldom, plain = (_saved(folder / "runs" / name / "checkpoint.pt") for name in ("ahead", "seldom", "plain"))
+    assert len(plain) > 50 and any("generator" in name for name in plain)
+    for name, tensor in plain.items():
+        assert torch.equal(tensor, ahead[name]) and torch.equal(tensor, seldom[name]), name
+
+
 def test_the_curve_begins_anew_with_the_run_and_takes_new_columns(folder: Path, tmp_path: Path) -> None:
     curve = folder / "runs" / "anew" / "curve.csv"
     for resume, rows in ((False, 1), (False, 1), (True, 2)):
