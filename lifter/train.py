@@ -16,6 +16,7 @@ import csv
 import math
 import os
 import pickle
+import re
 import time
 import tomllib
 from collections.abc import Callable
@@ -66,7 +67,7 @@ class TrainConfig:
     each validation set. compile: torch.compile the network; on a CPU its costly parts (models/fused.py). call_minutes: stop
     after so long, to go on with --resume (0: never).
     start_from: weights to begin with; start_from_mean: several, whose mean is begun with (Wortsman et al., Model soups, 2022);
-    with minutes = 0 that mean is what is written.
+    with minutes = 0 that mean is what is written. Stems of separate dilation that they lack begin without effect.
     """
 
     name: str
@@ -296,7 +297,7 @@ class _Run:
         self.network = build(config.architecture, config.settings).to(self.device)
         if begun := [config.start_from] * bool(config.start_from) or config.start_from_mean:
             try:
-                self.network.load_state_dict(_mean_of([load_model(path).network.state_dict() for path in begun]))
+                self.network.load_state_dict(_mean_of([_weights_for(self.network, path) for path in begun]))
             except (RuntimeError, KeyError):
                 what = f"The weights {', '.join(begun)} are not of the network that is trained."
                 raise LifterError(what, hint="Correct start_from or settings.") from None
@@ -677,6 +678,19 @@ class Ranger(torch.optim.RAdam):
                 torch._foreach_lerp_(slow_weights, params, group["alpha"])
                 torch._foreach_copy_(params, slow_weights)
         return loss
+
+
+_LEVEL_STEM = re.compile(r"level_stems\.\d+\.")
+_LAST_NORM = re.compile(_LEVEL_STEM.pattern + r"norm\.norm\.(weight|bias)")
+
+
+def _weights_for(network: nn.Module, path: str | Path) -> dict[str, Tensor]:
+    """The weights in a file, with stems that add nothing where the network has some that the file has not."""
+    own, weights = network.state_dict(), load_model(path).network.state_dict()
+    lacking = own.keys() - weights.keys()
+    if all(map(_LEVEL_STEM.match, lacking)):
+        weights |= {name: torch.zeros_like(own[name]) if _LAST_NORM.fullmatch(name) else own[name] for name in lacking}
+    return weights
 
 
 def _mean_of(states: list[dict[str, Tensor]]) -> dict[str, Tensor]:

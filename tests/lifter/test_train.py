@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import csv
+import dataclasses
 import json
 import os
 import subprocess
@@ -124,6 +125,26 @@ def test_one_run_starts_from_anothers_weights(folder: Path) -> None:
     before, after = load_model(begun).network, load_model(runs / "next" / "next.safetensors").network
     for a, b in zip(before.parameters(), after.parameters(), strict=True):
         torch.testing.assert_close(a, b, rtol=0, atol=0)
+
+
+def test_separate_dilation_starts_from_weights_without_it(folder: Path) -> None:
+    runs, form = folder / "dilated", "frames = 27, channels = 32, groups = 4, reduction = 16, dropout = 0.0"
+    overrides = ["minutes = 0.0", "settings = {" + form + "}", 'name = "none"']
+    train.main(folder / "tiny.toml", overrides=overrides, runs_dir=runs)
+    begun = runs / "none" / "none.safetensors"
+    separate = "settings = {" + form + ', dilation = "separate"}'
+    overrides = ["minutes = 0.0", "steps = 3", separate, 'name = "trained"', f'start_from = "{begun.as_posix()}"']
+    train.main(folder / "tiny.toml", overrides=overrides, runs_dir=runs)
+    trained, none = (load_model(path).network for path in (runs / "trained" / "trained.safetensors", begun))
+    dilated = build("atcn", {**dataclasses.asdict(none.config), "dilation": "separate"}).eval()
+    dilated.load_state_dict(train._weights_for(dilated, begun))
+    windows = torch.randn(6, 27, 17, 2)
+    with torch.inference_mode():
+        torch.testing.assert_close(dilated(windows), none(windows), atol=1e-6, rtol=0)
+    assert (dilated.level_stems[0].norm.norm.weight == 0).all() and dilated.level_stems[0].stem.weight.abs().max() > 0
+    assert (trained.level_stems[0].norm.norm.weight != 0).any(), "the new stem learns"
+    with pytest.raises(LifterError, match="not of the network that is trained"):
+        train.main(folder / "tiny.toml", overrides=[*overrides, separate.replace("27", "81")], runs_dir=runs)
 
 
 def test_a_run_starts_from_the_mean_of_several(folder: Path) -> None:
