@@ -27,8 +27,11 @@ from .track_file import Pose2DTrack, Pose3DTrack
 
 # Share of the detector's own 3D in the result where the two are the same, and the mean distance of their limb joints from which
 # on there is none of it: chosen on rendered pairs and mannequin clips (docs/lifter.md).
-WORLD_LANDMARK_SHARE, WORLD_DISAGREES_M = 0.45, 0.13
+WORLD_LANDMARK_SHARE, WORLD_DISAGREES_M = 0.25, 0.13
 _AGREEMENT_S = 0.15  # standard deviation of the filter on that distance
+# How far joints that were surely seen go towards their line of sight, and the standard deviation of the filter on the way: a
+# network that is in doubt takes the middle, and what trembles is the detector.
+_SIGHT_SHARE, _SIGHT_S = 0.4, 0.12
 # How far apart the frames of a window are, in `WINDOW_STEP_S`: short windows are looked at a second time, at half the speed, and
 # the poses averaged: they err differently.
 _PACES, _LONGEST_WINDOW_S = (1.0, 2.0), 2.0
@@ -85,6 +88,7 @@ def lift(
     share = agreed_share(positions, world, detection.fps) if world_share is None else np.full(len(positions), world_share)
     positions = blended(positions, world, share)
     root = root_positions(positions, rays.astype(np.float64), confidence)
+    positions, root = nearer_to_sight(positions, root, rays, confidence, detection.fps)
     root = _filled(root, detection.detected, sure)
     card = {"name": loaded.name, "sha256": loaded.sha256, "architecture": loaded.card["architecture"]}
     notes = {
@@ -240,10 +244,7 @@ def agreed_share(poses: np.ndarray, world: np.ndarray, fps: float) -> np.ndarray
     theirs = _resized(world, poses)
     if theirs is None:
         return np.zeros(len(poses))
-    apart = np.linalg.norm(poses[:, _LIMBS] - theirs[:, _LIMBS], axis=-1).mean(1)
-    reach = round(3 * _AGREEMENT_S * fps)
-    kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / max(_AGREEMENT_S * fps, 1e-6)) ** 2)
-    apart = np.convolve(np.pad(apart, reach, mode="edge"), kernel / kernel.sum(), mode="valid")
+    apart = _steady(np.linalg.norm(poses[:, _LIMBS] - theirs[:, _LIMBS], axis=-1).mean(1), _AGREEMENT_S * fps)
     return WORLD_LANDMARK_SHARE * np.clip(1 - apart / WORLD_DISAGREES_M, 0.0, 1.0)
 
 
@@ -273,6 +274,29 @@ def root_positions(positions: np.ndarray, rays: np.ndarray, confidence: np.ndarr
         root = (np.linalg.pinv(normal, hermitian=True) @ right[..., None])[..., 0]
     root[:, 2] = np.maximum(root[:, 2], 0.3)
     return root
+
+
+def nearer_to_sight(
+    positions: np.ndarray, root: np.ndarray, rays: np.ndarray, confidence: np.ndarray, fps: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Joints a part of the way across to where the picture has them, at the depth that they have.
+
+    positions [T, 17, 3] relative to the pelvis, root [T, 3], rays [T, 17, 2] as (x/z, y/z), confidence [T, 17]. Returns the
+    first two anew.
+    """
+    placed = positions + root[:, None]
+    miss = (rays * placed[..., 2:] - placed[..., :2]) * confidence[..., None]
+    placed[..., :2] += _SIGHT_SHARE * _steady(miss.reshape(len(miss), -1), _SIGHT_S * fps).reshape(miss.shape)
+    pelvis = placed[:, INDEX["pelvis"]]
+    return placed - pelvis[:, None], pelvis
+
+
+def _steady(values: np.ndarray, frames: float) -> np.ndarray:
+    """Filtered over time by a Gaussian with a standard deviation of so many frames, the ends held: [T, ...]."""
+    reach = round(3 * frames)
+    kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / max(frames, 1e-6)) ** 2)
+    held = np.pad(values, [(reach, reach), *[(0, 0)] * (values.ndim - 1)], mode="edge")
+    return sum(share * held[i : i + len(values)] for i, share in enumerate(kernel / kernel.sum()))
 
 
 def _filled(values: np.ndarray, valid: np.ndarray, sure: np.ndarray) -> np.ndarray:

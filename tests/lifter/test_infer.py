@@ -19,6 +19,7 @@ from lifter.infer import (
     agreed_share,
     blended,
     lift,
+    nearer_to_sight,
     root_positions,
     run_network,
     values_at,
@@ -251,13 +252,47 @@ def test_a_lifted_clip_is_a_track(model: Path, tmp_path: Path) -> None:
     np.testing.assert_array_equal(read_track(tmp_path / "t.npz").positions_m, track.positions_m)
 
 
-def test_the_detectors_own_pose_comes_back_in_camera_axes(model: Path) -> None:
+def test_the_detectors_own_pose_comes_back_in_camera_axes(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Measured on rendered pairs: the detector's 3D is in the camera's axes. Given the whole say, it is the exact person."""
+    monkeypatch.setattr("lifter.infer._SIGHT_SHARE", 0.0)  # the spine is the network's, and nobody taught it anything
     detection, joints = exact_detection("walk_across", fps=25)
     track = lift(detection, model=model, device="cpu", focal_length_px=576.0, world_share=1.0)
     ours, exact = track.positions_m[:, LIMBS], (joints - joints[:, :1])[:, LIMBS]
     scale = (ours * exact).sum() / (exact * exact).sum()
     np.testing.assert_allclose(ours, scale * exact, atol=1e-3)
+
+
+def test_joints_go_a_part_of_the_way_to_where_they_are_seen() -> None:
+    detection, joints = exact_detection("walk", fps=25)
+    root, count = joints[:, 0], len(joints)
+    positions, certain = joints - root[:, None], np.ones((count, 17))
+    rays = joints[..., :2] / joints[..., 2:]
+    same, same_root = nearer_to_sight(positions, root, rays, certain, 25.0)
+    np.testing.assert_allclose(same, positions, atol=1e-12)
+    np.testing.assert_allclose(same_root, root, atol=1e-12)
+
+    wrist, ankle, knee, pelvis = (INDEX[name] for name in ("left_wrist", "right_ankle", "left_knee", "pelvis"))
+    seen, confidence = rays.copy(), certain.copy()
+    seen[:, [wrist, ankle], 0] += 0.05
+    confidence[:, ankle] = 0.5
+    seen[::2, knee] += 0.02  # trembles
+    seen[1::2, knee] -= 0.02
+    moved, moved_root = nearer_to_sight(positions, root, seen, confidence, 25.0)
+    change = moved - positions
+    np.testing.assert_allclose(moved_root, root, atol=1e-12)
+    np.testing.assert_array_equal(change[..., 2], 0)
+    np.testing.assert_allclose(change[:, wrist, 0], 0.4 * 0.05 * joints[:, wrist, 2], rtol=0.05)
+    np.testing.assert_allclose(change[:, ankle, 0], 0.4 * 0.5 * 0.05 * joints[:, ankle, 2], rtol=0.1)
+    assert np.abs(change[10:-10, knee]).max() < 0.1 * 0.4 * 0.02 * joints[:, knee, 2].max()
+    others = np.delete(change, [wrist, ankle, knee], axis=1)
+    np.testing.assert_allclose(others, 0, atol=1e-12)
+
+    seen = rays.copy()
+    seen[:, pelvis, 1] += 0.03
+    moved, moved_root = nearer_to_sight(positions, root, seen, certain, 25.0)
+    np.testing.assert_allclose(moved_root[:, 1] - root[:, 1], 0.4 * 0.03 * root[:, 2], rtol=0.02)
+    np.testing.assert_array_equal(moved[:, pelvis], 0)
+    np.testing.assert_allclose((moved + moved_root[:, None])[:, wrist], joints[:, wrist], atol=1e-12)
 
 
 def test_frames_without_a_person_are_finite_and_marked(model: Path) -> None:
@@ -352,8 +387,9 @@ def test_the_shipped_network_has_learnt_its_task() -> None:
     assert 0 < WORLD_LANDMARK_SHARE < 1
 
 
-def test_a_gap_is_held_by_a_pose_that_was_seen_well(model: Path) -> None:
+def test_a_gap_is_held_by_a_pose_that_was_seen_well(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first frames of a person who walks in are cut by the picture's edge; they do not stand in for the frames before."""
+    monkeypatch.setattr("lifter.infer._SIGHT_SHARE", 0.0)
     detection, _ = exact_detection("walk", fps=25)
     detected, confidence = detection.detected.copy(), detection.landmark_confidence.copy()
     detected[:10], confidence[:10], confidence[10:14] = False, 0.0, 0.2

@@ -68,6 +68,14 @@ def same_pose(frame: LiveFrame, track, row: int) -> None:
     np.testing.assert_allclose(frame.confidence, track.confidence[row], atol=1e-4)
 
 
+@pytest.fixture
+def frame_by_frame(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`lift` without what looks at more of a clip than the network does."""
+    monkeypatch.setattr("lifter.infer._SIGHT_SHARE", 0.0)
+    monkeypatch.setattr("lifter.infer._PACES", (1.0,))
+
+
+@pytest.mark.usefixtures("frame_by_frame")
 @pytest.mark.parametrize("fps", [12.5, 30, 60])
 def test_a_causal_network_gives_the_newest_frames_pose_as_for_the_whole_clip(causal: Path, fps: float) -> None:
     detection = seen(fps=fps)
@@ -79,6 +87,7 @@ def test_a_causal_network_gives_the_newest_frames_pose_as_for_the_whole_clip(cau
     assert np.ptp(track.positions_m, axis=0).max() > 0.01, "the poses differ, so that equal ones say something"
 
 
+@pytest.mark.usefixtures("frame_by_frame")
 def test_another_network_is_late_by_half_its_window_and_as_good(centred: Path) -> None:
     detection = seen()
     track = lift(detection, model=centred, device="cpu", focal_length_px=FOCAL_PX)
