@@ -31,7 +31,7 @@ WORLD_LANDMARK_SHARE, WORLD_DISAGREES_M = 0.25, 0.13
 _AGREEMENT_S = 0.15  # standard deviation of the filter on that distance
 # How far joints that were surely seen go towards their line of sight, and the standard deviation of the filter on the way: a
 # network that is in doubt takes the middle, and what trembles is the detector.
-_SIGHT_SHARE, _SIGHT_S = 0.4, 0.12
+_SIGHT_SHARE, SIGHT_S = 0.4, 0.12
 # How far apart the frames of a window are, in `WINDOW_STEP_S`: short windows are looked at a second time, at half the speed, and
 # the poses averaged: they err differently.
 _PACES, _LONGEST_WINDOW_S = (1.0, 2.0), 2.0
@@ -88,7 +88,8 @@ def lift(
     share = agreed_share(positions, world, detection.fps) if world_share is None else np.full(len(positions), world_share)
     positions = blended(positions, world, share)
     root = root_positions(positions, rays.astype(np.float64), confidence)
-    positions, root = nearer_to_sight(positions, root, rays, confidence, detection.fps)
+    off = off_sight(positions, root, rays, confidence)
+    positions, root = nearer_to_sight(positions, root, _steady(off, SIGHT_S * detection.fps))
     root = _filled(root, detection.detected, sure)
     card = {"name": loaded.name, "sha256": loaded.sha256, "architecture": loaded.card["architecture"]}
     notes = {
@@ -276,17 +277,21 @@ def root_positions(positions: np.ndarray, rays: np.ndarray, confidence: np.ndarr
     return root
 
 
-def nearer_to_sight(
-    positions: np.ndarray, root: np.ndarray, rays: np.ndarray, confidence: np.ndarray, fps: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Joints a part of the way across to where the picture has them, at the depth that they have.
+def off_sight(positions: np.ndarray, root: np.ndarray, rays: np.ndarray, confidence: np.ndarray) -> np.ndarray:
+    """How far beside its joint each line of sight runs, at the joint's depth, times the confidence: [T, 17, 2] metres.
 
-    positions [T, 17, 3] relative to the pelvis, root [T, 3], rays [T, 17, 2] as (x/z, y/z), confidence [T, 17]. Returns the
-    first two anew.
+    positions [T, 17, 3] relative to the pelvis, root [T, 3], rays [T, 17, 2] as (x/z, y/z), confidence [T, 17].
     """
     placed = positions + root[:, None]
-    miss = (rays * placed[..., 2:] - placed[..., :2]) * confidence[..., None]
-    placed[..., :2] += _SIGHT_SHARE * _steady(miss.reshape(len(miss), -1), _SIGHT_S * fps).reshape(miss.shape)
+    return (rays * placed[..., 2:] - placed[..., :2]) * confidence[..., None]
+
+
+def nearer_to_sight(positions: np.ndarray, root: np.ndarray, off: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Joints a part of the way across to their lines of sight, at the depth that they have: positions [T, 17, 3] relative to the
+    pelvis and root [T, 3], anew. off [T, 17, 2]: `off_sight`, without what trembles.
+    """
+    placed = positions + root[:, None]
+    placed[..., :2] += _SIGHT_SHARE * off
     pelvis = placed[:, INDEX["pelvis"]]
     return placed - pelvis[:, None], pelvis
 

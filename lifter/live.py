@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import re
 import statistics
 import threading
@@ -27,7 +28,17 @@ from .clip import frames, open_clip
 from .detect import _landmarker, _shrunk
 from .errors import LifterError
 from .exchange import ExchangeFilter, turned
-from .infer import DEFAULT_FOCAL_SHARE, _device, agreed_share, blended, root_positions, values_at
+from .infer import (
+    DEFAULT_FOCAL_SHARE,
+    SIGHT_S,
+    _device,
+    agreed_share,
+    blended,
+    nearer_to_sight,
+    off_sight,
+    root_positions,
+    values_at,
+)
 from .joints import joint_confidence_from_landmarks, joints_from_landmarks
 from .landmark_model import LandmarkModel
 from .models.streaming import pose_of_window
@@ -90,6 +101,8 @@ class LiveLifter:
         self._size_px, self._focal_px = image_size_px, focal_length_px
         self._rows: deque[_Row] = deque()
         self._exchange = ExchangeFilter()
+        # How far joints were off their lines of sight [1, 17, 2], and when.
+        self._off, self._off_s = np.zeros((1, 17, 2)), -math.inf
 
     def push(self, time_s: float, body: np.ndarray | None) -> LiveFrame | None:
         """A frame's landmarks [33, 6] as in `LiveFrame`, None where there is no person. Returns None while no pose is due yet:
@@ -137,14 +150,23 @@ class LiveLifter:
         nearest = rows[int(np.abs(times - wanted_s).argmin())]
         if nearest.detected:
             positions = blended(positions[None], now[None, :, 3:], agreed_share(positions[None], now[None, :, 3:], 0.0))[0]
+        root = root_positions(positions[None], now[None, :, :2], now[None, :, 2])
+        positions, root = (values[0] for values in self._seen_at(wanted_s, positions[None], root, now[None]))
         return LiveFrame(
             time_s=float(wanted_s),
             detected=nearest.detected,
             positions_m=positions,
-            root_position_m=root_positions(positions[None], now[None, :, :2], now[None, :, 2])[0],
+            root_position_m=root,
             confidence=now[:, 2] if nearest.detected else np.zeros(17),
             landmarks=nearest.landmarks,
         )
+
+    def _seen_at(self, time_s: float, positions: np.ndarray, root: np.ndarray, now: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """`nearer_to_sight` for one frame, by what the frames before were off: an exponential filter."""
+        off = off_sight(positions, root, now[..., :2], now[..., 2])
+        share = 1 - math.exp(-(time_s - self._off_s) / SIGHT_S)
+        self._off, self._off_s = self._off + share * (off - self._off), time_s
+        return nearer_to_sight(positions, root, self._off)
 
 
 def live(

@@ -16,10 +16,12 @@ from lifter.errors import LifterError
 from lifter.exchange import exchanged_halves, turned
 from lifter.infer import (
     WORLD_LANDMARK_SHARE,
+    _steady,
     agreed_share,
     blended,
     lift,
     nearer_to_sight,
+    off_sight,
     root_positions,
     run_network,
     values_at,
@@ -267,7 +269,11 @@ def test_joints_go_a_part_of_the_way_to_where_they_are_seen() -> None:
     root, count = joints[:, 0], len(joints)
     positions, certain = joints - root[:, None], np.ones((count, 17))
     rays = joints[..., :2] / joints[..., 2:]
-    same, same_root = nearer_to_sight(positions, root, rays, certain, 25.0)
+
+    def nearer(seen: np.ndarray, confidence: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return nearer_to_sight(positions, root, _steady(off_sight(positions, root, seen, confidence), 3.0))
+
+    same, same_root = nearer(rays, certain)
     np.testing.assert_allclose(same, positions, atol=1e-12)
     np.testing.assert_allclose(same_root, root, atol=1e-12)
 
@@ -277,7 +283,7 @@ def test_joints_go_a_part_of_the_way_to_where_they_are_seen() -> None:
     confidence[:, ankle] = 0.5
     seen[::2, knee] += 0.02  # trembles
     seen[1::2, knee] -= 0.02
-    moved, moved_root = nearer_to_sight(positions, root, seen, confidence, 25.0)
+    moved, moved_root = nearer(seen, confidence)
     change = moved - positions
     np.testing.assert_allclose(moved_root, root, atol=1e-12)
     np.testing.assert_array_equal(change[..., 2], 0)
@@ -289,7 +295,7 @@ def test_joints_go_a_part_of_the_way_to_where_they_are_seen() -> None:
 
     seen = rays.copy()
     seen[:, pelvis, 1] += 0.03
-    moved, moved_root = nearer_to_sight(positions, root, seen, certain, 25.0)
+    moved, moved_root = nearer(seen, certain)
     np.testing.assert_allclose(moved_root[:, 1] - root[:, 1], 0.4 * 0.03 * root[:, 2], rtol=0.02)
     np.testing.assert_array_equal(moved[:, pelvis], 0)
     np.testing.assert_allclose((moved + moved_root[:, None])[:, wrist], joints[:, wrist], atol=1e-12)

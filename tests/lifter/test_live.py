@@ -19,7 +19,7 @@ from lifter.checkpoint import available_models, load_model, save_model
 from lifter.cli import main
 from lifter.errors import LifterError
 from lifter.infer import lift
-from lifter.joints import INDEX, LANDMARK_MIRROR
+from lifter.joints import INDEX, LANDMARK_INDEX, LANDMARK_MIRROR, joints_from_landmarks
 from lifter.live import LiveFrame, LiveLifter, causal_model
 from lifter.models import build
 from lifter.track_file import Pose2DTrack
@@ -97,6 +97,39 @@ def test_another_network_is_late_by_half_its_window_and_as_good(centred: Path) -
     for row, frame in enumerate(frames[late:]):
         assert frame is not None and frame.time_s == pytest.approx(detection.timestamps_s[row], abs=1e-6)
         same_pose(frame, track, row)
+
+
+def test_joints_come_nearer_to_where_they_are_seen_and_do_not_tremble_with_it(
+    causal: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What stays is followed for the whole of its share of the way, what changes every frame little."""
+    detection = seen(fps=30)
+    pixels, wrist = detection.landmarks_px.copy(), INDEX["left_wrist"]
+    pixels[::2, LANDMARK_INDEX["left_wrist"]] += 8
+    detection = dataclasses.replace(detection, landmarks_px=pixels)
+    plain = [(f.positions_m, f.root_position_m) for f in _without_sight(causal, detection, monkeypatch)]
+    moved = [(f.positions_m, f.root_position_m) for f in streamed(causal, detection) if f is not None]
+    width, height = detection.image_size_px
+    rays = (joints_from_landmarks(detection.landmarks_px.astype(float)) - [width / 2, height / 2]) / FOCAL_PX
+    off, shift = [], []
+    for ray, (before, root), (after, root_after) in zip(rays, plain, moved, strict=True):
+        placed, placed_after = before + root, after + root_after
+        off.append(ray * placed[:, 2:] - placed[:, :2])
+        shift.append(placed_after - placed)
+    off_m, shift_m = np.array(off), np.array(shift)
+    np.testing.assert_allclose(shift_m[..., 2], 0, atol=1e-9)
+    assert np.abs(off_m).max() > 0.05, "the network was taught nothing, so that there is a way to go"
+    np.testing.assert_allclose(shift_m[0, :, :2], 0.4 * off_m[0], atol=1e-6)
+    late = 0.4 * off_m[30:].mean(0)
+    np.testing.assert_allclose(shift_m[30:, :, :2].mean(0), late, atol=0.15 * np.abs(late).max())
+    trembling, followed = (np.abs(np.diff(v[:, wrist, :2], axis=0)).mean() for v in (off_m, shift_m))
+    assert followed < 0.4 * 0.5 * trembling
+
+
+def _without_sight(model: Path, detection: Pose2DTrack, monkeypatch: pytest.MonkeyPatch) -> list[LiveFrame]:
+    with monkeypatch.context() as patch:
+        patch.setattr("lifter.infer._SIGHT_SHARE", 0.0)
+        return [frame for frame in streamed(model, detection) if frame is not None]
 
 
 def test_exchanged_sides_are_turned_back_at_once(causal: Path) -> None:
