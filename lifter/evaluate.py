@@ -16,7 +16,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -43,6 +43,7 @@ _CAMERA_HEIGHT_M, _CAMERA_DISTANCE_M, _NEAREST_M = 1.5, 5.0, 3.0
 _CAMERA_YAWS_DEG = (45.0, 135.0, 225.0, 315.0)
 _FPS = 30.0
 _SOURCES = ("track", "pairs", "mocap", "human36m", "humaneva")
+_PARTS = ("paces", "sight")  # what infer.lift can go without
 _GROUPINGS = ("joint", "action", "view", "frame")
 _PAIR_KEYS = (
     *("joint_names", "joints_camera_m", "landmarks_px", "visibility", "world_landmarks_m"),
@@ -165,6 +166,7 @@ def _parser() -> _Parser:
     parser.add_argument("--device", metavar="NAME", help="cpu, cuda, mps; chosen by itself if left out")
     parser.add_argument("--seconds", type=float, metavar="S", help="with --mocap: at most the middle S seconds of each clip")
     parser.add_argument("--by", choices=_GROUPINGS, help="one more table, split up")
+    parser.add_argument("--without", action="append", choices=_PARTS, default=[], help="with --pairs: a part of lifting left out")
     parser.add_argument("--bias", action="store_true", help="one more table: signed errors by view")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures")
@@ -180,10 +182,12 @@ def _compared(options: argparse.Namespace) -> list[Compared]:
         raise LifterError(f"{len(tracks)} tracks do not match {len(truths)} truths.", hint="Give one --truth for each --track.")
     if options.seconds is not None and not options.seconds > 0:
         raise LifterError(f"--seconds is {options.seconds:g}.", hint="Give a number above 0.")
+    if options.without and not options.pairs:
+        raise LifterError("--without belongs to --pairs.", hint="Leave it out.")
     if tracks:
         return [c for track, truth in zip(tracks, truths, strict=True) for c in compare_track(track, truth)]
     if options.pairs:
-        return compare_pairs(options.pairs, options.model or [None], device=options.device)
+        return compare_pairs(options.pairs, options.model or [None], device=options.device, without=options.without)
     return compare_mocap(options.mocap, options.model or [None], device=options.device, seconds=options.seconds)
 
 
@@ -220,10 +224,12 @@ def _truth_at(path: Path, timestamps_s: np.ndarray) -> tuple[np.ndarray, str]:
     return positions[nearest], str(action or path.stem)
 
 
-def compare_pairs(path: Path, models: Sequence[str | None], *, device: str | None = None) -> list[Compared]:
+def compare_pairs(
+    path: Path, models: Sequence[str | None], *, device: str | None = None, without: Sequence[str] = ()
+) -> list[Compared]:
     """The held-out rendered pairs: the detector's own 3D; each network alone, with left and right mended, and as shipped.
 
-    "As shipped" is `infer.lift` with its own shares of the detector's 3D. Raises LifterError.
+    "As shipped" is `infer.lift` with its own shares of the detector's 3D; without: parts that it leaves out. Raises LifterError.
     """
     from .infer import lift
 
@@ -235,9 +241,11 @@ def compare_pairs(path: Path, models: Sequence[str | None], *, device: str | Non
     for model, label in zip(models, _labels(models), strict=True):
         poses = _Network(model, device)
         for clip in clips:
-            out.append(clip.compared(label, clip.unmended(poses)))
+            out.append(clip.compared(label, clip.unmended(poses, without)))
             for suffix, share in (("mended", 0.0), ("as shipped", None)):
-                track = lift(clip.detection, model=model, focal_length_px=clip.focal_px, device=device, world_share=share)
+                track = lift(
+                    clip.detection, model=model, focal_length_px=clip.focal_px, device=device, world_share=share, without=without
+                )
                 out.append(clip.compared(f"{label}, {suffix}", track.positions_m.astype(np.float64)))
     return out
 
@@ -254,11 +262,12 @@ class _PairClip:
     def compared(self, method: str, predicted_m: np.ndarray) -> Compared:
         return Compared(method, self.name, predicted_m, self.truth_m, self.detection.detected)
 
-    def unmended(self, network: _Network) -> np.ndarray:
+    def unmended(self, network: _Network, without: Sequence[str]) -> np.ndarray:
         """The network's poses from what was detected as it is, gaps held: [T, 17, 3]."""
         import torch
 
         from .data.pairs import held
+        from .infer import paces_without
         from .normalise import rays_from_pixels
 
         seen = self.detection
@@ -266,7 +275,8 @@ class _PairClip:
         rays = rays_from_pixels(torch.from_numpy(points), self.focal_px, seen.image_size_px).numpy()
         world = np.where(seen.detected[:, None, None], joints_from_landmarks(seen.world_landmarks_m), 0.0)
         confidence = joint_confidence_from_landmarks(seen.landmark_confidence)
-        return network(rays, seen.timestamps_s, confidence=confidence, world_m=world - world[:, :1])
+        paces = paces_without(without)
+        return network(rays, seen.timestamps_s, confidence=confidence, world_m=world - world[:, :1], paces=paces)
 
 
 def _held_out_pairs(path: Path) -> Iterator[_PairClip]:
@@ -370,8 +380,8 @@ class _Network:
 
         self.loaded = load_model(model, device=device or ("cuda" if torch.cuda.is_available() else "cpu"))
 
-    def __call__(self, rays: np.ndarray, timestamps_s: np.ndarray, **evidence: np.ndarray) -> np.ndarray:
-        """`evidence`: confidence and world_m, as infer.run_network takes them."""
+    def __call__(self, rays: np.ndarray, timestamps_s: np.ndarray, **evidence: Any) -> np.ndarray:
+        """`evidence`: confidence, world_m and paces, as infer.run_network takes them."""
         from .infer import run_network
 
         poses, view_from_camera = run_network(self.loaded, rays, timestamps_s, **evidence)

@@ -8,7 +8,7 @@ mean is better than either.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -52,9 +52,12 @@ def lift(
     device: str | None = None,
     progress: Callable[[int, int], None] | None = None,
     world_share: float | None = None,
+    without: Collection[str] = (),
 ) -> Pose3DTrack:
     """Lift a detection to 3D in camera axes, metres for a person of 1.75 m.
 
+    world_share: of the detector's own 3D, else as much as it agrees. without: to see what it is worth, "paces" (windows have one
+    pace) or "sight" (joints stay beside their line of sight).
     Raises LifterError for a bad model or an empty detection.
     """
     if not detection.detected.any():
@@ -76,7 +79,13 @@ def lift(
     # The network knows what MediaPipe's confidences mean; of another detector's only that there is none.
     certain = confidence if world.any() else (confidence > 0).astype(float)
     poses, view_from_camera = run_network(
-        loaded, rays, detection.timestamps_s, confidence=certain, world_m=np.where(found, world, 0.0), progress=progress
+        loaded,
+        rays,
+        detection.timestamps_s,
+        confidence=certain,
+        world_m=np.where(found, world, 0.0),
+        paces=paces_without(without),
+        progress=progress,
     )
     if focal.known == "assumed":
         focal = _estimated_focal(focal, poses, rays, confidence, points, detection)
@@ -88,8 +97,9 @@ def lift(
     share = agreed_share(positions, world, detection.fps) if world_share is None else np.full(len(positions), world_share)
     positions = blended(positions, world, share)
     root = root_positions(positions, rays.astype(np.float64), confidence)
-    off = off_sight(positions, root, rays, confidence)
-    positions, root = nearer_to_sight(positions, root, _steady(off, SIGHT_S * detection.fps))
+    if "sight" not in without:
+        off = off_sight(positions, root, rays, confidence)
+        positions, root = nearer_to_sight(positions, root, _steady(off, SIGHT_S * detection.fps))
     root = _filled(root, detection.detected, sure)
     card = {"name": loaded.name, "sha256": loaded.sha256, "architecture": loaded.card["architecture"]}
     notes = {
@@ -161,9 +171,10 @@ def run_network(
     *,
     confidence: np.ndarray | None = None,
     world_m: np.ndarray | None = None,
+    paces: tuple[float, ...] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Poses of every frame, averaged with those of the mirrored input, and over `window_paces`.
+    """Poses of every frame, averaged with those of the mirrored input, and over `paces` (else `window_paces`).
 
     rays [T, 17, 2], timestamps_s [T]; for networks that look at them: confidence [T, 17] (without: all certain) and the
     detector's own 3D, world_m [T, 17, 3], pelvis-relative, zero where there is none. Returns poses [T, 17, 3], metres relative
@@ -171,8 +182,9 @@ def run_network(
     """
     config = loaded.network.config
     device = next(loaded.network.parameters()).device
-    paces = window_paces(config)
-    times = [window_times(timestamps_s, config.frames, config.target, pace) for pace in paces]  # [T, N] each
+    times = [
+        window_times(timestamps_s, config.frames, config.target, pace) for pace in paces or window_paces(config)
+    ]  # [T, N] each
     sign = torch.tensor(MIRROR_SIGNS, device=device)
     mirror = list(MIRROR)
     inputs = config.inputs
@@ -195,6 +207,11 @@ def run_network(
         if progress:
             progress(min(start + _BATCH, count), count)
     return (poses - poses[:, :1]).double().numpy(), rotations.double().numpy()
+
+
+def paces_without(without: Collection[str]) -> tuple[float, ...] | None:
+    """For `run_network`, of what `lift` goes without."""
+    return _PACES[:1] if "paces" in without else None
 
 
 def window_paces(config: Any) -> tuple[float, ...]:

@@ -213,6 +213,25 @@ def test_held_out_pairs_beside_the_detector(tmp_path: Path, model: str) -> None:
     assert shares["pairs: exchanged frames, MediaPipe"] == pytest.approx(measured["mediapipe"]["exchanged %"])
 
 
+def test_what_a_part_of_lifting_is_worth(tmp_path: Path, model: str) -> None:
+    path, out = _exchanged_pairs(tmp_path / "pairs.npz"), tmp_path / "m.json"
+    measured = {}
+    for without in ("", "paces", "sight"):
+        assert (
+            evaluate.main(
+                ["--pairs", str(path), "--model", model, "--json", str(out), *["--without", without][: 2 * bool(without)]]
+            )
+            == 0
+        )
+        rows = json.loads(out.read_text(encoding="utf-8"))
+        measured[without] = [rows[name]["P-MPJPE mm"] for name in ("mediapipe", "network", "network, mended")]
+    (theirs, network, mended), (_, paced, _), (_, straight, beside) = measured.values()
+    assert paced != network and straight == network and beside != mended
+    assert {row[0] for row in measured.values()} == {theirs}
+    with pytest.raises(LifterError, match="--without belongs to --pairs"):
+        evaluate.main(["--mocap", str(path), "--without", "paces"])
+
+
 def test_motion_capture_with_noise_for_several_models(tmp_path: Path, model: str, mocap: Path) -> None:
     out, plots = tmp_path / "m.json", tmp_path / "plots"
     curve = tmp_path / "run" / "curve.csv"
