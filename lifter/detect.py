@@ -35,9 +35,10 @@ MIN_TRACKING_CONFIDENCE = 0.5
 _MAX_DETECTOR_SIDE_PX = 1920
 # Pictures that wait for the detector, and behind it: enough for a key frame that takes long, and all that is ever held of a clip.
 _PICTURES_AHEAD = 3
-# So often a look is taken for other people than the one that is followed, which costs less than a tenth more. Looking for them
-# in every frame costs half as much again, and is done only where there are any. Of a crowd the most prominent.
-_LOOK_AROUND_S = 1.0
+# So often a look is taken for other people than the one that is followed, and where that one has moved by this share of the
+# body's size: two who pass each other are alone before and after, and one in between. A look costs twice a frame's detection.
+# Looking for others in every frame costs half as much again, and is done only where there are any. Of a crowd the most prominent.
+_LOOK_AROUND_S, _LOOK_AROUND_SHARE = 1.0, 0.35
 _MOST_PEOPLE = 4
 # So many are named in the provenance.
 _MOST_TOLD = 8
@@ -141,7 +142,7 @@ class _Seen:
 def _look(clip: Clip, model: Path, sample_fps: float | None, done: Callable[[int], None], *, people: int) -> _Seen | None:
     """Everybody in every frame, at most so many. With people=1 a look around is taken now and then; None where there are more."""
     seen = _Seen([], [], [], BackgroundMotion())
-    look_s = -math.inf
+    around = LookAround()
     pictures = ((timestamp_s, _shrunk(rgb)) for timestamp_s, rgb in frames(clip, sample_fps=sample_fps))
     with contextlib.ExitStack() as open_models:
         bodies_of = open_models.enter_context(_bodies(model, people=people))
@@ -150,8 +151,7 @@ def _look(clip: Clip, model: Path, sample_fps: float | None, done: Callable[[int
         detected = open_models.enter_context(contextlib.closing(made_ahead(_with_bodies(made_ahead(pictures), bodies_of))))
         for timestamp_s, rgb, found in detected:
             done(len(seen.bodies))
-            if people == 1 and timestamp_s >= look_s:
-                look_s = timestamp_s + _LOOK_AROUND_S
+            if people == 1 and around.due(timestamp_s, found, rgb.shape[1] / rgb.shape[0]):
                 all_of = all_of or open_models.enter_context(_bodies(model, people=2, still=True))
                 if len(all_of(rgb, 0)) > 1:
                     return None
@@ -161,6 +161,24 @@ def _look(clip: Clip, model: Path, sample_fps: float | None, done: Callable[[int
             seen.background.look(timestamp_s, rgb, found)
     done(len(seen.bodies))
     return seen
+
+
+class LookAround:
+    """When to look for other people than the one that is followed."""
+
+    def __init__(self) -> None:
+        self._again_s, self._place = -math.inf, np.full(2, np.nan)
+
+    def due(self, timestamp_s: float, found: Sequence[np.ndarray], aspect: float) -> bool:
+        """For the next frame and the bodies in it, [33, 6], x and y from 0 to 1 of a picture `aspect` times as wide as high."""
+        points = found[0][:, :2] * [aspect, 1.0] if found else None
+        place = self._place if points is None else points.mean(0)
+        # Nobody was there before: NaN, and that counts as moved.
+        stayed = points is None or bool(np.linalg.norm(place - self._place) <= _LOOK_AROUND_SHARE * size_px(points))
+        if timestamp_s < self._again_s and stayed:
+            return False
+        self._again_s, self._place = timestamp_s + _LOOK_AROUND_S, place
+        return True
 
 
 def _colours(rgb: np.ndarray, body: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ import pytest
 
 from lifter import landmark_model
 from lifter.clip import frames, open_clip
-from lifter.detect import Cancelled, detect
+from lifter.detect import Cancelled, LookAround, detect
 from lifter.errors import LifterError
 from lifter.joints import LANDMARK_INDEX
 from lifter.landmark_model import LandmarkModel, find_hand_model, find_landmark_model, make_task_from_wheel
@@ -246,6 +246,48 @@ def test_of_two_people_the_one_that_was_asked_for(made_model: LandmarkModel, tmp
     assert [person["frames"] > 10 for person in tracks["2"].provenance["people"]["found"][:2]] == [True, True]
     with pytest.raises(LifterError, match="There is no person 9"):
         detect(open_clip(path), landmark_model=made_model, person="9")
+
+
+def test_a_look_around_is_due_each_second_and_where_somebody_has_moved_on() -> None:
+    def body(x: float) -> list[np.ndarray]:
+        """Three fifths of a picture high that is twice as wide as that, with its middle at this share of the width."""
+        marks = np.zeros((33, 6))
+        marks[:, 0], marks[:, 1] = x, np.linspace(0.2, 0.8, 33)
+        return [marks]
+
+    def looks(places: list[float | None], fps: float = 10.0) -> list[int]:
+        around = LookAround()
+        return [i for i, x in enumerate(places) if around.due(i / fps, [] if x is None else body(x), 2.0)]
+
+    assert looks([0.5] * 25) == [0, 10, 20]
+    assert looks([None] * 25) == [0, 10, 20]
+    assert looks([None] * 4 + [0.5] * 16) == [0, 4, 14], "somebody comes in"
+    # 0.35 of 0.6 of the height is 0.105 of the width.
+    assert looks([0.2 + 0.03 * i for i in range(20)]) == [0, 4, 8, 12, 16]
+    assert looks([0.2 + 0.01 * i for i in range(20)]) == [0, 10]
+    assert looks([0.2] * 5 + [0.8] * 3) == [0, 5], "another one is followed"
+    assert looks([0.2] * 5 + [None] * 3 + [0.21] * 3) == [0, 10]
+
+
+@needs_shared_clips
+def test_somebody_who_passes_between_two_seconds_is_seen(made_model: LandmarkModel, tmp_path: Path) -> None:
+    """One person moves through the picture, and only from 0.4 to 0.8 s there is another one."""
+    source = cv2.VideoCapture(str(SHARED_CLIPS / "squats-5fps.mp4"))
+    path = tmp_path / "passing.mp4"
+    writer = None
+    for number in range(11):
+        _, frame = source.read()
+        frame = cv2.resize(frame, (360, 360 * frame.shape[0] // frame.shape[1]))
+        whole = np.full((frame.shape[0], 1400, 3), 128, np.uint8)
+        if number in (2, 3, 4):
+            whole[:, :360] = frame
+        whole[:, 400 + 60 * number :][:, :360] = frame[:, ::-1]
+        writer = writer or cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), 5, whole.shape[1::-1])
+        writer.write(whole)
+    assert writer is not None
+    writer.release()
+    found = detect(open_clip(path), landmark_model=made_model).provenance["people"]["found"]
+    assert [person["frames"] for person in found[:2]] == [pytest.approx(11, abs=1), pytest.approx(3, abs=1)]
 
 
 @needs_shared_clips
