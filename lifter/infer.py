@@ -27,7 +27,7 @@ from .track_file import Pose2DTrack, Pose3DTrack
 
 # Share of the detector's own 3D in the result where the two are the same, and the mean distance of their limb joints from which
 # on there is none of it: chosen on rendered pairs and mannequin clips (docs/lifter.md).
-WORLD_LANDMARK_SHARE, WORLD_DISAGREES_M = 0.25, 0.13
+WORLD_LANDMARK_SHARE, WORLD_DISAGREES_M = 0.45, 0.08
 _AGREEMENT_S = 0.15  # standard deviation of the filter on that distance
 # How far joints that were surely seen go towards their line of sight, and the standard deviation of the filter on the way: a
 # network that is in doubt takes the middle, and what trembles is the detector.
