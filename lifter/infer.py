@@ -98,7 +98,7 @@ def lift(
     positions = blended(positions, world, share)
     root = root_positions(positions, rays.astype(np.float64), confidence)
     if "sight" not in without:
-        off = off_sight(positions, root, rays, confidence)
+        off = off_sight(positions, root, rays, certain)
         positions, root = nearer_to_sight(positions, root, _steady(off, SIGHT_S * detection.fps))
     root = _filled(root, detection.detected, sure)
     card = {"name": loaded.name, "sha256": loaded.sha256, "architecture": loaded.card["architecture"]}
