@@ -79,15 +79,14 @@ class FoldedATCN:
 
 
 class FoldedLayer:
-    """A layer of ATCN. weights: of each branch [3, G, C/G in, C/G out]; biases: [C]; taps as the branch's."""
+    """A layer of ATCN. kernels: of each branch [G, 3 (C/G) in, C/G out], tap after tap; biases: [C]; taps as the branch's."""
 
     def __init__(self, layer: Layer, dtype: torch.dtype) -> None:
         attention: KernelAttention = layer.attention
         self.groups = attention.branches[0].groups
         folded = [_folded_branch(branch) for branch in attention.branches]
-        self.weights = [weight.to(dtype) for weight, _ in folded]
+        self.kernels = [kernel.to(dtype) for kernel, _ in folded]
         self.biases = [bias.to(dtype) for _, bias in folded]
-        self.kernels = [weight.transpose(0, 1).flatten(1, 2).contiguous() for weight in self.weights]  # [G, 3 (C/G), C/G]
         self.taps = [branch.taps for branch in attention.branches]
         self.squeeze = attention.squeeze.weight.to(dtype), attention.squeeze.bias.to(dtype)
         self.excite = (
@@ -128,12 +127,12 @@ def mish_(x: Tensor) -> Tensor:
 
 
 def _folded_branch(branch: nn.Module) -> tuple[Tensor, Tensor]:
-    """A branch's kernel [3, G, C/G in, C/G out] and bias [C] with its batch norm."""
+    """A branch's kernel [G, 3 (C/G) in, C/G out], tap after tap, and bias [C] with its batch norm."""
     assert isinstance(branch, Branch)
     scale, shift = _scale_and_shift(branch.norm)
     g = branch.groups
     weight = (branch.weight * scale[:, None, None]).view(g, -1, *branch.weight.shape[1:])  # [G, C/G out, C/G in, 3]
-    return weight.permute(3, 0, 2, 1).contiguous(), branch.bias * scale + shift
+    return weight.permute(0, 3, 2, 1).flatten(1, 2), branch.bias * scale + shift
 
 
 def _folded_linear(linear: nn.Linear, norm: Rows) -> tuple[Tensor, Tensor]:

@@ -76,10 +76,10 @@ def _products(layer: FoldedLayer, rows: Tensor) -> Tensor:
     """Every row times every branch's every tap: [T, C] -> [M, 3, T, C]."""
     t, c = rows.shape
     grouped = rows.view(t, layer.groups, -1).transpose(0, 1)  # [G, T, C/G]
-    out = rows.new_empty((len(layer.weights), 3, t, c))
-    for m, weight in enumerate(layer.weights):
-        for k in range(3):
-            out[m, k] = torch.bmm(grouped, weight[k]).transpose(0, 1).reshape(t, c)
+    out = rows.new_empty((len(layer.kernels), 3, t, c))
+    for m, kernel in enumerate(layer.kernels):
+        for k, tap in enumerate(kernel.chunk(3, 1)):
+            out[m, k] = torch.bmm(grouped, tap).transpose(0, 1).reshape(t, c)
     return out
 
 
@@ -89,7 +89,7 @@ def _combined(layer: FoldedLayer, products: Tensor, a: Tensor, start: int) -> Te
     products [M, 3, T, C]; a [B, n] -> [M, B, n/3, G, C/G].
     """
     count, c = len(a), products.shape[-1]
-    outs = products.new_empty((len(layer.weights), count, len(layer.taps[0]), c))
+    outs = products.new_empty((len(layer.kernels), count, len(layer.taps[0]), c))
     for m, taps in enumerate(layer.taps):
         outs[m] = layer.biases[m]
         for k in range(3):

@@ -219,24 +219,33 @@ def test_landmarks_refer_to_the_full_picture_of_a_four_k_clip(made_model: Landma
     assert np.median(np.linalg.norm(small.landmarks_px - large.landmarks_px / 4, axis=-1)) < 6
 
 
+def _squats(count: int) -> list[np.ndarray]:
+    """The first pictures of a real clip with one person, 360 pixels wide."""
+    source = cv2.VideoCapture(str(SHARED_CLIPS / "squats-5fps.mp4"))
+    pictures = [source.read()[1] for _ in range(count)]
+    return [cv2.resize(picture, (360, 360 * picture.shape[0] // picture.shape[1])) for picture in pictures]
+
+
+def _clip_of(pictures: list[np.ndarray], path: Path) -> Path:
+    """A clip of 5 frames a second."""
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), 5, pictures[0].shape[1::-1])
+    for picture in pictures:
+        writer.write(picture)
+    writer.release()
+    return path
+
+
 @needs_shared_clips
 def test_of_two_people_the_one_that_was_asked_for(made_model: LandmarkModel, tmp_path: Path) -> None:
     """Somebody and, beside them, their mirror image, smaller and for a shorter time."""
-    source = cv2.VideoCapture(str(SHARED_CLIPS / "squats-5fps.mp4"))
-    path = tmp_path / "two.mp4"
-    writer = None
-    for number in range(15):
-        _, frame = source.read()
-        frame = cv2.resize(frame, (360, 360 * frame.shape[0] // frame.shape[1]))
+    pictures = []
+    for number, frame in enumerate(_squats(15)):
         beside = np.full_like(frame, 128)
         if number < 12:
             small = cv2.resize(frame[:, ::-1], None, fx=0.8, fy=0.8)
             beside[-small.shape[0] :, : small.shape[1]] = small
-        both = np.hstack([frame, beside])
-        writer = writer or cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), 5, both.shape[1::-1])
-        writer.write(both)
-    assert writer is not None
-    writer.release()
+        pictures.append(np.hstack([frame, beside]))
+    path = _clip_of(pictures, tmp_path / "two.mp4")
     tracks = {which: detect(open_clip(path), landmark_model=made_model, person=which) for which in ("longest", "2")}
     for which, side, frames_seen in (("longest", 0, 15), ("2", 1, 12)):
         track = tracks[which]
@@ -272,20 +281,14 @@ def test_a_look_around_is_due_each_second_and_where_somebody_has_moved_on() -> N
 @needs_shared_clips
 def test_somebody_who_passes_between_two_seconds_is_seen(made_model: LandmarkModel, tmp_path: Path) -> None:
     """One person moves through the picture, and only from 0.4 to 0.8 s there is another one."""
-    source = cv2.VideoCapture(str(SHARED_CLIPS / "squats-5fps.mp4"))
-    path = tmp_path / "passing.mp4"
-    writer = None
-    for number in range(11):
-        _, frame = source.read()
-        frame = cv2.resize(frame, (360, 360 * frame.shape[0] // frame.shape[1]))
+    pictures = []
+    for number, frame in enumerate(_squats(11)):
         whole = np.full((frame.shape[0], 1400, 3), 128, np.uint8)
         if number in (2, 3, 4):
             whole[:, :360] = frame
         whole[:, 400 + 60 * number :][:, :360] = frame[:, ::-1]
-        writer = writer or cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), 5, whole.shape[1::-1])
-        writer.write(whole)
-    assert writer is not None
-    writer.release()
+        pictures.append(whole)
+    path = _clip_of(pictures, tmp_path / "passing.mp4")
     found = detect(open_clip(path), landmark_model=made_model).provenance["people"]["found"]
     assert [person["frames"] for person in found[:2]] == [pytest.approx(11, abs=1), pytest.approx(3, abs=1)]
 

@@ -216,13 +216,8 @@ def test_held_out_pairs_beside_the_detector(tmp_path: Path, model: str) -> None:
 def test_what_a_part_of_lifting_is_worth(tmp_path: Path, model: str) -> None:
     path, out = _exchanged_pairs(tmp_path / "pairs.npz"), tmp_path / "m.json"
     measured = {}
-    for without in ("", "paces", "sight"):
-        assert (
-            evaluate.main(
-                ["--pairs", str(path), "--model", model, "--json", str(out), *["--without", without][: 2 * bool(without)]]
-            )
-            == 0
-        )
+    for without, options in {"": [], "paces": ["--without", "paces"], "sight": ["--without", "sight"]}.items():
+        assert evaluate.main(["--pairs", str(path), "--model", model, "--json", str(out), *options]) == 0
         rows = json.loads(out.read_text(encoding="utf-8"))
         measured[without] = [rows[name]["P-MPJPE mm"] for name in ("mediapipe", "network", "network, mended")]
     (theirs, network, mended), (_, paced, _), (_, straight, beside) = measured.values()
