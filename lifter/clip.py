@@ -1,7 +1,8 @@
 """A video file as upright RGB frames with their true times, one at a time.
 
-OpenCV's FFmpeg backend decodes (interlaced clips: interlaced.py). Its automatic rotation is switched off and the turn that the
-file asks for (the display matrix that phones write) is applied here, so the picture is upright whatever OpenCV's default is.
+OpenCV's FFmpeg backend decodes (AV1 and interlaced clips: pyav_capture.py). Its automatic rotation is switched off and the turn
+that the file asks for (the display matrix that phones write) is applied here, so the picture is upright whatever OpenCV's default
+is.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import numpy as np
 
 from .errors import LifterError
 from .focal import noted_mm
-from .interlaced import InterlacedCapture, is_interlaced
+from .pyav_capture import PyAVCapture, pyav_capture
 
 _ROTATIONS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
 _USUAL_FPS = 30.0
@@ -27,6 +28,9 @@ _USUAL_FPS = 30.0
 _MOST_FPS = 10_000.0
 # A header may name a length a little past the last frame (sound that runs on, a rounded rate); more than this is a cut file.
 _MISSING_END_S = 2.0
+# Decoding all that lies before a range takes up to as long as it plays. A range that begins later than this is gone to by a seek,
+# which lands about so long before it: a stamp has to say that it did.
+_SEEK_FROM_S, _SEEK_BEFORE_S = 5.0, 2.0
 _NO_VIDEO_HINT = "Choose a video file that plays in a media player, such as an .mp4."
 
 
@@ -111,15 +115,14 @@ def frames(clip: Clip, *, sample_fps: float | None = None) -> Generator[tuple[fl
     """
     if sample_fps is not None and not (math.isfinite(sample_fps) and sample_fps > 0):
         raise LifterError(f"{sample_fps:g} frames a second cannot be sampled.", hint="Give a number above 0.")
-    capture = _capture(clip.path)
+    capture, clock = _shortly_before(clip)
     orientation: _Orientation | None = None
-    clock = _Clock(1 / clip.fps)
     due_s: float | None = None
     yielded = False
     timestamp_s = 0.0
     try:
         while capture.grab():
-            timestamp_s = clock.next(capture.get(cv2.CAP_PROP_POS_MSEC) / 1000)
+            timestamp_s = clock.next(_stamp_s(capture))
             if clip.end_s is not None and timestamp_s > clip.end_s:
                 break
             if timestamp_s < clip.start_s:
@@ -153,6 +156,26 @@ def frames(clip: Clip, *, sample_fps: float | None = None) -> Generator[tuple[fl
             f"{clip.path} can be decoded only up to {timestamp_s:.2f} s of {end_s:.2f} s: it is truncated or damaged.",
             hint=f"Copy the clip again{f', or use the part that is there with --end {there_s:g}' if there_s > 0 else ''}.",
         )
+
+
+def _shortly_before(clip: Clip) -> tuple[cv2.VideoCapture | PyAVCapture, _Clock]:
+    """The clip opened at its beginning, or where its stamps say so at a frame shortly before its range; and its clock."""
+    capture, clock = _capture(clip.path), _Clock(1 / clip.fps)
+    if clip.start_s < _SEEK_FROM_S or isinstance(capture, PyAVCapture):
+        return capture, clock
+    if capture.grab():
+        began_s = _stamp_s(capture)
+        clock.next(began_s)
+        before_s = clip.start_s - _SEEK_BEFORE_S
+        capture.set(cv2.CAP_PROP_POS_MSEC, 1000 * (before_s + min(began_s, 0.0)))
+        if capture.grab() and before_s - _SEEK_BEFORE_S <= clock.next(_stamp_s(capture)) < clip.start_s:
+            return capture, clock
+    capture.release()
+    return _capture(clip.path), _Clock(1 / clip.fps)
+
+
+def _stamp_s(capture: cv2.VideoCapture | PyAVCapture) -> float:
+    return capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
 
 
 class _Clock:
@@ -195,7 +218,7 @@ class _Orientation:
     pixel_aspect: float
 
     @staticmethod
-    def of(capture: cv2.VideoCapture | InterlacedCapture, frame: np.ndarray) -> _Orientation:
+    def of(capture: cv2.VideoCapture | PyAVCapture, frame: np.ndarray) -> _Orientation:
         rotation_deg = round(capture.get(cv2.CAP_PROP_ORIENTATION_META) / 90) * 90 % 360
         numerator, denominator = capture.get(cv2.CAP_PROP_SAR_NUM), capture.get(cv2.CAP_PROP_SAR_DEN)
         aspect = numerator / denominator if numerator > 0 and denominator > 0 else 1.0
@@ -237,14 +260,14 @@ def _first_stamp_s(path: Path) -> float:
         return 0.0
 
 
-def _capture(path: Path) -> cv2.VideoCapture | InterlacedCapture:
+def _capture(path: Path) -> cv2.VideoCapture | PyAVCapture:
     # The absolute path keeps FFmpeg from reading a file name such as "concat:x" as a protocol.
     capture = cv2.VideoCapture(os.fspath(path.resolve()), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, thread_count()])
     if not capture.isOpened():
         capture.release()
         raise LifterError(f"{path} {_why_unopened(path)}.", hint=_NO_VIDEO_HINT)
     capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 0)
-    return InterlacedCapture(path.resolve(), capture) if is_interlaced(path.resolve()) else capture
+    return pyav_capture(path.resolve(), capture, thread_count()) or capture
 
 
 def _check_range(start_s: float | None, end_s: float | None) -> None:

@@ -256,9 +256,8 @@ def _bodies(model_path: Path, *, people: int, still: bool = False) -> Iterator[_
 
     still: every picture by itself. Only one person's landmarks are smoothed over time by MediaPipe.
     """
-    # Imported here: it takes a second, and a wrong clip should not have to wait for it.
-    import mediapipe
-    from mediapipe.tasks.python import BaseOptions, vision
+    # Imported here: a wrong clip should not have to wait for it.
+    from .mediapipe_tasks import BaseOptions, Image, ImageFormat, vision
 
     with model_errors("pose", model_path, hint="Leave out --landmark-model to use the usual one."):
         # The bytes, not the path, which MediaPipe would have to open in the system's code page on Windows.
@@ -273,7 +272,7 @@ def _bodies(model_path: Path, *, people: int, still: bool = False) -> Iterator[_
         landmarker = vision.PoseLandmarker.create_from_options(options)
 
     def bodies_of(rgb: np.ndarray, timestamp_ms: int) -> np.ndarray:
-        image = mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(rgb))
+        image = Image(image_format=ImageFormat.SRGB, data=np.ascontiguousarray(rgb))
         result = landmarker.detect(image) if still else landmarker.detect_for_video(image, timestamp_ms)
         rows = [
             [(p.x, p.y, w.x, w.y, w.z, _confidence(p)) for p, w in zip(points, world, strict=True)]

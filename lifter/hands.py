@@ -135,8 +135,7 @@ def hand_landmarker(model_path: Path) -> Iterator[HandsOf]:
     """MediaPipe's HandLandmarker as a function of a picture [H, W, 3] that gives of each hand: the side as it takes it, its
     score, where the landmarks are [21, 2] (0 to 1), and in metres [21, 3].
     """
-    import mediapipe
-    from mediapipe.tasks.python import BaseOptions, vision
+    from .mediapipe_tasks import BaseOptions, Image, ImageFormat, vision
 
     with model_errors("hand", model_path, hint="Leave the hands out."):
         options = vision.HandLandmarkerOptions(
@@ -149,7 +148,7 @@ def hand_landmarker(model_path: Path) -> Iterator[HandsOf]:
         landmarker = vision.HandLandmarker.create_from_options(options)
 
     def hands_of(rgb: np.ndarray) -> list[tuple[str, float, np.ndarray, np.ndarray]]:
-        image = mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(rgb))
+        image = Image(image_format=ImageFormat.SRGB, data=np.ascontiguousarray(rgb))
         result = landmarker.detect(image)
         return [
             (

@@ -32,7 +32,7 @@ def encode_windows(rays: Tensor, target: int) -> tuple[Tensor, Tensor]:
     rays: [B, N, 17, 2] as (x/z, y/z); target: index of the target frame.
     Returns the encoded windows [B, N, 17, 2] and view_from_camera [B, 3, 3]: p_camera = view_from_camera^T p_view.
     """
-    view_from_camera = _look_at(rays[:, target, _PELVIS])
+    view_from_camera = look_at(rays[:, target, _PELVIS])
     directions = torch.cat([rays, torch.ones_like(rays[..., :1])], dim=-1)
     seen = torch.einsum("bij,bnkj->bnki", view_from_camera, directions)
     flat = seen[..., :2] / seen[..., 2:].clamp_min(0.1)
@@ -65,7 +65,7 @@ def derive_middle_joints(rays: Tensor) -> Tensor:
     return out
 
 
-def _look_at(ray: Tensor) -> Tensor:
+def look_at(ray: Tensor) -> Tensor:
     """The smallest rotation that brings the direction (x, y, 1) onto the optical axis: [B, 2] -> [B, 3, 3]."""
     d = torch.nn.functional.normalize(torch.cat([ray, torch.ones_like(ray[:, :1])], dim=-1), dim=-1)
     x, y, z = d.unbind(-1)

@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from .clip import thread_count
 from .errors import LifterError
 from .files import disk_error
 from .progress import Reporter
@@ -27,9 +28,9 @@ _GRACE_S = 1.0  # for temporary files to be removed, where the main thread is no
 
 def serve(infer: Callable[[list[str]], object], reporter: Reporter) -> None:
     """Call `infer` with the arguments of every line; its LifterErrors are reported, other exceptions end the process."""
-    # Before the first clip is there, which would have to wait for them.
-    for name in ("mediapipe", f"{__package__}.infer", f"{__package__}.detect"):
-        importlib.import_module(name)
+    # Before the first clip is there, which would have to wait for them. With several threads torch is loaded beside detection.
+    for name in ("mediapipe_tasks", "detect", *(["infer"] if thread_count() == 1 else [])):
+        importlib.import_module(f"{__package__}.{name}")
     lines: queue.Queue[str | None] = queue.Queue()
     threading.Thread(target=_read, args=(lines,), name="stdin", daemon=True).start()
     while (line := lines.get()) is not None:

@@ -32,7 +32,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from .checkpoint import load_model, save_model
-from .data.batches import Augmentation, DetectorErrors, MotionBatches, NoiseModel
+from .data.batches import Augmentation, BodyRange, CameraRange, DetectorErrors, MotionBatches, NoiseModel
 from .data.mocap import MotionClip, read_mocap, split_by_subject
 from .data.pairs import PairBatches, Pairs, read_pairs
 from .data.sequences import SequenceBatches, SequencePairs
@@ -60,6 +60,8 @@ SEQUENCE_WEIGHTS = tuple(_PART_WEIGHTS.get(name.removeprefix("left_").removepref
 class TrainConfig:
     """One run. `pairs_share` of each batch comes from rendered pairs, the rest from motion capture with the noise model.
 
+    cameras, bodies, augmentation, noise: values of CameraRange, BodyRange, Augmentation and NoiseModel (data/batches.py).
+    frame_s: the shortest and the longest time between the frames of a window of motion capture.
     minutes: of training; steps: instead of minutes, where runs are compared or repeated (0: minutes count).
     batch: windows of all processes together, or sequences for a network that is trained on them; sequence_frames: their length
     (0: the network's own).
@@ -67,13 +69,17 @@ class TrainConfig:
     each validation set. compile: torch.compile the network; on a CPU its costly parts (models/fused.py). call_minutes: stop
     after so long, to go on with --resume (0: never).
     start_from: weights to begin with; start_from_mean: several, whose mean is begun with (Wortsman et al., Model soups, 2022);
-    with minutes = 0 that mean is what is written. Stems of separate dilation that they lack begin without effect.
+    with minutes = 0 that mean is what is written. Stems of separate dilation and optional parts that they lack begin without
+    effect.
     """
 
     name: str
     mocap: str
     pairs: list = field(default_factory=list)
     augmentation: dict = field(default_factory=dict)
+    cameras: dict = field(default_factory=dict)
+    bodies: dict = field(default_factory=dict)
+    frame_s: list = field(default_factory=lambda: [1 / 60, 1 / 8])
     errors_share: float = 0.0
     architecture: str = "atcn"
     settings: dict = field(default_factory=dict)
@@ -114,8 +120,9 @@ def read_config(path: Path, overrides: list[str]) -> TrainConfig:
             given = type(getattr(config, name))
             if given is not kind and (given, kind) != (int, float):
                 raise TypeError(f"{name} must be a {kind.__name__}")
-        NoiseModel(**config.noise)
-        Augmentation(**config.augmentation)
+        _ranges(config)
+        if len(config.frame_s) != 2 or not 0 < config.frame_s[0] <= config.frame_s[1]:
+            raise ValueError("frame_s must be two times in seconds, the shorter one first")
     except OSError as reason:
         raise LifterError(
             f"Cannot read the training configuration {path}: {reason.strerror}.", hint="Give the path of a .toml file."
@@ -124,6 +131,16 @@ def read_config(path: Path, overrides: list[str]) -> TrainConfig:
         raise LifterError(f"The training configuration {path.name} is not right: {reason}.", hint="Correct it.") from None
     base = path.parent
     return replace(config, mocap=str((base / config.mocap).resolve()), pairs=[str((base / p).resolve()) for p in config.pairs])
+
+
+def _ranges(config: TrainConfig) -> tuple[NoiseModel, Augmentation, CameraRange, BodyRange]:
+    """What the configuration has tables for."""
+    return (
+        NoiseModel(**config.noise),
+        Augmentation(**config.augmentation),
+        CameraRange(**config.cameras),
+        BodyRange(**config.bodies),
+    )
 
 
 @cache
@@ -173,7 +190,7 @@ def _loss(config: TrainConfig, network: nn.Module, predicted: Tensor, truth: Ten
 
 
 class Validation:
-    """Fixed windows: unseen subjects with exact 2D, with detector noise, and the held-out rendered pairs."""
+    """Fixed windows: unseen subjects with exact 2D, with detector noise, from moving cameras, and the held-out rendered pairs."""
 
     def __init__(
         self,
@@ -187,9 +204,10 @@ class Validation:
         count: int = 2048,
     ) -> None:
         self.sets: dict[str, tuple[Tensor, Tensor]] = {}
-        for name, model in (("clean", None), ("noisy", noise)):
+        stands, moves = CameraRange(), CameraRange(moving_share=1.0)
+        for name, model, cameras in (("clean", None, stands), ("noisy", noise, stands), ("moving", None, moves)):
             self.sets[name] = MotionBatches(
-                clips, frames=frames, target=target, seed=7, noise=model, inputs=inputs, frame_s=(1 / 50, 1 / 20)
+                clips, frames=frames, target=target, seed=7, noise=model, cameras=cameras, inputs=inputs, frame_s=(1 / 50, 1 / 20)
             ).sample(count)
         for number, held_out in enumerate(p.chosen(p.held_out) for p in pairs if p.held_out.any()):
             windows, truth = PairBatches([held_out], frames=frames, target=target, seed=0, inputs=inputs).all_windows()
@@ -341,7 +359,7 @@ class _Run:
         if not training or not validation:
             what = "training" if not training else "validation"
             raise LifterError(f"The motion capture {config.mocap} has no clip for {what}.", hint="Give one with more subjects.")
-        noise = NoiseModel(**config.noise)
+        noise, augmentation, cameras, bodies = _ranges(config)
         motion_type, pairs_type = (SequenceBatches, SequencePairs) if network.outputs_sequence else (MotionBatches, PairBatches)
         pairs = [read_pairs(Path(path)) for path in config.pairs]
         seen = [p.chosen(~p.held_out) for p in pairs if not p.held_out.all()]
@@ -353,7 +371,10 @@ class _Run:
             noise=noise,
             errors=errors,
             errors_share=config.errors_share,
-            augmentation=Augmentation(**config.augmentation),
+            augmentation=augmentation,
+            cameras=cameras,
+            bodies=bodies,
+            frame_s=tuple(config.frame_s),
             **common,
         )
         self.rendered = pairs_type(seen, **common) if seen and config.pairs_share > 0 else None
@@ -680,15 +701,16 @@ class Ranger(torch.optim.RAdam):
         return loss
 
 
-_LEVEL_STEM = re.compile(r"level_stems\.\d+\.")
-_LAST_NORM = re.compile(_LEVEL_STEM.pattern + r"norm\.norm\.(weight|bias)")
+_LEVEL_STEM = r"level_stems\.\d+\."
+_LAST_NORM = re.compile(_LEVEL_STEM + r"norm\.norm\.(weight|bias)")
+_ADDED = re.compile(_LEVEL_STEM + r"|enhance\.|project\.")
 
 
 def _weights_for(network: nn.Module, path: str | Path) -> dict[str, Tensor]:
-    """The weights in a file, with stems that add nothing where the network has some that the file has not."""
+    """The weights in a file; stems and optional parts that the network has and the file has not add nothing."""
     own, weights = network.state_dict(), load_model(path).network.state_dict()
     lacking = own.keys() - weights.keys()
-    if all(map(_LEVEL_STEM.match, lacking)):
+    if all(map(_ADDED.match, lacking)):
         weights |= {name: torch.zeros_like(own[name]) if _LAST_NORM.fullmatch(name) else own[name] for name in lacking}
     return weights
 

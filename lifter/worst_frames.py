@@ -13,7 +13,7 @@ import argparse
 import sys
 import zipfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -26,6 +26,7 @@ from .preview import LEFT_RGB, MIDDLE_RGB, RIGHT_RGB
 
 # Pictures are made to be looked at side by side in a page.
 _LONG_SIDE_PX = 720
+_LOOK_BEFORE_S = 2.0  # the first picture that is wanted may lie between two frames
 _HINT = "Make it again with `retarget --report`."
 
 
@@ -64,7 +65,9 @@ def pictures(clip_path: Path, skeletons: Skeletons) -> Iterator[tuple[int, np.nd
     """
     waiting = [int(i) for i in np.argsort(skeletons.timestamps_s, kind="stable")]
     before: tuple[float, np.ndarray] | None = None
-    for timestamp_s, rgb in frames(open_clip(clip_path)):
+    clip = open_clip(clip_path)
+    first_s = min(float(skeletons.timestamps_s.min()), clip.duration_s or 0.0) - _LOOK_BEFORE_S
+    for timestamp_s, rgb in frames(replace(clip, start_s=max(0.0, first_s))):
         while waiting and timestamp_s >= skeletons.timestamps_s[waiting[0]]:
             wanted_s = skeletons.timestamps_s[waiting[0]]
             nearer = before is not None and wanted_s - before[0] < timestamp_s - wanted_s

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from ..joints import INDEX, JOINT_NAMES, LIMB_JOINT_NAMES, MIRROR
-from ..normalise import WINDOW_STEP_S, derive_middle_joints, encode_windows, with_evidence
+from ..normalise import WINDOW_STEP_S, derive_middle_joints, encode_windows, look_at, with_evidence
 from .mocap import MotionClip
 from .pairs import PairFrames, Pairs
 
@@ -46,6 +46,8 @@ _CHAIN = (
 )
 _BODY_HEIGHT_M = 1.75
 _LARGEST_BEND = math.radians(150)
+_SHAKE_CORRELATION = 0.9  # of a hand that holds the camera, from frame to frame
+_MOST_FOLLOWED = 1.1
 # Windows without the detector's own 3D, so that a network which sees it also works without.
 _WORLD_DROPPED_SHARE = 0.1
 # Joints that stand side by side in the order of joints.py, as slices: twice as fast as lists.
@@ -58,13 +60,28 @@ _RIGHT_LEG = slice(INDEX["right_hip"], INDEX["right_ankle"] + 1)
 
 @dataclass(frozen=True)
 class CameraRange:
-    """Where virtual cameras stand: distance (log-uniform), elevation and roll (normal); how often a body is turned any way."""
+    """Where virtual cameras stand: distance (log-uniform), elevation and roll (normal); how often a body is turned any way.
+
+    In moving_share of the windows the camera turns after the body, by 0 to 1.1 of its way, shakes by up to shake_deg (standard
+    deviation) and goes at speed_std_m_s (normal, along each axis).
+    """
 
     distance_m: tuple[float, float] = (2.0, 9.0)
     elevation_mean_deg: float = 6.0
     elevation_std_deg: float = 17.0
     roll_std_deg: float = 5.0
     tumble_share: float = 0.04
+    moving_share: float = 0.0
+    shake_deg: float = 0.5
+    speed_std_m_s: float = 0.3
+
+
+@dataclass(frozen=True)
+class BodyRange:
+    """Whose bodies the poses are put on: how far limb lengths differ, times the usual, and how many are mirrored."""
+
+    spread: float = 1.0
+    mirror_share: float = 0.5
 
 
 @dataclass(frozen=True)
@@ -174,6 +191,7 @@ class MotionBatches:
         seed: int,
         device: torch.device | str = "cpu",
         cameras: CameraRange | None = None,
+        bodies: BodyRange | None = None,
         noise: NoiseModel | None = None,
         errors: DetectorErrors | None = None,
         errors_share: float = 0.7,
@@ -182,7 +200,7 @@ class MotionBatches:
         frame_s: tuple[float, float] = (1 / 60, 1 / 8),
     ) -> None:
         self.frames, self.target, self.device = frames, target, torch.device(device)
-        self.cameras, self.noise, self.frame_s = cameras or CameraRange(), noise, frame_s
+        self.cameras, self.bodies, self.noise, self.frame_s = cameras or CameraRange(), bodies or BodyRange(), noise, frame_s
         self.errors, self.errors_share, self.augmentation, self.inputs = errors, errors_share, augmentation, inputs
         self.generator = torch.Generator(device=self.device).manual_seed(seed)
         self.positions = torch.cat([torch.from_numpy(c.positions_m) for c in clips]).to(self.device)  # [F, 17, 3]
@@ -201,6 +219,7 @@ class MotionBatches:
         limb_end = [name.split("_")[-1] in ("wrist", "elbow", "ankle", "knee") for name in JOINT_NAMES]
         self._limb_end = torch.tensor(limb_end, device=self.device)
         self._jitter_mix = _autoregression(frames, noise.jitter_correlation if noise else 0.0).to(self.device)
+        self._shake_mix = _autoregression(frames, _SHAKE_CORRELATION).to(self.device)
 
     def _uniform(self, *shape: int) -> Tensor:
         return torch.rand(*shape, generator=self.generator, device=self.device)
@@ -284,13 +303,14 @@ class MotionBatches:
         return _rotation_of(torch.cat([half.cos(), axis * half.sin()], -1))
 
     def _bodies(self, source: Tensor) -> Tensor:
-        """The same directions on a body with its own limb lengths, mirrored half the time."""
+        """The same directions on a body with its own limb lengths, some of them mirrored."""
         b = source.shape[0]
-        size = 1 + 0.05 * self._normal(b, 1, 1)
+        differ = self.bodies.spread
+        size = 1 + differ * 0.05 * self._normal(b, 1, 1)
         length = {}
         for name, metres in _LENGTHS.items():
             spread = _LENGTH_SPREAD.get(name, _DEFAULT_SPREAD)
-            length[name] = metres * (1 + spread * self._normal(b, 1, 1)).clamp(0.7, 1.3) * size
+            length[name] = metres * (1 + differ * spread * self._normal(b, 1, 1)).clamp(0.7, 1.3) * size
 
         def direction(a: str, b: str) -> Tensor:
             return torch.nn.functional.normalize(source[:, :, INDEX[b]] - source[:, :, INDEX[a]], dim=-1, eps=1e-6)
@@ -310,7 +330,7 @@ class MotionBatches:
             joints[name] = joints[parent] + way * length[bone]
         body = torch.stack([joints[name] for name in JOINT_NAMES], dim=2)
         mirrored = body[:, :, self._mirror] * self._flip
-        return torch.where((self._uniform(b) < 0.5)[:, None, None, None], mirrored, body)
+        return torch.where((self._uniform(b) < self.bodies.mirror_share)[:, None, None, None], mirrored, body)
 
     def _seen(self, world: Tensor) -> Tensor:
         """World -> a random camera that stands anywhere around the target frame's pelvis and looks at it."""
@@ -326,7 +346,22 @@ class MotionBatches:
         distance = torch.exp(near + (far - near) * self._uniform(b))
         centred = world - world[:, self.target, 0][:, None, None]
         seen = torch.einsum("bij,bnkj->bnki", rotation, centred)
-        return seen + torch.stack([torch.zeros_like(distance), torch.zeros_like(distance), distance], -1)[:, None, None]
+        seen = seen + torch.stack([torch.zeros_like(distance), torch.zeros_like(distance), distance], -1)[:, None, None]
+        return self._by_moving_camera(seen) if c.moving_share else seen
+
+    def _by_moving_camera(self, seen: Tensor) -> Tensor:
+        """[B, N, 17, 3] in the axes of a camera that stands -> of each frame's own, which are the same at the target frame."""
+        c, (b, n) = self.cameras, seen.shape[:2]
+        moving = self._uniform(b) < c.moving_share
+        frames = torch.arange(n, device=self.device) - self.target
+        way = c.speed_std_m_s * self._normal(b, 1, 3) * (WINDOW_STEP_S * frames)[:, None]
+        shake = torch.einsum("ts,bsc->btc", self._shake_mix, self._normal(b, n, 2))
+        shake = math.radians(c.shake_deg) * self._uniform(b, 1, 1) * (shake - shake[:, self.target, None])
+        placed = seen - way[:, :, None]
+        pelvis = placed[:, :, 0]
+        towards = _MOST_FOLLOWED * self._uniform(b, 1, 1) * pelvis[..., :2] / pelvis[..., 2:].clamp_min(0.2) + shake
+        turned = torch.einsum("bnij,bnkj->bnki", look_at(towards.flatten(0, 1)).view(b, n, 3, 3), placed)
+        return torch.where(moving[:, None, None, None], turned, seen)
 
     def _detected(self, rays: Tensor, height: Tensor) -> Tensor:
         """Add the detector's errors to exact rays; height [B]: the body's height in the same unit."""

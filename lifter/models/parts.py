@@ -101,8 +101,7 @@ class ProjectionAttention(nn.Module):
         _start_at_zero(self.out)
 
     def forward(self, pose: Tensor, seen: Tensor) -> Tensor:  # pose [..., J, 3], seen [..., J, 2 or more] of the same frame
-        with torch.autocast(pose.device.type, enabled=False):
-            miss = projection_miss(pose, seen[..., :2].float())
+        miss = projection_miss(pose, seen[..., :2].float())
         seen_and_found = torch.cat([miss, pose], -1).flatten(-2).to(self.hidden.weight.dtype)
         change = self.out(F.mish(self.hidden(seen_and_found))).to(pose.dtype).view(*pose.shape[:-1], 4)
         return pose + torch.sigmoid(change[..., 3:]) * change[..., :3]

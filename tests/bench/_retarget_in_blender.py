@@ -7,13 +7,11 @@ long 1,000 frames take. Then the same motion by Blender's own Copy Rotation cons
 from __future__ import annotations
 
 import json
-import os
 import random
 import runpy
 import sys
 import tempfile
 import time
-import traceback
 from pathlib import Path
 
 import bpy
@@ -34,7 +32,7 @@ from blender_pose3d.core.recognise import recognise  # noqa: E402
 from blender_pose3d.core.rig import RigSpec  # noqa: E402
 from blender_pose3d.core.skeleton import INDEX, JOINT_NAMES  # noqa: E402
 from blender_pose3d.core.solve import SolveOptions, heading_of  # noqa: E402
-from tests.blender import exact_tracks, rig_builders  # noqa: E402
+from tests.blender import exact_tracks, rig_builders, script  # noqa: E402
 from tests.blender.rig_checks import animate, open_named, spec_of, turned  # noqa: E402
 
 PRESETS = ROOT / "rigs"
@@ -370,28 +368,20 @@ def _by_peer(script: str, bvh: Path, character: str) -> tuple[tuple[float, float
     return seconds, next(o for o in bpy.context.scene.objects if o.type == "ARMATURE" and o.name != bvh.stem)
 
 
-def main() -> int:
-    path, big, peer_script, *names = sys.argv[sys.argv.index("--") + 1 :]
+def main(words: list[str]) -> None:
+    path, big, peer_script, *names = words
     found: dict[str, object] = {}
-    try:
-        for name in names:
-            print(f"measuring {Path(name).name}", file=sys.stderr, flush=True)
-            one = recognised(name)
-            found[name] = one if "refused" in one else one | driven(name)
-        results = {
-            "rigs": found,
-            "yardsticks": [yardstick(name, peer_script) for name in big.split("|") if name],
-            "blender": bpy.app.version_string,
-        }
-        Path(path).write_text(json.dumps(results), encoding="utf-8")
-    except BaseException:
-        traceback.print_exc()
-        return 1
-    return 0
+    for name in names:
+        print(f"measuring {Path(name).name}", file=sys.stderr, flush=True)
+        one = recognised(name)
+        found[name] = one if "refused" in one else one | driven(name)
+    results = {
+        "rigs": found,
+        "yardsticks": [yardstick(name, peer_script) for name in big.split("|") if name],
+        "blender": bpy.app.version_string,
+    }
+    Path(path).write_text(json.dumps(results), encoding="utf-8")
 
 
 if __name__ == "__main__":
-    code = main()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
+    script.run(main)

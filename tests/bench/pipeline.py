@@ -14,6 +14,7 @@ import csv
 import json
 import os
 import platform
+import random
 import re
 import resource
 import subprocess
@@ -246,11 +247,12 @@ def _workers(context: Context, clip: Path) -> list[Row]:
         folder.mkdir()
         table = folder / "jobs.csv"
         with table.open("w", newline="", encoding="utf-8") as file:
-            # Each job has a start of its own, so that no track is found in the cache.
+            # Each job of each run has a start of its own, so that no track is found in the cache.
+            run = random.randrange(10**6)
             writer = csv.writer(file)
             writer.writerow(["clip", "start", "out"])
             for number in range(_CLIPS_OF_A_BATCH):
-                writer.writerow([clip, f"0.000{workers}{number}", folder / f"{number}.bvh"])
+                writer.writerow([clip, f"0.00{run:06}{number}", folder / f"{number}.bvh"])
         words = ["batch", table, "--rig", rig, "--workers", workers, "--threads", 1]
         began_s = time.monotonic()
         _build(context, *words)

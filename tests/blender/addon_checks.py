@@ -17,6 +17,10 @@ from pathlib import Path
 import bpy
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+from tests.blender import script  # noqa: E402
+
 REGISTERED = (
     bpy.types.Operator,
     bpy.types.Panel,
@@ -494,7 +498,6 @@ def check_import_of_a_clip() -> None:
 
 def main(names: list[str], checks: dict[str, object] | None = None) -> int:
     """checks: the globals of the script whose functions check_NAME are called; this one's when left out."""
-    sys.path.insert(0, str(ROOT))
     os.environ["POSE3D_RESOURCES"] = str(ROOT)
     failed = 0
     print(f"Blender {bpy.app.version_string}, Python {sys.version.split()[0]}")
@@ -511,7 +514,4 @@ def main(names: list[str], checks: dict[str, object] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    code = main(sys.argv[sys.argv.index("--") + 1 :])
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
+    script.run(main)

@@ -6,9 +6,7 @@ Not collected by pytest; test_hands.py starts it. What is measured are angles be
 
 from __future__ import annotations
 
-import os
 import sys
-import traceback
 from pathlib import Path
 
 import bpy
@@ -22,6 +20,7 @@ from blender_pose3d.bridge import files  # noqa: E402
 from blender_pose3d.bridge.apply import apply_track  # noqa: E402
 from blender_pose3d.core.motion import MotionOptions  # noqa: E402
 from blender_pose3d.core.track_io import read_track  # noqa: E402
+from tests.blender import script  # noqa: E402
 from tests.demo import characters, scene  # noqa: E402
 
 RIG = ROOT.parent / "shared" / "rigs" / "mesh2motion_cc0" / "human-male.glb"
@@ -168,17 +167,13 @@ def _bend(armature: bpy.types.Object, closed: float) -> None:
                 bone.rotation_quaternion = Quaternion(own.normalized(), angle)
 
 
+def main(arguments: list[str]) -> None:
+    command, *words = arguments
+    if command == "film":
+        film(Path(words[0]), int(words[1]))
+    else:
+        solve(*map(Path, words))
+
+
 if __name__ == "__main__":
-    try:
-        command, *words = sys.argv[sys.argv.index("--") + 1 :]
-        if command == "film":
-            film(Path(words[0]), int(words[1]))
-        else:
-            solve(*map(Path, words))
-        code = 0
-    except Exception:
-        traceback.print_exc()
-        code = 1
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
+    script.run(main)

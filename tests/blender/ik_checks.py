@@ -7,9 +7,7 @@ is measured against what they do by the FK keys of the same action, on every fra
 from __future__ import annotations
 
 import json
-import os
 import sys
-import traceback
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,7 +21,7 @@ from blender_pose3d.bridge import files  # noqa: E402
 from blender_pose3d.bridge.apply import AppliedMotion, apply_track  # noqa: E402
 from blender_pose3d.core.motion import MotionOptions  # noqa: E402
 from blender_pose3d.core.solve import SolveOptions  # noqa: E402
-from tests.blender import exact_tracks, rig_builders  # noqa: E402
+from tests.blender import exact_tracks, rig_builders, script  # noqa: E402
 from tests.blender.keyframe_checks import curves_of, fresh, give_action  # noqa: E402
 from tests.blender.rig_checks import measured  # noqa: E402
 
@@ -202,19 +200,11 @@ CASES: dict[str, Callable[[], dict]] = {
 }
 
 
-def main() -> int:
-    out, *cases = sys.argv[sys.argv.index("--") + 1 :]
-    try:
-        done = {case: CASES[case]() if case in CASES else keyed_in(Path(case)) for case in cases}
-        Path(out).write_text(json.dumps(done), encoding="utf-8")
-    except BaseException:
-        traceback.print_exc()
-        return 1
-    return 0
+def main(words: list[str]) -> None:
+    out, *cases = words
+    done = {case: CASES[case]() if case in CASES else keyed_in(Path(case)) for case in cases}
+    Path(out).write_text(json.dumps(done), encoding="utf-8")
 
 
 if __name__ == "__main__":
-    code = main()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
+    script.run(main)

@@ -6,7 +6,6 @@ Not collected by pytest; test_keyframes.py starts it.
 from __future__ import annotations
 
 import json
-import os
 import sys
 import traceback
 from collections.abc import Callable
@@ -32,7 +31,7 @@ from blender_pose3d.core.motion.legs import feet_of  # noqa: E402
 from blender_pose3d.core.skeleton import INDEX  # noqa: E402
 from blender_pose3d.core.solve import SolveOptions  # noqa: E402
 from blender_pose3d.core.track_io import write_track  # noqa: E402
-from tests.blender import exact_tracks, rig_builders  # noqa: E402
+from tests.blender import exact_tracks, rig_builders, script  # noqa: E402
 from tests.blender.rig_checks import animate, measured, posed, spec_of, turned  # noqa: E402
 
 ROTATION = {"QUATERNION": "rotation_quaternion", "AXIS_ANGLE": "rotation_axis_angle"}
@@ -596,7 +595,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    code = main()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
+    script.run(lambda _words: main())

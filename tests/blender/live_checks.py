@@ -32,7 +32,7 @@ from blender_pose3d.ops import live  # noqa: E402
 from blender_pose3d.ui import overlay  # noqa: E402
 from blender_pose3d.worker.job import Job  # noqa: E402
 from blender_pose3d.worker.protocol import parse_line  # noqa: E402
-from tests.blender import addon_checks, rig_builders  # noqa: E402
+from tests.blender import addon_checks, rig_builders, script  # noqa: E402
 from tests.core import motion_tracks  # noqa: E402
 
 CLIP = ROOT / "tests" / "data" / "demo.mp4"
@@ -298,7 +298,4 @@ def hip_at(figure: bpy.types.Object, frame: int) -> np.ndarray:
 
 
 if __name__ == "__main__":
-    code = addon_checks.main(sys.argv[sys.argv.index("--") + 1 :], globals())
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
+    script.run(lambda names: addon_checks.main(names, globals()))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import bpy
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from tests.blender import addon_checks, rig_builders  # noqa: E402
+from tests.blender import addon_checks, rig_builders, script  # noqa: E402
 from tests.blender.addon_checks import registered, test_folder, variable  # noqa: E402
 
 
@@ -200,7 +199,4 @@ def check_the_table_stays_in_the_file() -> None:
 
 
 if __name__ == "__main__":
-    code = addon_checks.main(sys.argv[sys.argv.index("--") + 1 :], dict(globals()))
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
+    script.run(lambda names: addon_checks.main(names, globals()))

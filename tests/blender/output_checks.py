@@ -5,7 +5,6 @@ Not collected by pytest; test_output.py starts it.
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
@@ -21,7 +20,7 @@ from blender_pose3d.bridge.output import apply_with_output  # noqa: E402
 from blender_pose3d.bridge.targets import shown_action  # noqa: E402
 from blender_pose3d.core.errors import Pose3DError  # noqa: E402
 from blender_pose3d.core.track_io import write_track  # noqa: E402
-from tests.blender import addon_checks, exact_tracks, rig_builders  # noqa: E402
+from tests.blender import addon_checks, exact_tracks, rig_builders, script  # noqa: E402
 
 FPS = exact_tracks.demo(every=5).track.fps
 
@@ -235,7 +234,4 @@ def check_refusals_of_an_export() -> None:
 
 
 if __name__ == "__main__":
-    code = addon_checks.main(sys.argv[sys.argv.index("--") + 1 :], globals())
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
+    script.run(lambda names: addon_checks.main(names, globals()))

@@ -10,7 +10,6 @@ import json
 import os
 import random
 import sys
-import traceback
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +22,7 @@ from blender_pose3d.bridge import user_presets  # noqa: E402
 from blender_pose3d.bridge.rig_reader import choose_mapping, read_rig, read_skeleton  # noqa: E402
 from blender_pose3d.core.preset import preset_text  # noqa: E402
 from blender_pose3d.core.recognise import recognise  # noqa: E402
+from tests.blender import script  # noqa: E402
 from tests.blender.rig_checks import open_named  # noqa: E402
 
 
@@ -68,19 +68,11 @@ def automatic(folder: Path) -> dict[str, str]:
     return {**found, "warning": " ".join(mapping.warnings), "used": mapping.preset}
 
 
-def main() -> int:
-    out, folder, *names = sys.argv[sys.argv.index("--") + 1 :]
-    try:
-        results = {name: look(name) for name in names}
-        Path(out).write_text(json.dumps(results | {"automatic": automatic(Path(folder))}), encoding="utf-8")
-    except BaseException:
-        traceback.print_exc()
-        return 1
-    return 0
+def main(words: list[str]) -> None:
+    out, folder, *names = words
+    results = {name: look(name) for name in names}
+    Path(out).write_text(json.dumps(results | {"automatic": automatic(Path(folder))}), encoding="utf-8")
 
 
 if __name__ == "__main__":
-    code = main()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
+    script.run(main)

@@ -10,9 +10,7 @@ A RIG is "rigify", "metarig", a name of rig_builders.BUILDS, or a file.
 from __future__ import annotations
 
 import json
-import os
 import sys
-import traceback
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -31,7 +29,7 @@ from blender_pose3d.core.errors import Pose3DError  # noqa: E402
 from blender_pose3d.core.rig import RigSpec  # noqa: E402
 from blender_pose3d.core.skeleton import INDEX  # noqa: E402
 from blender_pose3d.core.solve import SolveOptions  # noqa: E402
-from tests.blender import exact_tracks, rig_builders  # noqa: E402
+from tests.blender import exact_tracks, rig_builders, script  # noqa: E402
 
 _MOTIONS = {
     "demo": lambda: exact_tracks.demo(every=5),
@@ -284,19 +282,11 @@ def _inspect(path: Path) -> dict:
     return found | {"seconds": files.read_back(path, armature.name)[1]}
 
 
-def main() -> int:
-    out, command, *arguments = sys.argv[sys.argv.index("--") + 1 :]
+def main(words: list[str]) -> None:
+    out, command, *arguments = words
     commands = {"exact": exact, "round_trip": round_trip, "props": props, "inspect": inspect}
-    try:
-        Path(out).write_text(json.dumps(commands[command](*arguments)), encoding="utf-8")
-    except BaseException:
-        traceback.print_exc()
-        return 1
-    return 0
+    Path(out).write_text(json.dumps(commands[command](*arguments)), encoding="utf-8")
 
 
 if __name__ == "__main__":
-    code = main()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
+    script.run(main)

@@ -26,7 +26,7 @@ from blender_pose3d.core.skeleton import INDEX, LANDMARK_INDEX  # noqa: E402
 from blender_pose3d.core.track_io import write_track  # noqa: E402
 from blender_pose3d.core.tracks import Pose3DTrack  # noqa: E402
 from blender_pose3d.ui import overlay  # noqa: E402
-from tests.blender import addon_checks, rig_builders  # noqa: E402
+from tests.blender import addon_checks, rig_builders, script  # noqa: E402
 from tests.core import motion_tracks  # noqa: E402
 
 CLIP = Path(os.environ.get("POSE3D_TEST_CLIP", ROOT / "tests" / "data" / "demo.mp4"))
@@ -313,7 +313,4 @@ def check_a_film_of_the_landmarks() -> None:
 
 
 if __name__ == "__main__":
-    code = addon_checks.main(sys.argv[sys.argv.index("--") + 1 :], globals())
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
+    script.run(lambda names: addon_checks.main(names, globals()))

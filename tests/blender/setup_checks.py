@@ -15,7 +15,7 @@ import bpy
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from tests.blender import addon_checks  # noqa: E402
+from tests.blender import addon_checks, script  # noqa: E402
 
 
 def state() -> bpy.types.PropertyGroup:
@@ -82,7 +82,4 @@ def check_goes_on_and_is_removed() -> None:
 
 
 if __name__ == "__main__":
-    code = addon_checks.main(sys.argv[sys.argv.index("--") + 1 :], globals())
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
+    script.run(lambda names: addon_checks.main(names, globals()))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
@@ -23,7 +22,7 @@ from blender_pose3d.core.motion import MotionOptions, Smoothing  # noqa: E402
 from blender_pose3d.core.preset import load_presets  # noqa: E402
 from blender_pose3d.core.solve import SolveOptions, heading_of  # noqa: E402
 from blender_pose3d.core.track_io import write_track  # noqa: E402
-from tests.blender import addon_checks, exact_tracks, rig_builders  # noqa: E402
+from tests.blender import addon_checks, exact_tracks, rig_builders, script  # noqa: E402
 from tests.blender.addon_checks import registered, test_folder  # noqa: E402
 from tests.blender.mapping_checks import refused  # noqa: E402
 from tests.blender.rig_checks import spec_of, turned  # noqa: E402
@@ -283,7 +282,4 @@ def _limbs(source) -> np.ndarray:
 
 
 if __name__ == "__main__":
-    code = addon_checks.main(sys.argv[sys.argv.index("--") + 1 :], dict(globals()))
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
+    script.run(lambda names: addon_checks.main(names, globals()))

@@ -5,7 +5,6 @@ Not collected by pytest; test_translations.py starts it.
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
@@ -19,7 +18,7 @@ sys.path.insert(0, str(ROOT))
 from blender_pose3d import translations  # noqa: E402
 from blender_pose3d.core.errors import Pose3DError  # noqa: E402
 from blender_pose3d.translations.de import GERMAN  # noqa: E402
-from tests.blender import addon_checks  # noqa: E402
+from tests.blender import addon_checks, script  # noqa: E402
 from tests.message_strings import message_strings  # noqa: E402
 
 
@@ -155,7 +154,4 @@ def check_every_panel_has_a_question_mark() -> None:
 
 
 if __name__ == "__main__":
-    code = addon_checks.main(sys.argv[sys.argv.index("--") + 1 :], globals())
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
+    script.run(lambda names: addon_checks.main(names, globals()))

@@ -6,7 +6,6 @@ starts it.
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Callable
@@ -19,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from blender_pose3d.core.track_io import write_track  # noqa: E402
-from tests.blender import addon_checks, exact_tracks, rig_builders  # noqa: E402
+from tests.blender import addon_checks, exact_tracks, rig_builders, script  # noqa: E402
 
 RATE = exact_tracks.demo(every=5).track.fps
 
@@ -276,7 +275,4 @@ def curves_of(action: bpy.types.Action) -> set[str]:
 
 
 if __name__ == "__main__":
-    code = addon_checks.main(sys.argv[sys.argv.index("--") + 1 :], globals())
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
+    script.run(lambda names: addon_checks.main(names, globals()))

@@ -6,18 +6,17 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
-import traceback
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import bpy
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from clipmaker import mannequin, motions, skeleton
+from tests.blender import script
+from tests.clipmaker import mannequin, motions, skeleton
 
 FORMAT_VERSION = 1
 
@@ -460,8 +459,7 @@ def parse(arguments: list[str]) -> tuple[Path, str, Settings]:
     return options.out, options.name, settings
 
 
-def main() -> int:
-    arguments = sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else sys.argv[1:]
+def main(arguments: list[str]) -> int:
     folder, name, settings = parse(arguments)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -475,14 +473,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    try:
-        code = main()
-    except SystemExit as end:
-        code = int(end.code or 0)
-    except Exception:
-        traceback.print_exc()
-        code = 1
-    # The bpy module can hang in its own clean-up at the end of the process.
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
+    script.run(main)

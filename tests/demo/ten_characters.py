@@ -5,7 +5,6 @@ Two are the project's own (characters.py); eight are other people's, from ../sha
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
@@ -18,7 +17,7 @@ sys.path.insert(0, str(ROOT))
 
 from blender_pose3d.bridge import files  # noqa: E402
 from blender_pose3d.bridge.apply import apply_track  # noqa: E402
-from tests.blender import exact_tracks  # noqa: E402
+from tests.blender import exact_tracks, script  # noqa: E402
 from tests.demo import characters, scene  # noqa: E402
 
 RIGS = ROOT.parent / "shared" / "rigs"
@@ -124,6 +123,4 @@ def _render(out: Path, frame: int) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[sys.argv.index("--") + 1]).absolute())
-    sys.stdout.flush()
-    os._exit(0)
+    script.run(lambda words: main(Path(words[0]).absolute()))

@@ -57,15 +57,22 @@ def write_clip(
     size: tuple[int, int] = (WIDTH_PX, HEIGHT_PX),
     pixel_aspect: Fraction = Fraction(1),
     fast_start: bool = False,
+    key_frames: int | None = None,
+    rate: int = 1000,
 ) -> Path:
-    """A clip whose frames are shown at exactly these times; frame i carries the number i."""
+    """A clip whose frames are shown at exactly these times; frame i carries the number i.
+
+    key_frames: one in so many frames, the codec's choice if left out. rate: what the header says, in frames a second.
+    """
     options = {"movflags": "faststart"} if fast_start else {}
     with av.open(str(path), "w", options=options) as container:
-        stream = container.add_stream(codec, rate=1000)
+        stream = container.add_stream(codec, rate=rate)
         stream.width, stream.height = size
         stream.pix_fmt = pixels
         stream.codec_context.time_base = Fraction(1, 1000)
         stream.codec_context.sample_aspect_ratio = pixel_aspect
+        if key_frames is not None:
+            stream.codec_context.gop_size = key_frames
         for number, time_ms in enumerate(times_ms):
             picture = numbered_picture(number, width=size[0], height=size[1])
             if source == "rgba":

@@ -191,16 +191,49 @@ def test_a_bug_shows_its_traceback_and_exit_code_1(tmp_path: Path, person_clip: 
     assert "Traceback" in done.stderr and "a bug" in done.stderr
 
 
+def _python(code: str) -> str:
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, env=ENVIRONMENT)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
 def test_detection_and_bad_input_do_not_wait_for_torch() -> None:
     code = "import sys, lifter.cli, lifter.detect, lifter.track_file; print(sorted({'torch', 'mediapipe'} & set(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, env=ENVIRONMENT)
-    assert done.stdout.strip() == "[]", done.stderr
+    assert _python(code) == "[]"
+
+
+def test_mediapipe_comes_without_what_it_draws_and_records_with() -> None:
+    loaded = "sorted(name for name in sys.modules if name.split('.')[0] in ('matplotlib', 'sounddevice'))"
+    assert _python(f"import sys, lifter.mediapipe_tasks; print({loaded})") == "[]"
+
+
+def test_who_draws_gets_matplotlib_all_the_same() -> None:
+    lines = [
+        "import lifter.mediapipe_tasks",
+        "from mediapipe.tasks.python.vision import drawing_utils",
+        "assert drawing_utils.plt.Figure.__name__ == 'Figure'",
+        "import matplotlib.pyplot",
+        "print(matplotlib.pyplot.Figure is drawing_utils.plt.Figure)",
+    ]
+    assert _python("\n".join(lines)) == "True"
+
+
+def test_a_module_put_off_is_there_as_soon_as_it_is_used() -> None:
+    lines = [
+        "import sys",
+        "from lifter.mediapipe_tasks import later",
+        "with later('wave', 'wsgiref', 'wsgiref.util'):",
+        "    import wave, wsgiref.util as util",
+        "    assert {type(wave).__name__, type(util).__name__} == {'_Later'}",
+        "    assert util.FileWrapper and wave.Error",
+        "import wsgiref.util",
+        "print(wsgiref.util.FileWrapper is util.FileWrapper, sys.modules['wsgiref'] is wsgiref)",
+    ]
+    assert _python("\n".join(lines)) == "True True"
 
 
 def test_the_network_is_loaded_without_torchs_compiler() -> None:
-    code = "import sys, lifter.infer; lifter.infer.load(); print('torch._dynamo' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, env=ENVIRONMENT)
-    assert done.stdout.strip() == "False", done.stderr
+    assert _python("import sys, lifter.infer; lifter.infer.load(); print('torch._dynamo' in sys.modules)") == "False"
 
 
 def test_torch_is_loaded_while_the_detector_works(person_clip: Path, made_model: LandmarkModel, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import av
 import numpy as np
 import pytest
 
+import lifter.clip as clip_module
 from lifter.clip import frames, open_clip
 from lifter.errors import LifterError
 
@@ -58,6 +59,46 @@ def test_frame_rates(fps: int, tmp_path: Path) -> None:
     times_s, numbers = _times_and_numbers(write_clip(tmp_path / "a.mp4", times_ms))
     np.testing.assert_allclose(times_s, np.array(times_ms) / 1000, atol=1e-6)
     assert numbers == list(range(24))
+
+
+STEADY_MS = [i * 100 for i in range(250)]
+# Faster and slower, with a pause of eight seconds.
+VARIABLE_MS = [*range(0, 6000, 60), *range(14000, 22000, 100), *range(22000, 24000, 33)]
+LATE_MS = [3000 + t for t in STEADY_MS]
+
+
+@pytest.mark.parametrize(
+    ("name", "times_ms", "options", "goes"),
+    [
+        ("a.mp4", STEADY_MS, {"key_frames": 20}, True),
+        ("one_key_frame.mp4", STEADY_MS, {"key_frames": 1000}, True),
+        ("a.mkv", STEADY_MS, {"key_frames": 20, "rate": 10}, True),
+        ("strange_rate.mkv", STEADY_MS, {"key_frames": 20}, None),
+        ("a.mov", STEADY_MS, {"key_frames": 20}, True),
+        ("a.ts", STEADY_MS, {"key_frames": 20}, True),
+        ("hevc.mp4", STEADY_MS, {"key_frames": 20, "codec": "libx265"}, True),
+        ("vp9.webm", STEADY_MS, {"key_frames": 20, "rate": 10, "codec": "libvpx-vp9"}, True),
+        ("av1.mp4", STEADY_MS, {"key_frames": 20, "rate": 10, "codec": "libsvtav1"}, False),
+        ("variable.mp4", VARIABLE_MS, {"key_frames": 20}, None),
+        ("variable.mkv", VARIABLE_MS, {"key_frames": 20}, None),
+        ("late.mkv", LATE_MS, {"key_frames": 20}, None),
+        ("late.ts", LATE_MS, {"key_frames": 20}, None),
+        ("a.h264", STEADY_MS, {"key_frames": 20}, False),
+    ],
+)
+def test_a_range_is_gone_to_and_nothing_of_it_missed(
+    name: str, times_ms: list[int], options: dict, goes: bool | None, tmp_path: Path
+) -> None:
+    """What is seen of a range is what is seen of it by who decodes everything."""
+    path = write_clip(tmp_path / name, times_ms, **options)
+    everything = list(zip(*_times_and_numbers(path), strict=True))
+    went = []
+    for start_s in (5.0, 5.96, 11.7, 15.03, 21.99):
+        inside = [(time_s, number) for time_s, number in everything if start_s <= time_s <= start_s + 3]
+        if inside:
+            assert list(zip(*_times_and_numbers(path, start_s=start_s, end_s=start_s + 3), strict=True)) == inside
+            went.append(clip_module._shortly_before(open_clip(path, start_s=start_s))[1]._last_s > 0)
+    assert len(went) >= 2 and (goes is None or set(went) == {goes})
 
 
 def test_a_stream_without_times_gets_its_rate(tmp_path: Path) -> None:
@@ -120,10 +161,12 @@ def test_pixels_that_are_not_square_become_square(tmp_path: Path) -> None:
         ("alpha_vp9.webm", "libvpx-vp9", "yuva420p", "rgba"),
         ("ffv1_16.mkv", "ffv1", "yuv420p16le", "rgb24"),
         ("jpeg.avi", "mjpeg", "yuvj420p", "rgb24"),
+        ("av1.mp4", "libsvtav1", "yuv420p", "rgb24"),
+        ("av1_ten_bit.webm", "libsvtav1", "yuv420p10le", "rgb24"),
     ],
 )
 def test_pixel_formats_become_rgb(name: str, codec: str, pixels: str, source: str, tmp_path: Path) -> None:
-    path = write_clip(tmp_path / name, [0, 40, 80, 120], codec=codec, pixels=pixels, source=source)
+    path = write_clip(tmp_path / name, [0, 40, 80, 120], codec=codec, pixels=pixels, source=source, rate=25)
     for number, (_, rgb) in enumerate(frames(open_clip(path))):
         assert rgb.dtype == np.uint8 and rgb.shape == (HEIGHT_PX, WIDTH_PX, 3)
         assert number_of(rgb) == number

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from lifter.data.batches import Augmentation, CameraRange, DetectorErrors, MotionBatches, NoiseModel
+from lifter.data.batches import Augmentation, BodyRange, CameraRange, DetectorErrors, MotionBatches, NoiseModel
 from lifter.data.mocap import VALIDATION_SUBJECTS, MotionClip, read_mocap, split_by_subject, subject_of
 from lifter.data.pairs import PairBatches, PairFrames, held, read_pairs
 from lifter.errors import LifterError
@@ -265,6 +265,47 @@ def test_cameras_stand_where_they_may(clips: list[MotionClip]) -> None:
     assert across.min() < -2.5 and across.max() > 2.5 and (across.abs() < 0.5).any()
     from_world = torch.linalg.lstsq(world[:, 4] - world[:, 4, :1], seen[:, 4] - seen[:, 4, :1]).solution
     assert (torch.linalg.det(from_world) > 0).all()
+
+
+def test_a_moving_camera_turns_after_the_body(clips: list[MotionClip]) -> None:
+    """It changes what the other frames see, by turns and ways that leave the bodies as they are."""
+
+    def seen(**moving: float) -> torch.Tensor:
+        cameras = CameraRange(tumble_share=0, **moving)
+        return MotionBatches(clips, frames=27, target=13, seed=1, cameras=cameras, frame_s=(1 / 20, 1 / 15))._observed(400)[2]
+
+    def off_axis(camera: torch.Tensor) -> torch.Tensor:
+        return (camera[:, :, 0, :2] / camera[:, :, 0, 2:]).norm(dim=-1)
+
+    def lengths(camera: torch.Tensor) -> torch.Tensor:
+        return (camera - camera[:, :, :1]).norm(dim=-1)
+
+    stands, follows = seen(), seen(moving_share=1.0, shake_deg=0, speed_std_m_s=0)
+    torch.testing.assert_close(follows[:, 13], stands[:, 13])  # the target frame is as it was, and so is the truth
+    torch.testing.assert_close(lengths(follows), lengths(stands), atol=1e-4, rtol=1e-4)
+    assert (off_axis(follows) <= off_axis(stands) + 1e-5).all()
+    left = (off_axis(follows).mean(1) / off_axis(stands).mean(1))[off_axis(stands).mean(1) > 0.05]
+    assert left.min() < 0.1 and left.max() > 0.9 and 0.35 < left.mean() < 0.65
+    trembles = seen(moving_share=1.0, shake_deg=2.0, speed_std_m_s=0)
+    assert off_axis(trembles).mean() > off_axis(follows).mean() + 0.003
+    goes = seen(moving_share=1.0, shake_deg=0, speed_std_m_s=2.0)
+    distance = (goes - goes[:, :, :1]).norm(dim=-1)
+    torch.testing.assert_close(distance, lengths(stands), atol=1e-4, rtol=1e-4)
+    apart = (goes[:, :, 0].norm(dim=-1) - stands[:, :, 0].norm(dim=-1)).abs()
+    assert apart[:, 13].max() < 1e-4 and apart[:, 0].mean() > 0.3
+    some = seen(moving_share=0.3)
+    assert 0.2 < ((some - stands).abs().amax((1, 2, 3)) > 1e-3).float().mean() < 0.4
+
+
+def test_bodies_may_keep_to_one_build(clips: list[MotionClip]) -> None:
+    source = MotionBatches(clips, frames=3, target=1, seed=1, bodies=BodyRange(spread=0.0, mirror_share=0.0))
+    world = source._windows(100)
+    bodies = source._bodies(world)
+    for bone in (("left_hip", "left_knee"), ("left_shoulder", "left_elbow")):
+        start, end = (bodies[:, :, INDEX[name]] for name in bone)
+        assert (end - start).norm(dim=-1).std() < 1e-4
+    across = [x[:, :, INDEX["left_hip"]] - x[:, :, INDEX["right_hip"]] for x in (bodies, world)]
+    assert (torch.nn.functional.cosine_similarity(*across, dim=-1) > 0.999).all()
 
 
 def test_middle_joints_are_made_as_in_inference() -> None:

@@ -127,6 +127,17 @@ def test_one_run_starts_from_anothers_weights(folder: Path) -> None:
         torch.testing.assert_close(a, b, rtol=0, atol=0)
 
 
+def test_optional_parts_start_from_weights_without_them(folder: Path) -> None:
+    begun = folder / "parts_from" / "tiny" / "tiny.safetensors"
+    train.main(folder / "tiny.toml", overrides=["minutes = 0.0", "steps = 2"], runs_dir=begun.parents[1])
+    without = load_model(begun).network
+    both = build("atcn", {**dataclasses.asdict(without.config), "enhance": True, "project": True}).eval()
+    both.load_state_dict(train._weights_for(both, begun))
+    windows = torch.randn(6, 9, 17, 2)
+    with torch.inference_mode():
+        torch.testing.assert_close(both(windows), without(windows), atol=1e-6, rtol=0)
+
+
 def test_separate_dilation_starts_from_weights_without_it(folder: Path) -> None:
     runs, form = folder / "dilated", "frames = 27, channels = 32, groups = 4, reduction = 16, dropout = 0.0"
     overrides = ["minutes = 0.0", "settings = {" + form + "}", 'name = "none"']
@@ -197,6 +208,24 @@ def _saved(path: Path) -> dict[str, torch.Tensor]:
         return {key: tensor for part, each in items for key, tensor in flat(each, f"{name}.{part}").items()}
 
     return flat(torch.load(path, weights_only=True), "")
+
+
+@pytest.mark.parametrize(
+    ("architecture", "settings"),
+    [
+        ("atcn", "channels = 32, groups = 4, reduction = 16"),
+        ("tcn", "channels = 32"),
+        ("mixste", "width = 16, depth = 2, heads = 2"),
+        ("shared-attention", "channels = 32, groups = 4, reduction = 16"),
+    ],
+)
+def test_every_network_trains_with_the_optional_parts(folder: Path, architecture: str, settings: str) -> None:
+    overrides = [f'architecture = "{architecture}"', "settings = {frames = 9, enhance = true, project = true, " + settings + "}"]
+    overrides += [f'name = "parts-{architecture}"', "steps = 3", "minutes = 0.0"]
+    train.main(folder / "tiny.toml", overrides=overrides, runs_dir=folder / "runs")
+    network = load_model(folder / "runs" / f"parts-{architecture}" / f"parts-{architecture}.safetensors").network
+    for part in (network.enhance, network.project):
+        assert part.out.weight.abs().max() > 0, "it begins as the identity, with zeros"
 
 
 @pytest.mark.parametrize(
@@ -343,6 +372,11 @@ def test_mocap_without_anyone_to_validate_on(folder: Path) -> None:
         ("batch = true", "batch must be a int"),
         ("settings = 3", "settings must be a dict"),
         ("noise = {jitters = 1}", "jitters"),
+        ("cameras = {moving = 1}", "moving"),
+        ("bodies = {height = 1}", "height"),
+        ("frame_s = [0.2, 0.1]", "frame_s must be two times"),
+        ("frame_s = [0.1]", "frame_s must be two times"),
+        ("frame_s = ['a', 'b']", "not right"),
         ("seed = ", "not right"),
         ("optimiser = 'sgd'", "no optimiser 'sgd'"),
         ("architecture = 'resnet'", "No network is called 'resnet'"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 from lifter import preview, worst_frames
+from lifter.clip import Clip, frames
 
 FRAMES, FPS, SIZE = 20, 10, (160, 120)
 
@@ -45,6 +47,24 @@ def test_each_picture_is_of_its_own_time(clip: Path, tmp_path: Path) -> None:
         assert picture[5:50, 5:50].mean() == pytest.approx(20 + 8 * frame, abs=3), times[i]
         red, green, blue = picture[80, 100, ::-1]
         assert (red, green, blue) == preview.LEFT_RGB, "the left thigh"
+
+
+def test_what_lies_before_a_late_picture_is_not_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, seen = tmp_path / "long.mp4", []
+    preview.write_video(path, (np.full((SIZE[1], SIZE[0], 3), 2 * n, np.uint8) for n in range(120)), fps=FPS)
+
+    def watched(clip: Clip) -> Iterator[tuple[float, np.ndarray]]:
+        for time_s, rgb in frames(clip):
+            seen.append(time_s)
+            yield time_s, rgb
+
+    monkeypatch.setattr(worst_frames, "frames", watched)
+    for times, numbers in (([11.0, 9.44], (110, 94)), ([99.0], (119,))):
+        seen.clear()
+        found = worst_frames.read_skeletons(skeletons(tmp_path / "s.npz", times))
+        pictures = dict(worst_frames.pictures(path, found))
+        assert [round(pictures[i][5:50, 5:50].mean() / 2) for i in range(len(times))] == pytest.approx(numbers, abs=1)
+        assert seen[0] > 6
 
 
 def test_large_pictures_are_made_smaller() -> None:

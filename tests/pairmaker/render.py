@@ -9,7 +9,6 @@ import json
 import os
 import sys
 import time
-import traceback
 from pathlib import Path
 
 import bpy
@@ -19,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from blender_pose3d.bridge.files import quietly
 from blender_pose3d.core.errors import Pose3DError
+from tests.blender import script
 from tests.pairmaker import people, scenery, stage
 
 REPLY = "pairmaker:"  # Blender writes to stdout as well
@@ -88,12 +88,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    try:
-        code = main()
-    except Exception:
-        traceback.print_exc()
-        code = 1
-    # The bpy module can hang in its own clean-up at the end of the process.
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
+    script.run(lambda _words: main())

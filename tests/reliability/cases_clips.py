@@ -393,6 +393,8 @@ CASES: tuple[Case, ...] = (
     _case(
         "interlaced, H.264 in a transport stream", _clip("clip.mts", form="mpegts", options=_INTERLACED_H264), DONE, quick=True
     ),
+    _case("AV1", _clip(codec="libsvtav1"), DONE, quick=True),
+    _case("AV1, 10 bit", _clip("clip.webm", codec="libsvtav1", pixels="yuv420p10le"), DONE),
     _case("10 bit", _clip(pixels="yuv420p10le"), DONE),
     _case("10 bit, 4:2:2, FFV1", _clip("clip.mkv", codec="ffv1", pixels="yuv422p10le"), DONE),
     _case("4:4:4", _clip(pixels="yuv444p"), DONE),

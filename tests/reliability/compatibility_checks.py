@@ -6,13 +6,15 @@ from __future__ import annotations
 import json
 import os
 import sys
-import traceback
 from pathlib import Path
 from typing import Any
 
 import bpy
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+from tests.blender import script  # noqa: E402
 
 
 def same(now: Any, then: Any, name: str) -> None:
@@ -33,7 +35,7 @@ def same(now: Any, then: Any, name: str) -> None:
             assert found == value, f"{name}.{key}: {value!r} became {found!r}"
 
 
-def main(scene: str, track: str) -> None:
+def check(scene: str, track: str) -> None:
     import blender_pose3d
 
     blender_pose3d.register()
@@ -57,18 +59,13 @@ def main(scene: str, track: str) -> None:
     blender_pose3d.unregister()
 
 
-if __name__ == "__main__":
-    sys.path.insert(0, str(ROOT))
+def main(words: list[str]) -> None:
     os.environ["POSE3D_RESOURCES"] = str(ROOT)
-    code = 0
-    try:
-        track, *scenes = sys.argv[sys.argv.index("--") + 1 :]
-        for scene in scenes:
-            main(scene, track)
-            print(f"ok {Path(scene).name}")
-    except Exception:
-        traceback.print_exc()
-        code = 1
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
+    track, *scenes = words
+    for scene in scenes:
+        check(scene, track)
+        print(f"ok {Path(scene).name}")
+
+
+if __name__ == "__main__":
+    script.run(main)

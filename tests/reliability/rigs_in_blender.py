@@ -7,7 +7,6 @@ session  animates each of SESSION's rigs as the operator does, and tells what ca
 from __future__ import annotations
 
 import json
-import os
 import struct
 import sys
 import traceback
@@ -22,7 +21,7 @@ sys.path.insert(0, str(ROOT))
 
 from blender_pose3d.bridge.apply import apply_track  # noqa: E402
 from blender_pose3d.core.errors import Pose3DError  # noqa: E402
-from tests.blender import exact_tracks, rig_builders  # noqa: E402
+from tests.blender import exact_tracks, rig_builders, script  # noqa: E402
 
 Object = bpy.types.Object
 
@@ -543,20 +542,12 @@ def session() -> dict[str, dict]:
     return told
 
 
-def main() -> int:
+def main(words: list[str]) -> None:
     global _FOLDER
-    out, command, folder = sys.argv[sys.argv.index("--") + 1 :]
+    out, command, folder = words
     _FOLDER = Path(folder)
-    try:
-        Path(out).write_text(json.dumps({"files": make_files, "session": session}[command]()), encoding="utf-8")
-    except BaseException:
-        traceback.print_exc()
-        return 1
-    return 0
+    Path(out).write_text(json.dumps({"files": make_files, "session": session}[command]()), encoding="utf-8")
 
 
 if __name__ == "__main__":
-    code = main()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
+    script.run(main)

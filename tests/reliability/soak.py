@@ -10,12 +10,15 @@ from __future__ import annotations
 import json
 import os
 import sys
-import traceback
 from pathlib import Path
 
 import bpy
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+from tests.blender import script  # noqa: E402
+
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -37,7 +40,10 @@ def removed_actions() -> None:
         bpy.data.actions.remove(action)
 
 
-def main(results: str, clip: str, imports: int, through_worker: int) -> None:
+def main(words: list[str]) -> None:
+    results, clip, *numbers = words
+    imports, through_worker = map(int, numbers)
+    os.environ["POSE3D_RESOURCES"] = str(ROOT)
     import blender_pose3d
 
     blender_pose3d.register()
@@ -95,15 +101,4 @@ def undone(figure: bpy.types.Object, take: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(ROOT))
-    os.environ["POSE3D_RESOURCES"] = str(ROOT)
-    code = 0
-    try:
-        results, clip, *numbers = sys.argv[sys.argv.index("--") + 1 :]
-        main(results, clip, *map(int, numbers))
-    except Exception:
-        traceback.print_exc()
-        code = 1
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
+    script.run(main)

@@ -1,8 +1,9 @@
-"""The same clip, model and settings give the same track; more threads and other devices give it within a tolerance."""
+"""The same clip, model and settings give the same track; more threads, another processor or device within a tolerance."""
 
 from __future__ import annotations
 
 import os
+import platform
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from tests.worker.engines import ENGINE_PYTHON
 ROOT = Path(__file__).resolve().parents[2]
 DETECTION = ROOT / "tests" / "data" / "compat" / "detection-0.1.0.npz"
 THREADS_M, THREADS_PX = 1e-5, 1e-3  # measured: 5e-7 m and 0 px
+PROCESSORS_M = 1e-5  # measured: 5e-7 m
 DEVICES_M = 1e-3  # half a thousandth of a person: float32 sums in another order
 
 pytestmark = pytest.mark.kind("the same twice")
@@ -68,6 +70,25 @@ def test_lifting_twice_in_one_process(tmp_path: Path) -> None:
         write_track(path, track)
     contents = [path.read_bytes() for path in paths]
     assert contents[0] == contents[2] != contents[1]
+
+
+@pytest.mark.reliability
+@needs_engine
+@pytest.mark.skipif(platform.machine().lower() not in ("x86_64", "amd64"), reason="names of this processor's instructions")
+def test_a_machine_with_fewer_instructions(tmp_path: Path) -> None:
+    """The machines of a farm differ: lifting as an older processor would do it."""
+    older = {"ATEN_CPU_CAPABILITY": "default", "ONEDNN_MAX_CPU_ISA": "SSE41", "MKL_ENABLE_INSTRUCTIONS": "SSE4_2"}
+    tracks = []
+    for name, variables in (("this", {}), ("older", older)):
+        out = tmp_path / f"{name}.npz"
+        command = [str(ENGINE_PYTHON), "-P", "-m", "lifter", "lift", str(DETECTION), str(out), "--device", "cpu"]
+        environment = os.environ | {"PYTHONPATH": str(ROOT)} | thread_variables(1) | variables
+        subprocess.run(command, env=environment, check=True, capture_output=True, timeout=300)
+        tracks.append(read_track(out))
+    found = differences(*tracks)
+    print(f"this processor and an older one: {found}")
+    assert 0 < found["positions_m"] <= PROCESSORS_M, found  # 0: the variables meant nothing
+    assert found["root_position_m"] <= PROCESSORS_M, found
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")

@@ -1,11 +1,12 @@
-"""Interlaced clips, as camcorders and television film them, as whole pictures.
+"""Clips that OpenCV's FFmpeg opens but cannot show, decoded by PyAV: AV1, and interlaced ones, as camcorders and television film.
 
-OpenCV's FFmpeg decodes such frames but cannot convert them: every picture would be black. PyAV decodes them here, and FFmpeg's
-bwdif fills in the lines of the other half.
+Of interlaced clips OpenCV decodes the frames but cannot convert them: every picture would be black. FFmpeg's bwdif fills in the
+lines of the other half here. For AV1 OpenCV's wheels have no decoder that does without a graphics card.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,23 +15,31 @@ from typing import Any
 import av
 import cv2
 
+_NOT_BY_OPENCV = ("av1",)
 
-def is_interlaced(path: Path) -> bool:
-    """Whether the first frame says so; False for what cannot be decoded."""
+
+def pyav_capture(path: Path, header: cv2.VideoCapture, threads: int) -> PyAVCapture | None:
+    """The clip by PyAV where OpenCV, which opened it as `header`, cannot show it; None for all others, and for what PyAV cannot
+    decode either.
+    """
     try:
         with av.open(os.fspath(path)) as container:
-            return bool(next(container.decode(video=0)).interlaced_frame)
+            stream = container.streams.video[0]
+            interlaced = bool(next(container.decode(stream)).interlaced_frame)
+            codec = stream.codec_context.codec.canonical_name
     except (av.FFmpegError, StopIteration, IndexError, ValueError):
-        return False
+        return None
+    return PyAVCapture(path, header, threads, interlaced=interlaced) if interlaced or codec in _NOT_BY_OPENCV else None
 
 
-class InterlacedCapture:
+class PyAVCapture:
     """What clip.py uses of a cv2.VideoCapture; what the header says is asked of one."""
 
-    def __init__(self, path: Path, header: cv2.VideoCapture) -> None:
+    def __init__(self, path: Path, header: cv2.VideoCapture, threads: int, *, interlaced: bool) -> None:
         self._header = header
         self._container = av.open(os.fspath(path))
-        self._frames = self._pictures()
+        self._container.streams.video[0].codec_context.thread_count = threads
+        self._frames = self._whole() if interlaced else self._decoded()
         self._frame: av.VideoFrame | None = None
 
     def grab(self) -> bool:
@@ -60,7 +69,12 @@ class InterlacedCapture:
         self._container.close()
         self._header.release()
 
-    def _pictures(self) -> Iterator[av.VideoFrame]:
+    def _decoded(self) -> Iterator[av.VideoFrame]:
+        # A damaged end is no error here: clip.py compares the times with the header.
+        with contextlib.suppress(av.FFmpegError):
+            yield from self._container.decode(video=0)
+
+    def _whole(self) -> Iterator[av.VideoFrame]:
         stream = self._container.streams.video[0]
         graph = av.filter.Graph()
         source, whole, sink = graph.add_buffer(template=stream), graph.add("bwdif", "mode=send_frame"), graph.add("buffersink")
@@ -75,11 +89,8 @@ class InterlacedCapture:
             except (BlockingIOError, av.EOFError):
                 return
 
-        try:
-            for frame in self._container.decode(stream):
-                graph.push(frame)
-                yield from ready()
-        except av.FFmpegError:
-            pass  # a damaged end: clip.py compares the times with the header
+        for frame in self._decoded():
+            graph.push(frame)
+            yield from ready()
         graph.push(None)
         yield from ready()

@@ -1,0 +1,29 @@
+"""How a script that runs inside a Blender, or in a Python with the bpy module, ends. Standard library only."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from typing import NoReturn
+
+
+def run(main: Callable[[list[str]], int | None]) -> NoReturn:
+    """Calls `main` with the words after "--", or with all of them where there is no "--", and ends the process with the exit code
+    that it returns; None is 0. The code of a SystemExit is kept; any other exception prints its traceback and is 1.
+
+    By os._exit, because a bpy module may hang when its interpreter ends.
+    """
+    words = sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else sys.argv[1:]
+    try:
+        code = main(words) or 0
+    except BaseException as error:
+        if isinstance(error, SystemExit) and isinstance(error.code, int | None):
+            code = error.code or 0
+        else:
+            traceback.print_exc()
+            code = 1
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
