@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 import sys
 from collections.abc import Sequence
@@ -14,6 +15,9 @@ import numpy as np
 import pytest
 
 from lifter.landmark_model import LandmarkModel, find_landmark_model
+
+# What torch.compile makes, it makes here: a pool of processes is much for a function of one line, and is one more thing that waits.
+os.environ["TORCHINDUCTOR_COMPILE_THREADS"] = "1"
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SHARED_CLIPS = REPOSITORY.parent / "shared" / "clips"
