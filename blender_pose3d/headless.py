@@ -29,7 +29,7 @@ from .bridge.source import apply_source, sample
 from .core import report, report_page
 from .core.errors import Pose3DError
 from .core.leftovers import replacing, scratch
-from .core.motion import MotionOptions, Smoothing
+from .core.motion import MotionOptions
 from .core.track_io import read_track
 from .core.tracks import Pose3DTrack
 from .core.transfer import SourceMotion
@@ -115,9 +115,7 @@ def _motion_options(settings: dict[str, Any]) -> MotionOptions:
     for name, most in (("camera_pitch_deg", 90), ("camera_roll_deg", 180)):
         if name in settings and not abs(settings[name]) <= most:
             raise Pose3DError(f"No camera is turned by {settings[name]:g} degrees.", hint=f"Give -{most} to {most}.")
-    if "smoothing" in settings:
-        settings["smoothing"] = Smoothing(settings["smoothing"])
-    return MotionOptions(**settings)
+    return MotionOptions.of(settings)
 
 
 def retarget(options: Options, *, resources: Path, track_file: Path | None = None) -> AppliedMotion:

@@ -14,7 +14,7 @@ from .bridge.ik import LimbMode
 from .bridge.output import DEFAULT_NAME, Output
 from .bridge.user_presets import PREFIX, user_presets
 from .core.errors import Pose3DError
-from .core.motion import MotionOptions, Smoothing
+from .core.motion import CameraMotion, MotionOptions, Smoothing
 from .core.preset import load_preset
 from .core.user_presets import listed
 from .ops import review
@@ -121,6 +121,17 @@ class Pose3DMotion(bpy.types.PropertyGroup):
         "Off, and where no hand is seen: relaxed fingers",
         default=_DEFAULTS.follow_hands,
     )
+    camera_motion: bpy.props.EnumProperty(  # type: ignore[valid-type]
+        name="Camera",
+        description="Whether the camera turned after the person. One that turned where it stood is followed, so that the "
+        "character goes where the person went",
+        items=[
+            (CameraMotion.AUTO, "Automatic", "As the background of the clip says"),
+            (CameraMotion.STILL, "Stood Still", "For a background that moves by itself, such as water or a screen"),
+            (CameraMotion.TURNING, "Turned", "Also where the background looks as if the camera had been carried"),
+        ],
+        default=_DEFAULTS.camera_motion,
+    )
     use_camera: bpy.props.BoolProperty(  # type: ignore[valid-type]
         name="Known Camera",
         description="Give the camera's pitch and roll, instead of having them estimated from the whole clip",
@@ -174,10 +185,9 @@ class Pose3DMotion(bpy.types.PropertyGroup):
     def options(self) -> MotionOptions:
         """The settings as the solve takes them."""
         same = {f.name: getattr(self, f.name) for f in fields(MotionOptions) if hasattr(self, f.name)}
-        same["smoothing"] = Smoothing(self.smoothing)
         if self.use_camera:
             same |= {"camera_pitch_deg": math.degrees(self.camera_pitch), "camera_roll_deg": math.degrees(self.camera_roll)}
-        return MotionOptions(**same)
+        return MotionOptions.of(same)
 
 
 class Pose3DOutput(bpy.types.PropertyGroup):

@@ -1,91 +1,194 @@
-"""Whether the camera moves, from the picture around the person: corners that are followed from frame to frame.
+"""What the camera did, from the picture around the person: corners that are followed from frame to frame.
 
-Points outside of every person's box are tracked (B. D. Lucas and T. Kanade, An iterative image registration technique, 1981),
-and a similarity is fitted to them robustly. A camera on a tripod leaves them where they are; one that pans or tilts shifts all of
-them alike; one that is carried does more than that, which no single plane explains.
+Points around the people are tracked (B. D. Lucas and T. Kanade, An iterative image registration technique, 1981). A
+camera on a tripod leaves them where they are; one that pans, tilts or rolls turns all lines of sight alike, wherever they end
+(the rotation that fits best: W. Kabsch, A solution for the best rotation to relate two sets of vectors, 1976). One that is
+carried shifts what is near by more than what is far, and a wall in front of it without a turn's stretching towards the edges.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import cv2
 import numpy as np
 
-# The picture is looked at this small, and so often: a camera's movement is slow against a frame.
+from .focal import DEFAULT_SHARE
+from .joints import LANDMARK_NAMES
+
+# The picture is looked at this small, and so often: a camera's movement is slow against a frame. One that turned by this share of
+# the long side since the look before is looked at in every frame.
 _LONG_SIDE_PX = 480
-_EVERY_S = 0.1
+_EVERY_S, _FAST_SHARE = 0.1, 0.008
 _MOST_CORNERS, _FEWEST_CORNERS = 120, 16
-# Around a person's box, as a share of its sides: shadows, hair, what is carried.
-_MARGIN = 0.15
-# Points that agree with the fit to this many of the small picture's pixels are inliers.
+# A person is so thick around the lines between the landmarks, in lengths of the trunk; the head and shadows at the feet more.
+_THICK, _HEAD, _FEET = 0.4, 0.45, 0.6
+_TRUNK = ("left_shoulder", "right_shoulder", "right_hip", "left_hip")
+_LIMBS: tuple[tuple[str, ...], ...] = tuple(
+    tuple(f"{side}_{part}" for part in parts)
+    for side in ("left", "right")
+    for parts in (("shoulder", "elbow", "wrist", "index"), ("hip", "knee", "ankle", "foot_index"))
+)
+# Points that agree with a fit to this many of the small picture's pixels are inliers.
 _AGREE_PX = 1.5
 # The camera moves where the background gets this far from where it was at first, in long sides of the picture, or grows or
 # shrinks by as much; shaking hands stay below it.
 _MOVED = 0.03
-# From this share of inliers on the fit is the background's.
-_SURE_SHARE = 0.6
+# A turn is no growth, but over a long one the errors of the steps add up to this share of its way.
+_GROWTH_OF_WAY = 0.1
+# From this share of inliers on the fit is the background's, and below that one it says nothing.
+_SURE_SHARE, _LEAST_SHARE = 0.5, 0.3
+# Lenses that are tried where none is known, in long sides of the picture: how much a turn stretches the edges hangs on it.
+_FOCAL_SHARES = (0.65, DEFAULT_SHARE, 1.3, 1.9)
+# Smaller steps say nothing of the lens.
+_LENS_STEP_PX = 1.0
+# A turn explains the steps at least nearly as well as a shift of the picture does.
+_TURN_MAY_MISS = 1.1
+# Parallax is looked for where the background goes this many pixels a step: how much faster than the turn says the parts of the
+# picture go, in a grid of so many cells and steps of a histogram, each known from so many points. What is near goes faster by
+# more than this before a camera that is carried (one at arm's length adds a tenth), and so does enough of the picture; slower
+# parts are shadows and whoever walks along, unless they are many; what hardly goes at all is written over the picture.
+_PARALLAX_STEP_PX, _CELLS, _BINS, _CELL_POINTS = 2.0, 6, 41, 20
+_PARALLAX, _WRITTEN = 0.3, -0.8
+_NEARER_CELLS, _NEARER_SHARE, _FARTHER_SHARE = 2, 0.01, 0.1
+_ROUNDS = 4
+# What `told` calls a camera that does not stay where it is.
+MOVES = ("turning", "moving")
+
+
+@dataclass(frozen=True)
+class _Step:
+    """Of the background, from one look to the next, by the turn that fits best for each of L lenses.
+
+    shifts [L, 3]: right and down in long sides of the picture at its middle, and clockwise in radians; log_growth [L]; shares [L]
+    of points that agree; miss [L]: the mean squared distance of the points from where the turn takes them, in pixels of the small
+    picture; shift_miss: the same of a similarity; cells [N]: where in the grid the points are, and ahead [L, N]: by which share
+    of the step they went farther than the turn says, NaN where they went elsewhere.
+    """
+
+    shifts: np.ndarray
+    log_growth: np.ndarray
+    shares: np.ndarray
+    miss: np.ndarray
+    shift_miss: float
+    cells: np.ndarray
+    ahead: np.ndarray
 
 
 @dataclass
 class BackgroundMotion:
-    """Give it every picture in order; `told` says at last what the camera did."""
+    """Give it every picture in order; `told` says at last what the camera did, and `way` how it turned.
 
+    focal_share: the focal length in long sides of the picture, where it is known.
+    """
+
+    focal_share: float | None = None
     _grey: np.ndarray | None = None
-    _time_s: float = 0.0
     _keep_out: list[np.ndarray] = field(default_factory=list)
-    times_s: list[float] = field(default_factory=list)
-    steps: list[np.ndarray] = field(default_factory=list)  # [2, 3] each, in long sides of the picture
-    shares: list[float] = field(default_factory=list)
+    _fast: bool = False
+    _ahead: np.ndarray | None = None
+    _times_s: list[float] = field(default_factory=list)
+    _steps: list[_Step | None] = field(default_factory=list)  # one less; None where there was too little to follow
 
     def look(self, time_s: float, rgb: np.ndarray, bodies: list[np.ndarray]) -> None:
-        """rgb [H, W, 3]; bodies [33, >= 2] each: x and y from 0 to 1, of everybody in the picture."""
-        if self._grey is not None and time_s - self._time_s < _EVERY_S - 1e-6:
+        """rgb [H, W, 3]; bodies [33, >= 2] each: MediaPipe's landmarks, x and y from 0 to 1, of everybody in the picture."""
+        if self._times_s and not self._fast and time_s - self._times_s[-1] < _EVERY_S - 1e-6:
             return
         grey = _small_and_grey(rgb)
-        keep_out = [_box(body[:, :2] * grey.shape[::-1]) for body in bodies]
-        if self._grey is not None and self._grey.shape == grey.shape:
-            found = _step(self._grey, grey, [*self._keep_out, *keep_out])
-            if found is not None:
-                step, share = found
-                self.times_s.append(time_s)
-                self.steps.append(step)
-                self.shares.append(share)
-        self._grey, self._time_s, self._keep_out = grey, time_s, keep_out
+        keep_out = [body[:, :2] * grey.shape[::-1] for body in bodies]
+        if self._grey is not None:
+            same_size = self._grey.shape == grey.shape
+            step = _step(self._grey, grey, [*self._keep_out, *keep_out], self._lenses) if same_size else None
+            self._steps.append(step and self._counted(step))
+            if step is None:  # it may have been too fast, once
+                self._fast = len(self._steps) == 1 or self._steps[-2] is not None
+            else:
+                self._fast = bool(np.abs(step.shifts).max() > _FAST_SHARE * (0.3 if self._fast else 1.0))
+        self._times_s.append(time_s)
+        self._grey, self._keep_out = grey, keep_out
+
+    @property
+    def _lenses(self) -> tuple[float, ...]:
+        return _FOCAL_SHARES if self.focal_share is None else (self.focal_share,)
+
+    @property
+    def _lens(self) -> int:
+        """The place of the one that explains all steps best."""
+        return int(np.sum([step.miss for step in self._steps if step is not None], axis=0).argmin())
 
     def told(self) -> dict[str, Any]:
-        """For the provenance. camera: "still", "turning" (the background shifts as one), "moving" or "unknown" (too little to see
+        """For the provenance. camera: "still", "turning" (the background turns as one), "moving" or "unknown" (too little to see
         around the person); shift_share: how far the background went at most, speed_share_per_s: how fast (its 90th percentile),
-        in long sides of the picture; growth: how much it grew or shrank at most; inlier_share: of points that agree, the median.
+        in long sides of the picture; growth: how much it grew or shrank at most; inlier_share: of points that agree, the median;
+        nearer_share, farther_share: of the background that goes faster and slower than a turn has it.
         """
-        if len(self.steps) < 3:
+        seen = [step for step in self._steps if step is not None]
+        if len(seen) < 3 or 2 * len(seen) < len(self._steps):
             return {"camera": "unknown"}
-        steps, shares, times = np.array(self.steps), np.array(self.shares), np.array(self.times_s)
-        middle = np.array([_LONG_SIDE_PX, _LONG_SIDE_PX]) / 2
-        # How the picture's middle moves by each step, and how the picture grows.
-        moved = steps[:, :, :2] @ middle + steps[:, :, 2] - middle
-        shift = moved / _LONG_SIDE_PX
-        grown = np.log(np.maximum(np.linalg.norm(steps[:, :, 0], axis=-1), 1e-6))
+        lens = self._lens
+        shift = np.array([step.shifts[lens, :2] for step in seen])
         way = np.concatenate([[[0.0, 0.0]], np.cumsum(shift, axis=0)])
-        farthest = float(np.linalg.norm(way - way[0], axis=-1).max())
-        size = float(np.abs(np.cumsum(grown)).max())
-        step_s = max(float(np.median(np.diff(times))), 1e-3) if len(times) > 1 else _EVERY_S
-        speed = float(np.percentile(np.linalg.norm(shift, axis=-1), 90)) / step_s
-        share = float(np.median(shares))
+        farthest = float(np.linalg.norm(way, axis=-1).max())
+        size = float(np.abs(np.cumsum([step.log_growth[lens] for step in seen])).max())
+        took = np.diff(self._times_s)[[step is not None for step in self._steps]]
+        speed = float(np.percentile(np.linalg.norm(shift, axis=-1) / np.maximum(took, 1e-3), 90))
+        share = float(np.median([step.shares[lens] for step in seen]))
+        nearer, farther = self._parallax(lens)
+        turn_miss, shift_miss = sum(step.miss[lens] for step in seen), sum(step.shift_miss for step in seen)
         if share < _SURE_SHARE:
             camera = "unknown" if farthest < _MOVED else "moving"
         elif farthest < _MOVED and size < _MOVED:
             camera = "still"
+        elif size >= max(_MOVED, _GROWTH_OF_WAY * farthest) or turn_miss > _TURN_MAY_MISS * shift_miss:
+            camera = "moving"
         else:
-            camera = "turning" if size < _MOVED else "moving"
+            camera = "moving" if nearer >= _NEARER_SHARE or farther >= _FARTHER_SHARE else "turning"
         return {
             "camera": camera,
             "shift_share": round(farthest, 4),
             "speed_share_per_s": round(speed, 4),
             "growth": round(size, 4),
             "inlier_share": round(share, 3),
+            "nearer_share": round(nearer, 4),
+            "farther_share": round(farther, 4),
         }
+
+    def _counted(self, step: _Step) -> _Step:
+        """Its points go into the histograms, and are not kept: a clip may be long."""
+        if self._ahead is None:
+            self._ahead = np.zeros((len(self._lenses), _CELLS**2, _BINS), np.int32)
+        for histogram, ahead in zip(self._ahead, step.ahead, strict=True):
+            known = np.isfinite(ahead)
+            places = np.rint((ahead[known].clip(-1, 1) + 1) / 2 * (_BINS - 1)).astype(int)
+            np.add.at(histogram, (step.cells[known], places), 1)
+        return replace(step, cells=step.cells[:0], ahead=step.ahead[:, :0])
+
+    def _parallax(self, lens: int) -> tuple[float, float]:
+        """The shares of the points in cells that go faster than a turn has it, and slower."""
+        assert self._ahead is not None
+        histogram = self._ahead[lens]
+        counts = histogram.sum(axis=1)
+        enough = counts >= _CELL_POINTS
+        halfway = (np.cumsum(histogram, axis=1) >= counts[:, None] / 2).argmax(axis=1)
+        ahead = np.where(enough, halfway / (_BINS - 1) * 2 - 1, 0.0)
+        nearer, farther = ahead > _PARALLAX, (ahead < -_PARALLAX) & (ahead > _WRITTEN)
+        total = max(int(counts[enough].sum()), 1)
+        return float(counts[nearer].sum() / total) if nearer.sum() >= _NEARER_CELLS else 0.0, float(counts[farther].sum() / total)
+
+    def way(self, timestamps_s: np.ndarray) -> np.ndarray:
+        """How far the background has gone until each frame, the sum of its steps: [T, 3], right and down in long sides of the
+        picture at its middle, and clockwise in radians. Where nothing could be seen, as fast as before and after.
+        """
+        at = np.array([step is not None for step in self._steps])
+        if not at.any():
+            return np.zeros((len(timestamps_s), 3), np.float32)
+        times, took = np.array(self._times_s), np.diff(self._times_s)
+        speeds = np.array([step.shifts[self._lens] for step in self._steps if step is not None]) / took[at][:, None]
+        middle = (times[1:] + times[:-1]) / 2
+        steps = np.stack([np.interp(middle, middle[at], speed) for speed in speeds.T], axis=1) * took[:, None]
+        way = np.concatenate([np.zeros((1, 3)), np.cumsum(steps, axis=0)])
+        return np.stack([np.interp(timestamps_s, times, axis) for axis in way.T], axis=1).astype(np.float32)
 
 
 def _small_and_grey(rgb: np.ndarray) -> np.ndarray:
@@ -98,26 +201,76 @@ def _small_and_grey(rgb: np.ndarray) -> np.ndarray:
     return cv2.cvtColor(cv2.resize(rgb, size, interpolation=cv2.INTER_LINEAR), cv2.COLOR_RGB2GRAY)
 
 
-def _box(points: np.ndarray) -> np.ndarray:
-    """Left, top, right, bottom around points [N, 2] with a margin."""
-    low, high = points.min(0), points.max(0)
-    margin = _MARGIN * (high - low).max()
-    return np.concatenate([low - margin, high + margin])
+def _around(bodies: list[np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
+    """A mask [h, w] that is 0 where one of the bodies [33, 2] is, in its pixels."""
+    mask = np.full(shape, 255, np.uint8)
+    for body in bodies:
+        # What is far outside of the picture matters as little there as anywhere, and has to be a whole number.
+        at = dict(zip(LANDMARK_NAMES, body.clip(-2 * _LONG_SIDE_PX, 3 * _LONG_SIDE_PX).round().astype(int), strict=True))
+        trunk = np.array([at[name] for name in _TRUNK])
+        size = float(max(np.linalg.norm(np.ptp(trunk, axis=0)), np.linalg.norm(np.ptp(body, axis=0)) / 5))
+        thick = max(1, round(_THICK * size))
+        cv2.fillConvexPoly(mask, cv2.convexHull(trunk), 0)
+        lines = [np.array([at[name] for name in limb]) for limb in _LIMBS]
+        cv2.polylines(mask, [trunk], isClosed=True, color=0, thickness=thick)
+        cv2.polylines(mask, [*lines, np.array([at["nose"], *trunk[:2]])], isClosed=False, color=0, thickness=thick)
+        cv2.circle(mask, at["nose"].tolist(), round(_HEAD * size), 0, -1)
+        for side in ("left", "right"):
+            cv2.circle(mask, at[f"{side}_ankle"].tolist(), round(_FEET * size), 0, -1)
+    return mask
 
 
-def _step(before: np.ndarray, after: np.ndarray, boxes: list[np.ndarray]) -> tuple[np.ndarray, float] | None:
-    """The similarity [2, 3] that takes the background of one picture to the next one's, and the share of points that agree."""
-    mask = np.full(before.shape, 255, np.uint8)
-    for left, top, right, bottom in boxes:
-        mask[max(0, int(top)) : max(0, int(bottom) + 1), max(0, int(left)) : max(0, int(right) + 1)] = 0
-    corners = cv2.goodFeaturesToTrack(before, _MOST_CORNERS, 0.01, 8, mask=mask)
+def _step(before: np.ndarray, after: np.ndarray, bodies: list[np.ndarray], lenses: tuple[float, ...]) -> _Step | None:
+    """From one small picture to the next; None where there is too little to follow."""
+    corners = cv2.goodFeaturesToTrack(before, _MOST_CORNERS, 0.01, 8, mask=_around(bodies, before.shape))
     if corners is None or len(corners) < _FEWEST_CORNERS:
         return None
     moved, status, _ = cv2.calcOpticalFlowPyrLK(before, after, corners, None, winSize=(15, 15), maxLevel=3)
     known = status[:, 0] == 1
     if known.sum() < _FEWEST_CORNERS:
         return None
-    fit, inliers = cv2.estimateAffinePartial2D(corners[known], moved[known], ransacReprojThreshold=_AGREE_PX)
+    corners, moved = corners[known], moved[known]
+    fit, inliers = cv2.estimateAffinePartial2D(corners, moved, ransacReprojThreshold=_AGREE_PX)
     if fit is None:
         return None
-    return fit, float(inliers.mean())
+    middle = np.array(before.shape[::-1]) / 2
+    first, then = (points[:, 0].astype(float) - middle for points in (corners, moved))
+    shifted = corners[:, 0] @ fit[:, :2].T + fit[:, 2] - middle
+    flow = np.median(then - first, axis=0)
+    step_px = max(float(np.linalg.norm(flow)), 1e-9)
+    tried = lenses if step_px >= _LENS_STEP_PX else lenses[:1]
+    fits = [_turn(first, then, inliers[:, 0].astype(float), share * _LONG_SIDE_PX) for share in tried]
+    miss = np.linalg.norm(np.stack([*(turned for _, _, turned in fits), shifted]) - then, axis=-1)  # [L + 1, N]
+    shares = (miss[:-1] < _AGREE_PX).mean(axis=1)
+    agree = miss.min(axis=0) < _AGREE_PX
+    if shares.max() < _LEAST_SHARE:
+        return None
+    *turn_miss, shift_miss = (miss[:, agree].clip(0, 2 * _AGREE_PX) ** 2).mean(axis=1).tolist()
+    shifts = np.array([[share * turn[1], -share * turn[0], turn[2]] for (turn, _, _), share in zip(fits, tried, strict=True)])
+    growths = np.array([max(growth, 1e-6) for _, growth, _ in fits])
+    off = then - np.stack([turned for _, _, turned in fits])  # [L, N, 2]
+    along, across = (off @ way / step_px for way in (flow / step_px, np.array([-flow[1], flow[0]]) / step_px))
+    known = (np.abs(across) * step_px < _AGREE_PX) & (step_px >= _PARALLAX_STEP_PX)
+    columns, rows = ((first / (_LONG_SIDE_PX / 2) + 1) / 2 * _CELLS).astype(int).clip(0, _CELLS - 1).T
+    ahead = np.where(known, along, np.nan)
+    of_lenses = (shifts, np.log(growths), shares, turn_miss, ahead)
+    every = [np.repeat(values, len(lenses) // len(tried), axis=0) for values in of_lenses]
+    shifts, log_growth, shares, miss, ahead = every
+    return _Step(shifts, log_growth, shares, miss, shift_miss, _CELLS * rows + columns, ahead)
+
+
+def _turn(first: np.ndarray, then: np.ndarray, weight: np.ndarray, focal_px: float) -> tuple[np.ndarray, float, np.ndarray]:
+    """The rotation vector [3] in camera axes and the growth that take points [N, 2], in pixels from the picture's middle, to
+    where they are `then`, and where they take them [N, 2]. Least squares, repeated with less weight on points that are off.
+    """
+    a, b = (np.column_stack([points, np.full(len(points), focal_px)]) for points in (first, then))
+    a, b = (rays / np.linalg.norm(rays, axis=-1, keepdims=True) for rays in (a, b))
+    for _ in range(_ROUNDS):
+        u, _, vt = np.linalg.svd((weight[:, None] * b).T @ a)
+        rotation = u @ np.diag([1.0, 1.0, np.linalg.det(u @ vt)]) @ vt
+        rays = a @ rotation.T
+        turned = focal_px * rays[:, :2] / rays[:, 2:]
+        growth = float((weight[:, None] * turned * then).sum() / max((weight[:, None] * turned**2).sum(), 1e-12))
+        turned = growth * turned
+        weight = 1 / (1 + (np.linalg.norm(turned - then, axis=-1) / _AGREE_PX) ** 2) ** 2
+    return cv2.Rodrigues(rotation)[0][:, 0], growth, turned

@@ -367,8 +367,8 @@ def _run_detect(arguments: argparse.Namespace, reporter: Reporter, *, begun: Cal
             begun()
 
     detection = detect(clip, landmark_model=model, sample_fps=arguments.fps, person=arguments.person, progress=progress)
-    if detection.provenance["camera_motion"]["camera"] in ("turning", "moving"):
-        reporter.warning("The camera moves in this clip: the path along the ground is unreliable, the poses are not.")
+    if detection.provenance["camera_motion"]["camera"] == "moving":  # one that turns where it stands is followed
+        reporter.warning("The camera is carried in this clip: the path along the ground is unreliable, the poses are not.")
     if hand_model is not None:
         from .hands import with_hands
 

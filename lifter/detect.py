@@ -16,9 +16,10 @@ from typing import Any, TypeVar
 import cv2
 import numpy as np
 
-from .background import BackgroundMotion
+from .background import MOVES, BackgroundMotion
 from .clip import Clip, frames, thread_count
 from .errors import LifterError
+from .focal import PICTURE_MM
 from .joints import LANDMARK_INDEX, LANDMARK_NAMES
 from .landmark_model import LandmarkModel
 from .people import CHOICES, Person, check_choice, chosen, follow, size_px
@@ -110,6 +111,7 @@ def detect(
     detected = np.zeros(len(times), bool)
     for frame, place in meant.places.items():
         values[frame], detected[frame] = seen.bodies[frame][place], True
+    camera_motion = seen.background.told()
     return Pose2DTrack(
         fps=_nominal_fps(times, clip.fps),
         timestamps_s=times,
@@ -122,8 +124,9 @@ def detect(
         provenance={
             **_provenance(clip, landmark_model, sample_fps),
             "people": _told(people, meant, person, times, clip.size_px),
-            "camera_motion": seen.background.told(),
+            "camera_motion": camera_motion,
         },
+        background_way_share=seen.background.way(times) if camera_motion["camera"] in MOVES else None,
     )
 
 
@@ -141,7 +144,8 @@ class _Seen:
 
 def _look(clip: Clip, model: Path, sample_fps: float | None, done: Callable[[int], None], *, people: int) -> _Seen | None:
     """Everybody in every frame, at most so many. With people=1 a look around is taken now and then; None where there are more."""
-    seen = _Seen([], [], [], BackgroundMotion())
+    noted_mm = clip.focal_length_35mm
+    seen = _Seen([], [], [], BackgroundMotion(noted_mm / PICTURE_MM if noted_mm else None))
     around = LookAround()
     pictures = ((timestamp_s, _shrunk(rgb)) for timestamp_s, rgb in frames(clip, sample_fps=sample_fps))
     with contextlib.ExitStack() as open_models:

@@ -35,6 +35,7 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "landmarks_px": (0, 1e7),
     "world_landmarks_m": (0, 1e3),
     "focal_length_px": (1e-3, 1e9),
+    "background_way_share": (0, 1e4),
 }
 _UNSEEN = ("landmarks_px", "world_landmarks_m")
 _LARGEST_HAND_M = 10.0
@@ -59,6 +60,9 @@ class Pose2DTrack:
     format_version: int = FORMAT_VERSION
     hand_landmarks_m: np.ndarray | None = None  # [T, 2, 21, 3] float32, left and right, from the wrist, NaN where there is none
     hand_confidence: np.ndarray | None = None  # [T, 2] float32, 0 to 1
+    # Of a camera that moved: how far the background has gone, step by step, right and down in long sides of the picture at its
+    # middle, and clockwise in radians. [T, 3] float32
+    background_way_share: np.ndarray | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,14 +94,14 @@ def write_track(path: str | Path, track: Pose3DTrack) -> None:
 
 def read_detection(path: str | Path) -> Pose2DTrack:
     """Read and check a detection file, or the detection in a track file. Raises LifterError naming the file and the key."""
-    arrays = _load(Path(path), (*_DETECTION_KEYS, *_HAND_KEYS))
+    arrays = _load(Path(path), (*_DETECTION_KEYS, *_HAND_KEYS, *_MOVING_KEYS))
     _check(Path(path), arrays, lifted=False)
     return Pose2DTrack(**_detection_fields(arrays))
 
 
 def read_track(path: str | Path) -> Pose3DTrack:
     """Read and check a track file. Raises LifterError naming the file and the key."""
-    arrays = _load(Path(path), (*_DETECTION_KEYS, *_HAND_KEYS, *_LIFTED_KEYS))
+    arrays = _load(Path(path), (*_DETECTION_KEYS, *_HAND_KEYS, *_MOVING_KEYS, *_LIFTED_KEYS))
     _check(Path(path), arrays, lifted=True)
     return Pose3DTrack(
         **_detection_fields(arrays),
@@ -128,6 +132,8 @@ _HAND_KEYS: dict[str, tuple[tuple[int | str, ...], str]] = {
     "hand_landmarks_m": (("T", 2, 21, 3), "float32"),
     "hand_confidence": (("T", 2), "float32"),
 }
+# Of a clip whose camera moved.
+_MOVING_KEYS: dict[str, tuple[tuple[int | str, ...], str]] = {"background_way_share": (("T", 3), "float32")}
 _LIFTED_KEYS: dict[str, tuple[tuple[int | str, ...], str]] = {
     "joint_names": ((17,), "text"),
     "positions_m": (("T", 17, 3), "float32"),
@@ -137,10 +143,12 @@ _LIFTED_KEYS: dict[str, tuple[tuple[int | str, ...], str]] = {
 }
 
 
+_OPTIONAL = ("hand_landmarks_m", "hand_confidence", "background_way_share")
+
+
 def _detection_arrays(track: Pose2DTrack) -> dict[str, np.ndarray]:
-    hands = {"hand_landmarks_m": track.hand_landmarks_m, "hand_confidence": track.hand_confidence}
-    seen = {key: np.asarray(value, np.float32) for key, value in hands.items() if value is not None}
-    names = {"hand_landmark_names": np.array(HAND_LANDMARK_NAMES)} if seen else {}
+    optional = {name: np.asarray(value, np.float32) for name in _OPTIONAL if (value := getattr(track, name)) is not None}
+    names = {"hand_landmark_names": np.array(HAND_LANDMARK_NAMES)} if optional.keys() & _HAND_KEYS.keys() else {}
     arrays = {
         "format_version": np.array(track.format_version),
         "fps": np.array(track.fps, np.float64),
@@ -153,13 +161,12 @@ def _detection_arrays(track: Pose2DTrack) -> dict[str, np.ndarray]:
         "image_size_px": np.array(track.image_size_px),
         "provenance": np.array(json.dumps(dict(track.provenance))),
     }
-    return arrays | names | seen
+    return arrays | names | optional
 
 
 def _detection_fields(arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
     same = ("timestamps_s", "landmarks_px", "landmark_confidence", "world_landmarks_m", "detected")
-    hands = tuple(name for name in ("hand_landmarks_m", "hand_confidence") if name in arrays)
-    return {name: arrays[name] for name in (*same, *hands)} | {
+    return {name: arrays[name] for name in (*same, *_OPTIONAL) if name in arrays} | {
         "format_version": int(arrays["format_version"]),
         "fps": float(arrays["fps"]),
         "landmark_names": tuple(str(name) for name in arrays["landmark_names"]),
@@ -244,7 +251,8 @@ def _check(path: Path, arrays: Mapping[str, np.ndarray], *, lifted: bool) -> Non
     require(version == FORMAT_VERSION, "format_version", f"is {version}, which does not exist")
 
     has_hands = any(key in arrays for key in _HAND_KEYS)
-    table = _DETECTION_KEYS | (_HAND_KEYS if has_hands else {}) | (_LIFTED_KEYS if lifted else {})
+    moving = {key: form for key, form in _MOVING_KEYS.items() if key in arrays}
+    table = _DETECTION_KEYS | moving | (_HAND_KEYS if has_hands else {}) | (_LIFTED_KEYS if lifted else {})
     frame_count = arrays["timestamps_s"].shape[0] if "timestamps_s" in arrays and arrays["timestamps_s"].ndim else 0
     for key, (shape, kind) in table.items():
         require(key in arrays, key, "is missing")
@@ -281,6 +289,8 @@ def _check(path: Path, arrays: Mapping[str, np.ndarray], *, lifted: bool) -> Non
             require(np.isfinite(arrays[key]).all(), key, "has a value that is not finite")
         _require_confidence(require, arrays, "confidence")
         _require_positive(require, arrays, "focal_length_px")
+    for key in moving:
+        require(np.isfinite(arrays[key]).all(), key, "has a value that is not finite")
     for key, (least, most) in _LIMITS.items():
         if key in table:
             seen = arrays[key][detected] if key in _UNSEEN else arrays[key]

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from blender_pose3d.batch import jobs, options
-from blender_pose3d.core.motion import MotionOptions, Smoothing
+from blender_pose3d.core.motion import CameraMotion, MotionOptions, Smoothing
 from lifter import cli
 
 PROPS = Path(__file__).resolve().parents[1] / "blender_pose3d" / "props.py"
@@ -30,18 +30,19 @@ def test_nothing_given_is_nothing_set() -> None:
 def test_every_setting_of_the_panel_has_an_option() -> None:
     panel = PROPS.read_text(encoding="utf-8").split("class Pose3DOutput")[0]
     shown = {name for name in (f.name for f in fields(MotionOptions)) if re.search(rf"^    {name}: bpy", panel, re.MULTILINE)}
-    assert len(shown) == 13, shown
+    assert len(shown) == 14, shown
     shown.remove("follow_hands")  # the engine has to look at them: --hands, of LIFTING
-    words = [option if kind is None else f"{option}={'strong' if kind is str else 2.5}" for option, kind, _, _ in options.MOTION]
+    words_of = {"--smoothing": "strong", "--camera-motion": "turning"}
+    words = [option if kind is None else f"{option}={words_of.get(option, 2.5)}" for option, kind, _, _ in options.MOTION]
     settings = options.motion_settings(everything := given(*words))
     assert set(settings) == shown | {"camera_pitch_deg", "camera_roll_deg"}
     assert set(everything) == {option.removeprefix("--").replace("-", "_") for option, *_ in options.LIFTING}
-    made = MotionOptions(**settings)
+    made = MotionOptions.of(settings)
     assert all(getattr(made, name) != getattr(MotionOptions(), name) for name in settings), "an option that changes nothing"
 
 
 def test_the_words_are_the_engines() -> None:
-    assert tuple(Smoothing) == options.SMOOTHING
+    assert tuple(Smoothing) == options.SMOOTHING and tuple(CameraMotion) == options.CAMERA_MOTION
     infer = cli._parse(
         ["infer", "clip.mp4", "out.npz", "--person", "2", "--fov", "65", "--start", "1", "--end", "2", "--model", "x"]
     )

@@ -17,6 +17,8 @@ LIFTING = (
     ("--hands", None, "", "look at the hands too, and let the fingers follow them (which takes longer)"),
 )
 SMOOTHING = ("none", "light", "normal", "strong")
+CAMERA_MOTION = ("auto", "still", "turning")
+_CHOICES = {"--smoothing": SMOOTHING, "--camera-motion": CAMERA_MOTION}
 MOTION = (
     ("--smoothing", str, f"{{{','.join(SMOOTHING)}}}", "how much trembling is taken out (default: normal)"),
     ("--in-place", None, "", "leave out the path along the ground"),
@@ -25,6 +27,7 @@ MOTION = (
     ("--no-joint-limits", None, "", "let joints bend further than a body's do"),
     ("--no-orient-feet", None, "", "do not turn feet as heels and toes were seen"),
     ("--no-orient-hands", None, "", "do not turn hands as thumbs and fingers were seen"),
+    ("--camera-motion", str, f"{{{','.join(CAMERA_MOTION)}}}", "whether the camera turned after the person (default: as seen)"),
     ("--camera-pitch", float, "DEG", "how far the camera looked down (default: estimated)"),
     ("--camera-roll", float, "DEG", "how far it was turned clockwise (default: estimated)"),
     ("--dense-keys", None, "", "a key on every frame"),
@@ -42,8 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         if kind is None:
             parser.add_argument(option, action="store_true", default=None, help=about)
         else:
-            choices = SMOOTHING if option == "--smoothing" else None
-            parser.add_argument(option, type=kind, metavar=metavar, choices=choices, help=about)
+            parser.add_argument(option, type=kind, metavar=metavar, choices=_CHOICES.get(option), help=about)
 
 
 def motion_settings(given: dict[str, Any]) -> dict[str, Any]:
@@ -58,5 +60,5 @@ def motion_settings(given: dict[str, Any]) -> dict[str, Any]:
             plain = name.removeprefix("no_")
             settings[_NAMES.get(plain, plain)] = False
         else:
-            settings[f"{name}_deg" if name.startswith("camera_") else name] = value
+            settings[f"{name}_deg" if name in ("camera_pitch", "camera_roll") else name] = value
     return settings

@@ -18,11 +18,10 @@ import bpy
 import numpy as np
 from mathutils import Matrix
 
-from ..core.coordinates import world_from_camera
 from ..core.errors import Pose3DError
 from ..core.motion import Performance, perform
 from ..core.rig import RigSpec
-from ..core.rotations import about_axis, apply
+from ..core.rotations import about_axis, apply, continuous, quaternion_from_matrix
 from ..core.solve import heading_of, leg_length_m
 from ..core.track_io import read_track
 from .keyframes import key_values
@@ -65,9 +64,11 @@ class Seen:
         return self.in_scene(self.person.path_m[:, None] + self.person.joints_m) + self.shift_m[:, None]
 
     def camera_from(self) -> tuple[np.ndarray, np.ndarray]:
-        """In the scene: where the camera is [3], but for `shift_m`, and its axes (x right, y down, z forward) as columns."""
-        camera = self.person.camera
-        return self.in_scene(np.array([0.0, 0.0, camera.height_m])), self.turn @ world_from_camera(camera.pose)
+        """In the scene: where the camera is [3], but for `shift_m`, and its axes (x right, y down, z forward) as columns in
+        every frame of the track [T, 3, 3].
+        """
+        person = self.person
+        return self.in_scene(np.array([0.0, 0.0, person.camera.height_m])), self.turn @ person.world_from_camera
 
 
 def prepare(armature_object: bpy.types.Object, *, resources: Path) -> Callable[[], Seen]:
@@ -113,12 +114,11 @@ def add_clip_camera(
     camera[CAMERA_PROPERTY] = armature_object.name
     scene.collection.objects.link(camera)
     place, axes = seen.camera_from()
-    camera.matrix_world = Matrix.Translation(place) @ Matrix(axes @ _CAMERA_FROM_BLENDER).to_4x4()
+    camera.matrix_world = Matrix.Translation(place) @ Matrix(axes[0] @ _CAMERA_FROM_BLENDER).to_4x4()
     distance_m = seen.scale * float(np.median(seen.person.depth_m))
     data.clip_start, data.clip_end = 0.02 * distance_m, max(100.0, 50 * distance_m)
     data.display_size = 0.15 * distance_m
-    if seen.shift_m.any():
-        _key_place(camera, place, seen)
+    _key_movement(camera, place, seen)
     _set_lens(data, scene.render, seen)
     _set_background(data, picture, seen, clip_fps=clip_fps)
     if scene.camera is None:
@@ -131,14 +131,23 @@ def clip_cameras(scene: bpy.types.Scene) -> list[bpy.types.Object]:
     return [item for item in scene.objects if item.type == "CAMERA" and CAMERA_PROPERTY in item]
 
 
-def _key_place(camera: bpy.types.Object, place_m: np.ndarray, seen: Seen) -> None:
+def _key_movement(camera: bpy.types.Object, place_m: np.ndarray, seen: Seen) -> None:
+    """Where the character does not go where the person went, and where the camera turned."""
     times = seen.person.track.timestamps_s
+    shifted, turns = seen.shift_m.any(), seen.person.camera_turned_rad > 0
+    if not (shifted or turns):
+        return
     frames = np.arange(seen.clock.frame(float(times[0])), seen.clock.frame(float(times[-1])) + 1)
     frame_times = np.array([seen.clock.time_s(frame) for frame in frames])
-    shift = np.stack([np.interp(frame_times, times, axis) for axis in seen.shift_m.T], axis=1)
     action = bpy.data.actions.new(camera.name)
     camera.animation_data_create().action = action
-    key_values(action, camera, "location", place_m + shift, "", frames)
+    if shifted:
+        shift = np.stack([np.interp(frame_times, times, axis) for axis in seen.shift_m.T], axis=1)
+        key_values(action, camera, "location", place_m + shift, "", frames)
+    if turns:
+        axes = seen.turn @ seen.person.world_from_camera_at(frame_times) @ _CAMERA_FROM_BLENDER
+        camera.rotation_mode = "QUATERNION"
+        key_values(action, camera, "rotation_quaternion", continuous(quaternion_from_matrix(axes)), "", frames)
 
 
 def _set_lens(data: bpy.types.Camera, render: bpy.types.RenderSettings, seen: Seen) -> None:

@@ -18,7 +18,7 @@ import numpy as np
 from ..core.confidence import Guess
 from ..core.curves import polyline
 from ..core.errors import Pose3DError
-from ..core.motion import Contact, MotionOptions, Smoothing
+from ..core.motion import Contact, MotionOptions
 from .compat import ensure_fcurve
 from .keyframes import fill_linear
 
@@ -129,8 +129,7 @@ def source_of(action: bpy.types.Action) -> Source:
     """Raises Pose3DError for an action that Pose3D did not make from a track file, or not in this version."""
     try:
         told = json.loads(action[_SOURCE_PROPERTY])
-        options = told["options"] | {"smoothing": Smoothing(told["options"]["smoothing"])}
-        return Source(Path(told["track"]), str(told["preset"]), MotionOptions(**options), Clock(**told["clock"]))
+        return Source(Path(told["track"]), str(told["preset"]), MotionOptions.of(told["options"]), Clock(**told["clock"]))
     except (KeyError, TypeError, ValueError):
         raise Pose3DError(
             f"The action '{action.name}' does not say which track it was made from.", hint="Import the clip again."

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .rotations import about_axis, apply
+from .rotations import about_axis, apply, norm, unit
 
 _X, _Y, _Z = np.eye(3)
 # A level camera looks along the world's +y: camera (x, y, z) is world (x, z, -y).
@@ -24,6 +24,23 @@ class CameraPose:
 def world_from_camera(camera: CameraPose) -> np.ndarray:
     """Rotation matrix [3, 3]."""
     return about_axis(_X, -camera.pitch_rad) @ about_axis(_Y, camera.roll_rad) @ _WORLD_FROM_LEVEL_CAMERA
+
+
+def first_from_camera(background_way_share: np.ndarray, focal_length_px: float, long_side_px: int) -> np.ndarray:
+    """Of a camera that turns where it stands: the axes of the first frame's camera from each frame's, [T, 3, 3].
+
+    background_way_share [T, 3]: as a track has it. What turns with the picture's shift hangs on the lens.
+    """
+    right, down, clockwise = np.diff(background_way_share.astype(float), axis=0).T
+    share = focal_length_px / long_side_px
+    turns = np.stack([-down / share, right / share, clockwise], axis=1)  # rotation vectors, of the background
+    angles = norm(turns)
+    steps = np.swapaxes(about_axis(unit(turns), angles), -1, -2)
+    out = np.empty((len(background_way_share), 3, 3))
+    out[0] = np.eye(3)
+    for i, step in enumerate(steps):
+        out[i + 1] = out[i] @ step
+    return out
 
 
 def to_world(vectors: np.ndarray, camera: CameraPose, *, heading_rad: float = 0.0) -> np.ndarray:

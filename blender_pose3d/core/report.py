@@ -11,16 +11,15 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from .confidence import Guess, confidence_of, guesses
-from .coordinates import world_from_camera
 from .curves import SparseMotion
 from .kinematics import PosedRig, posed
 from .motion import Contact, MotionOptions, Performance
 from .motion.contacts import PARTS, mask_of
 from .motion.legs import feet_of
-from .motion.performance import PICTURE_MM
+from .motion.performance import PICTURE_MM, camera_told
 from .preset import SIDES
 from .rig import RigSpec
-from .rotations import about_axis, apply, unit
+from .rotations import about_axis, apply, transposed, unit
 from .skeleton import INDEX, LANDMARK_INDEX
 from .tracks import Pose3DTrack, RigMotion
 
@@ -225,7 +224,8 @@ def measure(
             "height_confidence": float(person.camera.height_confidence),
             "given": sorted(person.camera.given),
             **_lens(track, person, options),
-            "motion": _text_of(track.provenance.get("camera_motion"), "camera"),
+            "motion": camera_told(track),
+            "turned_deg": float(np.degrees(person.camera_turned_rad)),
         },
         keys={}
         if sparse is None
@@ -330,16 +330,18 @@ def _angle_deg(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.degrees(np.arctan2(np.linalg.norm(np.cross(a, b), axis=-1), (a * b).sum(-1)))
 
 
-def _in_picture(person: Performance, points_m: np.ndarray) -> np.ndarray:
-    """Points in the person's world [..., 3] -> pixels [..., 2]; NaN behind the camera."""
-    seen = apply(world_from_camera(person.camera.pose).T, points_m - [0.0, 0.0, person.camera.height_m])
+def _in_picture(person: Performance, points_m: np.ndarray, times_s: np.ndarray) -> np.ndarray:
+    """Points in the person's world [N, K, 3] at those times [N] -> pixels [N, K, 2]; NaN behind the camera."""
+    camera_from_world = transposed(person.world_from_camera_at(times_s))
+    seen = apply(camera_from_world[:, None], points_m - [0.0, 0.0, person.camera.height_m])
     depth = np.where(seen[..., 2:] > 0.05, seen[..., 2:], np.nan)
     return person.focal_length_px * seen[..., :2] / depth + np.array(person.track.image_size_px) / 2
 
 
 def _reprojection_px(track: Pose3DTrack, person: Performance, times: np.ndarray) -> np.ndarray:
     """Mean distance of the solved joints from the detector's, weighted with its confidence; NaN where it saw nothing: [T]."""
-    joints = _in_picture(person, person.joints_m + person.path_m[:, None])[:, [INDEX[name] for name in _SEEN_JOINTS]]
+    places = (person.joints_m + person.path_m[:, None])[:, [INDEX[name] for name in _SEEN_JOINTS]]
+    joints = _in_picture(person, places, track.timestamps_s)
     marks = [LANDMARK_INDEX[name] for name in _SEEN_JOINTS]
     weight = np.where(track.detected[:, None], person.marks.confidence[:, marks], 0.0)
     off = np.linalg.norm(joints - person.marks.pixels[:, marks], axis=-1)
@@ -449,7 +451,8 @@ def _overlay(rig: RigSpec, body: PosedRig, motion: RigMotion, person: Performanc
             lines.append((f"{side}_ankle", f"{side}_toe"))
     names = tuple(points)
     drawn = [(names.index(a), names.index(b)) for a, b in lines if a in points and b in points]
-    return Overlay(_in_picture(person, np.stack(list(points.values()), axis=1)), names, np.array(drawn, dtype=int))
+    seen = _in_picture(person, np.stack(list(points.values()), axis=1), motion.timestamps_s)
+    return Overlay(seen, names, np.array(drawn, dtype=int))
 
 
 def _lens(track: Pose3DTrack, person: Performance, options: MotionOptions) -> dict[str, object]:
@@ -464,12 +467,6 @@ def _lens(track: Pose3DTrack, person: Performance, options: MotionOptions) -> di
         "focal_length_known": known if isinstance(known, str) else "",
         "focal_length_confidence": float(confidence) if isinstance(confidence, int | float) else None,
     }
-
-
-def _text_of(told: object, key: str) -> str:
-    """A text in a part of the provenance, which is what a file says; "" where it says nothing."""
-    value = told.get(key) if isinstance(told, dict) else None
-    return value if isinstance(value, str) else ""
 
 
 # -------------------------------------------------------------------------------------------------------------- output

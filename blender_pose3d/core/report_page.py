@@ -226,7 +226,9 @@ def _details(report: Mapping[str, Any], quality: Mapping[str, Any]) -> str:
         ("Lens", _lens(camera)),
         ("Person found in", f"{report.get('detected_frames', '?')} of {report.get('track_frames', '?')} pictures of the clip"),
     ]
-    if camera.get("motion") in _CAMERA_MOVES:
+    if camera.get("turned_deg"):
+        rows.append(("Camera", f"turned by {camera['turned_deg']:.0f}° after the person, which is followed"))
+    elif camera.get("motion") in _CAMERA_MOVES:
         rows.append(("Camera", _CAMERA_MOVES[camera["motion"]]))
     people = (report.get("provenance") or {}).get("people") or {}
     if len(people.get("found", [])) > 1 and people.get("number"):

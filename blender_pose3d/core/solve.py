@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from .coordinates import CameraPose, to_world
+from .coordinates import CameraPose, world_from_camera
 from .distribute import distributed, held
 from .errors import Pose3DError
 from .filtering import nearest_valid, rolling_minimum, smoothed
@@ -83,13 +83,14 @@ def solve(track: Pose3DTrack, rig: RigSpec, options: SolveOptions | None = None)
         raise Pose3DError("Nobody was found in the clip.", hint="Choose a clip or a frame range that shows a person.")
     heading = heading_of(rig)
     joints = smoothed(track.positions_m.astype(float), track.timestamps_s, options.smoothing_s)
-    joints_world = to_world(joints, options.camera, heading_rad=heading)  # [T, 17, 3]
+    to_world = about_axis(_UP, heading) @ world_from_camera(options.camera)
+    joints_world = apply(to_world, joints)  # [T, 17, 3]
     pose = Pose(joints_world, track.timestamps_s, rig)
-    face = turn_from_face(track, options.camera, heading, pose, rig, sigma_s=1.5 * options.smoothing_s)
+    face = turn_from_face(track, to_world, pose, rig, sigma_s=1.5 * options.smoothing_s)
     body = PosedRig(rig, own_turns(pose, rig, face), track.frame_count)
     scale = rig.leg_length_m / leg_length_m(track.positions_m)
     path = smoothed(track.root_position_m.astype(float), track.timestamps_s, 2 * options.smoothing_s)
-    root_world = to_world(path, options.camera, heading_rad=heading) * scale
+    root_world = apply(to_world, path) * scale
     location = _root_location(body, root_world, track, options)
     return as_motion(body, location, track.timestamps_s, heading_rad=heading, scale=scale)
 
@@ -407,10 +408,11 @@ def _head(pose: Pose, trunk_rest: np.ndarray) -> np.ndarray:
 
 
 def turn_from_face(
-    track: Pose3DTrack, camera: CameraPose, heading: float, pose: Pose, rig: RigSpec, *, sigma_s: float
+    track: Pose3DTrack, to_world: np.ndarray, pose: Pose, rig: RigSpec, *, sigma_s: float
 ) -> tuple[np.ndarray, np.ndarray] | None:
     """The head by the detector's ears and nose: rotations [T, 3, 3] and how far to trust them [T]; None where there are none.
 
+    to_world [3, 3] or [T, 3, 3]: world axes from camera axes.
     Of the 17 joints only the nose tells which way a head is turned, and it is near the neck's axis; the ears are a hand apart.
     """
     seen = np.flatnonzero(track.detected)
@@ -422,7 +424,7 @@ def turn_from_face(
     ways = []
     for way in (across, ahead):
         steady = smoothed(unit(way[nearest]), track.timestamps_s, sigma_s)
-        ways.append(apply(rig.armature_from_world, to_world(steady, camera, heading_rad=heading)))
+        ways.append(apply(rig.armature_from_world, apply(to_world, steady)))
     # On a level head the nose is below the ears.
     nose_rest = np.cos(_NOSE_BELOW_EARS_RAD) * pose.front - np.sin(_NOSE_BELOW_EARS_RAD) * pose.up
     return turn(ways[0], ways[1], pose.left, nose_rest), track.landmark_confidence[nearest, LANDMARK_INDEX["nose"]]

@@ -79,6 +79,9 @@ _HAND_KEYS: dict[str, _Key] = {
     "hand_confidence": _Key("float32", ("T", 2), unseen=0.0, share=True),
 }
 _LARGEST_HAND_M = 10.0
+# Of a clip whose camera moved.
+_MOVING_KEYS: dict[str, _Key] = {"background_way_share": _Key("float32", ("T", 3), most=1e4)}
+_ALL_KEYS = _KEYS | _HAND_KEYS | _MOVING_KEYS
 
 
 def read_track(path: Path | str) -> Pose3DTrack:
@@ -92,7 +95,7 @@ def read_track(path: Path | str) -> Pose3DTrack:
         image_size_px=(width, height),
         focal_length_px=float(values["focal_length_px"]),
         provenance=json.loads(str(values["provenance"])),
-        **{name: values[name] for name, key in (_KEYS | _HAND_KEYS).items() if "T" in key.shape and name in values},
+        **{name: values[name] for name, key in _ALL_KEYS.items() if "T" in key.shape and name in values},
     )
 
 
@@ -109,9 +112,9 @@ def write_track(path: Path | str, track: Pose3DTrack) -> None:
         "focal_length_px": np.array(track.focal_length_px, np.float64),
         "provenance": np.array(json.dumps(track.provenance)),
     }
-    hands = {"hand_landmarks_m": track.hand_landmarks_m, "hand_confidence": track.hand_confidence}
-    if any(value is not None for value in hands.values()):
-        values |= {name: np.asarray(value, "float32") for name, value in hands.items() if value is not None}
+    optional = {name: getattr(track, name) for name, key in (_HAND_KEYS | _MOVING_KEYS).items() if "T" in key.shape}
+    values |= {name: np.asarray(value, "float32") for name, value in optional.items() if value is not None}
+    if values.keys() & _HAND_KEYS.keys():
         values["hand_landmark_names"] = np.array(HAND_LANDMARK_NAMES)
     _check(path, values)
     try:
@@ -121,7 +124,7 @@ def write_track(path: Path | str, track: Pose3DTrack) -> None:
         raise Pose3DError(f"Cannot write {path}: {reason.strerror}.", hint="Choose a folder that can be written to.") from None
 
 
-def load_keys(path: Path, names: Iterable[str] = (*_KEYS, *_HAND_KEYS)) -> dict[str, np.ndarray]:
+def load_keys(path: Path, names: Iterable[str] = tuple(_ALL_KEYS)) -> dict[str, np.ndarray]:
     """Those keys of a track file that it has, unchecked. What it says it unpacks to is looked at before memory is asked for.
 
     Raises Pose3DError where the file cannot be read.
@@ -179,6 +182,7 @@ def _check(path: Path, values: Mapping[str, np.ndarray]) -> None:
     """Everything that the table says."""
     _check_version(path, values.get("format_version"))
     table = _KEYS | (_HAND_KEYS if any(name in values for name in _HAND_KEYS) else {})
+    table |= {name: key for name, key in _MOVING_KEYS.items() if name in values}
     if missing := [name for name in table if name not in values]:
         raise _bad(path, f"{missing[0]} is missing")
     times = values["timestamps_s"]

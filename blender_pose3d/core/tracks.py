@@ -16,6 +16,8 @@ class Pose3DTrack:
     where nobody was); detected [T]; image_size_px (width, height); focal_length_px; provenance.
     Of a track whose hands were looked at, else None: hand_landmarks_m [T, 2, 21, 3] of the left and the right hand, relative to
     the wrist (NaN where there is none), and hand_confidence [T, 2].
+    Of a clip whose camera moved, else None: background_way_share [T, 3], how far the background has gone, step by step: right and
+    down in long sides of the picture at its middle, and clockwise in radians.
     """
 
     fps: float
@@ -32,6 +34,7 @@ class Pose3DTrack:
     provenance: dict = field(default_factory=dict)
     hand_landmarks_m: np.ndarray | None = None
     hand_confidence: np.ndarray | None = None
+    background_way_share: np.ndarray | None = None
 
     @property
     def frame_count(self) -> int:

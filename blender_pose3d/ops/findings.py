@@ -6,6 +6,7 @@ from math import degrees
 
 from ..bridge.apply import AppliedMotion
 from ..core.motion import Performance
+from ..core.motion.performance import camera_told
 
 _PICTURE_MM = 36.0
 # Less than this is level to the eye.
@@ -17,7 +18,7 @@ def of_the_clip(applied: AppliedMotion) -> str:
     person = applied.person
     if person is None:
         return ""
-    return "\n".join(filter(None, (_lens(person), _camera(person), _who(person))))
+    return "\n".join(filter(None, (_lens(person), _camera(person), _turned(person), _who(person))))
 
 
 def _lens(person: Performance) -> str:
@@ -47,6 +48,14 @@ def _camera(person: Performance) -> str:
     if pitch > 0:
         return f"Camera {pitch:.0f}° down, rolled {turned}° ({sure} sure)."
     return f"Camera {-pitch:.0f}° up, rolled {turned}° ({sure} sure)."
+
+
+def _turned(person: Performance) -> str:
+    if person.camera_turned_rad > 0:
+        return f"Camera turned by {degrees(person.camera_turned_rad):.0f}°, which is followed."
+    if camera_told(person.track) == "moving":
+        return "Camera was carried: the path along the ground is unreliable, the poses are not."
+    return ""
 
 
 def _who(person: Performance) -> str:

@@ -109,6 +109,10 @@ GERMAN: dict[str, str] = {
     "Camera {}° down, rolled {}° ({} sure).": "Kamera {}° nach unten, {}° verdreht ({} sicher).",
     "Camera {}° up, rolled {}° ({} sure).": "Kamera {}° nach oben, {}° verdreht ({} sicher).",
     "Camera level, rolled {}° ({} sure).": "Kamera waagrecht, {}° verdreht ({} sicher).",
+    "Camera turned by {}°, which is followed.": "Kamera um {}° geschwenkt; dem wird gefolgt.",
+    "Camera was carried: the path along the ground is unreliable, the poses are not.": (
+        "Kamera wurde getragen: der Weg am Boden ist unzuverlässig, die Posen nicht."
+    ),
     "Person {} of {}.": "Person {} von {}.",
     "Limbs": "Gliedmaßen",
     "What of the arms and legs gets keys": "Was von Armen und Beinen Keys bekommt",
@@ -190,6 +194,20 @@ GERMAN: dict[str, str] = {
     ),
     "Camera": "Kamera",
     "Known Camera": "Kamera bekannt",
+    "Whether the camera turned after the person. One that turned where it stood is followed, so that the character goes "
+    "where the person went": (
+        "Ob die Kamera der Person nachgeschwenkt wurde. Einer, die sich am Ort drehte, wird gefolgt, sodass die Figur dorthin "
+        "geht, wohin die Person ging"
+    ),
+    "As the background of the clip says": "Wie der Hintergrund des Clips sagt",
+    "For a background that moves by itself, such as water or a screen": (
+        "Für einen Hintergrund, der sich selbst bewegt, etwa Wasser oder ein Bildschirm"
+    ),
+    "Also where the background looks as if the camera had been carried": (
+        "Auch wo der Hintergrund aussieht, als wäre die Kamera getragen worden"
+    ),
+    "Stood Still": "Stand still",
+    "Turned": "Geschwenkt",
     "Give the camera's pitch and roll, instead of having them estimated from the whole clip": (
         "Neigung und Rollen der Kamera angeben, statt sie aus dem ganzen Clip schätzen zu lassen"
     ),

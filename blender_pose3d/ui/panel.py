@@ -118,6 +118,7 @@ class POSE3D_PT_motion(bpy.types.Panel):
             body.prop(motion, name)
 
         camera = layout.column(heading="Camera", align=True)
+        camera.prop(motion, "camera_motion", text="")
         camera.prop(motion, "use_camera")
         angles = camera.column(align=True)
         angles.active = motion.use_camera

@@ -20,8 +20,9 @@ from typing import Literal
 import numpy as np
 
 from blender_pose3d.core import curves
-from blender_pose3d.core.motion import MotionOptions, Performance, Smoothing, onto_rig, perform, solve_motion
+from blender_pose3d.core.motion import CameraMotion, MotionOptions, Performance, Smoothing, onto_rig, perform, solve_motion
 from blender_pose3d.core.motion.contacts import PARTS
+from blender_pose3d.core.motion.performance import camera_told
 from blender_pose3d.core.rig import RigSpec
 from blender_pose3d.core.skeleton import INDEX
 from blender_pose3d.core.solve import solve
@@ -49,6 +50,15 @@ CLIPS: dict[str, str] = {
     "walk_tilted": "--motion walk --view tilted --seconds 3.2",
     "turn_high": "--motion walk_turn --view high --seconds 5",
 }
+# The camera turns after the person where it stands; and one that is carried along beside them, which is told, not followed.
+FOLLOWED: dict[str, str] = {
+    "across followed": "--motion walk_across --camera follows --seconds 3.2",
+    "walk followed": "--motion walk --view three_quarter --camera follows --seconds 3.2",
+    "turn followed": "--motion walk_turn --view three_quarter --camera follows --seconds 5",
+    "run followed": "--motion run --view three_quarter --camera follows --seconds 3",
+}
+CARRIED = {"across carried": "--motion walk_across --camera walks --seconds 3.2"}
+_WORDS = CLIPS | FOLLOWED | CARRIED
 TARGETS: dict[str, RigSpec] = {"own": build(), "long legs": build(leg=1.5, arm=0.7), "short legs": build(leg=0.6, arm=1.3)}
 ABLATIONS: dict[str, dict[str, object]] = {
     "level camera": {"camera_pitch_deg": 0.0, "camera_roll_deg": 0.0},
@@ -98,7 +108,18 @@ def rows(context: Context) -> list[Row]:
     measured = _measured(tracks, MotionOptions()) | _keys(tracks) | {"time for 1000 frames": _time_s(tracks["turn"][0])}
     out = _table("", measured, goals=True)
     out += _table("plain solve: ", _measured(tracks, None), goals=False)
+    out += _of_cameras_that_move(context)
     return out + _ablations(context, tracks) if context.ablate else out
+
+
+def _of_cameras_that_move(context: Context) -> list[Row]:
+    """Where the camera turned: followed, and taken as one that stands still. Of the carried one, whether it is told."""
+    followed = {name: clip(context, name) for name in FOLLOWED}
+    carried = [camera_told(clip(context, name)[0]) == "moving" for name in CARRIED]
+    out = _table("camera that turned: ", _measured(followed, MotionOptions()), goals=True)
+    still = MotionOptions(camera_motion=CameraMotion.STILL)
+    out += _table("camera that turned, taken as still: ", _measured(followed, still), goals=False)
+    return [*out, Row(measure="carried cameras told", value=100 * float(np.mean(carried)), unit="%", goal=100.0, better="higher")]
 
 
 def _ablations(context: Context, tracks: dict[str, tuple[Pose3DTrack, Truth]]) -> list[Row]:
@@ -133,10 +154,10 @@ def _ablations(context: Context, tracks: dict[str, tuple[Pose3DTrack, Truth]]) -
 def clip(context: Context, name: str, *words_of_infer: str) -> tuple[Pose3DTrack, Truth]:
     """A clip's track, from its pixels, and its truth. Rendered and lifted where that was not done yet."""
     home = Path(os.environ["POSE3D_HOME"])
-    words = CLIPS[name].split()
+    words = _WORDS[name].split()
     maker = context.root / "tests" / "clipmaker"
     key = _hash(sorted(maker.glob("*.py")), " ".join(words))
-    folder = home / "cache" / "bench" / f"{name}-{key}"
+    folder = home / "cache" / "bench" / f"{name.replace(' ', '-')}-{key}"
     if not (folder / "clip_truth.npz").exists():
         print(f"rendering {name}", file=sys.stderr, flush=True)
         script = str(context.root / "build.py")
@@ -181,15 +202,16 @@ def _truth(path: Path) -> Truth:
         order = [arrays["joint_names"].tolist().index(name) for name in INDEX]
         contacts = arrays["contact_names"].tolist()
         pitch, roll = float(arrays["camera_pitch_rad"]), float(arrays["camera_roll_rad"])
-        world = arrays["positions_world_m"][:, order]
-        # As CameraPose has it, written out again.
-        down = np.array([[1, 0, 0], [0, np.cos(pitch), np.sin(pitch)], [0, -np.sin(pitch), np.cos(pitch)]])
-        clockwise = np.array([[np.cos(roll), -np.sin(roll), 0], [np.sin(roll), np.cos(roll), 0], [0, 0, 1]])
-        turn = np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]]) @ down @ clockwise
-        extras = arrays["extra_positions_camera_m"] @ turn.T + arrays["camera_position_world_m"]
+        # In the world as it is told: the camera looks along +y at first.
+        views = arrays["world_from_camera"]
+        heading = np.arctan2(*views[0, :2, 2])
+        ahead = np.array([[np.cos(heading), -np.sin(heading), 0], [np.sin(heading), np.cos(heading), 0], [0, 0, 1]])
+        world = arrays["positions_world_m"][:, order] @ ahead.T
+        extras = np.einsum("tij,tkj->tki", views, arrays["extra_positions_camera_m"])
+        extras += arrays["camera_path_world_m"][:, None]
         return Truth(
             joints_m=world,
-            extras_m=dict(zip(arrays["extra_names"].tolist(), np.moveaxis(extras, 1, 0), strict=True)),
+            extras_m=dict(zip(arrays["extra_names"].tolist(), np.moveaxis(extras @ ahead.T, 1, 0), strict=True)),
             contact=arrays["foot_contact"][:, [contacts.index(f"{side}_{part}") for side, part in PARTS]],
             inside=arrays["inside_picture"],
             pitch_deg=float(np.degrees(pitch)),
@@ -451,7 +473,7 @@ def _table(prefix: str, measured: dict[str, float], *, goals: bool) -> list[Row]
 
 def by_clip(measured: dict[str, float], names: Sequence[str]) -> str:
     """A table with a line a clip, for whoever works on this: `python -m tests.bench.motion`."""
-    clips = sorted({key.split("[")[1][:-1] for key in measured if "[" in key}, key=list(CLIPS).index)
+    clips = sorted({key.split("[")[1][:-1] for key in measured if "[" in key}, key=list(_WORDS).index)
     lines = ["".ljust(15) + "".join(name[:13].rjust(14) for name in names)]
     lines += [
         clip_name.ljust(15) + "".join(f"{measured.get(f'{name} [{clip_name}]', np.nan):14.3g}" for name in names)

@@ -227,7 +227,7 @@ def check_every_property_has_a_tooltip() -> None:
 def check_motion_settings_are_what_is_solved_with() -> None:
     from dataclasses import fields, replace
 
-    from blender_pose3d.core.motion import MotionOptions, Smoothing
+    from blender_pose3d.core.motion import CameraMotion, MotionOptions, Smoothing
 
     with registered():
         motion = bpy.context.scene.pose3d.motion
@@ -240,9 +240,10 @@ def check_motion_settings_are_what_is_solved_with() -> None:
         assert hidden == stays, hidden
         for name in shown:
             before = getattr(motion, name)
-            other = "strong" if name == "smoothing" else not before if isinstance(before, bool) else 3.0
+            choices = {"smoothing": Smoothing.STRONG, "camera_motion": CameraMotion.TURNING}
+            other = choices.get(name, not before if isinstance(before, bool) else 3.0)
             setattr(motion, name, other)
-            expected = replace(MotionOptions(), **{name: Smoothing.STRONG if name == "smoothing" else other})
+            expected = replace(MotionOptions(), **{name: other})
             assert motion.options() == expected, name
             setattr(motion, name, before)
         motion.use_camera, motion.camera_pitch = True, 0.5

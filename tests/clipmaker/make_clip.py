@@ -57,24 +57,29 @@ ROOM: dict[str, float] = {
 
 @dataclass(frozen=True)
 class Camera:
-    """x right, y down, z forwards; a point's pixel is image_size / 2 + focal_length * (x, y) / z."""
+    """x right, y down, z forwards; a point's pixel is image_size / 2 + focal_length * (x, y) / z.
+
+    One that moves has a place and a turn (to the right, then down) for every frame.
+    """
 
     focal_length_px: float
     width_px: int
     height_px: int
-    position_m: np.ndarray  # [3], world
-    pitch_rad: float
+    position_m: np.ndarray  # [T, 3], world
+    pitch_rad: float  # in the first frame
     roll_rad: float
+    turned_rad: np.ndarray  # [T, 2] to the right of +Y, and down since the first frame
 
     @property
     def world_from_camera(self) -> np.ndarray:
-        """[3, 3]: (x, y, z) -> (x, z, -y) after the pitch and the roll are taken out."""
-        level = skeleton.rotation("x", -self.pitch_rad) @ skeleton.rotation("z", self.roll_rad)
-        return np.array([[1.0, 0, 0], [0, 0, 1.0], [0, -1.0, 0]]) @ level
+        """[T, 3, 3]: (x, y, z) -> (x, z, -y) after the pitch and the roll are taken out."""
+        right, down = self.turned_rad.T
+        held = skeleton.rotation("x", -self.pitch_rad - down) @ skeleton.rotation("z", self.roll_rad)
+        return np.array([[1.0, 0, 0], [0, 0, 1.0], [0, -1.0, 0]]) @ skeleton.rotation("y", right) @ held
 
     def from_world(self, points_m: np.ndarray) -> np.ndarray:
-        """[..., 3] world -> [..., 3] camera."""
-        return (points_m - self.position_m) @ self.world_from_camera
+        """[T, K, 3] world -> [T, K, 3] camera."""
+        return (points_m - self.position_m[:, None]) @ self.world_from_camera
 
     def project(self, camera_points_m: np.ndarray) -> np.ndarray:
         """[..., 3] camera -> [..., 2] pixels, (0, 0) the picture's top left corner."""
@@ -94,19 +99,39 @@ class Settings:
     occluder: bool
     seed: int
     samples: int = 8  # light paths a pixel
+    camera: str = "still"
 
 
-def camera_for(settings: Settings) -> Camera:
+# What the camera does: "follows" turns after the first person, as somebody does who films from where they stand; "walks" goes
+# along beside them without turning.
+CAMERAS = ("still", "follows", "walks")
+# How long it takes whoever films to see where the person goes.
+_FOLLOWS_S = 0.25
+
+
+def camera_for(settings: Settings, times: np.ndarray, people: list[Person]) -> Camera:
     view = VIEWS[settings.view]
     field = view.field_m * ROOM.get(settings.motion, 1.0)
     shorter = min(settings.width_px, settings.height_px)
+    position = np.tile([0.0, -view.distance_m, view.height_m], (len(times), 1))
+    turned = np.zeros((len(times), 2))
+    if settings.camera != "still" and people:
+        late = np.exp(-0.5 * ((times[:, None] - times) / _FOLLOWS_S) ** 2)
+        path = late / late.sum(axis=1, keepdims=True) @ people[0].posed.joints_m[:, skeleton.JOINT_NAMES.index("pelvis")]
+        if settings.camera == "walks":
+            position[:, 0] = path[:, 0]
+        else:
+            sight = path - position
+            angles = np.stack([np.arctan2(sight[:, 0], sight[:, 1]), np.arctan2(-sight[:, 2], sight[:, 1])], axis=1)
+            turned = angles - [0.0, angles[0, 1]]
     return Camera(
         focal_length_px=shorter * view.distance_m / field,
         width_px=settings.width_px,
         height_px=settings.height_px,
-        position_m=np.array([0.0, -view.distance_m, view.height_m]),
+        position_m=position,
         pitch_rad=float(np.radians(view.pitch_deg)),
         roll_rad=float(np.radians(view.roll_deg)),
+        turned_rad=turned,
     )
 
 
@@ -162,8 +187,10 @@ def truth(settings: Settings, camera: Camera, times: np.ndarray, person: Person)
         "image_size_px": size,
         "camera_pitch_rad": np.array(camera.pitch_rad),
         "camera_roll_rad": np.array(camera.roll_rad),
-        "camera_height_m": np.array(camera.position_m[2]),
-        "camera_position_world_m": camera.position_m,
+        "camera_height_m": np.array(camera.position_m[0, 2]),
+        "camera_position_world_m": camera.position_m[0],
+        "camera_path_world_m": camera.position_m,
+        "world_from_camera": camera.world_from_camera,
         "contact_names": np.array(skeleton.CONTACT_NAMES),
         "foot_contact": person.posed.contact,
         "provenance": np.array(json.dumps(provenance)),
@@ -263,11 +290,13 @@ def _camera(camera: Camera) -> None:
     data.sensor_fit, data.sensor_width = "HORIZONTAL", 36.0
     data.lens = camera.focal_length_px / camera.width_px * data.sensor_width
     eye = bpy.data.objects.new("Camera", data)
-    pose = np.eye(4)
-    pose[:3, :3] = camera.world_from_camera @ np.diag([1.0, -1.0, -1.0])  # a Blender camera looks along -z with y up
-    pose[:3, 3] = camera.position_m
-    eye.matrix_world = pose.T
     scene.collection.objects.link(eye)
+    eye.rotation_mode = "QUATERNION"
+    action = bpy.data.actions.new("Camera")
+    eye.animation_data_create().action = action
+    turns = quaternions(camera.world_from_camera @ np.diag([1.0, -1.0, -1.0]))  # a Blender camera looks along -z with y up
+    for path, values in (("location", camera.position_m), ("rotation_quaternion", turns)):
+        _key(action, eye, path, values)
     scene.camera = eye
 
 
@@ -305,18 +334,23 @@ def _add_person(person: Person, number: int) -> None:
 
     action = bpy.data.actions.new(f"Motion{number}")
     rig.animation_data_create().action = action
-    frames = np.arange(1, len(person.posed.joints_m) + 1, dtype=float)
     for segment in skeleton.SEGMENTS:
         bone = rig.pose.bones[segment]
         bone.rotation_mode = "QUATERNION"
         moved = person.posed.origins_m[segment] - rest.origins_m[segment][0]
         turned = quaternions(person.posed.rotations[segment])
         for path, values in ((bone.path_from_id("location"), moved), (bone.path_from_id("rotation_quaternion"), turned)):
-            for index in range(values.shape[1]):
-                curve = action.fcurve_ensure_for_datablock(rig, path, index=index)
-                curve.keyframe_points.add(len(frames))
-                curve.keyframe_points.foreach_set("co", np.stack([frames, values[:, index]], axis=-1).ravel())
-                curve.update()
+            _key(action, rig, path, values)
+
+
+def _key(action: bpy.types.Action, moved: bpy.types.Object, path: str, values: np.ndarray) -> None:
+    """values [T, C]: on frames 1 to T."""
+    frames = np.arange(1, len(values) + 1, dtype=float)
+    for index, column in enumerate(values.T):
+        curve = action.fcurve_ensure_for_datablock(moved, path, index=index)
+        curve.keyframe_points.add(len(frames))
+        curve.keyframe_points.foreach_set("co", np.stack([frames, column], axis=-1).ravel())
+        curve.update()
 
 
 def quaternions(rotations: np.ndarray) -> np.ndarray:
@@ -370,6 +404,7 @@ def _output(settings: Settings, path: Path, frames: int) -> None:
     cycles.glossy_bounces = cycles.transmission_bounces = cycles.volume_bounces = cycles.transparent_max_bounces = 0
     cycles.caustics_reflective = cycles.caustics_refractive = False
     cycles.seed = settings.seed
+    cycles.use_animated_seed = settings.camera != "still"  # noise that stands still in the picture is no background
     scene.view_settings.view_transform = "Standard"
 
 
@@ -378,8 +413,8 @@ def make_clip(folder: Path, name: str, settings: Settings, *, render: bool = Tru
 
     With render=False the scene is set up and nothing is written. Raises OSError where the folder cannot be written.
     """
-    camera = camera_for(settings)
     times, people = cast(settings)
+    camera = camera_for(settings, times, people)
     bpy.ops.wm.read_factory_settings(use_empty=True)
     _room(settings, people)
     _lights()
@@ -441,6 +476,7 @@ def parse(arguments: list[str]) -> tuple[Path, str, Settings]:
     parser.add_argument("--size", type=_size, help="WIDTHxHEIGHT, default 384x384, portrait 288x512")
     parser.add_argument("--seed", type=int, default=0, help="another body, other colours; 0 is the average person")
     parser.add_argument("--samples", type=int, default=8, help="light paths a pixel: fewer are faster and noisier")
+    parser.add_argument("--camera", choices=CAMERAS, default="still", help="turns after the person, or walks along beside them")
     options = parser.parse_args(arguments)
     width, height = options.size or ((288, 512) if VIEWS[options.view].portrait else (384, 384))
     seconds = options.seconds or motions.DEFAULT_SECONDS[options.motion]
@@ -455,6 +491,7 @@ def parse(arguments: list[str]) -> tuple[Path, str, Settings]:
         occluder=options.occluder,
         seed=options.seed,
         samples=max(1, options.samples),
+        camera=options.camera,
     )
     return options.out, options.name, settings
 

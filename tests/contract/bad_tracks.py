@@ -34,6 +34,8 @@ HAND_LANDMARK_NAMES = (
 # fmt: on
 LIFTED_KEYS = ("joint_names", "positions_m", "root_position_m", "confidence", "focal_length_px")
 
+MOVING_KEY = "background_way_share"
+
 Arrays = dict[str, np.ndarray]
 
 
@@ -89,6 +91,12 @@ def hand_arrays(arrays: Arrays) -> Arrays:
     return {"hand_landmark_names": names, "hand_landmarks_m": landmarks_m, "hand_confidence": confidence}
 
 
+def moving_arrays(arrays: Arrays) -> Arrays:
+    """The optional key of a clip whose camera moved."""
+    steps = np.random.default_rng(9).normal(0, 0.02, (len(arrays["timestamps_s"]), 3))
+    return {MOVING_KEY: np.cumsum(steps, axis=0).astype(np.float32)}
+
+
 def write(path: Path, arrays: Arrays) -> None:
     """Write the arrays as they are, right or wrong."""
     with path.open("wb") as file:
@@ -114,6 +122,8 @@ def _changed(name: str, key: str, change: Callable[[Arrays], object]) -> BadTrac
         arrays = good_arrays()
         if key.startswith("hand_"):
             arrays |= hand_arrays(arrays)
+        if key == MOVING_KEY:
+            arrays |= moving_arrays(arrays)
         change(arrays)
         write(path, arrays)
 
@@ -238,6 +248,8 @@ def _wrong_values() -> list[BadTrack]:
     for key in ("landmarks_px", "world_landmarks_m"):
         bad += [_at(f"{key} where nobody was detected", key, (2, 0, 0), 1.0)]
     bad += _wrong_hands()
+    bad += [_cast(MOVING_KEY, "float64"), _reshaped(MOVING_KEY, slice(1, None)), _reshaped(MOVING_KEY, (..., slice(0, 2)))]
+    bad += [_at(f"{MOVING_KEY} of {value}", MOVING_KEY, (3, 0), value) for value in (nan, inf, 2e4)]
     for key in ("fps", "focal_length_px"):
         bad += [_replaced(f"{key} of {value}", key, value) for value in (0.0, -25.0, nan, inf)]
     bad += [

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import accumulate
 
 import numpy as np
 
 from blender_pose3d.core.coordinates import CameraPose, world_from_camera
+from blender_pose3d.core.rotations import about_axis
 from blender_pose3d.core.skeleton import INDEX, LANDMARK_NAMES
 from blender_pose3d.core.tracks import Pose3DTrack
 from tests.clipmaker.motions import DEFAULT_SECONDS, perform
 from tests.clipmaker.skeleton import EXTRA_NAMES, Body
 
+_X, _Y, _Z = np.eye(3)
 FOCAL_PX, SIZE_PX = 600.0, (640, 480)
 
 
@@ -34,8 +38,12 @@ def seen(
     camera: CameraPose | None = None,
     height_m: float = 1.3,
     distance_m: float = 5.0,
+    turned: Callable[[np.ndarray], np.ndarray] | None = None,
 ) -> Seen:
-    """A motion of a person who is turned by yaw_deg, filmed from distance_m."""
+    """A motion of a person who is turned by yaw_deg, filmed from distance_m.
+
+    turned: times [T] -> how far the camera has turned since the first, right, down and clockwise [T, 3], radians.
+    """
     times = np.arange(round((seconds or DEFAULT_SECONDS[name]) * fps)) / fps
     posed, _ = perform(name, Body.varied(body_seed), times, seed=body_seed)
     c, s = np.cos(np.radians(yaw_deg)), np.sin(np.radians(yaw_deg))
@@ -47,8 +55,16 @@ def seen(
         at[f"{side}_foot_index"] = at[f"{side}_toe"]
     middle = joints[:, INDEX["nose"]]
     landmarks = np.stack([at.get(name, middle) for name in LANDMARK_NAMES], axis=1)
-    in_camera, marks = ((points - [0, 0, height_m]) @ world_from for points in (joints, landmarks))
     frames = len(times)
+    way = None
+    views = np.broadcast_to(world_from, (frames, 3, 3))
+    if turned is not None:
+        steps = np.diff(turned(times), axis=0)
+        # In small steps, so that it does not matter which of the three turns is the first.
+        every = [about_axis(_Y, right) @ about_axis(_X, -down) @ about_axis(_Z, clockwise) for right, down, clockwise in steps]
+        views = np.array(list(accumulate(every, np.matmul, initial=world_from)))
+        way = -turned(times) * [FOCAL_PX / max(SIZE_PX), FOCAL_PX / max(SIZE_PX), 1.0]
+    in_camera, marks = (np.einsum("tji,tkj->tki", views, points - [0, 0, height_m]) for points in (joints, landmarks))
     sure = np.ones((frames, len(LANDMARK_NAMES)))
     return Seen(
         Pose3DTrack(
@@ -63,6 +79,8 @@ def seen(
             detected=np.ones(frames, bool),
             image_size_px=SIZE_PX,
             focal_length_px=FOCAL_PX,
+            background_way_share=way,
+            provenance={"camera_motion": {"camera": "still" if way is None else "turning"}},
         ),
         joints,
         posed.contact,

@@ -16,7 +16,7 @@ import pytest
 
 from lifter.landmark_model import LandmarkModel, find_landmark_model
 
-# What torch.compile makes, it makes here: a pool of processes is much for a function of one line, and is one more thing that waits.
+# What torch.compile makes, it makes here: a pool of processes is much for a function of one line, and one more thing to wait for.
 os.environ["TORCHINDUCTOR_COMPILE_THREADS"] = "1"
 
 REPOSITORY = Path(__file__).resolve().parents[2]

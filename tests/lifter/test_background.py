@@ -1,4 +1,4 @@
-"""A camera that stands, turns, zooms or shakes, before a wall of noise with somebody in front of it who moves."""
+"""A camera that stands, turns, zooms, shakes or walks, before a wall of noise with somebody in front of it who moves."""
 
 from __future__ import annotations
 
@@ -10,54 +10,128 @@ import numpy as np
 import pytest
 
 from lifter.background import BackgroundMotion
+from lifter.joints import LANDMARK_NAMES
 
+# Where the landmarks are in somebody's box, from 0 to 1; what is not named is where the nose is.
+STANDING = {name: (0.5, 0.08) for name in LANDMARK_NAMES} | {
+    f"{side}_{part}": (0.5 + (0.12 if side == "left" else -0.12) * spread, y)
+    for side in ("left", "right")
+    for part, spread, y in (
+        *(("shoulder", 1.0, 0.2), ("elbow", 1.5, 0.35), ("wrist", 1.6, 0.5), ("index", 1.6, 0.55)),
+        *(("hip", 0.6, 0.5), ("knee", 0.6, 0.72), ("ankle", 0.6, 0.93), ("foot_index", 0.8, 0.97)),
+    )
+}
 FRAMES, FPS = 50, 25.0
 WIDTH, HEIGHT = 640, 360
-_WALL = cv2.GaussianBlur(np.random.default_rng(0).integers(0, 256, (900, 1600), dtype=np.uint8), (0, 0), 2.0)
+FOCAL = 0.9 * WIDTH
+_WALL = cv2.GaussianBlur(np.random.default_rng(0).integers(0, 256, (1500, 3000), dtype=np.uint8), (0, 0), 2.0)
 _WALL = cv2.normalize(_WALL, None, 0, 255, cv2.NORM_MINMAX)
+# The picture's pixels from rays (x/z, y/z), and the wall's from the same of a camera that looks straight at its middle.
+_PICTURE = np.array([[FOCAL, 0, WIDTH / 2], [0, FOCAL, HEIGHT / 2], [0, 0, 1]])
+_ON_WALL = np.array([[FOCAL, 0, _WALL.shape[1] / 2], [0, FOCAL, _WALL.shape[0] / 2], [0, 0, 1]])
 
 
-def told(view: Callable[[float], tuple[float, float, float]], *, wall: np.ndarray = _WALL) -> dict[str, Any]:
-    """view: seconds -> where the picture's left upper corner is on the wall (x, y), and how much the wall is enlarged."""
+def turned(right_deg: float = 0.0, down_deg: float = 0.0, clockwise_deg: float = 0.0) -> np.ndarray:
+    """World from camera [3, 3], x right, y down, z forward: right about the world's down axis, after down and clockwise."""
+    about_y, about_x, about_z = (
+        cv2.Rodrigues(np.radians(vector))[0]
+        for vector in (np.array([0, right_deg, 0.0]), np.array([-down_deg, 0, 0.0]), np.array([0, 0, clockwise_deg]))
+    )
+    return about_y @ about_x @ about_z
+
+
+def carried(x: float, y: float, nearer: float = 0.0) -> np.ndarray:
+    """Rays of a camera that was carried by shares of the wall's distance -> rays of the one at the start, [3, 3]."""
+    return np.array([[1 - nearer, 0, x], [0, 1 - nearer, y], [0, 0, 1.0]])
+
+
+def filmed(view: Callable[[float], np.ndarray], *, wall: np.ndarray = _WALL) -> BackgroundMotion:
+    """view: seconds -> `turned` or `carried`."""
     random = np.random.default_rng(1)
     motion = BackgroundMotion()
     for n in range(FRAMES):
-        x, y, size = view(n / FPS)
-        window = np.array([[size, 0, -size * x], [0, size, -size * y]])
-        picture = cv2.warpAffine(wall, window, (WIDTH, HEIGHT)).astype(float) + random.normal(0, 3, (HEIGHT, WIDTH))
-        left = 100 + 6 * n  # somebody walks from left to right, a quarter of the picture wide
-        picture[60:330, left : left + 160] = np.roll(_WALL, 7 * n, axis=1)[:270, :160]
+        wall_from_picture = _ON_WALL @ view(n / FPS) @ np.linalg.inv(_PICTURE)
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        picture = cv2.warpPerspective(wall, wall_from_picture, (WIDTH, HEIGHT), flags=flags).astype(float)
+        picture += random.normal(0, 3, (HEIGHT, WIDTH))
+        left = 100 + 6 * n  # somebody walks from left to right, before the wall
+        picture[60:330, left + 50 : left + 110] = np.roll(_WALL, 7 * n, axis=1)[:270, :60]
         rgb = np.repeat(picture.clip(0, 255).astype(np.uint8)[..., None], 3, axis=2)
-        body = np.array([[left + 20, 80], [left + 140, 310]]) / [WIDTH, HEIGHT]
+        body = np.array([STANDING[name] for name in LANDMARK_NAMES]) * [160, 270] + [left, 60]
+        body = body / [WIDTH, HEIGHT]
         motion.look(n / FPS, rgb, [body])
-    return motion.told()
+    return motion
+
+
+def told(view: Callable[[float], np.ndarray], **settings: Any) -> dict[str, Any]:
+    return filmed(view, **settings).told()
 
 
 @pytest.mark.parametrize(
     ("view", "camera"),
     [
-        (lambda t: (400, 200, 1.0), "still"),
-        (lambda t: (400 + 1.5 * np.sin(9 * t), 200 + 1.5 * np.cos(7 * t), 1.0), "still"),
-        (lambda t: (300 + 60 * t, 200, 1.0), "turning"),
-        (lambda t: (300, 150 + 40 * t, 1.0), "turning"),
-        (lambda t: (400, 200, 1.0 + 0.1 * t), "moving"),
+        (lambda t: turned(), "still"),
+        (lambda t: turned(0.15 * np.sin(9 * t), 0.15 * np.cos(7 * t)), "still"),
+        (lambda t: turned(10 * t - 10), "turning"),
+        (lambda t: turned(45 * t - 45), "turning"),
+        (lambda t: turned(0, 8 * t - 8), "turning"),
+        (lambda t: turned(14 * t - 14, 3 * t, 4 * t), "turning"),
+        (lambda t: carried(0.25 * t - 0.25, 0), "moving"),
+        (lambda t: carried(0, 0, 0.1 * t), "moving"),
     ],
-    ids=["tripod", "held still", "pan", "tilt", "towards the wall"],
+    ids=["tripod", "held still", "pan", "fast pan", "tilt", "pan, tilt and roll", "walks along the wall", "towards the wall"],
 )
-def test_what_the_camera_did(view: Callable[[float], tuple[float, float, float]], camera: str) -> None:
+def test_what_the_camera_did(view: Callable[[float], np.ndarray], camera: str) -> None:
     assert told(view)["camera"] == camera
 
 
 def test_a_pan_is_measured() -> None:
-    found = told(lambda t: (300 + 64 * t, 200, 1.0))
-    assert found["shift_share"] == pytest.approx(0.1 * (FRAMES - 1) / FPS, rel=0.1)
-    assert found["speed_share_per_s"] == pytest.approx(0.1, rel=0.1)
+    found = told(lambda t: turned(10 * t - 10))
+    degrees = 10 * (FRAMES - 1) / FPS
+    assert found["shift_share"] == pytest.approx(0.9 * np.radians(degrees), rel=0.03)
+    assert found["speed_share_per_s"] == pytest.approx(0.9 * np.radians(10), rel=0.05)
     assert found["inlier_share"] > 0.9
 
 
+def turns_of(way: np.ndarray) -> np.ndarray:
+    """The first camera's axes from each one's, [T, 3, 3], for the lens that filmed."""
+    out = [np.eye(3)]
+    for right, down, clockwise in np.diff(way.astype(float), axis=0):
+        then_from_before = cv2.Rodrigues(np.array([-down / 0.9, right / 0.9, clockwise]))[0]
+        out.append(out[-1] @ then_from_before.T)
+    return np.array(out)
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        lambda t: turned(),
+        lambda t: turned(14 * t - 14, 3 * t, 4 * t),
+        lambda t: turned(25 * np.sin(2 * t), 5 * np.cos(3 * t)),
+        lambda t: turned(0, 0, 20 * t),
+    ],
+    ids=["tripod", "pan, tilt and roll", "to and fro", "roll"],
+)
+def test_how_the_camera_turned(view: Callable[[float], np.ndarray]) -> None:
+    times = np.arange(FRAMES) / FPS
+    way = filmed(view).way(times)
+    assert way.shape == (FRAMES, 3) and way.dtype == np.float32 and not way[0].any()
+    exact = np.array([view(0.0).T @ view(t) for t in times])
+    off = np.einsum("tij,tij->t", turns_of(way), exact)
+    assert np.degrees(np.arccos(((off - 1) / 2).clip(-1, 1))).max() < 0.5
+
+
+def test_frames_without_background_go_on_as_before_and_after() -> None:
+    motion = filmed(lambda t: turned(20 * t - 20))
+    whole = motion.way(np.arange(FRAMES) / FPS)
+    motion._steps[10:14] = [None] * 4
+    assert motion.way(np.arange(FRAMES) / FPS) == pytest.approx(whole, abs=5e-3)
+
+
 def test_an_even_wall_says_nothing() -> None:
-    assert told(lambda t: (400, 200, 1.0), wall=np.full_like(_WALL, 128))["camera"] == "unknown"
+    assert told(lambda t: turned(10 * t), wall=np.full_like(_WALL, 128))["camera"] == "unknown"
 
 
 def test_too_few_pictures_say_nothing() -> None:
     assert BackgroundMotion().told() == {"camera": "unknown"}
+    assert not BackgroundMotion().way(np.arange(3) / FPS).any()

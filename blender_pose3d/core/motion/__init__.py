@@ -19,11 +19,12 @@ from .camera import CameraEstimate
 from .contacts import Contact
 from .extremities import foot_directions, turn_hands, turned_foot
 from .legs import lock_feet
-from .options import MotionOptions, Smoothing
+from .options import CameraMotion, MotionOptions, Smoothing
 from .performance import PATIENCE, SIGMA_S, Performance, perform
 
 __all__ = [
     "CameraEstimate",
+    "CameraMotion",
     "Contact",
     "MotionOptions",
     "Performance",
@@ -65,7 +66,7 @@ def onto_rig(person: Performance, rig: RigSpec, options: MotionOptions) -> RigMo
     heading = heading_of(rig)
     turn = about_axis(_UP, heading)
     pose = Pose(apply(turn, person.joints_m), times, rig)
-    face = turn_from_face(track, person.camera.pose, heading, pose, rig, sigma_s=1.5 * SIGMA_S[options.smoothing])
+    face = turn_from_face(track, turn @ person.world_from_camera, pose, rig, sigma_s=1.5 * SIGMA_S[options.smoothing])
     own = own_turns(pose, rig, face)
     for side in SIDES:
         foot, shin = rig.bone(f"{side}_foot"), rig.bone(f"{side}_shin")

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..coordinates import world_from_camera
 from ..filtering import calmed, smoothed
 from ..fingers import palm_ways
 from ..preset import SIDES
@@ -47,14 +46,14 @@ def foot_directions(person: Performance, side: str, usual: np.ndarray, heading_r
     The picture says how the foot lies across the line of sight; along it the detector's own depth is worse than where the leg
     faces, so that part is `usual` [T, 3]'s: the direction of a level foot under the shin, world axes of the rig.
     """
-    to_world = about_axis(_UP, heading_rad) @ world_from_camera(person.camera.pose)
+    to_world = about_axis(_UP, heading_rad) @ person.world_from_camera
     times = person.track.timestamps_s
     heel, _, heel_sure = person.marks.of(f"{side}_heel")
     toe, _, toe_sure = person.marks.of(f"{side}_foot_index")
     across = (toe - heel) * (person.depth_m / person.focal_length_px)[:, None]
     across = calmed(across[:, None], times, patience=PATIENCE[person.smoothing], noise=_FOOT_NOISE_M)[:, 0]
     length = np.clip(np.percentile(np.linalg.norm(across, axis=1), 90), *_FOOT_M)
-    along = length * apply(to_world.T, usual)[:, 2:]
+    along = length * apply(transposed(to_world), usual)[:, 2:]
     way = unit(apply(to_world, np.concatenate([across, along], axis=1)))
     pitch = np.arcsin(np.clip(way[:, 2], -1, 1))
     flat = person.mask[:, {"left": (0, 1), "right": (2, 3)}[side]].all(axis=1)
@@ -89,7 +88,7 @@ def turn_hands(
 
     follow_hands: by the hands' own landmarks where the track has them, which tell the palm better than the body's three.
     """
-    to_world = about_axis(_UP, heading_rad) @ world_from_camera(person.camera.pose)
+    to_world = about_axis(_UP, heading_rad) @ person.world_from_camera
     for side in SIDES:
         hand, forearm = rig.bone(f"{side}_hand"), rig.bone(f"{side}_forearm")
         if hand is None or forearm is None:

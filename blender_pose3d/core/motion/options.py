@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 
 class Smoothing(StrEnum):
@@ -15,6 +17,14 @@ class Smoothing(StrEnum):
     STRONG = "strong"
 
 
+class CameraMotion(StrEnum):
+    """Whether the camera turned while it filmed."""
+
+    AUTO = "auto"
+    STILL = "still"
+    TURNING = "turning"
+
+
 @dataclass(frozen=True, kw_only=True)
 class MotionOptions:
     """None means: found from the clip.
@@ -23,6 +33,8 @@ class MotionOptions:
     focal_length_mm: of a 36 mm wide picture (its long side), as phones state it; None: as the track was made.
     camera_pitch_deg: above 0 looks down; camera_roll_deg: above 0 is turned clockwise, seen from behind the camera;
     camera_height_m: of the camera above the ground, for a person of 1.75 m; all None: estimated from the clip.
+    camera_motion: a camera that turns (pans, tilts, rolls) where it stands is followed, so that the person goes where they went;
+    AUTO: where the background says that it did; with TURNING also where the background could be a camera's that is carried.
     in_place: no path along the ground; keep_vertical: False leaves the hips at their standing height.
     steady_path: the path from the feet on the ground and the slow part of the camera's depth, instead of depth frame by frame.
     constant_bones: one set of bone lengths for the clip; full_reach: with them, arms reach along the line of sight as far as
@@ -40,6 +52,7 @@ class MotionOptions:
     camera_pitch_deg: float | None = None
     camera_roll_deg: float | None = None
     camera_height_m: float | None = None
+    camera_motion: CameraMotion = CameraMotion.AUTO
     in_place: bool = False
     keep_vertical: bool = True
     steady_path: bool = True
@@ -56,3 +69,15 @@ class MotionOptions:
     dense_keys: bool = False
     mark_guesses: bool = True
     mark_contacts: bool = True
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> MotionOptions:
+        """From values as files and settings have them, choices by their names; what is left out is as usual.
+
+        Raises TypeError for what is no option, ValueError for what is no choice.
+        """
+        settings: dict[str, Any] = dict(values)
+        for name, choices in (("smoothing", Smoothing), ("camera_motion", CameraMotion)):
+            if name in settings:
+                settings[name] = choices(settings[name])
+        return cls(**settings)

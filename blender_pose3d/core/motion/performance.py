@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..coordinates import world_from_camera
+from ..coordinates import first_from_camera, world_from_camera
 from ..errors import Pose3DError
 from ..filtering import calmed, nearest_valid, rolling_minimum, smoothed
-from ..rotations import apply, swing
+from ..rotations import angle_between, apply, slerp_matrices, swing, transposed
 from ..skeleton import INDEX
 from ..solve import leg_length_m
 from ..tracks import Pose3DTrack
@@ -19,7 +19,7 @@ from .camera import CameraEstimate, estimate_camera
 from .contacts import PARTS, Contact, contacts_of, detect, heels_off, mask_of, speeds, stretches
 from .foreshortening import with_reach
 from .limits import limited
-from .options import MotionOptions, Smoothing
+from .options import CameraMotion, MotionOptions, Smoothing
 from .root import fitted_path, rays_of, seen_path, sights
 from .unseen import guessed_steps
 
@@ -44,12 +44,13 @@ _ROUNDS = 3
 
 @dataclass(frozen=True)
 class Performance:
-    """One person's motion in the world: z up, the ground at 0, the camera above the origin, looking along +y.
+    """One person's motion in the world: z up, the ground at 0, the camera above the origin, looking along +y at first.
 
     track; joints_m [T, 17, 3] relative to the pelvis; path_m [T, 3] of the pelvis; parts_m [T, 4, 3] heels and toes relative to
     the pelvis, in the order of contacts.PARTS; mask [T, 4]: which are in contact, and contacts the same as intervals; lift_m
-    [T, 2]: how high each foot is lifted in steps that nobody saw; camera; focal_length_px; depth_m [T]: of the pelvis from the
-    camera; smoothing; marks: the landmarks; nearest [T]: the nearest frame with a person; sure [T]: how well the body was seen.
+    [T, 2]: how high each foot is lifted in steps that nobody saw; camera: as it was held at first; world_from_camera [T, 3, 3]:
+    its axes in every frame, which differ where it turned; focal_length_px; depth_m [T]: of the pelvis from the camera; smoothing;
+    marks: the landmarks; nearest [T]: the nearest frame with a person; sure [T]: how well the body was seen.
     """
 
     track: Pose3DTrack
@@ -60,12 +61,30 @@ class Performance:
     contacts: tuple[Contact, ...]
     lift_m: np.ndarray
     camera: CameraEstimate
+    world_from_camera: np.ndarray
     focal_length_px: float
     depth_m: np.ndarray
     smoothing: Smoothing
     marks: Landmarks
     nearest: np.ndarray
     sure: np.ndarray
+
+    @property
+    def camera_turned_rad(self) -> float:
+        """How far the camera turned away from where it looked at first; 0 where it was not followed."""
+        first = self.world_from_camera[:1]
+        if (self.world_from_camera == first).all():  # which an arc cosine does not tell
+            return 0.0
+        return float(angle_between(first, self.world_from_camera).max())
+
+    def world_from_camera_at(self, times_s: np.ndarray) -> np.ndarray:
+        """The camera's axes at other times than the frames': [N] seconds -> [N, 3, 3]."""
+        known = self.track.timestamps_s
+        after = np.searchsorted(known, times_s).clip(0, len(known) - 1)
+        before = (after - 1).clip(0)
+        span = known[after] - known[before]
+        share = np.where(span > 0, (times_s - known[before]) / np.where(span > 0, span, 1.0), 0.0).clip(0.0, 1.0)
+        return slerp_matrices(self.world_from_camera[before], self.world_from_camera[after], share)
 
 
 def perform(track: Pose3DTrack, options: MotionOptions, *, contacts: Sequence[Contact] | None = None) -> Performance:
@@ -88,10 +107,16 @@ def perform(track: Pose3DTrack, options: MotionOptions, *, contacts: Sequence[Co
             joints = with_reach(joints, lifted, seen, marks, times, focal, track.image_size_px)
     if options.joint_limits:
         joints = limited(joints)
+    # From here on in the axes of the first frame's camera.
+    first_from = _first_from_camera(track, focal, options)
+    joints, seen = apply(first_from[:, None], joints), apply(first_from, seen)
     patience = PATIENCE[options.smoothing]
     joints = calmed(joints, times, patience=patience, noise=_JOINT_NOISE_M, weights=np.maximum(track.confidence, _LEAST_WEIGHT))
     seen = calmed(seen[:, None], times, patience=patience, noise=_PATH_NOISE_M)[:, 0]
-    feet, foot_sure = _feet(joints, seen, marks, track, focal)  # [T, 4, 3] camera axes, [T, 4]
+    camera_from = transposed(first_from)
+    seen_now = apply(camera_from, seen)
+    feet, foot_sure = _feet(apply(camera_from[:, None], joints), seen_now, marks, track, focal)  # [T, 4, 3], [T, 4]
+    feet = apply(first_from[:, None], feet)
     steady = calmed(feet, times, patience=patience, noise=_FOOT_NOISE_M, weights=np.maximum(foot_sure, _LEAST_WEIGHT))
     held_sure = np.clip((foot_sure - _UNSEEN) / _UNSEEN, 0.0, 1.0)
     stance_sure = np.where(track.detected, track.confidence[:, _STANCE].min(axis=1), 0.0)
@@ -118,7 +143,7 @@ def perform(track: Pose3DTrack, options: MotionOptions, *, contacts: Sequence[Co
     path = apply(turn, path_camera)
     mask = heels_off(mask, speeds(path[:, None] + parts, times))
     lift = np.zeros((len(times), 2))
-    if options.guess_steps and not _camera_moves(track):
+    if options.guess_steps and not _camera_moves(track, options):
         hips = apply(turn, joints[:, INDEX["left_hip"]] - joints[:, INDEX["right_hip"]])
         wrists = apply(turn, joints[:, [INDEX[f"{side}_wrist"] for side in SIDES]])
         hidden = smoothed(foot_sure, times, _FOOT_STEADY_S).max(axis=1) <= 2 * _UNSEEN
@@ -140,8 +165,9 @@ def perform(track: Pose3DTrack, options: MotionOptions, *, contacts: Sequence[Co
         contacts=contacts_of(mask, times),
         lift_m=lift,
         camera=replace(camera, height_m=camera.height_m + SOLE_BELOW_M) if "height" not in camera.given else camera,
+        world_from_camera=turn @ first_from,
         focal_length_px=focal,
-        depth_m=seen[:, 2],
+        depth_m=seen_now[:, 2],
         smoothing=options.smoothing,
         marks=marks,
         nearest=nearest,
@@ -149,9 +175,29 @@ def perform(track: Pose3DTrack, options: MotionOptions, *, contacts: Sequence[Co
     )
 
 
-def _camera_moves(track: Pose3DTrack) -> bool:
+def _camera_moves(track: Pose3DTrack, options: MotionOptions) -> bool:
+    """Whether the camera moves and is not followed."""
+    return camera_told(track) in ("turning", "moving") and not _is_followed(track, options)
+
+
+def camera_told(track: Pose3DTrack) -> str:
+    """What the background says that the camera did: still, turning, moving or unknown; "" for a track that tells nothing."""
     told = track.provenance.get("camera_motion")
-    return isinstance(told, dict) and told.get("camera") in ("turning", "moving")
+    what = told.get("camera") if isinstance(told, dict) else None
+    return what if isinstance(what, str) else ""
+
+
+def _is_followed(track: Pose3DTrack, options: MotionOptions) -> bool:
+    if track.background_way_share is None or options.camera_motion is CameraMotion.STILL:
+        return False
+    return options.camera_motion is CameraMotion.TURNING or camera_told(track) == "turning"
+
+
+def _first_from_camera(track: Pose3DTrack, focal_length_px: float, options: MotionOptions) -> np.ndarray:
+    """The axes of the first frame's camera from each frame's: [T, 3, 3]."""
+    if track.background_way_share is None or not _is_followed(track, options):
+        return np.broadcast_to(np.eye(3), (track.frame_count, 3, 3))
+    return first_from_camera(track.background_way_share, focal_length_px, max(track.image_size_px))
 
 
 def _refocused(track: Pose3DTrack, marks: Landmarks, options: MotionOptions) -> tuple[float, np.ndarray, np.ndarray]:

@@ -1,0 +1,100 @@
+"""A camera that turns after the person: the person goes where they went, and is seen where they were."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from blender_pose3d.core.coordinates import CameraPose, first_from_camera
+from blender_pose3d.core.motion import MotionOptions, perform
+from blender_pose3d.core.motion.options import CameraMotion
+from blender_pose3d.core.skeleton import INDEX
+from tests.core.motion_tracks import FOCAL_PX, SIZE_PX, Seen, seen
+
+STILL, TURNING = MotionOptions(camera_motion=CameraMotion.STILL), MotionOptions(camera_motion=CameraMotion.TURNING)
+
+
+def panned(times: np.ndarray) -> np.ndarray:
+    """To the right, down and up again, and a little clockwise."""
+    return np.stack([0.25 * times - 0.05 * np.sin(3 * times), 0.06 * np.sin(4 * times), 0.05 * times], axis=1)
+
+
+def walked_off(person_path_m: np.ndarray, clip: Seen) -> float:
+    """How far the path is off along the ground at most, as a share of what was walked."""
+    exact = clip.joints_m[:, 0, :2]
+    walked = np.linalg.norm(np.diff(exact, axis=0), axis=1).sum()
+    return float(np.linalg.norm(person_path_m[:, :2] - exact, axis=1).max() / walked)
+
+
+def turned_off_deg(joints_m: np.ndarray, clip: Seen) -> np.ndarray:
+    ours, exact = (at[:, INDEX["left_hip"]] - at[:, INDEX["right_hip"]] for at in (joints_m, clip.joints_m))
+    off = np.arctan2(ours[:, 1], ours[:, 0]) - np.arctan2(exact[:, 1], exact[:, 0])
+    return np.degrees(np.abs((off + np.pi) % (2 * np.pi) - np.pi))
+
+
+@pytest.fixture(scope="module")
+def clip() -> Seen:
+    return seen("walk_across", camera=CameraPose(0.1, 0.05), turned=panned)
+
+
+def test_the_person_goes_where_they_went(clip: Seen) -> None:
+    person = perform(clip.track, MotionOptions())
+    assert np.degrees(person.camera_turned_rad) == pytest.approx(75, abs=10)
+    assert walked_off(person.path_m, clip) < 0.02
+    assert turned_off_deg(person.joints_m, clip).max() < 3.2
+    assert np.abs(person.path_m[:, 2] - clip.joints_m[:, 0, 2]).max() < 0.06
+    assert np.degrees(person.camera.pose.pitch_rad) == pytest.approx(np.degrees(0.1), abs=1.5)
+
+
+def test_without_it_they_do_not(clip: Seen) -> None:
+    person = perform(clip.track, STILL)
+    assert person.camera_turned_rad == 0
+    assert walked_off(person.path_m, clip) > 0.2
+    assert turned_off_deg(person.joints_m, clip).max() > 20
+
+
+def test_a_camera_that_is_carried_is_followed_only_on_request(clip: Seen) -> None:
+    carried = replace(clip.track, provenance={"camera_motion": {"camera": "moving"}})
+    assert perform(carried, MotionOptions()).camera_turned_rad == 0
+    np.testing.assert_array_equal(perform(carried, TURNING).path_m, perform(clip.track, MotionOptions()).path_m)
+
+
+def test_a_track_that_says_nothing_of_the_background(clip: Seen) -> None:
+    silent = replace(clip.track, background_way_share=None, provenance={})
+    for options in (MotionOptions(), TURNING):
+        np.testing.assert_array_equal(perform(silent, options).path_m, perform(clip.track, STILL).path_m)
+
+
+def test_a_background_that_stays_changes_nothing() -> None:
+    still = seen("walk")
+    told = replace(still.track, background_way_share=np.zeros((still.track.frame_count, 3)))
+    np.testing.assert_allclose(perform(told, TURNING).path_m, perform(still.track, MotionOptions()).path_m, atol=1e-9)
+
+
+def test_the_lens_that_the_user_says_tells_how_far_it_turned(clip: Seen) -> None:
+    """A track made for half the focal length: the background's way in the picture is the same."""
+    wrong = replace(clip.track, focal_length_px=FOCAL_PX / 2)
+    angles = []
+    for track, options in ((clip.track, MotionOptions()), (wrong, MotionOptions(focal_length_mm=36 * FOCAL_PX / max(SIZE_PX)))):
+        turns = perform(track, options).world_from_camera
+        angles.append(np.arccos(np.einsum("ij,ij", turns[0], turns[-1]) / 2 - 0.5))
+    assert angles[0] == pytest.approx(angles[1], abs=1e-6)
+    doubled = first_from_camera(clip.track.background_way_share, FOCAL_PX / 2, max(SIZE_PX))[-1]
+    assert np.arccos(np.trace(doubled) / 2 - 0.5) > 1.8 * angles[0]
+
+
+def test_a_part_of_the_track_turns_as_the_whole_does(clip: Seen) -> None:
+    way, some = clip.track.background_way_share, slice(10, None, 2)
+    whole, part = (first_from_camera(some_of_it, FOCAL_PX, max(SIZE_PX)) for some_of_it in (way, way[some]))
+    np.testing.assert_allclose(part, whole[10].T @ whole[some], atol=2e-3)
+
+
+def test_the_camera_between_the_frames(clip: Seen) -> None:
+    person = perform(clip.track, MotionOptions())
+    times = clip.track.timestamps_s
+    np.testing.assert_allclose(person.world_from_camera_at(times), person.world_from_camera, atol=1e-9)
+    between = person.world_from_camera_at((times[:-1] + times[1:]) / 2)
+    np.testing.assert_allclose(between, (person.world_from_camera[:-1] + person.world_from_camera[1:]) / 2, atol=1e-3)
+    np.testing.assert_allclose(person.world_from_camera_at(np.array([-1.0, 99.0])), person.world_from_camera[[0, -1]], atol=1e-9)
