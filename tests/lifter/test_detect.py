@@ -20,6 +20,7 @@ from lifter.landmark_model import LandmarkModel, find_hand_model, find_landmark_
 from lifter.track_file import read_detection, write_detection
 
 from .conftest import HEIGHT_PX, SHARED_CLIPS, WIDTH_PX, numbered_picture, set_rotation
+from .test_background import off_deg, turned, turns_of
 
 needs_shared_clips = pytest.mark.skipif(not SHARED_CLIPS.is_dir(), reason="needs the shared clips")
 
@@ -343,3 +344,28 @@ def test_cancelling(made_model: LandmarkModel, steady_clip: Path) -> None:
     answers = iter([False, False, True])
     with pytest.raises(Cancelled):
         detect(open_clip(steady_clip), landmark_model=made_model, cancelled=lambda: next(answers))
+
+
+@needs_shared_clips
+def test_a_camera_that_turns_in_a_real_clip(made_model: LandmarkModel, tmp_path: Path) -> None:
+    """Somebody in an office, seen by a camera inside of the clip's own picture that turns to and fro by 8 degrees."""
+    whole = cv2.VideoCapture(str(SHARED_CLIPS / "walk-sit-stand.mp4"))
+    fps, focal_px, size = whole.get(cv2.CAP_PROP_FPS), 0.9 * 720, (500, 640)
+    film = cv2.VideoWriter(str(tmp_path / "turning.avi"), cv2.VideoWriter_fourcc(*"MJPG"), fps, size)
+    views = []
+    while (read := whole.read())[0]:
+        t = len(views) / fps
+        views.append(turned(8 * np.sin(t), 2 * np.sin(2 * t), np.sin(3 * t)))
+        into, out_of = (
+            np.array([[focal_px, 0, w / 2], [0, focal_px, h / 2], [0, 0, 1]]) for w, h in (size, read[1].shape[1::-1])
+        )
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        film.write(cv2.warpPerspective(read[1], out_of @ views[-1] @ np.linalg.inv(into), size, flags=flags))
+    film.release()
+    track = detect(open_clip(tmp_path / "turning.avi"), landmark_model=made_model)
+    told = track.provenance["camera_motion"]
+    assert told["camera"] == "turning" and told["inlier_share"] > 0.9, told
+    assert track.background_way_share is not None
+    assert off_deg(turns_of(track.background_way_share, focal_px / max(size)), np.array(views)[: len(track.detected)]).max() < 0.6
+    still = detect(open_clip(SHARED_CLIPS / "walk-sit-stand.mp4", end_s=3.0), landmark_model=made_model)
+    assert still.provenance["camera_motion"]["camera"] == "still" and still.background_way_share is None
