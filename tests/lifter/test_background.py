@@ -96,7 +96,7 @@ def test_what_the_camera_did(view: Callable[[float], np.ndarray], camera: str) -
 
 @pytest.mark.parametrize(("nearer", "camera"), [(1.0, "turning"), (1.1, "turning"), (1.6, "moving"), (0.0, "turning")])
 def test_what_is_near_goes_faster_before_a_camera_that_is_carried(nearer: float, camera: str) -> None:
-    """What is far alone looks as if the camera turned. A tenth is a phone at arm's length; nothing is written over the picture."""
+    """What is far alone looks as if the camera turned. A tenth: a phone at arm's length; nothing: written over the picture."""
     found = told(lambda t: turned(10 * t - 10), low=lambda t: turned(nearer * (10 * t - 10)))
     assert found["camera"] == camera, found
 
