@@ -123,12 +123,13 @@ class Pose3DMotion(bpy.types.PropertyGroup):
     )
     camera_motion: bpy.props.EnumProperty(  # type: ignore[valid-type]
         name="Camera",
-        description="Whether the camera turned after the person. One that turned where it stood is followed, so that the "
-        "character goes where the person went",
+        description="What the camera did while it filmed. One that turned or was carried is followed, so that the character "
+        "goes where the person went",
         items=[
             (CameraMotion.AUTO, "Automatic", "As the background of the clip says"),
             (CameraMotion.STILL, "Stood Still", "For a background that moves by itself, such as water or a screen"),
-            (CameraMotion.TURNING, "Turned", "Also where the background looks as if the camera had been carried"),
+            (CameraMotion.TURNING, "Turned", "It turned after the person from where it stood"),
+            (CameraMotion.CARRIED, "Carried", "It went along without turning; how far, the feet tell"),
         ],
         default=_DEFAULTS.camera_motion,
     )

@@ -177,17 +177,20 @@ class BackgroundMotion:
         return float(counts[nearer].sum() / total) if nearer.sum() >= _NEARER_CELLS else 0.0, float(counts[farther].sum() / total)
 
     def way(self, timestamps_s: np.ndarray) -> np.ndarray:
-        """How far the background has gone until each frame, the sum of its steps: [T, 3], right and down in long sides of the
-        picture at its middle, and clockwise in radians. Where nothing could be seen, as fast as before and after.
+        """How far the background has gone until each frame, the sum of its steps: [T, 4], right and down in long sides of the
+        picture at its middle, clockwise in radians, and the logarithm of its growth. Where nothing could be seen, as fast as
+        before and after.
         """
         at = np.array([step is not None for step in self._steps])
         if not at.any():
-            return np.zeros((len(timestamps_s), 3), np.float32)
+            return np.zeros((len(timestamps_s), 4), np.float32)
         times, took = np.array(self._times_s), np.diff(self._times_s)
-        speeds = np.array([step.shifts[self._lens] for step in self._steps if step is not None]) / took[at][:, None]
+        lens = self._lens
+        seen = [[*step.shifts[lens], step.log_growth[lens]] for step in self._steps if step is not None]
+        speeds = np.array(seen) / took[at][:, None]
         middle = (times[1:] + times[:-1]) / 2
         steps = np.stack([np.interp(middle, middle[at], speed) for speed in speeds.T], axis=1) * took[:, None]
-        way = np.concatenate([np.zeros((1, 3)), np.cumsum(steps, axis=0)])
+        way = np.concatenate([np.zeros((1, 4)), np.cumsum(steps, axis=0)])
         return np.stack([np.interp(timestamps_s, times, axis) for axis in way.T], axis=1).astype(np.float32)
 
 

@@ -368,7 +368,7 @@ def _run_detect(arguments: argparse.Namespace, reporter: Reporter, *, begun: Cal
 
     detection = detect(clip, landmark_model=model, sample_fps=arguments.fps, person=arguments.person, progress=progress)
     if detection.provenance["camera_motion"]["camera"] == "moving":  # one that turns where it stands is followed
-        reporter.warning("The camera is carried in this clip: the path along the ground is unreliable, the poses are not.")
+        reporter.warning("The camera is carried in this clip: only the feet tell how far. Look at the path along the ground.")
     if hand_model is not None:
         from .hands import with_hands
 

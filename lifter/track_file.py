@@ -61,7 +61,7 @@ class Pose2DTrack:
     hand_landmarks_m: np.ndarray | None = None  # [T, 2, 21, 3] float32, left and right, from the wrist, NaN where there is none
     hand_confidence: np.ndarray | None = None  # [T, 2] float32, 0 to 1
     # Of a camera that moved: how far the background has gone, step by step, right and down in long sides of the picture at its
-    # middle, and clockwise in radians. [T, 3] float32
+    # middle, clockwise in radians, and the logarithm of its growth. [T, 4] float32
     background_way_share: np.ndarray | None = None
 
 
@@ -133,7 +133,7 @@ _HAND_KEYS: dict[str, tuple[tuple[int | str, ...], str]] = {
     "hand_confidence": (("T", 2), "float32"),
 }
 # Of a clip whose camera moved.
-_MOVING_KEYS: dict[str, tuple[tuple[int | str, ...], str]] = {"background_way_share": (("T", 3), "float32")}
+_MOVING_KEYS: dict[str, tuple[tuple[int | str, ...], str]] = {"background_way_share": (("T", 4), "float32")}
 _LIFTED_KEYS: dict[str, tuple[tuple[int | str, ...], str]] = {
     "joint_names": ((17,), "text"),
     "positions_m": (("T", 17, 3), "float32"),

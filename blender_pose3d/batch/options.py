@@ -17,7 +17,7 @@ LIFTING = (
     ("--hands", None, "", "look at the hands too, and let the fingers follow them (which takes longer)"),
 )
 SMOOTHING = ("none", "light", "normal", "strong")
-CAMERA_MOTION = ("auto", "still", "turning")
+CAMERA_MOTION = ("auto", "still", "turning", "carried")
 _CHOICES = {"--smoothing": SMOOTHING, "--camera-motion": CAMERA_MOTION}
 MOTION = (
     ("--smoothing", str, f"{{{','.join(SMOOTHING)}}}", "how much trembling is taken out (default: normal)"),
@@ -27,7 +27,7 @@ MOTION = (
     ("--no-joint-limits", None, "", "let joints bend further than a body's do"),
     ("--no-orient-feet", None, "", "do not turn feet as heels and toes were seen"),
     ("--no-orient-hands", None, "", "do not turn hands as thumbs and fingers were seen"),
-    ("--camera-motion", str, f"{{{','.join(CAMERA_MOTION)}}}", "whether the camera turned after the person (default: as seen)"),
+    ("--camera-motion", str, f"{{{','.join(CAMERA_MOTION)}}}", "what the camera did (default: as seen)"),
     ("--camera-pitch", float, "DEG", "how far the camera looked down (default: estimated)"),
     ("--camera-roll", float, "DEG", "how far it was turned clockwise (default: estimated)"),
     ("--dense-keys", None, "", "a key on every frame"),

@@ -64,11 +64,10 @@ class Seen:
         return self.in_scene(self.person.path_m[:, None] + self.person.joints_m) + self.shift_m[:, None]
 
     def camera_from(self) -> tuple[np.ndarray, np.ndarray]:
-        """In the scene: where the camera is [3], but for `shift_m`, and its axes (x right, y down, z forward) as columns in
-        every frame of the track [T, 3, 3].
+        """In the scene, in every frame of the track: where the camera is [T, 3], but for `shift_m`, and its axes (x right, y
+        down, z forward) as columns [T, 3, 3].
         """
-        person = self.person
-        return self.in_scene(np.array([0.0, 0.0, person.camera.height_m])), self.turn @ person.world_from_camera
+        return self.in_scene(self.person.camera_path_m), self.turn @ self.person.world_from_camera
 
 
 def prepare(armature_object: bpy.types.Object, *, resources: Path) -> Callable[[], Seen]:
@@ -113,12 +112,12 @@ def add_clip_camera(
     camera = bpy.data.objects.new(data.name, data)
     camera[CAMERA_PROPERTY] = armature_object.name
     scene.collection.objects.link(camera)
-    place, axes = seen.camera_from()
-    camera.matrix_world = Matrix.Translation(place) @ Matrix(axes[0] @ _CAMERA_FROM_BLENDER).to_4x4()
+    places, axes = seen.camera_from()
+    camera.matrix_world = Matrix.Translation(places[0]) @ Matrix(axes[0] @ _CAMERA_FROM_BLENDER).to_4x4()
     distance_m = seen.scale * float(np.median(seen.person.depth_m))
     data.clip_start, data.clip_end = 0.02 * distance_m, max(100.0, 50 * distance_m)
     data.display_size = 0.15 * distance_m
-    _key_movement(camera, place, seen)
+    _key_movement(camera, places + seen.shift_m, seen)
     _set_lens(data, scene.render, seen)
     _set_background(data, picture, seen, clip_fps=clip_fps)
     if scene.camera is None:
@@ -131,19 +130,19 @@ def clip_cameras(scene: bpy.types.Scene) -> list[bpy.types.Object]:
     return [item for item in scene.objects if item.type == "CAMERA" and CAMERA_PROPERTY in item]
 
 
-def _key_movement(camera: bpy.types.Object, place_m: np.ndarray, seen: Seen) -> None:
-    """Where the character does not go where the person went, and where the camera turned."""
+def _key_movement(camera: bpy.types.Object, places_m: np.ndarray, seen: Seen) -> None:
+    """Where the character does not go where the person went, and where the camera turned or was carried: places_m [T, 3]."""
     times = seen.person.track.timestamps_s
-    shifted, turns = seen.shift_m.any(), seen.person.camera_turned_rad > 0
-    if not (shifted or turns):
+    moves, turns = (places_m != places_m[0]).any(), seen.person.camera_turned_rad > 0
+    if not (moves or turns):
         return
     frames = np.arange(seen.clock.frame(float(times[0])), seen.clock.frame(float(times[-1])) + 1)
     frame_times = np.array([seen.clock.time_s(frame) for frame in frames])
     action = bpy.data.actions.new(camera.name)
     camera.animation_data_create().action = action
-    if shifted:
-        shift = np.stack([np.interp(frame_times, times, axis) for axis in seen.shift_m.T], axis=1)
-        key_values(action, camera, "location", place_m + shift, "", frames)
+    if moves:
+        places = np.stack([np.interp(frame_times, times, axis) for axis in places_m.T], axis=1)
+        key_values(action, camera, "location", places, "", frames)
     if turns:
         axes = seen.turn @ seen.person.world_from_camera_at(frame_times) @ _CAMERA_FROM_BLENDER
         camera.rotation_mode = "QUATERNION"

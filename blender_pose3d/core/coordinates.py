@@ -29,9 +29,9 @@ def world_from_camera(camera: CameraPose) -> np.ndarray:
 def first_from_camera(background_way_share: np.ndarray, focal_length_px: float, long_side_px: int) -> np.ndarray:
     """Of a camera that turns where it stands: the axes of the first frame's camera from each frame's, [T, 3, 3].
 
-    background_way_share [T, 3]: as a track has it. What turns with the picture's shift hangs on the lens.
+    background_way_share [T, 4]: as a track has it. What turns with the picture's shift hangs on the lens.
     """
-    right, down, clockwise = np.diff(background_way_share.astype(float), axis=0).T
+    right, down, clockwise, _ = np.diff(background_way_share.astype(float), axis=0).T
     share = focal_length_px / long_side_px
     turns = np.stack([-down / share, right / share, clockwise], axis=1)  # rotation vectors, of the background
     angles = norm(turns)
@@ -41,6 +41,15 @@ def first_from_camera(background_way_share: np.ndarray, focal_length_px: float, 
     for i, step in enumerate(steps):
         out[i + 1] = out[i] @ step
     return out
+
+
+def carried_for_a_metre(background_way_share: np.ndarray, focal_length_px: float, long_side_px: int) -> np.ndarray:
+    """Of a camera that is carried without turning: how far it went, in its axes, for a background at a distance of 1 m: [T, 3].
+
+    background_way_share [T, 4]: as a track has it. Up and down is left out: hands that carry a camera nod it.
+    """
+    right, _, _, growth = (background_way_share - background_way_share[0]).astype(float).T
+    return np.stack([-right * long_side_px / focal_length_px, np.zeros_like(right), growth], axis=1)
 
 
 def to_world(vectors: np.ndarray, camera: CameraPose, *, heading_rad: float = 0.0) -> np.ndarray:

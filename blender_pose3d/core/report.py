@@ -16,7 +16,8 @@ from .kinematics import PosedRig, posed
 from .motion import Contact, MotionOptions, Performance
 from .motion.contacts import PARTS, mask_of
 from .motion.legs import feet_of
-from .motion.performance import PICTURE_MM, camera_told
+from .motion.moving import camera_told
+from .motion.performance import PICTURE_MM
 from .preset import SIDES
 from .rig import RigSpec
 from .rotations import about_axis, apply, transposed, unit
@@ -226,6 +227,7 @@ def measure(
             **_lens(track, person, options),
             "motion": camera_told(track),
             "turned_deg": float(np.degrees(person.camera_turned_rad)),
+            "carried_m": person.camera_carried_m,
         },
         keys={}
         if sparse is None
@@ -333,7 +335,7 @@ def _angle_deg(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 def _in_picture(person: Performance, points_m: np.ndarray, times_s: np.ndarray) -> np.ndarray:
     """Points in the person's world [N, K, 3] at those times [N] -> pixels [N, K, 2]; NaN behind the camera."""
     camera_from_world = transposed(person.world_from_camera_at(times_s))
-    seen = apply(camera_from_world[:, None], points_m - [0.0, 0.0, person.camera.height_m])
+    seen = apply(camera_from_world[:, None], points_m - person.camera_path_at(times_s)[:, None])
     depth = np.where(seen[..., 2:] > 0.05, seen[..., 2:], np.nan)
     return person.focal_length_px * seen[..., :2] / depth + np.array(person.track.image_size_px) / 2
 

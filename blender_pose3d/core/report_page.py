@@ -228,6 +228,8 @@ def _details(report: Mapping[str, Any], quality: Mapping[str, Any]) -> str:
     ]
     if camera.get("turned_deg"):
         rows.append(("Camera", f"turned by {camera['turned_deg']:.0f}° after the person, which is followed"))
+    elif camera.get("carried_m"):
+        rows.append(("Camera", f"carried by {camera['carried_m']:.1f} m, as far as the feet tell"))
     elif camera.get("motion") in _CAMERA_MOVES:
         rows.append(("Camera", _CAMERA_MOVES[camera["motion"]]))
     people = (report.get("provenance") or {}).get("people") or {}

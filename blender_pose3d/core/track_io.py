@@ -80,7 +80,7 @@ _HAND_KEYS: dict[str, _Key] = {
 }
 _LARGEST_HAND_M = 10.0
 # Of a clip whose camera moved.
-_MOVING_KEYS: dict[str, _Key] = {"background_way_share": _Key("float32", ("T", 3), most=1e4)}
+_MOVING_KEYS: dict[str, _Key] = {"background_way_share": _Key("float32", ("T", 4), most=1e4)}
 _ALL_KEYS = _KEYS | _HAND_KEYS | _MOVING_KEYS
 
 

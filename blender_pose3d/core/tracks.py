@@ -16,8 +16,8 @@ class Pose3DTrack:
     where nobody was); detected [T]; image_size_px (width, height); focal_length_px; provenance.
     Of a track whose hands were looked at, else None: hand_landmarks_m [T, 2, 21, 3] of the left and the right hand, relative to
     the wrist (NaN where there is none), and hand_confidence [T, 2].
-    Of a clip whose camera moved, else None: background_way_share [T, 3], how far the background has gone, step by step: right and
-    down in long sides of the picture at its middle, and clockwise in radians.
+    Of a clip whose camera moved, else None: background_way_share [T, 4], how far the background has gone, step by step: right and
+    down in long sides of the picture at its middle, clockwise in radians, and the logarithm of its growth.
     """
 
     fps: float

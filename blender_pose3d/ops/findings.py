@@ -6,7 +6,7 @@ from math import degrees
 
 from ..bridge.apply import AppliedMotion
 from ..core.motion import Performance
-from ..core.motion.performance import camera_told
+from ..core.motion.moving import camera_told
 
 _PICTURE_MM = 36.0
 # Less than this is level to the eye.
@@ -53,6 +53,8 @@ def _camera(person: Performance) -> str:
 def _turned(person: Performance) -> str:
     if person.camera_turned_rad > 0:
         return f"Camera turned by {degrees(person.camera_turned_rad):.0f}°, which is followed."
+    if person.camera_carried_m > 0:
+        return f"Camera carried by {person.camera_carried_m:.1f} m, as far as the feet tell."
     if camera_told(person.track) == "moving":
         return "Camera was carried: the path along the ground is unreliable, the poses are not."
     return ""

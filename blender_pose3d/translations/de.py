@@ -110,6 +110,7 @@ GERMAN: dict[str, str] = {
     "Camera {}° up, rolled {}° ({} sure).": "Kamera {}° nach oben, {}° verdreht ({} sicher).",
     "Camera level, rolled {}° ({} sure).": "Kamera waagrecht, {}° verdreht ({} sicher).",
     "Camera turned by {}°, which is followed.": "Kamera um {}° geschwenkt; dem wird gefolgt.",
+    "Camera carried by {} m, as far as the feet tell.": "Kamera um {} m getragen, soweit es die Füße sagen.",
     "Camera was carried: the path along the ground is unreliable, the poses are not.": (
         "Kamera wurde getragen: der Weg am Boden ist unzuverlässig, die Posen nicht."
     ),
@@ -194,20 +195,20 @@ GERMAN: dict[str, str] = {
     ),
     "Camera": "Kamera",
     "Known Camera": "Kamera bekannt",
-    "Whether the camera turned after the person. One that turned where it stood is followed, so that the character goes "
-    "where the person went": (
-        "Ob die Kamera der Person nachgeschwenkt wurde. Einer, die sich am Ort drehte, wird gefolgt, sodass die Figur dorthin "
-        "geht, wohin die Person ging"
+    "What the camera did while it filmed. One that turned or was carried is followed, so that the character goes where the "
+    "person went": (
+        "Was die Kamera tat, während sie filmte. Einer, die sich drehte oder getragen wurde, wird gefolgt, sodass die Figur "
+        "dorthin geht, wohin die Person ging"
     ),
     "As the background of the clip says": "Wie der Hintergrund des Clips sagt",
     "For a background that moves by itself, such as water or a screen": (
         "Für einen Hintergrund, der sich selbst bewegt, etwa Wasser oder ein Bildschirm"
     ),
-    "Also where the background looks as if the camera had been carried": (
-        "Auch wo der Hintergrund aussieht, als wäre die Kamera getragen worden"
-    ),
+    "It turned after the person from where it stood": "Sie drehte sich am Ort der Person nach",
+    "It went along without turning; how far, the feet tell": "Sie ging mit, ohne sich zu drehen; wie weit, sagen die Füße",
     "Stood Still": "Stand still",
     "Turned": "Geschwenkt",
+    "Carried": "Getragen",
     "Give the camera's pitch and roll, instead of having them estimated from the whole clip": (
         "Neigung und Rollen der Kamera angeben, statt sie aus dem ganzen Clip schätzen zu lassen"
     ),

@@ -22,7 +22,7 @@ import numpy as np
 from blender_pose3d.core import curves
 from blender_pose3d.core.motion import CameraMotion, MotionOptions, Performance, Smoothing, onto_rig, perform, solve_motion
 from blender_pose3d.core.motion.contacts import PARTS
-from blender_pose3d.core.motion.performance import camera_told
+from blender_pose3d.core.motion.moving import camera_told
 from blender_pose3d.core.rig import RigSpec
 from blender_pose3d.core.skeleton import INDEX
 from blender_pose3d.core.solve import solve

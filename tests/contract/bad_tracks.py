@@ -93,7 +93,7 @@ def hand_arrays(arrays: Arrays) -> Arrays:
 
 def moving_arrays(arrays: Arrays) -> Arrays:
     """The optional key of a clip whose camera moved."""
-    steps = np.random.default_rng(9).normal(0, 0.02, (len(arrays["timestamps_s"]), 3))
+    steps = np.random.default_rng(9).normal(0, 0.02, (len(arrays["timestamps_s"]), 4))
     return {MOVING_KEY: np.cumsum(steps, axis=0).astype(np.float32)}
 
 
@@ -248,7 +248,7 @@ def _wrong_values() -> list[BadTrack]:
     for key in ("landmarks_px", "world_landmarks_m"):
         bad += [_at(f"{key} where nobody was detected", key, (2, 0, 0), 1.0)]
     bad += _wrong_hands()
-    bad += [_cast(MOVING_KEY, "float64"), _reshaped(MOVING_KEY, slice(1, None)), _reshaped(MOVING_KEY, (..., slice(0, 2)))]
+    bad += [_cast(MOVING_KEY, "float64"), _reshaped(MOVING_KEY, slice(1, None)), _reshaped(MOVING_KEY, (..., slice(0, 3)))]
     bad += [_at(f"{MOVING_KEY} of {value}", MOVING_KEY, (3, 0), value) for value in (nan, inf, 2e4)]
     for key in ("fps", "focal_length_px"):
         bad += [_replaced(f"{key} of {value}", key, value) for value in (0.0, -25.0, nan, inf)]

@@ -39,10 +39,13 @@ def seen(
     height_m: float = 1.3,
     distance_m: float = 5.0,
     turned: Callable[[np.ndarray], np.ndarray] | None = None,
+    carried: Callable[[np.ndarray], np.ndarray] | None = None,
+    background_m: float = 8.0,
 ) -> Seen:
     """A motion of a person who is turned by yaw_deg, filmed from distance_m.
 
     turned: times [T] -> how far the camera has turned since the first, right, down and clockwise [T, 3], radians.
+    carried: times [T] -> how far it went to the right and ahead since then [T, 2], before a background that is background_m away.
     """
     times = np.arange(round((seconds or DEFAULT_SECONDS[name]) * fps)) / fps
     posed, _ = perform(name, Body.varied(body_seed), times, seed=body_seed)
@@ -63,8 +66,14 @@ def seen(
         # In small steps, so that it does not matter which of the three turns is the first.
         every = [about_axis(_Y, right) @ about_axis(_X, -down) @ about_axis(_Z, clockwise) for right, down, clockwise in steps]
         views = np.array(list(accumulate(every, np.matmul, initial=world_from)))
-        way = -turned(times) * [FOCAL_PX / max(SIZE_PX), FOCAL_PX / max(SIZE_PX), 1.0]
-    in_camera, marks = (np.einsum("tji,tkj->tki", views, points - [0, 0, height_m]) for points in (joints, landmarks))
+        way = np.column_stack([-turned(times) * [FOCAL_PX / max(SIZE_PX), FOCAL_PX / max(SIZE_PX), 1.0], np.zeros(frames)])
+    places = np.tile([0.0, 0.0, height_m], (frames, 1))
+    if carried is not None:
+        went = carried(times)
+        places += went[:, :1] * world_from[:, 0] + went[:, 1:] * world_from[:, 2]
+        none = np.zeros(frames)
+        way = np.stack([-went[:, 0] * FOCAL_PX / max(SIZE_PX), none, none, went[:, 1]], axis=1) / background_m
+    in_camera, marks = (np.einsum("tji,tkj->tki", views, points - places[:, None]) for points in (joints, landmarks))
     sure = np.ones((frames, len(LANDMARK_NAMES)))
     return Seen(
         Pose3DTrack(
@@ -80,7 +89,7 @@ def seen(
             image_size_px=SIZE_PX,
             focal_length_px=FOCAL_PX,
             background_way_share=way,
-            provenance={"camera_motion": {"camera": "still" if way is None else "turning"}},
+            provenance={"camera_motion": {"camera": "turning" if turned else "moving" if carried else "still"}},
         ),
         joints,
         posed.contact,

@@ -112,7 +112,7 @@ def test_a_pan_is_measured() -> None:
 def turns_of(way: np.ndarray, focal_share: float = 0.9) -> np.ndarray:
     """The first camera's axes from each one's, [T, 3, 3], for a focal length in long sides of the picture."""
     out = [np.eye(3)]
-    for right, down, clockwise in np.diff(way.astype(float), axis=0):
+    for right, down, clockwise, _ in np.diff(way.astype(float), axis=0):
         then_from_before = cv2.Rodrigues(np.array([-down / focal_share, right / focal_share, clockwise]))[0]
         out.append(out[-1] @ then_from_before.T)
     return np.array(out)
@@ -137,7 +137,7 @@ def off_deg(turns: np.ndarray, exact: np.ndarray) -> np.ndarray:
 def test_how_the_camera_turned(view: Callable[[float], np.ndarray]) -> None:
     times = np.arange(FRAMES) / FPS
     way = filmed(view).way(times)
-    assert way.shape == (FRAMES, 3) and way.dtype == np.float32 and not way[0].any()
+    assert way.shape == (FRAMES, 4) and way.dtype == np.float32 and not way[0].any()
     assert off_deg(turns_of(way), np.array([view(t) for t in times])).max() < 0.5
 
 

@@ -144,14 +144,14 @@ def two_state_path(evidence: np.ndarray, change: float) -> np.ndarray:
     return on.astype(bool)
 
 
-def speeds(points_m: np.ndarray, timestamps_s: np.ndarray) -> np.ndarray:
-    """Speed of heels and toes that tremble [T, 4], from their places [T, 4, 3] seen from the camera. What the picture shows,
+def speeds(points_m: np.ndarray, timestamps_s: np.ndarray, *, eye_m: np.ndarray) -> np.ndarray:
+    """Speed of heels and toes that tremble [T, 4], from their places [T, 4, 3] seen from eye_m [T, 3]. What the picture shows,
     across the line of sight, counts in full. Along it lifted legs slide together, so there a foot is only as fast as it is faster
     than the other one.
     """
     if len(timestamps_s) < 2:
         return np.zeros(points_m.shape[:-1])
-    sight = unit(points_m)
+    sight = unit(points_m - eye_m[:, None])
     velocity = np.gradient(smoothed(points_m, timestamps_s, _STEADY_S), timestamps_s, axis=0)
     along = (velocity * sight).sum(-1)
     across = np.linalg.norm(velocity - along[..., None] * sight, axis=-1)

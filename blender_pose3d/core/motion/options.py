@@ -18,11 +18,12 @@ class Smoothing(StrEnum):
 
 
 class CameraMotion(StrEnum):
-    """Whether the camera turned while it filmed."""
+    """What the camera did while it filmed."""
 
     AUTO = "auto"
     STILL = "still"
     TURNING = "turning"
+    CARRIED = "carried"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,8 +34,8 @@ class MotionOptions:
     focal_length_mm: of a 36 mm wide picture (its long side), as phones state it; None: as the track was made.
     camera_pitch_deg: above 0 looks down; camera_roll_deg: above 0 is turned clockwise, seen from behind the camera;
     camera_height_m: of the camera above the ground, for a person of 1.75 m; all None: estimated from the clip.
-    camera_motion: a camera that turns (pans, tilts, rolls) where it stands is followed, so that the person goes where they went;
-    AUTO: where the background says that it did; with TURNING also where the background could be a camera's that is carried.
+    camera_motion: a camera that turns (pans, tilts, rolls) where it stands is followed, so that the person goes where they went,
+    and one that is carried without turning as far as the feet tell; AUTO: as the background says which it was.
     in_place: no path along the ground; keep_vertical: False leaves the hips at their standing height.
     steady_path: the path from the feet on the ground and the slow part of the camera's depth, instead of depth frame by frame.
     constant_bones: one set of bone lengths for the clip; full_reach: with them, arms reach along the line of sight as far as

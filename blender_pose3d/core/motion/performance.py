@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..coordinates import first_from_camera, world_from_camera
+from ..coordinates import world_from_camera
 from ..errors import Pose3DError
 from ..filtering import calmed, nearest_valid, rolling_minimum, smoothed
-from ..rotations import angle_between, apply, slerp_matrices, swing, transposed
+from ..rotations import angle_between, apply, norm, slerp_matrices, swing, transposed
 from ..skeleton import INDEX
 from ..solve import leg_length_m
 from ..tracks import Pose3DTrack
@@ -19,8 +19,9 @@ from .camera import CameraEstimate, estimate_camera
 from .contacts import PARTS, Contact, contacts_of, detect, heels_off, mask_of, speeds, stretches
 from .foreshortening import with_reach
 from .limits import limited
+from .moving import camera_motion, camera_told, carried_m, turns
 from .options import CameraMotion, MotionOptions, Smoothing
-from .root import fitted_path, rays_of, seen_path, sights
+from .root import fitted_path, rays_of, seen_path
 from .unseen import guessed_steps
 
 # MediaPipe's heel and toe are points on the shoe, this far above the sole.
@@ -44,13 +45,14 @@ _ROUNDS = 3
 
 @dataclass(frozen=True)
 class Performance:
-    """One person's motion in the world: z up, the ground at 0, the camera above the origin, looking along +y at first.
+    """One person's motion in the world: z up, the ground at 0, the camera above the origin and looking along +y at first.
 
     track; joints_m [T, 17, 3] relative to the pelvis; path_m [T, 3] of the pelvis; parts_m [T, 4, 3] heels and toes relative to
     the pelvis, in the order of contacts.PARTS; mask [T, 4]: which are in contact, and contacts the same as intervals; lift_m
     [T, 2]: how high each foot is lifted in steps that nobody saw; camera: as it was held at first; world_from_camera [T, 3, 3]:
-    its axes in every frame, which differ where it turned; focal_length_px; depth_m [T]: of the pelvis from the camera; smoothing;
-    marks: the landmarks; nearest [T]: the nearest frame with a person; sure [T]: how well the body was seen.
+    its axes in every frame, which differ where it turned; camera_path_m [T, 3]: where it was; focal_length_px; depth_m [T]: of
+    the pelvis from the camera; smoothing; marks: the landmarks; nearest [T]: the nearest frame with a person; sure [T]: how well
+    the body was seen.
     """
 
     track: Pose3DTrack
@@ -62,6 +64,7 @@ class Performance:
     lift_m: np.ndarray
     camera: CameraEstimate
     world_from_camera: np.ndarray
+    camera_path_m: np.ndarray
     focal_length_px: float
     depth_m: np.ndarray
     smoothing: Smoothing
@@ -86,6 +89,15 @@ class Performance:
         share = np.where(span > 0, (times_s - known[before]) / np.where(span > 0, span, 1.0), 0.0).clip(0.0, 1.0)
         return slerp_matrices(self.world_from_camera[before], self.world_from_camera[after], share)
 
+    @property
+    def camera_carried_m(self) -> float:
+        """How far the camera was carried away from where it was at first; 0 where it was not followed."""
+        return float(norm(self.camera_path_m - self.camera_path_m[0]).max())
+
+    def camera_path_at(self, times_s: np.ndarray) -> np.ndarray:
+        """The camera's place at other times: [N] seconds -> [N, 3]."""
+        return np.stack([np.interp(times_s, self.track.timestamps_s, axis) for axis in self.camera_path_m.T], axis=1)
+
 
 def perform(track: Pose3DTrack, options: MotionOptions, *, contacts: Sequence[Contact] | None = None) -> Performance:
     """Camera, path and contacts of a track. contacts: what the user made of them; None: found.
@@ -108,7 +120,8 @@ def perform(track: Pose3DTrack, options: MotionOptions, *, contacts: Sequence[Co
     if options.joint_limits:
         joints = limited(joints)
     # From here on in the axes of the first frame's camera.
-    first_from = _first_from_camera(track, focal, options)
+    motion = camera_motion(track, options)
+    first_from = turns(track, focal, motion)
     joints, seen = apply(first_from[:, None], joints), apply(first_from, seen)
     patience = PATIENCE[options.smoothing]
     joints = calmed(joints, times, patience=patience, noise=_JOINT_NOISE_M, weights=np.maximum(track.confidence, _LEAST_WEIGHT))
@@ -117,6 +130,9 @@ def perform(track: Pose3DTrack, options: MotionOptions, *, contacts: Sequence[Co
     seen_now = apply(camera_from, seen)
     feet, foot_sure = _feet(apply(camera_from[:, None], joints), seen_now, marks, track, focal)  # [T, 4, 3], [T, 4]
     feet = apply(first_from[:, None], feet)
+    # The camera's place, and the line of sight from there.
+    eye = carried_m(track, focal, motion, seen[:, None] + feet, foot_sure)
+    line, seen = seen, seen + eye
     steady = calmed(feet, times, patience=patience, noise=_FOOT_NOISE_M, weights=np.maximum(foot_sure, _LEAST_WEIGHT))
     held_sure = np.clip((foot_sure - _UNSEEN) / _UNSEEN, 0.0, 1.0)
     stance_sure = np.where(track.detected, track.confidence[:, _STANCE].min(axis=1), 0.0)
@@ -126,10 +142,10 @@ def perform(track: Pose3DTrack, options: MotionOptions, *, contacts: Sequence[Co
     for _ in range(_ROUNDS):
         turn = world_from_camera(camera.pose)
         parts, path = apply(turn, steady), apply(turn, path_camera)
-        mask = _contacts(apply(turn, feet), path, foot_sure, times)
+        mask = _contacts(apply(turn, feet), path, apply(turn, eye), foot_sure, times)
         seen_world = apply(turn, seen)
         path = (
-            fitted_path(seen_world, sights(seen_world), sure, parts, mask, held_sure, times, ground_m=None)
+            fitted_path(seen_world, apply(turn, line), sure, parts, mask, held_sure, times, ground_m=None)
             if options.steady_path
             else seen_world
         )
@@ -141,9 +157,11 @@ def perform(track: Pose3DTrack, options: MotionOptions, *, contacts: Sequence[Co
     turn = world_from_camera(camera.pose)
     parts, seen_world = apply(turn, steady), apply(turn, seen)
     path = apply(turn, path_camera)
-    mask = heels_off(mask, speeds(path[:, None] + parts, times))
+    mask = heels_off(mask, speeds(path[:, None] + parts, times, eye_m=apply(turn, eye)))
     lift = np.zeros((len(times), 2))
-    if options.guess_steps and not _camera_moves(track, options):
+    # A camera that moved in a way that is not known makes everybody walk.
+    moved = camera_told(track) in ("turning", "moving") and motion is not CameraMotion.TURNING and not eye.any()
+    if options.guess_steps and not moved:
         hips = apply(turn, joints[:, INDEX["left_hip"]] - joints[:, INDEX["right_hip"]])
         wrists = apply(turn, joints[:, [INDEX[f"{side}_wrist"] for side in SIDES]])
         hidden = smoothed(foot_sure, times, _FOOT_STEADY_S).max(axis=1) <= 2 * _UNSEEN
@@ -155,7 +173,9 @@ def perform(track: Pose3DTrack, options: MotionOptions, *, contacts: Sequence[Co
     ground = -camera.height_m
     path = seen_world
     if options.steady_path:
-        path = fitted_path(seen_world, sights(seen_world), sure, parts, mask, held_sure, times, ground_m=ground)
+        path = fitted_path(seen_world, apply(turn, line), sure, parts, mask, held_sure, times, ground_m=ground)
+    if "height" not in camera.given:
+        camera = replace(camera, height_m=camera.height_m + SOLE_BELOW_M)
     return Performance(
         track=track,
         joints_m=apply(turn, joints),
@@ -164,8 +184,9 @@ def perform(track: Pose3DTrack, options: MotionOptions, *, contacts: Sequence[Co
         mask=mask,
         contacts=contacts_of(mask, times),
         lift_m=lift,
-        camera=replace(camera, height_m=camera.height_m + SOLE_BELOW_M) if "height" not in camera.given else camera,
+        camera=camera,
         world_from_camera=turn @ first_from,
+        camera_path_m=apply(turn, eye) + [0.0, 0.0, camera.height_m],
         focal_length_px=focal,
         depth_m=seen_now[:, 2],
         smoothing=options.smoothing,
@@ -173,31 +194,6 @@ def perform(track: Pose3DTrack, options: MotionOptions, *, contacts: Sequence[Co
         nearest=nearest,
         sure=sure,
     )
-
-
-def _camera_moves(track: Pose3DTrack, options: MotionOptions) -> bool:
-    """Whether the camera moves and is not followed."""
-    return camera_told(track) in ("turning", "moving") and not _is_followed(track, options)
-
-
-def camera_told(track: Pose3DTrack) -> str:
-    """What the background says that the camera did: still, turning, moving or unknown; "" for a track that tells nothing."""
-    told = track.provenance.get("camera_motion")
-    what = told.get("camera") if isinstance(told, dict) else None
-    return what if isinstance(what, str) else ""
-
-
-def _is_followed(track: Pose3DTrack, options: MotionOptions) -> bool:
-    if track.background_way_share is None or options.camera_motion is CameraMotion.STILL:
-        return False
-    return options.camera_motion is CameraMotion.TURNING or camera_told(track) == "turning"
-
-
-def _first_from_camera(track: Pose3DTrack, focal_length_px: float, options: MotionOptions) -> np.ndarray:
-    """The axes of the first frame's camera from each frame's: [T, 3, 3]."""
-    if track.background_way_share is None or not _is_followed(track, options):
-        return np.broadcast_to(np.eye(3), (track.frame_count, 3, 3))
-    return first_from_camera(track.background_way_share, focal_length_px, max(track.image_size_px))
 
 
 def _refocused(track: Pose3DTrack, marks: Landmarks, options: MotionOptions) -> tuple[float, np.ndarray, np.ndarray]:
@@ -243,11 +239,11 @@ def _feet(
     return np.stack(places, axis=1), np.stack(trust, axis=1)
 
 
-def _contacts(parts: np.ndarray, path: np.ndarray, sure: np.ndarray, times: np.ndarray) -> np.ndarray:
+def _contacts(parts: np.ndarray, path: np.ndarray, eye: np.ndarray, sure: np.ndarray, times: np.ndarray) -> np.ndarray:
     places = path[:, None] + parts
     heights = smoothed(places[..., 2], times, 0.03)
     ground = smoothed(rolling_minimum(heights.min(axis=1), times, 0.4), times, 0.15)
-    found = detect(heights - ground[:, None], speeds(places, times), sure, times)
+    found = detect(heights - ground[:, None], speeds(places, times, eye_m=eye), sure, times)
     # A foot behind a table may stand or not.
     return found & (smoothed(sure, times, _FOOT_STEADY_S) > _UNSEEN)
 

@@ -61,7 +61,7 @@ _ASTRAY = 3.0
 
 def fitted_path(
     seen_m: np.ndarray,
-    sight: np.ndarray,
+    line_m: np.ndarray,
     sure: np.ndarray,
     parts_m: np.ndarray,
     mask: np.ndarray,
@@ -72,16 +72,17 @@ def fitted_path(
     depth_share: float = _DEPTH_SHARE,
 ) -> np.ndarray:
     """The pelvis' path [T, 3], z up, by linear least squares on four kinds of evidence: where the camera saw it (seen_m, along
-    and across the line of sight, whose directions are `sight` [T, 3]), feet in contact that do not move, the ground under them,
-    and a body's inertia.
+    and across the line of sight, which is line_m [T, 3] from the camera to the pelvis), feet in contact that do not move, the
+    ground under them, and a body's inertia.
 
     sure [T] 0 to 1; parts_m [T, 4, 3]: heels and toes relative to the pelvis; mask [T, 4]: in contact, mask_sure [T, 4] 0 to 1;
     ground_m: the height at which parts in contact are, None where it is not known; depth_share: how far the camera's depth may
     be off in one frame.
     """
     frames = len(seen_m)
+    sight = unit(line_m)
     along = sight[:, :, None] * sight[:, None, :]
-    depth = (depth_share * np.maximum(np.linalg.norm(seen_m, axis=-1), 0.5))[:, None, None]
+    depth = (depth_share * np.maximum(np.linalg.norm(line_m, axis=-1), 0.5))[:, None, None]
     trust = np.maximum(sure, 1e-4)[:, None, None]
     pin = (np.eye(3) - along) / _PIN_ACROSS_M_S**2 + along / _PIN_ALONG_M_S**2  # [T, 3, 3], of a speed
     step_s = np.diff(timestamps_s)
@@ -105,8 +106,3 @@ def fitted_path(
             fit.bends(np.full(frames - 2, 1 / _ACCELERATION_M_S2**2), timestamps_s)
         path = fit.solve()
     return path
-
-
-def sights(path_m: np.ndarray) -> np.ndarray:
-    """Directions of the lines of sight from a camera in the origin: [T, 3]."""
-    return unit(path_m)

@@ -1,4 +1,4 @@
-"""A camera that turns after the person: the person goes where they went, and is seen where they were."""
+"""A camera that turns after the person, or is carried along: the person goes where they went, and is seen where they were."""
 
 from __future__ import annotations
 
@@ -55,10 +55,33 @@ def test_without_it_they_do_not(clip: Seen) -> None:
     assert turned_off_deg(person.joints_m, clip).max() > 20
 
 
-def test_a_camera_that_is_carried_is_followed_only_on_request(clip: Seen) -> None:
+def test_a_camera_that_looks_carried_turns_only_on_request(clip: Seen) -> None:
     carried = replace(clip.track, provenance={"camera_motion": {"camera": "moving"}})
     assert perform(carried, MotionOptions()).camera_turned_rad == 0
     np.testing.assert_array_equal(perform(carried, TURNING).path_m, perform(clip.track, MotionOptions()).path_m)
+
+
+@pytest.mark.parametrize("background_m", [3.0, 8.0, 20.0])
+def test_who_carries_the_camera_along_goes_as_far_as_the_feet_tell(background_m: float) -> None:
+    def beside(times: np.ndarray) -> np.ndarray:
+        return np.stack([0.9 * times + 0.1 * np.sin(4 * times), 0.2 * times], axis=1)
+
+    clip = seen("walk_across", camera=CameraPose(0.1, 0.0), carried=beside, background_m=background_m)
+    person = perform(clip.track, MotionOptions())
+    assert person.camera_carried_m == pytest.approx(float(np.linalg.norm(beside(clip.track.timestamps_s[-1:]))), rel=0.1)
+    assert walked_off(person.path_m, clip) < 0.06
+    still = perform(clip.track, STILL)
+    assert still.camera_carried_m == 0 and walked_off(still.path_m, clip) > 0.3
+    for found, least, most in ((person.mask, 0.9, 1.0), (still.mask, 0.0, 0.5)):
+        assert least <= 2 * (found & clip.contact).sum() / (found.sum() + clip.contact.sum()) <= most
+
+
+def test_feet_that_nobody_saw_say_nothing_of_a_carried_camera() -> None:
+    clip = seen("walk_across", carried=lambda times: np.stack([0.9 * times, 0 * times], axis=1))
+    hidden = replace(clip.track, landmark_confidence=np.full_like(clip.track.landmark_confidence, 0.1))
+    assert perform(hidden, MotionOptions()).camera_carried_m == 0
+    standing = seen("stand", carried=lambda times: np.stack([0 * times, 0 * times], axis=1))
+    assert perform(standing.track, MotionOptions()).camera_carried_m == 0
 
 
 def test_a_track_that_says_nothing_of_the_background(clip: Seen) -> None:
@@ -69,7 +92,7 @@ def test_a_track_that_says_nothing_of_the_background(clip: Seen) -> None:
 
 def test_a_background_that_stays_changes_nothing() -> None:
     still = seen("walk")
-    told = replace(still.track, background_way_share=np.zeros((still.track.frame_count, 3)))
+    told = replace(still.track, background_way_share=np.zeros((still.track.frame_count, 4)))
     np.testing.assert_allclose(perform(told, TURNING).path_m, perform(still.track, MotionOptions()).path_m, atol=1e-9)
 
 
