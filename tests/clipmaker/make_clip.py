@@ -120,6 +120,7 @@ def camera_for(settings: Settings, times: np.ndarray, people: list[Person]) -> C
         path = late / late.sum(axis=1, keepdims=True) @ people[0].posed.joints_m[:, skeleton.JOINT_NAMES.index("pelvis")]
         if settings.camera == "walks":
             position[:, 0] = path[:, 0]
+            position[:, 1] += path[:, 1] - path[0, 1]
         else:
             sight = path - position
             angles = np.stack([np.arctan2(sight[:, 0], sight[:, 1]), np.arctan2(-sight[:, 2], sight[:, 1])], axis=1)

@@ -76,6 +76,23 @@ def test_who_carries_the_camera_along_goes_as_far_as_the_feet_tell(background_m:
         assert least <= 2 * (found & clip.contact).sum() / (found.sum() + clip.contact.sum()) <= most
 
 
+@pytest.mark.parametrize("motion", ["stand", "walk_across"])
+def test_a_train_behind_the_person_turns_nobody(motion: str) -> None:
+    still = seen(motion)
+    times = still.track.timestamps_s
+    way = np.stack([0.3 * times, 0 * times, 0 * times, 0 * times], axis=1)
+    train = replace(still.track, background_way_share=way, provenance={"camera_motion": {"camera": "turning"}})
+    np.testing.assert_array_equal(perform(train, MotionOptions()).path_m, perform(still.track, MotionOptions()).path_m)
+    assert perform(train, TURNING).camera_turned_rad > 0.5
+
+
+def test_somebody_who_stands_before_a_camera_that_turns() -> None:
+    clip = seen("stand", turned=lambda times: np.stack([0.3 * times, 0 * times, 0 * times], axis=1))
+    person = perform(clip.track, MotionOptions())
+    assert person.camera_turned_rad > 0.5
+    assert np.linalg.norm(person.path_m - clip.joints_m[:, 0], axis=1).max() < 0.1
+
+
 def test_feet_that_nobody_saw_say_nothing_of_a_carried_camera() -> None:
     clip = seen("walk_across", carried=lambda times: np.stack([0.9 * times, 0 * times], axis=1))
     hidden = replace(clip.track, landmark_confidence=np.full_like(clip.track.landmark_confidence, 0.1))

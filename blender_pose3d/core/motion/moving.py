@@ -6,6 +6,7 @@ import numpy as np
 
 from ..coordinates import carried_for_a_metre, first_from_camera
 from ..filtering import smoothed
+from ..rotations import apply
 from ..tracks import Pose3DTrack
 from .options import CameraMotion, MotionOptions
 
@@ -15,7 +16,7 @@ _ACROSS_M_S, _ALONG_M_S = 0.15, 0.4
 _STEADY_S = 0.05
 # From this many of those on a frame says no more: nobody stands in it.
 _ASTRAY = 3.0
-# A carried camera has to explain the feet so much better than one that stands; else the feet do not say how far it went.
+# One way that the camera went has to explain the feet so much better than another; else they do not say.
 _CLEARLY = 0.35
 # Below this confidence a foot is a guess.
 _UNSEEN = 0.25
@@ -58,16 +59,33 @@ def carried_m(
         return still
     times = track.timestamps_s
     way = carried_for_a_metre(track.background_way_share, focal_length_px, max(track.image_size_px))
-    feet = np.gradient(smoothed(feet_m, times, _STEADY_S), times, axis=0)  # [T, 4, 3], metres a second
     camera = np.gradient(smoothed(way, times, _STEADY_S), times, axis=0)  # [T, 3], for a background at 1 m
-    spread = np.array([_ACROSS_M_S, _ACROSS_M_S, _ALONG_M_S])
-    seen = sure.max(axis=1) > _UNSEEN
-    if not seen.any():
-        return still
-    costs = []
-    for distance in _DISTANCES_M:
-        off = (((feet + distance * camera[:, None]) / spread) ** 2).sum(axis=-1)
-        least = np.where(sure > _UNSEEN, off, np.inf)[seen].min(axis=1)
-        costs.append(float((least / (1 + least / _ASTRAY**2)).mean()))
+    feet = _velocities(feet_m, times)
+    costs = [_unrest(feet + distance * camera[:, None], sure) for distance in _DISTANCES_M]
     best = int(np.argmin(costs))
     return _DISTANCES_M[best] * way if costs[best] < _CLEARLY * costs[0] else still
+
+
+def stands_by_its_feet(feet_m: np.ndarray, sure: np.ndarray, timestamps_s: np.ndarray, first_from: np.ndarray) -> bool:
+    """Whether a camera that seems to have turned stood still: feet_m [T, 4, 3] as it saw them, with confidence `sure` [T, 4],
+    rest clearly better without the turns [T, 3, 3]. What went by behind the person was something else, a train or water.
+    """
+    if len(feet_m) < 3:
+        return False
+    still, turned = (_unrest(_velocities(m, timestamps_s), sure) for m in (feet_m, apply(first_from[:, None], feet_m)))
+    return still < _CLEARLY * turned
+
+
+def _velocities(feet_m: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """Metres a second: [T, 4, 3]."""
+    return np.gradient(smoothed(feet_m, times, _STEADY_S), times, axis=0)
+
+
+def _unrest(velocities: np.ndarray, sure: np.ndarray) -> float:
+    """How fast the stillest of the heels and toes that are seen is, a frame's mean; 0 where none is seen."""
+    off = ((velocities / [_ACROSS_M_S, _ACROSS_M_S, _ALONG_M_S]) ** 2).sum(axis=-1)
+    seen = sure.max(axis=1) > _UNSEEN
+    if not seen.any():
+        return 0.0
+    least = np.where(sure > _UNSEEN, off, np.inf)[seen].min(axis=1)
+    return float((least / (1 + least / _ASTRAY**2)).mean())

@@ -19,7 +19,7 @@ from .camera import CameraEstimate, estimate_camera
 from .contacts import PARTS, Contact, contacts_of, detect, heels_off, mask_of, speeds, stretches
 from .foreshortening import with_reach
 from .limits import limited
-from .moving import camera_motion, camera_told, carried_m, turns
+from .moving import camera_motion, carried_m, stands_by_its_feet, turns
 from .options import CameraMotion, MotionOptions, Smoothing
 from .root import fitted_path, rays_of, seen_path
 from .unseen import guessed_steps
@@ -122,6 +122,11 @@ def perform(track: Pose3DTrack, options: MotionOptions, *, contacts: Sequence[Co
     # From here on in the axes of the first frame's camera.
     motion = camera_motion(track, options)
     first_from = turns(track, focal, motion)
+    if options.camera_motion is CameraMotion.AUTO and motion is CameraMotion.TURNING:
+        feet, foot_sure = _feet(joints, seen, marks, track, focal)
+        if stands_by_its_feet(seen[:, None] + feet, foot_sure, times, first_from):
+            motion = CameraMotion.STILL
+            first_from = turns(track, focal, motion)
     joints, seen = apply(first_from[:, None], joints), apply(first_from, seen)
     patience = PATIENCE[options.smoothing]
     joints = calmed(joints, times, patience=patience, noise=_JOINT_NOISE_M, weights=np.maximum(track.confidence, _LEAST_WEIGHT))
@@ -159,9 +164,8 @@ def perform(track: Pose3DTrack, options: MotionOptions, *, contacts: Sequence[Co
     path = apply(turn, path_camera)
     mask = heels_off(mask, speeds(path[:, None] + parts, times, eye_m=apply(turn, eye)))
     lift = np.zeros((len(times), 2))
-    # A camera that moved in a way that is not known makes everybody walk.
-    moved = camera_told(track) in ("turning", "moving") and motion is not CameraMotion.TURNING and not eye.any()
-    if options.guess_steps and not moved:
+    # A camera that was carried, nobody knows how far, makes everybody walk.
+    if options.guess_steps and (motion is not CameraMotion.CARRIED or eye.any()):
         hips = apply(turn, joints[:, INDEX["left_hip"]] - joints[:, INDEX["right_hip"]])
         wrists = apply(turn, joints[:, [INDEX[f"{side}_wrist"] for side in SIDES]])
         hidden = smoothed(foot_sure, times, _FOOT_STEADY_S).max(axis=1) <= 2 * _UNSEEN
