@@ -8,7 +8,8 @@ carried shifts what is near by more than what is far, and a wall in front of it 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+import math
+from dataclasses import dataclass, field
 from typing import Any
 
 import cv2
@@ -57,23 +58,27 @@ _ROUNDS = 4
 MOVES = ("turning", "moving")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _Step:
-    """Of the background, from one look to the next, by the turn that fits best for each of L lenses.
+    """Of the background, from one look to the next: the turn that fits best for each of L lenses.
 
-    shifts [L, 3]: right and down in long sides of the picture at its middle, and clockwise in radians; log_growth [L]; shares [L]
-    of points that agree; miss [L]: the mean squared distance of the points from where the turn takes them, in pixels of the small
-    picture; shift_miss: the same of a similarity; cells [N]: where in the grid the points are, and ahead [L, N]: by which share
-    of the step they went farther than the turn says, NaN where they went elsewhere.
+    fits [L, 6]: how far it goes right and down in long sides of the picture at its middle, and clockwise in radians; the
+    logarithm of its growth; the share of points that agree; and the mean squared distance of the points from where the turn takes
+    them, in pixels of the small picture. shift_miss: that distance for a similarity.
     """
 
-    shifts: np.ndarray
-    log_growth: np.ndarray
-    shares: np.ndarray
-    miss: np.ndarray
+    fits: np.ndarray
     shift_miss: float
+
+
+@dataclass(frozen=True)
+class _Ahead:
+    """Of N points of a step: where in the grid they are, cells [N]; and by which share of the step they went farther than the
+    turn says for each lens, shares [L, N], NaN where they went elsewhere.
+    """
+
     cells: np.ndarray
-    ahead: np.ndarray
+    shares: np.ndarray
 
 
 @dataclass
@@ -99,12 +104,15 @@ class BackgroundMotion:
         keep_out = [body[:, :2] * grey.shape[::-1] for body in bodies]
         if self._grey is not None:
             same_size = self._grey.shape == grey.shape
-            step = _step(self._grey, grey, [*self._keep_out, *keep_out], self._lenses) if same_size else None
-            self._steps.append(step and self._counted(step))
+            found = _step(self._grey, grey, [*self._keep_out, *keep_out], self._lenses) if same_size else None
+            step = found[0] if found else None
+            self._steps.append(step)
+            if found:
+                self._count(found[1])
             if step is None:  # it may have been too fast, once
                 self._fast = len(self._steps) == 1 or self._steps[-2] is not None
             else:
-                self._fast = bool(np.abs(step.shifts).max() > _FAST_SHARE * (0.3 if self._fast else 1.0))
+                self._fast = bool(np.abs(step.fits[:, :3]).max() > _FAST_SHARE * (0.3 if self._fast else 1.0))
         self._times_s.append(time_s)
         self._grey, self._keep_out = grey, keep_out
 
@@ -115,7 +123,7 @@ class BackgroundMotion:
     @property
     def _lens(self) -> int:
         """The place of the one that explains all steps best."""
-        return int(np.sum([step.miss for step in self._steps if step is not None], axis=0).argmin())
+        return int(np.sum([step.fits[:, 5] for step in self._steps if step is not None], axis=0).argmin())
 
     def told(self) -> dict[str, Any]:
         """For the provenance. camera: "still", "turning" (the background turns as one), "moving" or "unknown" (too little to see
@@ -127,15 +135,16 @@ class BackgroundMotion:
         if len(seen) < 3 or 2 * len(seen) < len(self._steps):
             return {"camera": "unknown"}
         lens = self._lens
-        shift = np.array([step.shifts[lens, :2] for step in seen])
+        fits = np.array([step.fits[lens] for step in seen], float)  # [S, 6]
+        shift = fits[:, :2]
         way = np.concatenate([[[0.0, 0.0]], np.cumsum(shift, axis=0)])
         farthest = float(np.linalg.norm(way, axis=-1).max())
-        size = float(np.abs(np.cumsum([step.log_growth[lens] for step in seen])).max())
+        size = float(np.abs(np.cumsum(fits[:, 3])).max())
         took = np.diff(self._times_s)[[step is not None for step in self._steps]]
         speed = float(np.percentile(np.linalg.norm(shift, axis=-1) / np.maximum(took, 1e-3), 90))
-        share = float(np.median([step.shares[lens] for step in seen]))
+        share = float(np.median(fits[:, 4]))
         nearer, farther = self._parallax(lens)
-        turn_miss, shift_miss = sum(step.miss[lens] for step in seen), sum(step.shift_miss for step in seen)
+        turn_miss, shift_miss = float(fits[:, 5].sum()), sum(step.shift_miss for step in seen)
         if share < _SURE_SHARE:
             camera = "unknown" if farthest < _MOVED else "moving"
         elif farthest < _MOVED and size < _MOVED:
@@ -154,15 +163,14 @@ class BackgroundMotion:
             "farther_share": round(farther, 4),
         }
 
-    def _counted(self, step: _Step) -> _Step:
-        """Its points go into the histograms, and are not kept: a clip may be long."""
+    def _count(self, found: _Ahead) -> None:
+        """Points go into the histograms, and are not kept: a clip may be long."""
         if self._ahead is None:
             self._ahead = np.zeros((len(self._lenses), _CELLS**2, _BINS), np.int32)
-        for histogram, ahead in zip(self._ahead, step.ahead, strict=True):
-            known = np.isfinite(ahead)
-            places = np.rint((ahead[known].clip(-1, 1) + 1) / 2 * (_BINS - 1)).astype(int)
-            np.add.at(histogram, (step.cells[known], places), 1)
-        return replace(step, cells=step.cells[:0], ahead=step.ahead[:, :0])
+        for histogram, shares in zip(self._ahead, found.shares, strict=True):
+            known = np.isfinite(shares)
+            places = np.rint((shares[known].clip(-1, 1) + 1) / 2 * (_BINS - 1)).astype(int)
+            np.add.at(histogram, (found.cells[known], places), 1)
 
     def _parallax(self, lens: int) -> tuple[float, float]:
         """The shares of the points in cells that go faster than a turn has it, and slower."""
@@ -186,8 +194,7 @@ class BackgroundMotion:
             return np.zeros((len(timestamps_s), 4), np.float32)
         times, took = np.array(self._times_s), np.diff(self._times_s)
         lens = self._lens
-        seen = [[*step.shifts[lens], step.log_growth[lens]] for step in self._steps if step is not None]
-        speeds = np.array(seen) / took[at][:, None]
+        speeds = np.array([step.fits[lens, :4] for step in self._steps if step is not None], float) / took[at][:, None]
         middle = (times[1:] + times[:-1]) / 2
         steps = np.stack([np.interp(middle, middle[at], speed) for speed in speeds.T], axis=1) * took[:, None]
         way = np.concatenate([np.zeros((1, 4)), np.cumsum(steps, axis=0)])
@@ -223,7 +230,9 @@ def _around(bodies: list[np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
     return mask
 
 
-def _step(before: np.ndarray, after: np.ndarray, bodies: list[np.ndarray], lenses: tuple[float, ...]) -> _Step | None:
+def _step(
+    before: np.ndarray, after: np.ndarray, bodies: list[np.ndarray], lenses: tuple[float, ...]
+) -> tuple[_Step, _Ahead] | None:
     """From one small picture to the next; None where there is too little to follow."""
     corners = cv2.goodFeaturesToTrack(before, _MOST_CORNERS, 0.01, 8, mask=_around(bodies, before.shape))
     if corners is None or len(corners) < _FEWEST_CORNERS:
@@ -249,17 +258,17 @@ def _step(before: np.ndarray, after: np.ndarray, bodies: list[np.ndarray], lense
     if shares.max() < _LEAST_SHARE:
         return None
     *turn_miss, shift_miss = (miss[:, agree].clip(0, 2 * _AGREE_PX) ** 2).mean(axis=1).tolist()
-    shifts = np.array([[share * turn[1], -share * turn[0], turn[2]] for (turn, _, _), share in zip(fits, tried, strict=True)])
-    growths = np.array([max(growth, 1e-6) for _, growth, _ in fits])
+    values = [
+        [share * turn[1], -share * turn[0], turn[2], math.log(max(growth, 1e-6)), agreed, missed]
+        for (turn, growth, _), share, agreed, missed in zip(fits, tried, shares, turn_miss, strict=True)
+    ]
     off = then - np.stack([turned for _, _, turned in fits])  # [L, N, 2]
     along, across = (off @ way / step_px for way in (flow / step_px, np.array([-flow[1], flow[0]]) / step_px))
     known = (np.abs(across) * step_px < _AGREE_PX) & (step_px >= _PARALLAX_STEP_PX)
     columns, rows = ((first / (_LONG_SIDE_PX / 2) + 1) / 2 * _CELLS).astype(int).clip(0, _CELLS - 1).T
-    ahead = np.where(known, along, np.nan)
-    of_lenses = (shifts, np.log(growths), shares, turn_miss, ahead)
-    every = [np.repeat(values, len(lenses) // len(tried), axis=0) for values in of_lenses]
-    shifts, log_growth, shares, miss, ahead = every
-    return _Step(shifts, log_growth, shares, miss, shift_miss, _CELLS * rows + columns, ahead)
+    times = len(lenses) // len(tried)
+    step = _Step(np.repeat(np.array(values, np.float32), times, axis=0), shift_miss)
+    return step, _Ahead(_CELLS * rows + columns, np.repeat(np.where(known, along, np.nan), times, axis=0))
 
 
 def _turn(first: np.ndarray, then: np.ndarray, weight: np.ndarray, focal_px: float) -> tuple[np.ndarray, float, np.ndarray]:
@@ -272,7 +281,7 @@ def _turn(first: np.ndarray, then: np.ndarray, weight: np.ndarray, focal_px: flo
         u, _, vt = np.linalg.svd((weight[:, None] * b).T @ a)
         rotation = u @ np.diag([1.0, 1.0, np.linalg.det(u @ vt)]) @ vt
         rays = a @ rotation.T
-        turned = focal_px * rays[:, :2] / rays[:, 2:]
+        turned = focal_px * rays[:, :2] / np.maximum(rays[:, 2:], 0.1)  # a turn that takes points behind the camera is none
         growth = float((weight[:, None] * turned * then).sum() / max((weight[:, None] * turned**2).sum(), 1e-12))
         turned = growth * turned
         weight = 1 / (1 + (np.linalg.norm(turned - then, axis=-1) / _AGREE_PX) ** 2) ** 2
