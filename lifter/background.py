@@ -1,4 +1,4 @@
-"""What the camera did, from the picture around the person: corners that are followed from frame to frame.
+"""What the camera did and with which lens, from the picture around the person: corners that are followed from frame to frame.
 
 Points around the people are tracked (B. D. Lucas and T. Kanade, An iterative image registration technique, 1981). A
 camera on a tripod leaves them where they are; one that pans, tilts or rolls turns all lines of sight alike, wherever they end
@@ -40,8 +40,11 @@ _MOVED = 0.03
 _GROWTH_OF_WAY = 0.1
 # From this share of inliers on the fit is the background's, and below that one it says nothing.
 _SURE_SHARE, _LEAST_SHARE = 0.5, 0.3
-# Lenses that are tried where none is known, in long sides of the picture: how much a turn stretches the edges hangs on it.
-_FOCAL_SHARES = (0.65, DEFAULT_SHARE, 1.3, 1.9)
+# Lenses that are tried where none is known, in long sides of the picture: how much a turn stretches the edges hangs on it. How
+# much an error weighs against the belief in the usual one, and its spread; and how much worse the worst lens has to be, if the
+# turn is to say anything of the lens.
+_FOCAL_SHARES = (0.5, 0.67, DEFAULT_SHARE, 1.2, 1.6, 2.15)
+_ERROR_WEIGHT, _BELIEF, _TELLING = 60.0, 0.6, 1.3
 # Smaller steps say nothing of the lens.
 _LENS_STEP_PX = 1.0
 # A turn explains the steps at least nearly as well as a shift of the picture does.
@@ -125,25 +128,49 @@ class BackgroundMotion:
         """The place of the one that explains all steps best."""
         return int(np.sum([step.fits[:, 5] for step in self._steps if step is not None], axis=0).argmin())
 
+    def _focal(self) -> float | None:
+        """The focal length that a turn told, in long sides of the picture; None where it is known or the turn told nothing."""
+        miss = np.sum([step.fits[:, 5] for step in self._steps if step is not None], axis=0, dtype=float)
+        if self.focal_share is not None or miss.max() < _TELLING * miss.min():
+            return None
+        lenses = np.log(self._lenses)
+        cost = _ERROR_WEIGHT * (miss / miss.min() - 1) + ((lenses - math.log(DEFAULT_SHARE)) / _BELIEF) ** 2
+        near = slice(best := int(cost.argmin().clip(1, len(cost) - 2)) - 1, best + 3)
+        bend, slope, _ = np.polyfit(lenses[near], cost[near], 2)  # a parabola through the best and its neighbours
+        return (
+            float(np.exp(np.clip(-slope / (2 * bend), lenses[0], lenses[-1]))) if bend > 0 else float(self._lenses[cost.argmin()])
+        )
+
+    def _fits(self) -> np.ndarray:
+        """Of the steps that were seen [S, 6], for the lens that explains them best; between two where it is between them."""
+        fits = np.array([step.fits for step in self._steps if step is not None], float)
+        focal = self._focal()
+        if focal is None:
+            return fits[:, self._lens]
+        place = float(np.interp(math.log(focal), np.log(self._lenses), np.arange(len(self._lenses))))
+        low = min(int(place), len(self._lenses) - 2)
+        return fits[:, low] + (place - low) * (fits[:, low + 1] - fits[:, low])
+
     def told(self) -> dict[str, Any]:
         """For the provenance. camera: "still", "turning" (the background turns as one), "moving" or "unknown" (too little to see
         around the person); shift_share: how far the background went at most, speed_share_per_s: how fast (its 90th percentile),
         in long sides of the picture; growth: how much it grew or shrank at most; inlier_share: of points that agree, the median;
-        nearer_share, farther_share: of the background that goes faster and slower than a turn has it.
+        nearer_share, farther_share: of the background that goes faster and slower than a turn has it; focal_share: the focal
+        length in long sides of the picture, where a turn told it.
         """
         seen = [step for step in self._steps if step is not None]
         if len(seen) < 3 or 2 * len(seen) < len(self._steps):
             return {"camera": "unknown"}
-        lens = self._lens
-        fits = np.array([step.fits[lens] for step in seen], float)  # [S, 6]
+        fits = self._fits()
         shift = fits[:, :2]
         way = np.concatenate([[[0.0, 0.0]], np.cumsum(shift, axis=0)])
-        farthest = float(np.linalg.norm(way, axis=-1).max())
+        rolled = float(np.abs(np.cumsum(fits[:, 2])).max()) / 2  # so far the picture's ends go by it
+        farthest = max(float(np.linalg.norm(way, axis=-1).max()), rolled)
         size = float(np.abs(np.cumsum(fits[:, 3])).max())
         took = np.diff(self._times_s)[[step is not None for step in self._steps]]
         speed = float(np.percentile(np.linalg.norm(shift, axis=-1) / np.maximum(took, 1e-3), 90))
         share = float(np.median(fits[:, 4]))
-        nearer, farther = self._parallax(lens)
+        nearer, farther = self._parallax()
         turn_miss, shift_miss = float(fits[:, 5].sum()), sum(step.shift_miss for step in seen)
         if share < _SURE_SHARE:
             camera = "unknown" if farthest < _MOVED else "moving"
@@ -161,6 +188,7 @@ class BackgroundMotion:
             "inlier_share": round(share, 3),
             "nearer_share": round(nearer, 4),
             "farther_share": round(farther, 4),
+            **({"focal_share": round(focal, 3)} if camera == "turning" and (focal := self._focal()) else {}),
         }
 
     def _count(self, found: _Ahead) -> None:
@@ -172,10 +200,10 @@ class BackgroundMotion:
             places = np.rint((shares[known].clip(-1, 1) + 1) / 2 * (_BINS - 1)).astype(int)
             np.add.at(histogram, (found.cells[known], places), 1)
 
-    def _parallax(self, lens: int) -> tuple[float, float]:
+    def _parallax(self) -> tuple[float, float]:
         """The shares of the points in cells that go faster than a turn has it, and slower."""
         assert self._ahead is not None
-        histogram = self._ahead[lens]
+        histogram = self._ahead[self._lens]
         counts = histogram.sum(axis=1)
         enough = counts >= _CELL_POINTS
         halfway = (np.cumsum(histogram, axis=1) >= counts[:, None] / 2).argmax(axis=1)
@@ -193,8 +221,7 @@ class BackgroundMotion:
         if not at.any():
             return np.zeros((len(timestamps_s), 4), np.float32)
         times, took = np.array(self._times_s), np.diff(self._times_s)
-        lens = self._lens
-        speeds = np.array([step.fits[lens, :4] for step in self._steps if step is not None], float) / took[at][:, None]
+        speeds = self._fits()[:, :4] / took[at][:, None]
         middle = (times[1:] + times[:-1]) / 2
         steps = np.stack([np.interp(middle, middle[at], speed) for speed in speeds.T], axis=1) * took[:, None]
         way = np.concatenate([np.zeros((1, 4)), np.cumsum(steps, axis=0)])

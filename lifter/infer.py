@@ -131,12 +131,17 @@ def load(model: str | Path | None = None, device: str | None = None) -> LoadedMo
 
 
 def _known_focal(detection: Pose2DTrack, given_px: float | None) -> FocalLength:
-    """What is known of the lens before anything is lifted: given, noted in the clip, or else the usual one."""
+    """What is known of the lens before anything is lifted: given, noted in the clip, told by a camera that turned, or else the
+    usual one.
+    """
     if given_px:
         return FocalLength(given_px, "given")
     noted_mm = (detection.provenance.get("clip") or {}).get("focal_length_35mm")
     if noted_mm:
         return FocalLength(from_millimetres(noted_mm, detection.image_size_px), "metadata")
+    turned_share = (detection.provenance.get("camera_motion") or {}).get("focal_share")
+    if turned_share:
+        return FocalLength(turned_share * max(detection.image_size_px), "estimated")
     return FocalLength(DEFAULT_FOCAL_SHARE * max(detection.image_size_px), "assumed")
 
 

@@ -254,6 +254,14 @@ def test_a_lifted_clip_is_a_track(model: Path, tmp_path: Path) -> None:
     np.testing.assert_array_equal(read_track(tmp_path / "t.npz").positions_m, track.positions_m)
 
 
+def test_the_lens_that_a_turning_camera_told_is_used(model: Path) -> None:
+    detection, _ = exact_detection("walk", fps=25)
+    told = dataclasses.replace(detection, provenance={"camera_motion": {"camera": "turning", "focal_share": 1.5}})
+    track = lift(told, model=model, device="cpu")
+    assert track.focal_length_px == 1.5 * max(detection.image_size_px) and track.provenance["focal_length"] == "estimated"
+    assert lift(told, model=model, device="cpu", focal_length_px=576.0).focal_length_px == 576
+
+
 def test_the_detectors_own_pose_comes_back_in_camera_axes(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Measured on rendered pairs: the detector's 3D is in the camera's axes. Given the whole say, it is the exact person."""
     monkeypatch.setattr("lifter.infer._SIGHT_SHARE", 0.0)  # the spine is the network's, and nobody taught it anything
