@@ -27,6 +27,7 @@ from blender_pose3d.core.skeleton import INDEX
 from blender_pose3d.core.solve import solve
 from blender_pose3d.core.track_io import read_track
 from blender_pose3d.core.tracks import Pose3DTrack, RigMotion
+from lifter.focal import DEFAULT_SHARE
 from tests.core.rigs import PosedRig, build, posed
 from tests.core.test_curves import as_keyed, channels, worst
 
@@ -113,11 +114,21 @@ def rows(context: Context) -> list[Row]:
 
 
 def _of_cameras_that_move(context: Context) -> list[Row]:
-    """Followed, and taken as one that stands still."""
+    """Followed, and taken as one that stands still; and the lens that the turns told, which the tracks were not made with."""
     followed = {name: clip(context, name) for name in FOLLOWED}
+    errors: dict[str, list[float]] = {"told by the turn": [], "usual": []}
+    for track, _ in followed.values():
+        if told := track.provenance["camera_motion"].get("focal_share"):
+            exact = track.focal_length_px / max(track.image_size_px)
+            errors["told by the turn"].append(abs(float(np.log(told / exact))))
+            errors["usual"].append(abs(float(np.log(DEFAULT_SHARE / exact))))
     out = _table("camera that moved: ", _measured(followed, MotionOptions()), goals=True)
     still = MotionOptions(camera_motion=CameraMotion.STILL)
-    return out + _table("camera that moved, taken as still: ", _measured(followed, still), goals=False)
+    out += _table("camera that moved, taken as still: ", _measured(followed, still), goals=False)
+    for lens, off in errors.items():
+        row = Row(measure=f"lens, {lens}", value=float(np.mean(off)), unit="of the logarithm", goal=None, better="lower")
+        out.append(row)
+    return out
 
 
 def _ablations(context: Context, tracks: dict[str, tuple[Pose3DTrack, Truth]]) -> list[Row]:
