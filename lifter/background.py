@@ -137,9 +137,8 @@ class BackgroundMotion:
         cost = _ERROR_WEIGHT * (miss / miss.min() - 1) + ((lenses - math.log(DEFAULT_SHARE)) / _BELIEF) ** 2
         near = slice(best := int(cost.argmin().clip(1, len(cost) - 2)) - 1, best + 3)
         bend, slope, _ = np.polyfit(lenses[near], cost[near], 2)  # a parabola through the best and its neighbours
-        return (
-            float(np.exp(np.clip(-slope / (2 * bend), lenses[0], lenses[-1]))) if bend > 0 else float(self._lenses[cost.argmin()])
-        )
+        lowest = -slope / (2 * bend) if bend > 0 else lenses[cost.argmin()]
+        return float(np.exp(np.clip(lowest, lenses[0], lenses[-1])))
 
     def _fits(self) -> np.ndarray:
         """Of the steps that were seen [S, 6], for the lens that explains them best; between two where it is between them."""
