@@ -19,7 +19,7 @@ from .camera import CameraEstimate, estimate_camera
 from .contacts import PARTS, Contact, contacts_of, detect, heels_off, mask_of, speeds, stretches
 from .foreshortening import with_reach
 from .limits import limited
-from .moving import camera_motion, carried_m, stands_by_its_feet, turns
+from .moving import camera_motion, camera_told, carried_m, stands_by_its_feet, turns
 from .options import CameraMotion, MotionOptions, Smoothing
 from .root import fitted_path, rays_of, seen_path
 from .unseen import guessed_steps
@@ -135,22 +135,22 @@ def perform(track: Pose3DTrack, options: MotionOptions, *, contacts: Sequence[Co
     seen_now = apply(camera_from, seen)
     feet, foot_sure = _feet(apply(camera_from[:, None], joints), seen_now, marks, track, focal)  # [T, 4, 3], [T, 4]
     feet = apply(first_from[:, None], feet)
-    # The camera's place, and the line of sight from there.
-    eye = carried_m(track, focal, motion, seen[:, None] + feet, foot_sure)
-    line, seen = seen, seen + eye
+    # The line of sight from where the camera is, and how far it was carried: seen = line + eye.
+    line, carried = seen, carried_m(track, focal, motion, seen[:, None] + feet, foot_sure)
     steady = calmed(feet, times, patience=patience, noise=_FOOT_NOISE_M, weights=np.maximum(foot_sure, _LEAST_WEIGHT))
     held_sure = np.clip((foot_sure - _UNSEEN) / _UNSEEN, 0.0, 1.0)
     stance_sure = np.where(track.detected, track.confidence[:, _STANCE].min(axis=1), 0.0)
-    camera = estimate_camera(joints, seen, stance_sure, np.zeros((0, 3)), options)
-    path_camera = seen
+    path_camera = line + carried
+    camera = estimate_camera(joints, path_camera, stance_sure, np.zeros((0, 3)), options)
     mask = np.zeros((len(times), 4), bool)
     for _ in range(_ROUNDS):
         turn = world_from_camera(camera.pose)
         parts, path = apply(turn, steady), apply(turn, path_camera)
-        mask = _contacts(apply(turn, feet), path, apply(turn, eye), foot_sure, times)
-        seen_world = apply(turn, seen)
+        line_world, eye_world = apply(turn, line), _level(apply(turn, carried))
+        mask = _contacts(apply(turn, feet), path, eye_world, foot_sure, times)
+        seen_world = line_world + eye_world
         path = (
-            fitted_path(seen_world, apply(turn, line), sure, parts, mask, held_sure, times, ground_m=None)
+            fitted_path(seen_world, line_world, sure, parts, mask, held_sure, times, ground_m=None)
             if options.steady_path
             else seen_world
         )
@@ -160,12 +160,14 @@ def perform(track: Pose3DTrack, options: MotionOptions, *, contacts: Sequence[Co
         stands = mask & (held_sure > 0.5) & upright[:, None]
         camera = estimate_camera(joints, path_camera, stance_sure, _standing_points(steady, path_camera, stands), options)
     turn = world_from_camera(camera.pose)
-    parts, seen_world = apply(turn, steady), apply(turn, seen)
+    parts, line_world, eye_world = apply(turn, steady), apply(turn, line), _level(apply(turn, carried))
+    seen_world = line_world + eye_world
     path = apply(turn, path_camera)
-    mask = heels_off(mask, speeds(path[:, None] + parts, times, eye_m=apply(turn, eye)))
+    mask = heels_off(mask, speeds(path[:, None] + parts, times, eye_m=eye_world))
     lift = np.zeros((len(times), 2))
-    # A camera that was carried, nobody knows how far, makes everybody walk.
-    if options.guess_steps and (motion is not CameraMotion.CARRIED or eye.any()):
+    # A camera that moved, nobody knows how far, makes everybody walk.
+    unknown = track.background_way_share is None and camera_told(track) in ("turning", "moving")
+    if options.guess_steps and not unknown and (motion is not CameraMotion.CARRIED or carried.any()):
         hips = apply(turn, joints[:, INDEX["left_hip"]] - joints[:, INDEX["right_hip"]])
         wrists = apply(turn, joints[:, [INDEX[f"{side}_wrist"] for side in SIDES]])
         hidden = smoothed(foot_sure, times, _FOOT_STEADY_S).max(axis=1) <= 2 * _UNSEEN
@@ -177,7 +179,7 @@ def perform(track: Pose3DTrack, options: MotionOptions, *, contacts: Sequence[Co
     ground = -camera.height_m
     path = seen_world
     if options.steady_path:
-        path = fitted_path(seen_world, apply(turn, line), sure, parts, mask, held_sure, times, ground_m=ground)
+        path = fitted_path(seen_world, line_world, sure, parts, mask, held_sure, times, ground_m=ground)
     if "height" not in camera.given:
         camera = replace(camera, height_m=camera.height_m + SOLE_BELOW_M)
     return Performance(
@@ -190,7 +192,7 @@ def perform(track: Pose3DTrack, options: MotionOptions, *, contacts: Sequence[Co
         lift_m=lift,
         camera=camera,
         world_from_camera=turn @ first_from,
-        camera_path_m=apply(turn, eye) + [0.0, 0.0, camera.height_m],
+        camera_path_m=eye_world + [0.0, 0.0, camera.height_m],
         focal_length_px=focal,
         depth_m=seen_now[:, 2],
         smoothing=options.smoothing,
@@ -198,6 +200,11 @@ def perform(track: Pose3DTrack, options: MotionOptions, *, contacts: Sequence[Co
         nearest=nearest,
         sure=sure,
     )
+
+
+def _level(eye_m: np.ndarray) -> np.ndarray:
+    """Somebody who carries a camera walks on the ground, wherever it points: [T, 3], world axes."""
+    return eye_m * [1.0, 1.0, 0.0]
 
 
 def _refocused(track: Pose3DTrack, marks: Landmarks, options: MotionOptions) -> tuple[float, np.ndarray, np.ndarray]:
