@@ -9,7 +9,7 @@ from itertools import accumulate
 import numpy as np
 
 from blender_pose3d.core.coordinates import CameraPose, world_from_camera
-from blender_pose3d.core.rotations import about_axis
+from blender_pose3d.core.rotations import about_axis, unit
 from blender_pose3d.core.skeleton import INDEX, LANDMARK_NAMES
 from blender_pose3d.core.tracks import Pose3DTrack
 from tests.clipmaker.motions import DEFAULT_SECONDS, perform
@@ -70,7 +70,8 @@ def seen(
     places = np.tile([0.0, 0.0, height_m], (frames, 1))
     if carried is not None:
         went = carried(times)
-        places += went[:, :1] * world_from[:, 0] + went[:, 1:] * world_from[:, 2]
+        ahead = unit(world_from[:, 2] * [1, 1, 0])  # who carries it walks on the ground
+        places += went[:, :1] * world_from[:, 0] + went[:, 1:] * ahead
         none = np.zeros(frames)
         way = np.stack([-went[:, 0] * FOCAL_PX / max(SIZE_PX), none, none, went[:, 1]], axis=1) / background_m
     in_camera, marks = (np.einsum("tji,tkj->tki", views, points - places[:, None]) for points in (joints, landmarks))

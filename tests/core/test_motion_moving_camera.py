@@ -93,6 +93,14 @@ def test_somebody_who_stands_before_a_camera_that_turns() -> None:
     assert np.linalg.norm(person.path_m - clip.joints_m[:, 0], axis=1).max() < 0.1
 
 
+def test_who_walks_backwards_before_the_person() -> None:
+    """With exact legs; from pixels legs that come and go in depth say too little."""
+    clip = seen("walk", camera=CameraPose(0.1, 0.0), carried=lambda times: np.stack([0 * times, -0.8 * times], axis=1))
+    person = perform(clip.track, MotionOptions())
+    assert person.camera_carried_m == pytest.approx(0.8 * clip.track.timestamps_s[-1], rel=0.1)
+    assert walked_off(person.path_m, clip) < 0.05 < 0.5 < walked_off(perform(clip.track, STILL).path_m, clip)
+
+
 def test_feet_that_nobody_saw_say_nothing_of_a_carried_camera() -> None:
     clip = seen("walk_across", carried=lambda times: np.stack([0.9 * times, 0 * times], axis=1))
     hidden = replace(clip.track, landmark_confidence=np.full_like(clip.track.landmark_confidence, 0.1))
