@@ -155,8 +155,10 @@ def check_the_camera_moves_as_the_clips_did() -> None:
             camera = camera_for(figure, track)
             found = errors_px(figure, applied, camera, track)
             print(track is carried, scene_fps, how, {part: round(value, 2) for part, value in found.items()})
-            # Between the clip's frames the nearest one is compared: 150 pixels a second go by.
-            assert found["seen"] < (1.5 if scene_fps == 25 else 4) and found["hip"] < (8 if how else 5), (how, found)
+            # Between the clip's frames the nearest one is compared: 150 pixels a second go by. How far a camera was carried is
+            # known to a few percent, and feet that stand have their say.
+            most = 4 if scene_fps == 60 else 3 if track is carried else 1.5
+            assert found["seen"] < most and found["hip"] < (8 if how else 5), (how, found)
             camera.animation_data.action = None
             assert errors_px(figure, applied, camera, track)["seen"] > 20, "a camera that stands would be seen"
 
