@@ -45,7 +45,8 @@ _SURE_SHARE, _LEAST_SHARE = 0.5, 0.3
 # turn is to say anything of the lens.
 _FOCAL_SHARES = (0.5, 0.67, DEFAULT_SHARE, 1.2, 1.6, 2.15)
 _ERROR_WEIGHT, _BELIEF, _TELLING = 60.0, 0.6, 1.3
-# Smaller steps say nothing of the lens.
+# A picture that stands quite still misses nothing but by rounding; smaller steps than the second say nothing of the lens either.
+_NOTHING = 1e-9
 _LENS_STEP_PX = 1.0
 # A turn explains the steps at least nearly as well as a shift of the picture does.
 _TURN_MAY_MISS = 1.1
@@ -131,10 +132,11 @@ class BackgroundMotion:
     def _focal(self) -> float | None:
         """The focal length that a turn told, in long sides of the picture; None where it is known or the turn told nothing."""
         miss = np.sum([step.fits[:, 5] for step in self._steps if step is not None], axis=0, dtype=float)
-        if self.focal_share is not None or miss.max() < _TELLING * miss.min():
+        least = max(float(miss.min()), _NOTHING)
+        if self.focal_share is not None or miss.max() < _TELLING * least:
             return None
         lenses = np.log(self._lenses)
-        cost = _ERROR_WEIGHT * (miss / miss.min() - 1) + ((lenses - math.log(DEFAULT_SHARE)) / _BELIEF) ** 2
+        cost = _ERROR_WEIGHT * (miss / least - 1) + ((lenses - math.log(DEFAULT_SHARE)) / _BELIEF) ** 2
         near = slice(best := int(cost.argmin().clip(1, len(cost) - 2)) - 1, best + 3)
         bend, slope, _ = np.polyfit(lenses[near], cost[near], 2)  # a parabola through the best and its neighbours
         lowest = -slope / (2 * bend) if bend > 0 else lenses[cost.argmin()]

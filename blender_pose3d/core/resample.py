@@ -18,6 +18,18 @@ _SAME_TIME_S = 1e-9
 LAST_FRAME = 1_048_574
 
 
+def neighbours(times_s: np.ndarray, wanted_s: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Of each wanted time [N] the frame before and the one after it among times_s [T], and how far it is from the one to the
+    other, 0 to 1: [N] each. Before the first and after the last frame: that one.
+    """
+    after = np.searchsorted(times_s, wanted_s, side="right").clip(1, max(len(times_s) - 1, 1))
+    before = after - 1
+    after = after.clip(0, len(times_s) - 1)
+    span = times_s[after] - times_s[before]
+    share = np.where(span > 0, (wanted_s - times_s[before]) / np.where(span > 0, span, 1.0), 0.0)
+    return before, after, np.clip(share, 0.0, 1.0)
+
+
 def resampled(motion: RigMotion, fps: float) -> RigMotion:
     """The motion at 0, 1/fps, 2/fps ... seconds from its first frame to its last. Raises Pose3DError for too many of them."""
     times = motion.timestamps_s - motion.timestamps_s[0]
@@ -29,11 +41,7 @@ def resampled(motion: RigMotion, fps: float) -> RigMotion:
     wanted = np.arange(int(np.floor(times[-1] * fps + 1e-6)) + 1) / fps
     if len(wanted) == len(times) and np.abs(wanted - times).max() < _SAME_TIME_S:
         return motion
-    after = np.searchsorted(times, wanted, side="right").clip(1, max(len(times) - 1, 1))
-    before = after - 1
-    after = after.clip(0, len(times) - 1)
-    span = times[after] - times[before]
-    share = np.clip(np.where(span > 0, (wanted - times[before]) / np.where(span > 0, span, 1.0), 0.0), 0.0, 1.0)
+    before, after, share = neighbours(times, wanted)
 
     def between(values: np.ndarray) -> np.ndarray:
         return values[before] + share[:, None] * (values[after] - values[before])

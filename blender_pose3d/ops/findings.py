@@ -18,7 +18,7 @@ def of_the_clip(applied: AppliedMotion) -> str:
     person = applied.person
     if person is None:
         return ""
-    return "\n".join(filter(None, (_lens(person), _camera(person), _turned(person), _who(person))))
+    return "\n".join(filter(None, (_lens(person), _camera(person), _moved(person), _who(person))))
 
 
 def _lens(person: Performance) -> str:
@@ -50,7 +50,7 @@ def _camera(person: Performance) -> str:
     return f"Camera {-pitch:.0f}° up, rolled {turned}° ({sure} sure)."
 
 
-def _turned(person: Performance) -> str:
+def _moved(person: Performance) -> str:
     if person.camera_turned_rad > 0:
         return f"Camera turned by {degrees(person.camera_turned_rad):.0f}°, which is followed."
     if person.camera_carried_m > 0:

@@ -10,6 +10,7 @@ import numpy as np
 from ..coordinates import world_from_camera
 from ..errors import Pose3DError
 from ..filtering import calmed, nearest_valid, rolling_minimum, smoothed
+from ..resample import neighbours
 from ..rotations import angle_between, apply, norm, slerp_matrices, swing, transposed
 from ..skeleton import INDEX
 from ..solve import leg_length_m
@@ -82,11 +83,7 @@ class Performance:
 
     def world_from_camera_at(self, times_s: np.ndarray) -> np.ndarray:
         """The camera's axes at other times than the frames': [N] seconds -> [N, 3, 3]."""
-        known = self.track.timestamps_s
-        after = np.searchsorted(known, times_s).clip(0, len(known) - 1)
-        before = (after - 1).clip(0)
-        span = known[after] - known[before]
-        share = np.where(span > 0, (times_s - known[before]) / np.where(span > 0, span, 1.0), 0.0).clip(0.0, 1.0)
+        before, after, share = neighbours(self.track.timestamps_s, times_s)
         return slerp_matrices(self.world_from_camera[before], self.world_from_camera[after], share)
 
     @property
