@@ -9,6 +9,7 @@ carried shifts what is near by more than what is far, and a wall in front of it 
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -93,8 +94,8 @@ class BackgroundMotion:
     """
 
     focal_share: float | None = None
-    _grey: np.ndarray | None = None
-    _keep_out: list[np.ndarray] = field(default_factory=list)
+    _first: tuple[np.ndarray, list[np.ndarray]] | None = None
+    _last: tuple[np.ndarray, list[np.ndarray]] | None = None
     _fast: bool = False
     _ahead: np.ndarray | None = None
     _times_s: list[float] = field(default_factory=list)
@@ -105,20 +106,44 @@ class BackgroundMotion:
         if self._times_s and not self._fast and time_s - self._times_s[-1] < _EVERY_S - 1e-6:
             return
         grey = _small_and_grey(rgb)
-        keep_out = [body[:, :2] * grey.shape[::-1] for body in bodies]
-        if self._grey is not None:
-            same_size = self._grey.shape == grey.shape
-            found = _step(self._grey, grey, [*self._keep_out, *keep_out], self._lenses) if same_size else None
-            step = found[0] if found else None
-            self._steps.append(step)
-            if found:
-                self._count(found[1])
+        seen = grey, [body[:, :2] * grey.shape[::-1] for body in bodies]
+        if self._last is not None:
+            step = self._goes(self._last, seen)
             if step is None:  # it may have been too fast, once
                 self._fast = len(self._steps) == 1 or self._steps[-2] is not None
             else:
                 self._fast = bool(np.abs(step.fits[:, :3]).max() > _FAST_SHARE * (0.3 if self._fast else 1.0))
         self._times_s.append(time_s)
-        self._grey, self._keep_out = grey, keep_out
+        self._first, self._last = self._first or seen, seen
+
+    def anew(self) -> BackgroundMotion:
+        """One that has seen nothing yet, but looks as often."""
+        return BackgroundMotion(self.focal_share, _fast=self._fast)
+
+    def go_on_with(self, later: BackgroundMotion, from_s: float) -> None:
+        """What another one of the same lens, which began later, has seen from then on."""
+        left_out = bisect_left(later._times_s, from_s)
+        times_s, steps = later._times_s[left_out:], later._steps[left_out:]
+        if not times_s:
+            return
+        if self._last is not None and later._first is not None and left_out == 0:
+            self._goes(self._last, later._first)
+        elif self._times_s:
+            self._steps.append(None)
+        if later._ahead is not None:
+            self._ahead = later._ahead if self._ahead is None else self._ahead + later._ahead
+        self._times_s += times_s
+        self._steps += steps
+        self._first, self._last, self._fast = self._first or later._first, later._last, later._fast
+
+    def _goes(self, before: tuple[np.ndarray, list[np.ndarray]], after: tuple[np.ndarray, list[np.ndarray]]) -> _Step | None:
+        """The step from one small picture, and the bodies in it, to the next."""
+        same_size = before[0].shape == after[0].shape
+        found = _step(before[0], after[0], before[1] + after[1], self._lenses) if same_size else None
+        if found:
+            self._count(found[1])
+        self._steps.append(found[0] if found else None)
+        return self._steps[-1]
 
     @property
     def _lenses(self) -> tuple[float, ...]:

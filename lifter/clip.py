@@ -30,7 +30,7 @@ _MOST_FPS = 10_000.0
 _MISSING_END_S = 2.0
 # Decoding all that lies before a range takes up to as long as it plays. A range that begins later than this is gone to by a seek,
 # which lands about so long before it: a stamp has to say that it did.
-_SEEK_FROM_S, _SEEK_BEFORE_S = 5.0, 2.0
+_SEEK_FROM_S, _SEEK_BEFORE_S = 2.0, 1.0
 _NO_VIDEO_HINT = "Choose a video file that plays in a media player, such as an .mp4."
 
 
@@ -41,6 +41,7 @@ class Clip:
     `fps` is the header's rate, not a promise: frames carry their own times. `size_px` is (width, height) of the upright picture.
     `frame_count` and `duration_s` are the header's estimates, None where it has none. `start_s` and `end_s` are the chosen range.
     `focal_length_35mm` is the lens as the camera noted it, in millimetres of a 36 mm wide picture, None where it did not.
+    `seekable`: not one that is always decoded from its beginning.
     """
 
     path: Path
@@ -53,6 +54,7 @@ class Clip:
     start_s: float = 0.0
     end_s: float | None = None
     focal_length_35mm: float | None = None
+    seekable: bool = True
 
     @property
     def expected_frame_count(self) -> int | None:
@@ -75,7 +77,7 @@ def open_clip(path: str | Path, *, start_s: float | None = None, end_s: float | 
     # Refused before minutes are spent on it; but who names an end may use the part that is there.
     if end_s is None and _is_cut_short(path):
         raise LifterError(f"{path} is truncated.", hint="Copy the clip again, or use a part that is there with --end.")
-    capture = _capture(path)
+    capture = _capture(path, thread_count())
     try:
         ok, frame = capture.read()
         if not ok:
@@ -104,20 +106,28 @@ def open_clip(path: str | Path, *, start_s: float | None = None, end_s: float | 
         start_s=start_s or 0.0,
         end_s=end_s,
         focal_length_35mm=noted_mm(path),
+        seekable=not isinstance(capture, PyAVCapture),
     )
 
 
-def frames(clip: Clip, *, sample_fps: float | None = None) -> Generator[tuple[float, np.ndarray], None, None]:
+def frames(
+    clip: Clip, *, sample_fps: float | None = None, enter_s: float | None = None, threads: int | None = None
+) -> Generator[tuple[float, np.ndarray], None, None]:
     """Decode the clip's range: yields (timestamp_s, rgb), rgb [H, W, 3] uint8 upright; one frame is held at a time.
 
     timestamp_s counts from the clip's start (not the range's) and strictly increases. sample_fps: keep at most so many frames a
-    second. Raises LifterError where no frame lies in the range, or the file ends long before its header says.
+    second. enter_s: only the frames from there on. threads: that decode, as many as this process may use if left out. Raises
+    LifterError where no frame lies in the range, the file ends long before its header says, or decoding cannot begin shortly
+    before `enter_s`.
     """
     if sample_fps is not None and not (math.isfinite(sample_fps) and sample_fps > 0):
         raise LifterError(f"{sample_fps:g} frames a second cannot be sampled.", hint="Give a number above 0.")
-    capture, clock = _shortly_before(clip)
+    start_s = clip.start_s if enter_s is None else max(clip.start_s, enter_s)
+    capture, clock = _shortly_before(clip, start_s, threads or thread_count(), or_at_the_beginning=enter_s is None)
     orientation: _Orientation | None = None
-    due_s: float | None = None
+    grid = None if sample_fps is None else _Grid(1 / sample_fps, 0.5 / clip.fps)
+    if grid is not None and enter_s is not None and clock.last_s > clip.start_s:
+        grid.begin(math.ceil(clip.start_s * clip.fps - 1e-6) / clip.fps, clock.last_s)
     yielded = False
     timestamp_s = 0.0
     try:
@@ -125,15 +135,8 @@ def frames(clip: Clip, *, sample_fps: float | None = None) -> Generator[tuple[fl
             timestamp_s = clock.next(_stamp_s(capture))
             if clip.end_s is not None and timestamp_s > clip.end_s:
                 break
-            if timestamp_s < clip.start_s:
+            if timestamp_s < clip.start_s or (grid is not None and not grid.takes(timestamp_s)) or timestamp_s < start_s:
                 continue
-            if sample_fps is not None:
-                interval_s = 1 / sample_fps
-                # Half a frame of slack: 30 out of 60 keeps every second frame however the times are rounded.
-                if due_s is not None and timestamp_s < due_s - min(0.5 / clip.fps, interval_s / 2):
-                    continue
-                # The grid is kept instead of drifting by each frame's lateness; a gap starts a new one.
-                due_s = (due_s if due_s is not None and timestamp_s < due_s + interval_s else timestamp_s) + interval_s
             ok, frame = capture.retrieve()
             if not ok:
                 continue
@@ -158,20 +161,24 @@ def frames(clip: Clip, *, sample_fps: float | None = None) -> Generator[tuple[fl
         )
 
 
-def _shortly_before(clip: Clip) -> tuple[cv2.VideoCapture | PyAVCapture, _Clock]:
-    """The clip opened at its beginning, or where its stamps say so at a frame shortly before its range; and its clock."""
-    capture, clock = _capture(clip.path), _Clock(1 / clip.fps)
-    if clip.start_s < _SEEK_FROM_S or isinstance(capture, PyAVCapture):
+def _shortly_before(
+    clip: Clip, start_s: float, threads: int, *, or_at_the_beginning: bool
+) -> tuple[cv2.VideoCapture | PyAVCapture, _Clock]:
+    """The clip opened at its beginning, or where its stamps say so at a frame shortly before `start_s`; and its clock."""
+    capture, clock = _capture(clip.path, threads), _Clock(1 / clip.fps)
+    if start_s < _SEEK_FROM_S or isinstance(capture, PyAVCapture):
         return capture, clock
     if capture.grab():
         began_s = _stamp_s(capture)
         clock.next(began_s)
-        before_s = clip.start_s - _SEEK_BEFORE_S
+        before_s = start_s - _SEEK_BEFORE_S
         capture.set(cv2.CAP_PROP_POS_MSEC, 1000 * (before_s + min(began_s, 0.0)))
-        if capture.grab() and before_s - _SEEK_BEFORE_S <= clock.next(_stamp_s(capture)) < clip.start_s:
+        if capture.grab() and before_s - _SEEK_BEFORE_S <= clock.next(_stamp_s(capture)) < start_s:
             return capture, clock
     capture.release()
-    return _capture(clip.path), _Clock(1 / clip.fps)
+    if not or_at_the_beginning:
+        raise LifterError(f"{clip.path} can only be decoded from its beginning.", hint="Save it anew as an .mp4.")
+    return _capture(clip.path, threads), _Clock(1 / clip.fps)
 
 
 def _stamp_s(capture: cv2.VideoCapture | PyAVCapture) -> float:
@@ -188,7 +195,7 @@ class _Clock:
         self._interval_s = interval_s
         self._first_s: float | None = None
         self._offset_s = 0.0
-        self._last_s = 0.0
+        self.last_s = 0.0
         self._stamps_advance = False
 
     def next(self, reported_s: float) -> float:
@@ -198,16 +205,41 @@ class _Clock:
             self._first_s = reported_s
             # Stamps before zero (an edit list) would leave the clip starting before its start.
             self._offset_s = max(0.0, -reported_s)
-            self._last_s = reported_s + self._offset_s
-            return self._last_s
+            self.last_s = reported_s + self._offset_s
+            return self.last_s
         self._stamps_advance = self._stamps_advance or reported_s > self._first_s + self._LEAST_S
         now_s = reported_s + self._offset_s
-        if now_s < self._last_s + self._LEAST_S:
+        if now_s < self.last_s + self._LEAST_S:
             # A doubled stamp is nudged, so that the next good one is right again; a file without stamps gets the header's rate.
             step_s = min(self._NUDGE_S, self._interval_s / 4) if self._stamps_advance else self._interval_s
-            now_s = self._last_s + step_s
-        self._last_s = now_s
+            now_s = self.last_s + step_s
+        self.last_s = now_s
         return now_s
+
+
+class _Grid:
+    """Which frames are kept, so that there are as many as one in `interval_s`; the clip has one in two `half_frame_s`."""
+
+    def __init__(self, interval_s: float, half_frame_s: float) -> None:
+        self._interval_s = interval_s
+        # Half a frame of slack: 30 out of 60 keeps every second frame however the times are rounded.
+        self._slack_s = min(half_frame_s, interval_s / 2) + 1e-6
+        self._first_s: float | None = None
+        self._next = 0
+
+    def begin(self, first_s: float, now_s: float) -> None:
+        """As if all that was before `now_s` had been looked at, from `first_s` on."""
+        self._first_s, self._next = first_s, max(0, math.ceil((now_s - first_s) / self._interval_s - 1e-6))
+
+    def takes(self, timestamp_s: float) -> bool:
+        # The grid is kept instead of drifting by each frame's lateness; a gap starts a new one.
+        due_s = timestamp_s if self._first_s is None else self._first_s + self._next * self._interval_s
+        if timestamp_s < due_s - self._slack_s:
+            return False
+        if self._first_s is None or timestamp_s >= due_s + self._interval_s:
+            self._first_s, self._next = timestamp_s, 0
+        self._next += 1
+        return True
 
 
 @dataclass(frozen=True)
@@ -260,14 +292,14 @@ def _first_stamp_s(path: Path) -> float:
         return 0.0
 
 
-def _capture(path: Path) -> cv2.VideoCapture | PyAVCapture:
+def _capture(path: Path, threads: int) -> cv2.VideoCapture | PyAVCapture:
     # The absolute path keeps FFmpeg from reading a file name such as "concat:x" as a protocol.
-    capture = cv2.VideoCapture(os.fspath(path.resolve()), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, thread_count()])
+    capture = cv2.VideoCapture(os.fspath(path.resolve()), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, threads])
     if not capture.isOpened():
         capture.release()
         raise LifterError(f"{path} {_why_unopened(path)}.", hint=_NO_VIDEO_HINT)
     capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 0)
-    return pyav_capture(path.resolve(), capture, thread_count()) or capture
+    return pyav_capture(path.resolve(), capture, threads) or capture
 
 
 def _check_range(start_s: float | None, end_s: float | None) -> None:

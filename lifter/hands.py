@@ -17,9 +17,11 @@ import cv2
 import numpy as np
 
 from .clip import Clip, frames, thread_count
-from .detect import Cancelled, made_ahead, model_errors
+from .detect import Cancelled
 from .joints import HAND_INDEX, HAND_LANDMARK_NAMES, LANDMARK_INDEX
 from .landmark_model import LandmarkModel
+from .landmarker import model_errors
+from .look import made_ahead
 from .track_file import Pose2DTrack
 
 SIDES = ("left", "right")

@@ -25,7 +25,6 @@ import torch
 
 from .checkpoint import WEIGHTS_DIR, LoadedModel, available_models, load_model
 from .clip import frames, open_clip
-from .detect import _landmarker, _shrunk
 from .errors import LifterError
 from .exchange import ExchangeFilter, turned
 from .infer import (
@@ -41,6 +40,8 @@ from .infer import (
 )
 from .joints import joint_confidence_from_landmarks, joints_from_landmarks
 from .landmark_model import LandmarkModel
+from .landmarker import body_landmarker
+from .look import shrunk
 from .models.streaming import pose_of_window
 from .normalise import WINDOW_STEP_S, derive_middle_joints, rays_from_pixels
 
@@ -193,7 +194,7 @@ def live(
         size_px, pictures = _open(source, fast=fast, stack=stack)
         focal = focal_px(size_px) or DEFAULT_FOCAL_SHARE * max(size_px)
         lifter = LiveLifter(loaded, image_size_px=size_px, focal_length_px=focal)
-        landmarks_of = stack.enter_context(_landmarker(landmark_model.path))
+        landmarks_of = stack.enter_context(body_landmarker(landmark_model.path))
         told(
             "live",
             {
@@ -212,7 +213,7 @@ def live(
                 break
             started_s = time.monotonic()
             last_ms = max(last_ms + 1, round(time_s * 1000))
-            body = landmarks_of(_shrunk(rgb), last_ms)
+            body = landmarks_of(shrunk(rgb), last_ms)
             frame = lifter.push(time_s, None if body is None else body * scale)
             if frame is not None:
                 told("frame", frame.as_event())

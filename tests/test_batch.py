@@ -27,8 +27,8 @@ from blender_pose3d.batch.served import Served
 from blender_pose3d.batch.steps import rigs_to_check
 from blender_pose3d.core.errors import Pose3DError
 from lifter.checkpoint import DEFAULT_MODEL, WEIGHTS_DIR, kept_model
-from lifter.detect import made_ahead
 from lifter.errors import LifterError
+from lifter.look import made_ahead
 from tests.bench import pipeline
 from tests.worker.engines import ENGINE_PYTHON, MODELS
 

@@ -17,6 +17,7 @@ from .motion import Contact, MotionOptions, Performance
 from .motion.contacts import PARTS, mask_of
 from .motion.legs import feet_of
 from .motion.moving import camera_told
+from .motion.options import CameraMotion
 from .motion.performance import PICTURE_MM
 from .preset import SIDES
 from .rig import RigSpec
@@ -226,6 +227,8 @@ def measure(
             "given": sorted(person.camera.given),
             **_lens(track, person, options),
             "motion": camera_told(track),
+            "motion_taken": None if track.background_way_share is None else person.camera_motion.value,
+            "motion_given": options.camera_motion is not CameraMotion.AUTO,
             "turned_deg": float(np.degrees(person.camera_turned_rad)),
             "carried_m": person.camera_carried_m,
         },

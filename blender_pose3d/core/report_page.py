@@ -230,6 +230,8 @@ def _details(report: Mapping[str, Any], quality: Mapping[str, Any]) -> str:
         rows.append(("Camera", f"turned by {camera['turned_deg']:.0f}° after the person, which is followed"))
     elif camera.get("carried_m"):
         rows.append(("Camera", f"carried by {camera['carried_m']:.1f} m, as far as the feet tell"))
+    elif camera.get("motion") in _CAMERA_MOVES and camera.get("motion_taken") == "still":
+        rows.append(("Camera", f"taken as standing still, as {'you said' if camera['motion_given'] else 'the feet have it'}"))
     elif camera.get("motion") in _CAMERA_MOVES:
         rows.append(("Camera", _CAMERA_MOVES[camera["motion"]]))
     people = (report.get("provenance") or {}).get("people") or {}

@@ -44,6 +44,8 @@ BAD_INPUT = 2  # exit code, as the worker's
 _ATTEMPTS = 6  # at one wheel, each that got no byte further
 _CHUNK_BYTES = 1 << 20
 _NETWORK_TIMEOUT_S = 60.0
+# A process that was killed may leave a child between fork and exec, which holds the lock until it gets there.
+_LOCK_PATIENCE_S = 3.0
 _UNPACKED = 3.2  # times the wheels' size: what they take on the disk when installed, and some room
 UNREACHABLE = (
     r"NewConnectionError|NameResolutionError|Failed to establish|Failed to connect|name resolution|ConnectTimeout|ReadTimeout|"
@@ -412,11 +414,14 @@ class Setup:
     @contextlib.contextmanager
     def _lock(self) -> Iterator[None]:
         with (self.folder.parent / "lifter.lock").open("a+b") as file:
-            if not try_lock(file.fileno()):
-                raise SetupError(
-                    f"Another Blender is setting up the motion engine in {self.home}.",
-                    hint="Wait until it is done, then try again.",
-                )
+            until_s = time.monotonic() + _LOCK_PATIENCE_S
+            while not try_lock(file.fileno()):
+                if time.monotonic() > until_s:
+                    raise SetupError(
+                        f"Another Blender is setting up the motion engine in {self.home}.",
+                        hint="Wait until it is done, then try again.",
+                    )
+                time.sleep(0.1)
             shutil.rmtree(self.temporary, ignore_errors=True)
             self.temporary.mkdir(exist_ok=True)
             try:

@@ -79,11 +79,11 @@ def _one_engine(context: Context, name: str, clip: Path) -> list[Row]:
 def _detector(clip: Path) -> dict[str, float]:
     """Seconds inside MediaPipe for all pictures of the clip; decoding and everything else waits meanwhile."""
     from lifter.clip import frames, open_clip
-    from lifter.detect import _landmarker
     from lifter.landmark_model import find_landmark_model
+    from lifter.landmarker import body_landmarker
 
     seconds, count = 0.0, 0
-    with _landmarker(find_landmark_model().path) as landmarks_of:
+    with body_landmarker(find_landmark_model().path) as landmarks_of:
         for timestamp_s, rgb in frames(open_clip(clip)):
             began_s = time.perf_counter()
             landmarks_of(rgb, round(timestamp_s * 1000))

@@ -84,6 +84,7 @@ def test_a_train_behind_the_person_turns_nobody(motion: str) -> None:
     train = replace(still.track, background_way_share=way, provenance={"camera_motion": {"camera": "turning"}})
     np.testing.assert_array_equal(perform(train, MotionOptions()).path_m, perform(still.track, MotionOptions()).path_m)
     assert perform(train, TURNING).camera_turned_rad > 0.5
+    assert perform(train, MotionOptions()).camera_motion is CameraMotion.STILL
 
 
 def test_somebody_who_stands_before_a_camera_that_turns() -> None:

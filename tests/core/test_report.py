@@ -12,6 +12,7 @@ import pytest
 from blender_pose3d.core import curves, report, report_page
 from blender_pose3d.core.motion import MotionOptions, solve_motion
 from blender_pose3d.core.motion.contacts import mask_of
+from blender_pose3d.core.motion.options import CameraMotion
 from blender_pose3d.core.rotations import about_axis, matrix_from_quaternion, quaternion_from_matrix
 from blender_pose3d.core.skeleton import INDEX, LANDMARK_INDEX
 from blender_pose3d.core.tracks import RigMotion
@@ -254,6 +255,17 @@ def test_the_page_says_what_is_known_of_the_lens_and_the_camera(walk, solved, kn
     assert words in html
     assert ("the path along the ground is unreliable" in html) == (known is not None)
     assert ("2 were seen; this is number 2" in html) == (known is not None)
+
+
+@pytest.mark.parametrize(("options", "words"), [({}, "the feet have it"), ({"camera_motion": CameraMotion.STILL}, "you said")])
+def test_the_page_says_why_a_camera_that_seemed_to_turn_is_taken_as_still(walk, options, words):
+    way = np.outer(walk.track.timestamps_s, [0.3, 0, 0, 0])
+    train = replace(walk.track, background_way_share=way, provenance={"camera_motion": {"camera": "turning"}})
+    given = solve_motion(train, RIG, MotionOptions(**options))
+    found = report.measure(train, RIG, given.motion, given.person, options=MotionOptions(**options))
+    told = {"frames": [1, 80], "provenance": train.provenance}
+    html = report_page.as_html(told | {"quality": json.loads(json.dumps(report.as_json(found)))})
+    assert f"taken as standing still, as {words}" in html and "unreliable" not in html
 
 
 def test_one_frame_makes_a_report_too(walk, solved):

@@ -189,3 +189,37 @@ def test_an_even_wall_says_nothing() -> None:
 def test_too_few_pictures_say_nothing() -> None:
     assert BackgroundMotion().told() == {"camera": "unknown"}
     assert not BackgroundMotion().way(np.arange(3) / FPS).any()
+
+
+@pytest.mark.parametrize("view", [lambda t: turned(12 * t, 3 * t), lambda t: turned(40 * np.sin(2 * t)), lambda t: turned()])
+def test_two_who_looked_at_a_part_each_tell_what_one_would(view: Callable[[float], np.ndarray]) -> None:
+    class Halves:
+        def __init__(self) -> None:
+            self.first, self.second, self.begun = BackgroundMotion(), BackgroundMotion(), False
+
+        def look(self, time_s: float, rgb: np.ndarray, bodies: list[np.ndarray]) -> None:
+            """The second one looks on its way in as well, as a tracker does."""
+            if time_s < 1.0:
+                self.first.look(time_s, rgb, bodies)
+            elif not self.begun:
+                self.second, self.begun = self.second.anew(), True
+            if time_s > 0.7:
+                self.second.look(time_s, rgb, bodies)
+
+    whole, halves = filmed(view), filmed(view, motion=Halves())
+    halves.first.go_on_with(halves.second, 1.0)
+    times = np.arange(FRAMES) / FPS
+    np.testing.assert_allclose(halves.first.way(times), whole.way(times), atol=0.004)
+    one, two = whole.told(), halves.first.told()
+    assert one["camera"] == two["camera"]
+    assert two["shift_share"] == pytest.approx(one["shift_share"], rel=0.03, abs=0.001)
+    assert two.get("focal_share", 0) == pytest.approx(one.get("focal_share", 0), rel=0.1)
+
+
+def test_where_nobody_saw_the_step_it_goes_on_as_fast() -> None:
+    first, second = (filmed(lambda t: turned(12 * t)) for _ in range(2))
+    way = second.way(np.arange(FRAMES) / FPS)
+    short = BackgroundMotion()
+    short.go_on_with(second, 0.5)  # nothing before, and its first picture is left out
+    short.go_on_with(first, 1.5)
+    np.testing.assert_allclose(np.diff(short.way(np.arange(FRAMES) / FPS)[15:, 0]), np.diff(way[15:, 0]), atol=0.002)

@@ -97,8 +97,29 @@ def test_a_range_is_gone_to_and_nothing_of_it_missed(
         inside = [(time_s, number) for time_s, number in everything if start_s <= time_s <= start_s + 3]
         if inside:
             assert list(zip(*_times_and_numbers(path, start_s=start_s, end_s=start_s + 3), strict=True)) == inside
-            went.append(clip_module._shortly_before(open_clip(path, start_s=start_s))[1]._last_s > 0)
+            clip = open_clip(path, start_s=start_s)
+            went.append(clip_module._shortly_before(clip, start_s, 1, or_at_the_beginning=True)[1].last_s > 0)
     assert len(went) >= 2 and (goes is None or set(went) == {goes})
+
+
+@pytest.mark.parametrize("sample_fps", [None, 5, 3.7, 3])
+@pytest.mark.parametrize("start_s", [None, 1.23])
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv"])
+def test_entered_in_the_middle_it_is_the_same(name, start_s, sample_fps, tmp_path: Path) -> None:
+    clip = open_clip(write_clip(tmp_path / name, STEADY_MS, key_frames=20, rate=10), start_s=start_s)
+    assert clip.seekable
+    whole = [(time_s, number_of(rgb)) for time_s, rgb in frames(clip, sample_fps=sample_fps)]
+    for enter_s in (0.5, 3.0, 7.77, 12.0, 20.01):
+        there = [(time_s, number_of(rgb)) for time_s, rgb in frames(clip, sample_fps=sample_fps, enter_s=enter_s)]
+        assert there == [seen for seen in whole if seen[0] >= enter_s]
+
+
+def test_what_can_only_be_decoded_from_its_beginning_says_so(tmp_path: Path) -> None:
+    clip = open_clip(write_clip(tmp_path / "a.h264", STEADY_MS, key_frames=20))
+    with pytest.raises(LifterError, match="only be decoded from its beginning"):
+        next(frames(clip, enter_s=10.0))
+    assert next(frames(clip, enter_s=1.0))[0] >= 1.0
+    assert not open_clip(write_clip(tmp_path / "av1.mp4", STEADY_MS, codec="libsvtav1", rate=10)).seekable
 
 
 def test_a_stream_without_times_gets_its_rate(tmp_path: Path) -> None:

@@ -13,10 +13,11 @@ import pytest
 
 from lifter import landmark_model
 from lifter.clip import frames, open_clip
-from lifter.detect import Cancelled, LookAround, detect
+from lifter.detect import Cancelled, detect
 from lifter.errors import LifterError
 from lifter.joints import LANDMARK_INDEX
 from lifter.landmark_model import LandmarkModel, find_hand_model, find_landmark_model, make_task_from_wheel
+from lifter.look import LookAround
 from lifter.track_file import read_detection, write_detection
 
 from .conftest import HEIGHT_PX, SHARED_CLIPS, WIDTH_PX, numbered_picture, set_rotation

@@ -258,6 +258,19 @@ def test_a_second_blender_waits_for_the_first(tmp_path: Path, resources: Path, i
         assert "Another Blender" in fails(job("install", home, resources)).message
 
 
+def test_a_lock_that_is_given_back_at_once_is_waited_for(tmp_path: Path, resources: Path, index: Index) -> None:
+    """What a killed process leaves: a child that holds the lock until it has become another program."""
+    home = tmp_path / "home"
+    (home / "envs").mkdir(parents=True)
+    holds = "import sys, time; sys.path.insert(0, sys.argv[1]); import setup; f = open(sys.argv[2], 'a+b');"
+    holds += "assert setup.try_lock(f.fileno()); print('held', flush=True); time.sleep(1.5)"
+    words = [sys.executable, "-c", holds, str(SCRIPT.parent), str(home / "envs" / "lifter.lock")]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None and other.stdout.readline() == "held\n"
+        assert job("install", home, resources).wait(120).summary["torch"] == "7.7.7"
+    assert setup.engine_state(home, resources) is EngineState.COMPLETE
+
+
 def test_trying_a_python_says_what_it_lacks(tmp_path: Path) -> None:
     empty = tmp_path / "empty"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(empty)], check=True)

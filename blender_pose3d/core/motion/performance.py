@@ -48,12 +48,12 @@ _ROUNDS = 3
 class Performance:
     """One person's motion in the world: z up, the ground at 0, the camera above the origin and looking along +y at first.
 
-    track; joints_m [T, 17, 3] relative to the pelvis; path_m [T, 3] of the pelvis; parts_m [T, 4, 3] heels and toes relative to
-    the pelvis, in the order of contacts.PARTS; mask [T, 4]: which are in contact, and contacts the same as intervals; lift_m
-    [T, 2]: how high each foot is lifted in steps that nobody saw; camera: as it was held at first; world_from_camera [T, 3, 3]:
-    its axes in every frame, which differ where it turned; camera_path_m [T, 3]: where it was; focal_length_px; depth_m [T]: of
-    the pelvis from the camera; smoothing; marks: the landmarks; nearest [T]: the nearest frame with a person; sure [T]: how well
-    the body was seen.
+    track; joints_m [T, 17, 3] relative to the pelvis; path_m [T, 3] of the pelvis; parts_m [T, 4, 3] heels and toes relative
+    to the pelvis, in the order of contacts.PARTS; mask [T, 4]: which are in contact, and contacts the same as intervals;
+    lift_m [T, 2]: how high each foot is lifted in steps that nobody saw; camera: as it was held at first; camera_motion: what
+    it was taken to do, never AUTO; world_from_camera [T, 3, 3]: its axes in every frame, which differ where it turned;
+    camera_path_m [T, 3]: where it was; focal_length_px; depth_m [T]: of the pelvis from the camera; smoothing; marks: the
+    landmarks; nearest [T]: the nearest frame with a person; sure [T]: how well the body was seen.
     """
 
     track: Pose3DTrack
@@ -64,6 +64,7 @@ class Performance:
     contacts: tuple[Contact, ...]
     lift_m: np.ndarray
     camera: CameraEstimate
+    camera_motion: CameraMotion
     world_from_camera: np.ndarray
     camera_path_m: np.ndarray
     focal_length_px: float
@@ -188,6 +189,7 @@ def perform(track: Pose3DTrack, options: MotionOptions, *, contacts: Sequence[Co
         contacts=contacts_of(mask, times),
         lift_m=lift,
         camera=camera,
+        camera_motion=motion,
         world_from_camera=turn @ first_from,
         camera_path_m=eye_world + [0.0, 0.0, camera.height_m],
         focal_length_px=focal,

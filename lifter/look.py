@@ -1,0 +1,354 @@
+"""Everybody in every frame of a clip, looked for in several pieces of the clip at once.
+
+MediaPipe's tracker goes from frame to frame, so that one of them keeps one processor busy. A clip is cut into pieces by its
+length, never by how many processors there are: the same is found on every machine. Each piece has a tracker of its own, which
+begins shortly before the piece. Where it agrees with the one of the piece before, the one passes over into the other. Where it
+does not, because it found nobody in a pose that only a tracker gets through, or took left for right, the one before goes on until
+it does: what is found is what one tracker alone would find, but for what its smoothing remembers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import threading
+from bisect import bisect_left
+from collections import deque
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+import cv2
+import numpy as np
+
+from .background import BackgroundMotion
+from .clip import Clip, frames, thread_count
+from .errors import LifterError
+from .focal import PICTURE_MM
+from .joints import LANDMARK_INDEX
+from .landmarker import BodiesOf, bodies_landmarker
+from .people import size_px
+
+# The networks look at 256 pixels; a picture of this size still gives them more than that for a person a quarter of its height.
+_MAX_DETECTOR_SIDE_PX = 1920
+# Pictures that wait for the detector, and behind it: enough for a key frame that takes long, and all that is ever held of a clip.
+_PICTURES_AHEAD = 3
+# A piece is at least so long; there are 2, 4 or 8, and more only where they would be longer than the third number.
+_LEAST_PIECE_S, _LEAST_PIECE_FRAMES, _MOST_PIECE_S, _PIECES = 4.0, 100, 10.0, 8
+# So many at once: each tracker takes 130 MB.
+_MOST_AT_ONCE = 4
+# A tracker begins so long before its piece, and so many frames at least: what it still knows of its beginning is less by then
+# than two trackers differ by anyway.
+_RUN_IN_S, _RUN_IN_FRAMES = 0.3, 8
+# Two trackers agree where they have found the same bodies in so many frames running, with landmarks this near each other on
+# average, in sizes of the body. Over these frames the one passes over into the other.
+_AGREEING_FRAMES, _SAME_SHARE = 5, 0.04
+_POLL_S = 0.05
+# So often a look is taken for other people than the one that is followed, and where that one has moved by this share of the
+# body's size: two who pass each other are alone before and after, and one in between. A look costs twice a frame's detection.
+# Looking for others in every frame costs half as much again, and is done only where there are any.
+_LOOK_AROUND_S, _LOOK_AROUND_SHARE = 1.0, 0.35
+# Where the colour of the clothes is looked at: between two landmarks, at this share of the way, in a square of this share of the
+# body's size.
+_CLOTHES: tuple[tuple[str, str, float], ...] = (
+    *((f"{side}_shoulder", f"{other}_hip", 0.3) for side, other in (("left", "right"), ("right", "left"))),
+    *((f"{side}_shoulder", f"{side}_hip", 0.75) for side in ("left", "right")),
+    *((f"{side}_hip", f"{side}_knee", 0.4) for side in ("left", "right")),
+    *((f"{side}_knee", f"{side}_ankle", 0.5) for side in ("left", "right")),
+)
+_CLOTHES_FROM = [LANDMARK_INDEX[a] for a, _, _ in _CLOTHES]
+_CLOTHES_TO = [LANDMARK_INDEX[b] for _, b, _ in _CLOTHES]
+_CLOTHES_SHARE = np.array([[share] for _, _, share in _CLOTHES])
+_PATCH_SHARE = 0.03
+_PATCH = np.linspace(-1, 1, 7)
+
+_Made = TypeVar("_Made")
+
+
+class _MorePeople(Exception):
+    """There are others than the one that is followed."""
+
+
+@dataclass
+class Seen:
+    """Of each frame: its time, the bodies [33, 6] (x, y of the picture from 0 to 1, world x, y, z, confidence) and the colours of
+    their clothes [K, 3]; and what the background did.
+    """
+
+    background: BackgroundMotion
+    timestamps_s: list[float] = field(default_factory=list)
+    bodies: list[list[np.ndarray]] = field(default_factory=list)
+    colours: list[list[np.ndarray]] = field(default_factory=list)
+
+
+def look(clip: Clip, model: Path, sample_fps: float | None, done: Callable[[int], None], *, people: int) -> Seen | None:
+    """Everybody in every frame, at most so many. With people=1 a look around is taken now and then; None where there are more.
+
+    done: called now and then with how many frames are done; what it raises ends the work. Raises LifterError.
+    """
+    begins = piece_begins(clip, sample_fps)
+    with contextlib.closing(_Around(model)) as around:
+        trackers = [_Tracker(clip, model, sample_fps, people, around, begin_s) for begin_s in begins]
+        try:
+            if len(trackers) == 1:
+                trackers[0].go_to_the_end(done)
+                return trackers[0].seen
+            failed = _run(trackers, [*begins[1:], math.inf], done)
+            reached = sum(tracker.count for tracker in trackers)
+            return _joined([t for t in trackers if t not in failed], lambda count: done(max(count, reached)))
+        except _MorePeople:
+            return None
+        finally:
+            for tracker in trackers:
+                tracker.close()
+
+
+def piece_begins(clip: Clip, sample_fps: float | None) -> list[float]:
+    """Where the pieces of the clip begin, in its seconds; the first one before everything."""
+    if clip.duration_s is None or not clip.seekable:
+        return [-math.inf]
+    took_s = min(clip.end_s or math.inf, clip.duration_s) - clip.start_s
+    count = min(took_s / _LEAST_PIECE_S, took_s * min(sample_fps or math.inf, clip.fps) / _LEAST_PIECE_FRAMES)
+    pieces = 2 ** int(math.log2(max(count, 1)))
+    if pieces > _PIECES:
+        pieces = max(_PIECES, math.ceil(took_s / _MOST_PIECE_S))
+    return [-math.inf, *(clip.start_s + took_s * piece / pieces for piece in range(1, pieces))]
+
+
+def _run(trackers: Sequence[_Tracker], ends_s: Sequence[float], done: Callable[[int], None]) -> list[_Tracker]:
+    """Each tracker through its own piece, several at once; those that could not."""
+    stop = threading.Event()
+    with ThreadPoolExecutor(min(len(trackers), thread_count(), _MOST_AT_ONCE), "piece") as pool:
+        running = {pool.submit(t.run, end_s, stop): t for t, end_s in zip(trackers, ends_s, strict=True)}
+        try:
+            waiting = set(running)
+            while waiting:
+                finished, waiting = wait(waiting, _POLL_S)
+                done(sum(tracker.count for tracker in trackers))
+                for future in finished:
+                    # A file that cannot be gone on with from here, or has less than it says: the piece before tells.
+                    error = future.exception()
+                    if error is not None and (not isinstance(error, LifterError) or running[future] is trackers[0]):
+                        raise error
+        finally:
+            stop.set()
+            for future in running:
+                future.cancel()
+    return [tracker for future, tracker in running.items() if future.exception() is not None]
+
+
+def _joined(trackers: Sequence[_Tracker], done: Callable[[int], None]) -> Seen:
+    """All of the clip, by as many of the trackers as agree, each with the one before."""
+    now, *later = trackers
+    for tracker in later:
+        if tracker.takes_over(now, done):
+            now.close()  # it would not go on any more
+            now = tracker
+    now.go_to_the_end(done)
+    return now.seen
+
+
+class _Tracker:
+    """One tracker from shortly before `begins_s` on: `seen`, of as many frames as it was asked for."""
+
+    def __init__(self, clip: Clip, model: Path, sample_fps: float | None, people: int, around: _Around, begins_s: float) -> None:
+        self._clip, self._model, self._sample_fps, self._people = clip, model, sample_fps, people
+        self._around, self._look_around = around, LookAround()
+        self._begins_s = begins_s
+        noted_mm = clip.focal_length_35mm
+        self.seen = Seen(BackgroundMotion(noted_mm / PICTURE_MM if noted_mm else None))
+        self.count = 0
+        self._coming: Generator[tuple[float, np.ndarray, list[np.ndarray]], None, None] | None = None
+        self._at_the_end = False
+
+    def run(self, end_s: float, stop: threading.Event) -> None:
+        """Through the frames before `end_s`."""
+        with contextlib.closing(self._tracked(end_s, ahead=False)) as tracked:
+            for frame in tracked:
+                self._add(*frame)
+                if stop.is_set():
+                    return
+        self._at_the_end = end_s == math.inf
+
+    def go_to_the_end(self, done: Callable[[int], None]) -> None:
+        while self._goes_on(done):
+            pass
+
+    def _goes_on(self, done: Callable[[int], None]) -> bool:
+        """One frame more, if there is one. A tracker that had ended goes its way once more: the same, and farther."""
+        done(len(self.seen.timestamps_s))
+        if self._at_the_end:
+            return False
+        self._coming = self._coming or self._tracked(math.inf, ahead=True)
+        last_s = self.seen.timestamps_s[-1] if self.seen.timestamps_s else -math.inf
+        for timestamp_s, rgb, found in self._coming:
+            if timestamp_s > last_s:
+                self._add(timestamp_s, rgb, found)
+                return True
+            done(len(self.seen.timestamps_s))
+        self._at_the_end = True
+        return False
+
+    def takes_over(self, before: _Tracker, done: Callable[[int], None]) -> bool:
+        """Whether this one agrees with the one before anywhere in its piece; then it has all that the other one has seen."""
+        mine, theirs = self.seen, before.seen
+        first = bisect_left(theirs.timestamps_s, mine.timestamps_s[0]) if mine.timestamps_s else 0
+        agreed = 0
+        for frame, timestamp_s in enumerate(mine.timestamps_s):
+            if timestamp_s >= self._begins_s and agreed >= _AGREEING_FRAMES:
+                _pass_over(theirs, mine, frame)
+                self.seen = theirs
+                return True
+            there = first + frame
+            if there >= len(theirs.timestamps_s) and not before._goes_on(done):
+                return False
+            same = theirs.timestamps_s[there] == timestamp_s and _same(theirs.bodies[there], mine.bodies[frame])
+            agreed = agreed + 1 if same else 0
+        return False
+
+    def close(self) -> None:
+        if self._coming is not None:
+            self._coming.close()
+
+    def _tracked(self, end_s: float, *, ahead: bool) -> Generator[tuple[float, np.ndarray, list[np.ndarray]], None, None]:
+        """Frames before `end_s`, each with the bodies in it. ahead: decoding, the detector and what is done with it have a thread
+        each.
+        """
+        rate = min(self._clip.fps, self._sample_fps or math.inf)
+        enter_s = None if math.isinf(self._begins_s) else self._begins_s - max(_RUN_IN_S, _RUN_IN_FRAMES / rate)
+        decoded = frames(self._clip, sample_fps=self._sample_fps, enter_s=enter_s, threads=None if ahead else 1)
+        pictures = _pictures(decoded, end_s)
+        with contextlib.ExitStack() as stack:
+            bodies_of = stack.enter_context(bodies_landmarker(self._model, people=self._people))
+            found = made_ahead(_with_bodies(made_ahead(pictures), bodies_of)) if ahead else _with_bodies(pictures, bodies_of)
+            yield from stack.enter_context(contextlib.closing(found))
+
+    def _add(self, timestamp_s: float, rgb: np.ndarray, found: list[np.ndarray]) -> None:
+        if self._people == 1 and self._look_around.due(timestamp_s, found, rgb.shape[1] / rgb.shape[0]):
+            self._around.look(rgb)
+        self.seen.timestamps_s.append(timestamp_s)
+        self.seen.bodies.append(found)
+        self.seen.colours.append([_colours(rgb, body) for body in found])
+        if timestamp_s >= self._begins_s:
+            if self.count == 0:
+                self.seen.background = self.seen.background.anew()
+            self.count += 1
+        self.seen.background.look(timestamp_s, rgb, found)
+
+
+def _same(before: Sequence[np.ndarray], after: Sequence[np.ndarray]) -> bool:
+    """Whether everybody before is there after: bodies [33, 6]."""
+
+    def near(one: np.ndarray, other: np.ndarray) -> bool:
+        return float(np.linalg.norm(one[:, :2] - other[:, :2], axis=-1).mean()) < _SAME_SHARE * size_px(one[:, :2])
+
+    return all(any(near(one, other) for other in after) for one in before)
+
+
+def _pass_over(before: Seen, after: Seen, frame: int) -> None:
+    """The one before, which ends there, goes on with the other one from `frame` on."""
+    for step in range(1, _AGREEING_FRAMES + 1):
+        bodies, others = before.bodies[-step], after.bodies[frame - step]
+        if len(bodies) == len(others) == 1:
+            share = 1 - step / (_AGREEING_FRAMES + 1)
+            before.bodies[-step] = [((1 - share) * bodies[0] + share * others[0]).astype(np.float32)]
+    before.timestamps_s += after.timestamps_s[frame:]
+    before.bodies += after.bodies[frame:]
+    before.colours += after.colours[frame:]
+    before.background.go_on_with(after.background, after.timestamps_s[frame])
+
+
+class _Around:
+    """Looks at single pictures for more than one person; by whichever tracker asks."""
+
+    def __init__(self, model: Path) -> None:
+        self._model, self._lock, self._open = model, threading.Lock(), contextlib.ExitStack()
+        self._bodies_of: BodiesOf | None = None
+
+    def look(self, rgb: np.ndarray) -> None:
+        """Raises _MorePeople."""
+        with self._lock:
+            if self._bodies_of is None:
+                self._bodies_of = self._open.enter_context(bodies_landmarker(self._model, people=2, still=True))
+            if len(self._bodies_of(rgb, 0)) > 1:
+                raise _MorePeople
+
+    def close(self) -> None:
+        self._open.close()
+
+
+class LookAround:
+    """When to look for other people than the one that is followed."""
+
+    def __init__(self) -> None:
+        self._again_s, self._place = -math.inf, np.full(2, np.nan)
+
+    def due(self, timestamp_s: float, found: Sequence[np.ndarray], aspect: float) -> bool:
+        """For the next frame and the bodies in it, [33, 6], x and y from 0 to 1 of a picture `aspect` times as wide as high."""
+        points = found[0][:, :2] * [aspect, 1.0] if found else None
+        place = self._place if points is None else points.mean(0)
+        # Nobody was there before: NaN, and that counts as moved.
+        stayed = points is None or bool(np.linalg.norm(place - self._place) <= _LOOK_AROUND_SHARE * size_px(points))
+        if timestamp_s < self._again_s and stayed:
+            return False
+        self._again_s, self._place = timestamp_s + _LOOK_AROUND_S, place
+        return True
+
+
+def _colours(rgb: np.ndarray, body: np.ndarray) -> np.ndarray:
+    """What the clothes of a body [33, 6] look like, 0 to 1: [K, 3]. Out of the picture: its edge."""
+    height, width = rgb.shape[:2]
+    points = body[:, :2] * [width, height]
+    reach = _PATCH_SHARE * size_px(points)
+    places = points[_CLOTHES_FROM] + _CLOTHES_SHARE * (points[_CLOTHES_TO] - points[_CLOTHES_FROM])
+    x, y = (np.rint(places[:, axis, None] + reach * _PATCH).astype(int) for axis in (0, 1))
+    patches = rgb[y.clip(0, height - 1)[:, :, None], x.clip(0, width - 1)[:, None, :]]  # [K, 7, 7, 3]
+    return patches.mean((1, 2)) / 255
+
+
+def _pictures(
+    decoded: Generator[tuple[float, np.ndarray], None, None], end_s: float
+) -> Generator[tuple[float, np.ndarray], None, None]:
+    """Those before `end_s`, no larger than the detector can use."""
+    with contextlib.closing(decoded):
+        for timestamp_s, rgb in decoded:
+            if timestamp_s >= end_s:
+                return
+            yield timestamp_s, shrunk(rgb)
+
+
+def _with_bodies(
+    pictures: Generator[tuple[float, np.ndarray], None, None], bodies_of: BodiesOf
+) -> Generator[tuple[float, np.ndarray, list[np.ndarray]], None, None]:
+    """The same pictures with the bodies [33, 6] in each."""
+    last_ms = -1
+    with contextlib.closing(pictures):
+        for timestamp_s, rgb in pictures:
+            # Whole milliseconds must increase, which rounding alone does not give above 500 frames a second.
+            last_ms = max(last_ms + 1, round(timestamp_s * 1000))
+            yield timestamp_s, rgb, [body for body in bodies_of(rgb, last_ms) if np.isfinite(body).all()]
+
+
+def made_ahead(made: Generator[_Made, None, None]) -> Generator[_Made, None, None]:
+    """The same in the same order, but made by a thread of its own, a few ahead of the one that is looked at; by this thread where
+    the process may use only one."""
+    with contextlib.closing(made):
+        if thread_count() == 1:
+            yield from made
+            return
+        with ThreadPoolExecutor(1, "ahead") as pool:
+            waiting = deque(pool.submit(next, made, None) for _ in range(_PICTURES_AHEAD))
+            while (one := waiting.popleft().result()) is not None:
+                waiting.append(pool.submit(next, made, None))
+                yield one
+
+
+def shrunk(rgb: np.ndarray) -> np.ndarray:
+    """The picture, made smaller where it is larger than the detector can use; landmarks are relative to its size anyway."""
+    height, width = rgb.shape[:2]
+    scale = _MAX_DETECTOR_SIDE_PX / max(width, height)
+    if scale >= 1:
+        return rgb
+    return cv2.resize(rgb, (max(1, round(width * scale)), max(1, round(height * scale))), interpolation=cv2.INTER_AREA)
