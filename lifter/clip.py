@@ -186,10 +186,11 @@ def _stamp_s(capture: cv2.VideoCapture | PyAVCapture) -> float:
 
 
 class _Clock:
-    """Makes the decoder's times strictly increasing: the only correction they get."""
+    """Makes the decoder's times strictly increasing, and one of those that begin anew: the only corrections they get."""
 
     _NUDGE_S = 1e-3
     _LEAST_S = 1e-5  # no camera is as fast
+    _ANEW_S = 0.5  # so far back goes nobody's stamp by mistake
 
     def __init__(self, interval_s: float) -> None:
         self._interval_s = interval_s
@@ -197,10 +198,11 @@ class _Clock:
         self._offset_s = 0.0
         self.last_s = 0.0
         self._stamps_advance = False
+        self._offset_before_s: float | None = None
 
     def next(self, reported_s: float) -> float:
         if not math.isfinite(reported_s):
-            reported_s = 0.0
+            reported_s = 0.0 if self._first_s is None else self.last_s - self._offset_s
         if self._first_s is None:
             self._first_s = reported_s
             # Stamps before zero (an edit list) would leave the clip starting before its start.
@@ -209,6 +211,13 @@ class _Clock:
             return self.last_s
         self._stamps_advance = self._stamps_advance or reported_s > self._first_s + self._LEAST_S
         now_s = reported_s + self._offset_s
+        if self._offset_before_s is not None:
+            if now_s > self.last_s + self._ANEW_S and reported_s + self._offset_before_s > self.last_s:  # it was one wrong stamp
+                self._offset_s, now_s = self._offset_before_s, reported_s + self._offset_before_s
+            self._offset_before_s = None
+        if self._stamps_advance and now_s < self.last_s - self._ANEW_S:  # files put behind one another
+            self._offset_before_s, self._offset_s = self._offset_s, self.last_s + self._interval_s - reported_s
+            now_s = self.last_s + self._interval_s
         if now_s < self.last_s + self._LEAST_S:
             # A doubled stamp is nudged, so that the next good one is right again; a file without stamps gets the header's rate.
             step_s = min(self._NUDGE_S, self._interval_s / 4) if self._stamps_advance else self._interval_s

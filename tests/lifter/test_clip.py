@@ -139,6 +139,10 @@ def test_a_stream_without_times_gets_its_rate(tmp_path: Path) -> None:
         ([0, 0.1, 0.05, 0.2], [0, 0.1, 0.101, 0.2]),
         ([-0.2, -0.1, 0, 0.1], [0, 0.1, 0.2, 0.3]),
         ([float("nan"), 0.1, float("nan"), 0.2], [0, 0.1, 0.101, 0.2]),
+        ([0, 0.9, 1.8, float("nan"), 2.7], [0, 0.9, 1.8, 1.801, 2.7]),
+        ([5, 6, 7, 0, 0.1, 0.3], [5, 6, 7, 7.1, 7.2, 7.4]),  # another file behind the first one
+        ([5, 6, 7, 5, 6, 7, 5], [5, 6, 7, 7.1, 8.1, 9.1, 9.2]),
+        ([0, 1, 2, 0, 3, 4], [0, 1, 2, 2.1, 3, 4]),  # one stamp wrong
     ],
 )
 def test_times_always_increase(reported_s: list[float], expected_s: list[float]) -> None:

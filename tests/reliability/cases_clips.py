@@ -144,6 +144,30 @@ def _scaled(width: int, height: int, count: int = FRAMES) -> list[np.ndarray]:
     return [cv2.resize(picture, (width, height)) for picture in person()[:count]]
 
 
+def long() -> list[np.ndarray]:
+    """Nine seconds at 25 frames a second, which is looked at in two pieces: the person goes to and fro."""
+    there_and_back = [*range(FRAMES - 1), *range(FRAMES - 1, 0, -1)]
+    return [person()[there_and_back[frame // 3 % len(there_and_back)]] for frame in range(225)]
+
+
+def joined(folder: Path) -> list[str | Path]:
+    """Two transport streams behind one another, as a camera's pieces are often put together: the times begin anew."""
+    path = write(folder / "clip.ts", long()[:60], base=_LONG)
+    short = path.read_bytes()
+    path.write_bytes(short + write(path, long(), base=_LONG).read_bytes())
+    return [path, "OUT/track.npz"]
+
+
+def torn(folder: Path) -> list[str | Path]:
+    """Nothing can be made of the pictures in the middle."""
+    path = write(folder / "clip.mkv", long(), base=_LONG, options={"g": "25"})
+    content = bytearray(path.read_bytes())
+    middle = slice(len(content) * 45 // 100, len(content) * 55 // 100)
+    content[middle] = np.random.default_rng(3).bytes(len(content[middle]))
+    path.write_bytes(content)
+    return [path, "OUT/track.npz"]
+
+
 def _alpha() -> list[np.ndarray]:
     return [np.dstack([picture, np.full(picture.shape[:2], 128, np.uint8)]) for picture in person()]
 
@@ -310,6 +334,16 @@ def _case(name: str, make, code: int = REFUSED, says: str = "", **more: object) 
 
 _INTERLACED = {"flags": "+ildct+ilme", "b": "4000000"}
 _INTERLACED_H264 = {"x264-params": "tff=1"}
+_LONG = Fraction(1, 25)
+# Long enough for several pieces, and not easy to go into in the middle.
+LONG = {
+    "with one key frame": _clip(pictures=long, base=_LONG, options={"g": "1000"}),
+    "with a pause": _clip(pictures=long, base=_LONG, times=[*range(110), *range(300, 415)], options={"g": "25"}),
+    "in bursts": _clip(pictures=long, base=_LONG, times=[n + 20 * (n // 10) for n in range(225)], options={"g": "25"}),
+    "without an index": _clip("clip.mkv", long, base=_LONG, form="matroska", header={"live": "1"}),
+    "of pictures alone": _clip("clip.avi", long, base=_LONG, codec="mjpeg", pixels="yuvj420p"),
+    "that begins anew": joined,
+}
 _FAST = {"header": {"movflags": "faststart"}}
 _NAMES = {
     "spaces": "my clip  one.mp4",
@@ -379,6 +413,8 @@ CASES: tuple[Case, ...] = (
     _case("times in bursts of a millisecond", _clip(times=[0, 1, 2, 3, 500, 501, 502, 503], base=Fraction(1, 1000)), DONE),
     _case("times that begin at an hour", _clip(times=list(range(36_000, 36_000 + FRAMES)), name="clip.mkv"), DONE),
     _case("in fragments", _clip(header={"movflags": "frag_keyframe+empty_moov"}), DONE),
+    *[_case(f"long, {name}", make, DONE) for name, make in LONG.items()],
+    _case("long, torn in the middle", torn, says="only up to"),
     # -- pictures
     _case("1x1", _clip("clip.mkv", lambda: _even(200, (1, 1)), codec="ffv1", pixels="bgr0"), says="clip.mkv"),
     _case("2x2", _clip(pictures=lambda: _even(200, (2, 2))), says="clip.mp4"),
