@@ -77,7 +77,7 @@ def test_a_clip_is_cut_by_its_length(seconds: float, fps: float, options: dict, 
     assert pieces == 1 or (np.ptp(lengths) < 1e-6 and 4 <= lengths[0] <= 10)
 
 
-def test_pieces_find_what_one_tracker_finds(demo: tuple[Pose2DTrack, Pose2DTrack]) -> None:
+def test_pieces_find_what_one_tracker_finds(demo: tuple[Pose2DTrack, Pose2DTrack], made_model: LandmarkModel) -> None:
     pieces, whole = demo
     assert len(piece_begins(open_clip(DEMO), None)) == 2
     np.testing.assert_array_equal(pieces.timestamps_s, whole.timestamps_s)
@@ -88,7 +88,13 @@ def test_pieces_find_what_one_tracker_finds(demo: tuple[Pose2DTrack, Pose2DTrack
     # The first piece is the same tracker, up to the passage to the second.
     begins = np.searchsorted(whole.timestamps_s, piece_begins(open_clip(DEMO), None)[1:])
     assert (off[: begins[0] - 5] == 0).all() and (off[begins[0] :] > 0).any()
-    # And nobody jumps where one piece becomes the next.
+    # From there on it is the second one, into which the first one passes over.
+    alone = detect(open_clip(DEMO, start_s=float(pieces.timestamps_s[begins[0] - 8])), landmark_model=made_model)
+    np.testing.assert_array_equal(pieces.landmarks_px[begins[0] :], alone.landmarks_px[8:])
+    first, second = whole.landmarks_px[begins[0] - 5 : begins[0]], alone.landmarks_px[3:8]
+    share = (np.arange(1, 6) / 6)[:, None, None]
+    np.testing.assert_allclose(pieces.landmarks_px[begins[0] - 5 : begins[0]], (1 - share) * first + share * second, atol=0.01)
+    # And nobody jumps there.
     jumps = [np.linalg.norm(np.diff(track.landmarks_px, 2, axis=0), axis=-1).mean(1) for track in demo]
     for begin in begins:
         there = slice(begin - 8, begin + 4)
