@@ -2,7 +2,8 @@
 
 A `.task` file is a zip of two TensorFlow Lite models: a detector and a landmark network. MediaPipe's 1.x wheels no longer carry
 the models, but the 0.10.21 wheel does, and `make_task_from_wheel` packs them the way the Tasks API wants them. The body's
-landmark network lacks one thing, the scale of its input pixels, which is added without touching the rest.
+landmark network lacks one thing, the scale of its input pixels, which is added; and it draws the person's outline, which nobody
+asks for and which takes a third of its time: that part is left out, and the landmarks are the same to the bit.
 """
 
 from __future__ import annotations
@@ -17,11 +18,12 @@ import urllib.request
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from .errors import LifterError
 from .files import remove_stale, replacing
+from .tflite_file import with_input_scale, without_output
 
 WHEEL_VERSION = "0.10.21"
 # The models are the same in every platform's wheel; naming one platform serves machines that have no wheel of their own.
@@ -40,6 +42,7 @@ _LANDMARKS = (
     "e9a5c5cb17f736fafd4c2ec1da3b3d331d6edbe8a0d32395855aeb2cdfd64b9f",
     "pose_landmarks_detector.tflite",
 )
+_OUTLINE = 2  # which of the landmark network's outputs is a picture of where the person is
 _PALMS = (
     "mediapipe/modules/palm_detection/palm_detection_full.tflite",
     "1b14e9422c6ad006cde6581a46c8b90dd573c07ab7f3934b5589e7cea3f89a54",
@@ -52,7 +55,9 @@ _HANDS = (
 )
 
 MADE_NAME = "pose_landmarker_full.task"
-MADE_SHA256 = "4a54588e2f7460d9812f76ecbb5f331b8a0a3b591c80818078f3d2c275b8fd61"
+MADE_SHA256 = "615fd5050863c6b1abe65cb7db84b7a8d4cbde1a53abb0d419d689b882b20621"
+# Made by versions that left the outline in.
+_EARLIER_SHA256 = "4a54588e2f7460d9812f76ecbb5f331b8a0a3b591c80818078f3d2c275b8fd61"
 HAND_NAME = "hand_landmarker_full.task"
 HAND_SHA256 = "1ae5a1f281c8a9dcc147d9993408fc187756205dde3c1bc014bb3ce69ecaba82"
 
@@ -67,7 +72,7 @@ _DOWNLOAD_SHA256S: dict[str, tuple[str, ...]] = {
     "heavy": ("64437af838a65d18e5ba7a0d39b465540069bc8aae8308de3e318aad31fcbc7b",),
 }
 DOWNLOADABLE: tuple[str, ...] = tuple(_DOWNLOAD_SHA256S)
-_KNOWN_SHA256S: frozenset[str] = frozenset({MADE_SHA256}.union(*_DOWNLOAD_SHA256S.values()))
+_KNOWN_SHA256S: frozenset[str] = frozenset({MADE_SHA256, _EARLIER_SHA256}.union(*_DOWNLOAD_SHA256S.values()))
 _MAX_DOWNLOAD_BYTES = 64 << 20
 
 
@@ -83,17 +88,25 @@ class LandmarkModel:
 @dataclass(frozen=True)
 class Recipe:
     """A model file that is made from the wheel. what: its name in a sentence; sha256: of the result; members: of the wheel, each
-    with its SHA-256 and its name in the result; unscaled: those of the result that lack the scale of their input, 0 to 1.
+    with its SHA-256 and its name in the result; changes: to those of the result that do not stay as they are.
     """
 
     what: str
     file_name: str
     sha256: str
     members: tuple[tuple[str, str, str], ...]
-    unscaled: frozenset[str] = frozenset()
+    changes: Mapping[str, Callable[[bytes], bytes]] = field(default_factory=dict, hash=False)
 
 
-BODY = Recipe("pose", MADE_NAME, MADE_SHA256, (_DETECTOR, _LANDMARKS), frozenset({_LANDMARKS[2]}))
+def _without_outline(landmarks: bytes) -> bytes:
+    return without_output(landmarks, _OUTLINE)
+
+
+def _for_the_tasks(landmarks: bytes) -> bytes:
+    return _without_outline(with_input_scale(landmarks, mean=0.0, std=255.0))
+
+
+BODY = Recipe("pose", MADE_NAME, MADE_SHA256, (_DETECTOR, _LANDMARKS), {_LANDMARKS[2]: _for_the_tasks})
 HAND = Recipe("hand", HAND_NAME, HAND_SHA256, (_PALMS, _HANDS))
 
 
@@ -147,10 +160,25 @@ def _checked(path: Path, wanted: Sequence[str], say: Callable[[str], None]) -> L
     if not path.is_file():
         return None
     digest = file_sha256(path)
-    if digest in wanted:
+    if digest == _EARLIER_SHA256 and MADE_SHA256 in wanted:
+        digest = _made_of_earlier(path)
+    if digest in wanted or digest == _EARLIER_SHA256:
         return LandmarkModel(path, digest, True)
     say(f"{path} is damaged and is being replaced.")
     return None
+
+
+def _made_of_earlier(path: Path) -> str:
+    """Make the file that an earlier version made the present one: its SHA-256 now. Where that fails it is as good, but slower."""
+    try:
+        with zipfile.ZipFile(path) as task:
+            members = {name: task.read(name) for name in task.namelist()}
+        members[_LANDMARKS[2]] = _without_outline(members[_LANDMARKS[2]])
+        with replacing(path) as temporary:
+            _write_aligned_zip(temporary, members)
+    except (OSError, LifterError):
+        pass
+    return file_sha256(path)
 
 
 def _made(recipe: Recipe, folder: Path, wheel: Path | None, say: Callable[[str], None]) -> LandmarkModel:
@@ -187,7 +215,8 @@ def make_task_from_wheel(wheel_path: Path, out_path: Path, recipe: Recipe = BODY
                 data = wheel.read(member)
                 if hashlib.sha256(data).hexdigest() != sha256:
                     raise LifterError(f"{member} in {wheel_path} is not the expected model.", hint=hint)
-                members[name] = with_input_scale(data, mean=0.0, std=255.0) if name in recipe.unscaled else data
+                change = recipe.changes.get(name)
+                members[name] = change(data) if change else data
     except KeyError as error:
         raise LifterError(f"{wheel_path} carries no {recipe.what} models.", hint=hint) from error
     except (OSError, zipfile.BadZipFile, zlib.error, RuntimeError, EOFError) as error:
@@ -274,164 +303,3 @@ def _write_aligned_zip(path: Path, members: Mapping[str, bytes]) -> None:
             padding = -(file.tell() + header_length) % 16
             info.extra = struct.pack("<HH", 0xD935, padding) + bytes(padding)
             archive.writestr(info, data)
-
-
-# A TensorFlow Lite model is a FlatBuffer: tables that refer forward to other tables. A new root table in front of the old bytes
-# can therefore refer into them and add to them, the weights keep their alignment, and the result depends on no library's version.
-
-# Field numbers of tflite's Model table and of the metadata tables, from their published schemas.
-_MODEL_BUFFERS, _MODEL_METADATA = 4, 6
-_BUFFER_DATA = 0
-_METADATA_NAME, _METADATA_BUFFER = 0, 1
-_MODEL_METADATA_SUBGRAPHS, _MODEL_METADATA_MIN_PARSER_VERSION = 3, 7
-_SUBGRAPH_METADATA_INPUTS = 2
-_TENSOR_METADATA_NAME, _TENSOR_METADATA_CONTENT, _TENSOR_METADATA_PROCESS_UNITS = 0, 3, 4
-_CONTENT_TYPE, _CONTENT = 0, 1
-_CONTENT_TYPE_IMAGE = 2
-_IMAGE_COLOR_SPACE = 0
-_COLOR_SPACE_RGB = 1
-_PROCESS_UNIT_TYPE, _PROCESS_UNIT_OPTIONS = 0, 1
-_PROCESS_UNIT_TYPE_NORMALIZATION = 1
-_NORMALIZATION_MEAN, _NORMALIZATION_STD = 0, 1
-
-
-def with_input_scale(model: bytes, *, mean: float, std: float) -> bytes:
-    """The TensorFlow Lite model with metadata that says: the input picture is RGB, each channel of it (value - mean) / std."""
-    writer = _FlatBufferWriter(b"TFL3")
-    old = _root_fields(model)
-    buffers = _vector_targets(model, old[_MODEL_BUFFERS])
-    entries = _vector_targets(model, old[_MODEL_METADATA]) if _MODEL_METADATA in old else []
-    metadata = _input_scale_metadata(mean, std)
-    fields: dict[int, _Slot] = {}
-    for number, position in old.items():
-        # The version, field 0, is the only number; all the others are references.
-        value = _u32(model, position)
-        fields[number] = value if number == 0 else _Existing(position + value)
-    new_buffer = writer.table({_BUFFER_DATA: writer.blob(metadata)})
-    new_entry = writer.table({_METADATA_NAME: writer.string("TFLITE_METADATA"), _METADATA_BUFFER: len(buffers)})
-    fields[_MODEL_BUFFERS] = writer.vector([*map(_Existing, buffers), new_buffer])
-    fields[_MODEL_METADATA] = writer.vector([*map(_Existing, entries), new_entry])
-    return writer.finish(writer.table(fields), behind=model)
-
-
-def _input_scale_metadata(mean: float, std: float) -> bytes:
-    w = _FlatBufferWriter(b"M001")
-    normalization = w.table({_NORMALIZATION_MEAN: w.floats([mean]), _NORMALIZATION_STD: w.floats([std])})
-    unit = w.table({_PROCESS_UNIT_TYPE: _PROCESS_UNIT_TYPE_NORMALIZATION, _PROCESS_UNIT_OPTIONS: normalization})
-    image = w.table({_IMAGE_COLOR_SPACE: _COLOR_SPACE_RGB})
-    tensor = {
-        _TENSOR_METADATA_NAME: w.string("image"),
-        _TENSOR_METADATA_CONTENT: w.table({_CONTENT_TYPE: _CONTENT_TYPE_IMAGE, _CONTENT: image}),
-        _TENSOR_METADATA_PROCESS_UNITS: w.vector([unit]),
-    }
-    subgraph = w.table({_SUBGRAPH_METADATA_INPUTS: w.vector([w.table(tensor)])})
-    version = w.string("1.0.0")
-    return w.finish(w.table({_MODEL_METADATA_SUBGRAPHS: w.vector([subgraph]), _MODEL_METADATA_MIN_PARSER_VERSION: version}))
-
-
-def _u32(data: bytes, position: int) -> int:
-    return int.from_bytes(data[position : position + 4], "little")
-
-
-def _root_fields(data: bytes) -> dict[int, int]:
-    """Number -> position of each field that the root table has."""
-    root = _u32(data, 0)
-    vtable = root - int.from_bytes(data[root : root + 4], "little", signed=True)
-    size = int.from_bytes(data[vtable : vtable + 2], "little")
-    offsets = struct.unpack_from(f"<{(size - 4) // 2}H", data, vtable + 4)
-    return {number: root + offset for number, offset in enumerate(offsets) if offset}
-
-
-def _vector_targets(data: bytes, field: int) -> list[int]:
-    """The positions that a field's vector of references points to."""
-    vector = field + _u32(data, field)
-    slots = range(vector + 4, vector + 4 + 4 * _u32(data, vector), 4)
-    return [slot + _u32(data, slot) for slot in slots]
-
-
-@dataclass(frozen=True)
-class _Existing:
-    """A position in the old bytes that a new reference points to."""
-
-    position: int
-
-
-_Place = Callable[[], int]
-_Slot = int | _Existing | _Place
-
-
-class _FlatBufferWriter:
-    """Lays out a FlatBuffer from the front. Each method returns a function that, when its parent is laid out, writes the object.
-
-    Every field of a table gets four bytes; smaller numbers lie in the first of them.
-    """
-
-    def __init__(self, identifier: bytes) -> None:
-        self._data = bytearray(4) + identifier
-        self._into_old: list[tuple[int, int]] = []
-
-    def table(self, fields: Mapping[int, _Slot]) -> _Place:
-        def place() -> int:
-            count = max(fields) + 1
-            # The table begins where the list of its fields' offsets ends, on a multiple of 4.
-            self._align(4, after=4 + 2 * count)
-            start = len(self._data)
-            order = {number: 4 + 4 * i for i, number in enumerate(sorted(fields))}
-            offsets = (order.get(number, 0) for number in range(count))
-            self._data += struct.pack(f"<{2 + count}H", 4 + 2 * count, 4 + 4 * len(fields), *offsets)
-            position = len(self._data)
-            self._data += struct.pack("<i", position - start)
-            self._slots([fields[number] for number in order])
-            return position
-
-        return place
-
-    def vector(self, items: list[_Slot]) -> _Place:
-        def place() -> int:
-            self._align(4)
-            position = len(self._data)
-            self._data += struct.pack("<I", len(items))
-            self._slots(items)
-            return position
-
-        return place
-
-    def blob(self, data: bytes) -> _Place:
-        return self._counted(len(data), data, alignment=16)
-
-    def string(self, text: str) -> _Place:
-        return self._counted(len(text.encode()), text.encode() + b"\0", alignment=4)
-
-    def floats(self, values: list[float]) -> _Place:
-        return self._counted(len(values), struct.pack(f"<{len(values)}f", *values), alignment=4)
-
-    def finish(self, root: _Place, *, behind: bytes = b"") -> bytes:
-        """The whole: header, everything that the root leads to, then the bytes that _Existing positions count from."""
-        struct.pack_into("<I", self._data, 0, root())
-        self._align(16)
-        for slot, position in self._into_old:
-            struct.pack_into("<I", self._data, slot, len(self._data) + position - slot)
-        return bytes(self._data) + behind
-
-    def _counted(self, count: int, data: bytes, *, alignment: int) -> _Place:
-        def place() -> int:
-            self._align(alignment, after=4)
-            position = len(self._data)
-            self._data += struct.pack("<I", count) + data
-            return position
-
-        return place
-
-    def _slots(self, values: list[_Slot]) -> None:
-        start = len(self._data)
-        self._data += bytes(4 * len(values))
-        for slot, value in zip(range(start, len(self._data), 4), values, strict=True):
-            if isinstance(value, _Existing):
-                self._into_old.append((slot, value.position))
-            else:
-                number = value if isinstance(value, int) else value() - slot
-                struct.pack_into("<I", self._data, slot, number)
-
-    def _align(self, alignment: int, *, after: int = 0) -> None:
-        """Pad so that `after` bytes further on is a multiple of the alignment."""
-        self._data += bytes(-(len(self._data) + after) % alignment)

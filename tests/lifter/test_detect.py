@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import itertools
 import zipfile
@@ -17,7 +18,9 @@ from lifter.detect import Cancelled, detect
 from lifter.errors import LifterError
 from lifter.joints import LANDMARK_INDEX
 from lifter.landmark_model import LandmarkModel, find_hand_model, find_landmark_model, make_task_from_wheel
+from lifter.landmarker import bodies_landmarker
 from lifter.look import LookAround
+from lifter.tflite_file import with_input_scale
 from lifter.track_file import read_detection, write_detection
 
 from .conftest import HEIGHT_PX, SHARED_CLIPS, WIDTH_PX, numbered_picture, set_rotation
@@ -85,6 +88,23 @@ def test_the_made_model_is_the_wheels_models_and_the_input_scale(wheel: Path, tm
     old, new = (schema.ModelT.InitFromPackedBuf(data) for data in (original, landmarks))
     assert (new.version, new.description, len(new.subgraphs)) == (old.version, old.description, len(old.subgraphs))
     assert len(new.operatorCodes) == len(old.operatorCodes) and len(new.buffers) == len(old.buffers) + 1
+    (graph,), (whole,) = new.subgraphs, old.subgraphs
+    assert len(graph.tensors) == len(whole.tensors) and list(graph.inputs) == list(whole.inputs)
+    # The outline is gone, the rest is where it was, and nothing is computed that nobody needs.
+    assert [i for i in range(5) if graph.outputs[i] != whole.outputs[i]] == [2]
+    assert list(whole.tensors[whole.outputs[2]].shape) == [1, 256, 256, 1]
+    ways = [(tuple(operator.inputs), tuple(operator.outputs)) for operator in graph.operators]
+    all_ways = [(tuple(operator.inputs), tuple(operator.outputs)) for operator in whole.operators]
+    assert ways == [way for way in all_ways if way in set(ways)] and len(all_ways) - len(ways) == 46
+    taken = {tensor for inputs, _ in ways for tensor in inputs} | set(graph.outputs)
+    assert all(taken.intersection(outputs) for _, outputs in ways)
+    made = set(graph.inputs)
+    for inputs, outputs in ways:
+        constant = {
+            i for i in inputs if i < 0 or graph.tensors[i].buffer and new.buffers[graph.tensors[i].buffer].data is not None
+        }
+        assert set(inputs) - constant <= made
+        made.update(outputs)
     for a, b in zip(new.buffers, old.buffers, strict=False):
         np.testing.assert_array_equal(a.data if a.data is not None else (), b.data if b.data is not None else ())
     assert [entry.name for entry in new.metadata[:-1]] == [entry.name for entry in old.metadata]
@@ -107,6 +127,55 @@ def test_a_damaged_cached_model_is_made_again(wheel: Path, tmp_path: Path) -> No
     # The second time there is nothing to do, and no wheel is needed.
     assert find_landmark_model(models_dir=tmp_path, wheel=tmp_path / "none.whl", say=said.append) == model
     assert len(said) == 1
+
+
+def _with_outline(wheel: Path, path: Path) -> Path:
+    """The file that earlier versions made."""
+    with zipfile.ZipFile(wheel) as packed:
+        members = {name: packed.read(member) for member, _, name in landmark_model.BODY.members}
+    name = "pose_landmarks_detector.tflite"
+    members[name] = with_input_scale(members[name], mean=0.0, std=255.0)
+    landmark_model._write_aligned_zip(path, members)
+    return path
+
+
+def test_the_model_of_an_earlier_version_is_made_the_present_one(wheel: Path, tmp_path: Path) -> None:
+    said: list[str] = []
+    path = _with_outline(wheel, tmp_path / landmark_model.MADE_NAME)
+    earlier = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert find_landmark_model(path) == LandmarkModel(path, earlier, True)  # given: as it is
+    model = find_landmark_model(models_dir=tmp_path, wheel=tmp_path / "none.whl", say=said.append)
+    assert model == LandmarkModel(path, landmark_model.MADE_SHA256, True) and not said
+    assert hashlib.sha256(path.read_bytes()).hexdigest() == landmark_model.MADE_SHA256 != earlier
+    assert [p.name for p in tmp_path.iterdir()] == [path.name]
+
+
+def test_the_model_of_an_earlier_version_serves_where_nothing_can_be_written(
+    wheel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = _with_outline(wheel, tmp_path / landmark_model.MADE_NAME)
+    before = path.read_bytes()
+
+    def full(*arguments: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(landmark_model, "_write_aligned_zip", full)
+    model = find_landmark_model(models_dir=tmp_path)
+    assert model == LandmarkModel(path, hashlib.sha256(before).hexdigest(), True)
+    assert path.read_bytes() == before and [p.name for p in tmp_path.iterdir()] == [path.name]
+
+
+def test_without_the_outline_every_landmark_is_the_same(
+    made_model: LandmarkModel, wheel: Path, person_clip: Path, tmp_path: Path
+) -> None:
+    clip = open_clip(person_clip, end_s=4.0)
+    pictures = list(frames(clip))
+    found = []
+    for path in (made_model.path, _with_outline(wheel, tmp_path / "earlier.task")):
+        with bodies_landmarker(path, people=1) as bodies_of:
+            found.append([bodies_of(rgb, round(timestamp_s * 1000)) for timestamp_s, rgb in pictures])
+    assert len(pictures) >= 20 and all(len(bodies) == 1 for bodies in found[0])
+    np.testing.assert_array_equal(*found)
 
 
 def test_wrong_wheels_are_refused_and_leave_nothing(wheel: Path, tmp_path: Path) -> None:
