@@ -29,6 +29,7 @@ from .errors import LifterError
 from .focal import PICTURE_MM
 from .joints import LANDMARK_INDEX
 from .landmarker import BodiesOf, bodies_landmarker
+from .memory import give_back
 from .people import size_px
 
 # The networks look at 256 pixels; a picture of this size still gives them more than that for a person a quarter of its height.
@@ -37,6 +38,8 @@ _MAX_DETECTOR_SIDE_PX = 1920
 _PICTURES_AHEAD = 3
 # A piece is at least so long; there are 2, 4 or 8, and more only where they would be longer than the third number.
 _LEAST_PIECE_S, _LEAST_PIECE_FRAMES, _MOST_PIECE_S, _PIECES = 4.0, 100, 10.0, 8
+# How often memory is given back; each time takes some milliseconds.
+_GIVE_BACK_FRAMES = 500
 # So many at once: each tracker takes 130 MB.
 _MOST_AT_ONCE = 4
 # A tracker begins so long before its piece, and so many frames at least: what it still knows of its beginning is less by then
@@ -103,6 +106,7 @@ def look(clip: Clip, model: Path, sample_fps: float | None, done: Callable[[int]
         finally:
             for tracker in trackers:
                 tracker.close()
+            give_back()
 
 
 def piece_begins(clip: Clip, sample_fps: float | None) -> list[float]:
@@ -170,6 +174,7 @@ class _Tracker:
                 self._add(*frame)
                 if stop.is_set():
                     return
+        give_back()
         self._at_the_end = end_s == math.inf
 
     def go_to_the_end(self, done: Callable[[int], None]) -> None:
@@ -236,6 +241,8 @@ class _Tracker:
                 self.seen.background = self.seen.background.anew()
             self.count += 1
         self.seen.background.look(timestamp_s, rgb, found)
+        if len(self.seen.timestamps_s) % _GIVE_BACK_FRAMES == 0:
+            give_back()
 
 
 def _same(before: Sequence[np.ndarray], after: Sequence[np.ndarray]) -> bool:

@@ -406,15 +406,16 @@ def quaternions(mode: str, values: np.ndarray) -> np.ndarray:
         half = values[..., :1] / 2
         return np.concatenate([np.cos(half), np.sin(half) * unit(values[..., 1:4])], axis=-1)
     # Blender names the axes in the order in which they turn.
-    q = np.zeros((*values.shape[:-1], 4))
-    q[..., 0] = 1.0
+    q = np.zeros((4, *values.shape[:-1]))
+    q[0] = 1.0
     for letter in mode:
         axis = "XYZ".index(letter)
         half = values[..., axis] / 2
-        turn = np.zeros_like(q)
-        turn[..., 0], turn[..., 1 + axis] = np.cos(half), np.sin(half)
-        q = _product(turn, q)
-    return q
+        c, s = np.cos(half), np.sin(half)
+        i, j, k = (1 + (axis + n) % 3 for n in range(3))
+        # The quaternion of a turn about one axis times q.
+        q[[0, i, j, k]] = c * q[0] - s * q[i], c * q[i] + s * q[0], c * q[j] - s * q[k], c * q[k] + s * q[j]
+    return np.moveaxis(q, 0, -1)
 
 
 def continuous_axis_angle(wxyz: np.ndarray) -> np.ndarray:
@@ -631,11 +632,6 @@ def _ancestors(rig: RigSpec, bone: int) -> set[int]:
 def _between(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Vector part of a^-1 b for unit quaternions [..., 4]: half the small rotation between them, in the axes of the first."""
     return a[..., :1] * b[..., 1:] - b[..., :1] * a[..., 1:] - _cross(a[..., 1:], b[..., 1:])
-
-
-def _product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    w = a[..., :1] * b[..., :1] - (a[..., 1:] * b[..., 1:]).sum(-1, keepdims=True)
-    return np.concatenate([w, a[..., :1] * b[..., 1:] + b[..., :1] * a[..., 1:] + _cross(a[..., 1:], b[..., 1:])], axis=-1)
 
 
 def _rounded(values: np.ndarray) -> np.ndarray:
