@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import cv2
 import numpy as np
@@ -100,6 +101,68 @@ class BackgroundMotion:
     _ahead: np.ndarray | None = None
     _times_s: list[float] = field(default_factory=list)
     _steps: list[_Step | None] = field(default_factory=list)  # one less; None where there was too little to follow
+
+    # What `as_arrays` gives, M looks of which S steps showed enough, for L lenses: shapes and kinds of numbers. Pictures [h, w]
+    # with B bodies.
+    FORMS: ClassVar[dict[str, tuple[tuple[int | str, ...], str]]] = {
+        "background_focal_share": ((), "f8"),
+        "background_fast": ((), "?"),
+        "background_times_s": (("M",), "f8"),
+        "background_steps_seen": (("steps",), "?"),
+        "background_fits": (("S", "L", 6), "f4"),
+        "background_shift_miss": (("S",), "f8"),
+        "background_ahead": (("L", _CELLS**2, _BINS), "i4"),
+        **{f"background_{end}_grey": ((f"{end} h", f"{end} w"), "u1") for end in ("first", "last")},
+        **{f"background_{end}_bodies": ((f"{end} B", 33, 2), "f8") for end in ("first", "last")},
+    }
+
+    def as_arrays(self) -> dict[str, np.ndarray]:
+        """All that it has seen, for `of_arrays`; what there is nothing of is empty."""
+        seen = [step for step in self._steps if step is not None]
+        out = {
+            "focal_share": np.array([] if self.focal_share is None else self.focal_share, float),
+            "fast": np.array(self._fast),
+            "times_s": np.array(self._times_s, float),
+            "steps_seen": np.array([step is not None for step in self._steps], bool),
+            "fits": np.array([step.fits for step in seen], np.float32),
+            "shift_miss": np.array([step.shift_miss for step in seen], float),
+            "ahead": np.zeros(0, np.int32) if self._ahead is None else self._ahead,
+        }
+        for end, picture in (("first", self._first), ("last", self._last)):
+            out[f"{end}_grey"] = np.zeros(0, np.uint8) if picture is None else picture[0]
+            out[f"{end}_bodies"] = np.array([] if picture is None else picture[1], float)
+        return {f"background_{name}": array for name, array in out.items()}
+
+    @classmethod
+    def of_arrays(cls, arrays: Mapping[str, np.ndarray]) -> BackgroundMotion:
+        """The same once more; empty arrays may be left out. `wrong_in` has said None of them."""
+        own = {key.removeprefix("background_"): array for key, array in arrays.items() if key in cls.FORMS}
+        fits, miss = iter(own.get("fits", ())), iter(own.get("shift_miss", np.zeros(0)).tolist())
+        made = cls(float(own["focal_share"]) if "focal_share" in own else None, _fast=bool(own["fast"]))
+        if "first_grey" in own:
+            made._first, made._last = ((own[f"{end}_grey"], list(own.get(f"{end}_bodies", ()))) for end in ("first", "last"))
+        made._ahead = own.get("ahead")
+        made._times_s = own.get("times_s", np.zeros(0)).tolist()
+        made._steps = [_Step(next(fits), next(miss)) if seen else None for seen in own.get("steps_seen", np.zeros(0)).tolist()]
+        return made
+
+    @classmethod
+    def wrong_in(cls, arrays: Mapping[str, np.ndarray]) -> str | None:
+        """The first array of the right form that does not fit the others."""
+        looks, steps = (len(arrays.get(f"background_{name}", ())) for name in ("times_s", "steps_seen"))
+        seen = int(arrays["background_steps_seen"].sum()) if steps else 0
+        focal = arrays.get("background_focal_share")
+        lenses = len(_FOCAL_SHARES) if focal is None else 1
+        fits = {
+            "fast": "background_fast" in arrays,
+            "focal_share": focal is None or focal > 0,
+            "steps_seen": steps == max(looks - 1, 0),
+            "fits": len(arrays.get("background_fits", ())) == seen and (not seen or arrays["background_fits"].shape[1] == lenses),
+            "shift_miss": len(arrays.get("background_shift_miss", ())) == seen,
+            "ahead": (not seen and "background_ahead" not in arrays) or len(arrays.get("background_ahead", ())) == lenses,
+            **{f"{end}_grey": (f"background_{end}_grey" in arrays) == (looks > 0) for end in ("first", "last")},
+        }
+        return next((f"background_{name}" for name, right in fits.items() if not right), None)
 
     def look(self, time_s: float, rgb: np.ndarray, bodies: list[np.ndarray]) -> None:
         """rgb [H, W, 3]; bodies [33, >= 2] each: MediaPipe's landmarks, x and y from 0 to 1, of everybody in the picture."""

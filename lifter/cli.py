@@ -119,6 +119,7 @@ def _parser() -> argparse.ArgumentParser:
         "a number from 1, in the order of how large and long they are seen, or anyone, one after another",
     }
     detection.add_argument("--person", **person)
+    pieces: dict[str, Any] = {"type": Path, "metavar": "DIR", "help": "where `look` has put what it saw of pieces of this clip"}
     detection.add_argument("--hands", action="store_true", help="look at the hands too, so that fingers can follow them")
 
     landmark_file = _Parser(add_help=False)
@@ -143,7 +144,19 @@ def _parser() -> argparse.ArgumentParser:
         return made
 
     out: dict[str, Any] = {"type": Path, "metavar": "OUT.npz", "help": "the file to write"}
-    command("detect", _detect, "Find the person's 2D landmarks in a clip.", detection, landmark_file).add_argument("out", **out)
+    made = command("detect", _detect, "Find the person's 2D landmarks in a clip.", detection, landmark_file)
+    made.add_argument("--pieces", **pieces)
+    made.add_argument("out", **out)
+    made = command(
+        "look",
+        _look,
+        "Look at some pieces of a long clip, for `detect` or `infer` with --pieces; without DIR: how many pieces it has.",
+        detection,
+        landmark_file,
+    )
+    made.add_argument("folder", type=Path, metavar="DIR", nargs="?", help="where the files of the pieces go")
+    made.add_argument("--from", type=int, default=1, metavar="N", dest="first", help="the first piece, from 1")
+    made.add_argument("--to", type=int, metavar="N", dest="last", help="the last piece; all from the first on if left out")
     made = command(
         "lift", _lift, "Lift 2D poses to 3D: a detection file, or what another detector found (--from).", lifting, lens
     )
@@ -163,6 +176,7 @@ def _parser() -> argparse.ArgumentParser:
     made.add_argument("--size", type=_size, metavar="WxH", help="with --from: the video's width and height in pixels")
     made.add_argument("--video", default="", metavar="NAME", help="with --from videopose3d: which of the file's videos")
     made = command("infer", _infer, "Detect, then lift: from a clip to 3D.", detection, landmark_file, lifting, lens)
+    made.add_argument("--pieces", **pieces)
     made.add_argument("out", **out)
     made = command("live", _live, "Follow a camera, or a video file in its place: a pose a frame.", landmark_file, lifting, lens)
     made.add_argument("--source", required=True, metavar="camera:N|FILE", help="the camera's number, from 0, or a video file")
@@ -174,7 +188,12 @@ def _parser() -> argparse.ArgumentParser:
     made.add_argument("clip", type=Path, metavar="CLIP")
     made.add_argument("track", type=Path, metavar="TRACK.npz", help="what `infer` or `detect` made of the clip")
     made.add_argument("out", type=Path, metavar="OUT.mp4", help="the film to write")
-    command("serve", _serve, "Infer many clips in one process: on each line of stdin the arguments of `infer`, as a JSON list.")
+    command(
+        "serve",
+        _serve,
+        "Infer many clips in one process: on each line of stdin the arguments of `infer`, as a JSON list; or "
+        'of `look`, as {"look": [...]}.',
+    )
     made = command("train", _train, "Train a network.")
     made.add_argument("config", type=Path, metavar="CONFIG")
     made.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
@@ -198,6 +217,32 @@ def _detect(arguments: argparse.Namespace, reporter: Reporter) -> None:
     detection = _run_detect(arguments, reporter)
     write_detection(arguments.out, detection)
     reporter.result(str(arguments.out), _summary(detection, detect_s=time.monotonic() - began_s))
+
+
+def _look(arguments: argparse.Namespace, reporter: Reporter) -> None:
+    from .clip import open_clip
+    from .look import look_at_piece
+    from .piece_file import PieceFiles
+
+    reporter.start("look", ["look"])
+    clip = open_clip(arguments.clip, start_s=arguments.start, end_s=arguments.end)
+    model = _landmark_model(arguments, reporter)
+    files = PieceFiles(arguments.folder or Path(), clip, model, arguments.fps)
+    first, last = arguments.first, files.count if arguments.last is None else arguments.last
+    if not 1 <= first <= last <= files.count:
+        raise LifterError(
+            f"{clip.path} has the pieces 1 to {files.count}, not {first} to {last}.", hint="Give --from and --to among them."
+        )
+    looked = 0
+    for number in range(first - 1, last if arguments.folder is not None and files.count > 1 else 0):
+        piece = look_at_piece(clip, model.path, arguments.fps, number)
+        if piece is None:
+            reporter.warning("More than one person is in the clip: it is looked at as a whole.")
+            break
+        files.write(number, piece)
+        looked += 1
+        reporter.progress("look", looked, last - first + 1)
+    reporter.result(str(arguments.folder or ""), {"pieces": files.count, "looked": looked})
 
 
 def _lift(arguments: argparse.Namespace, reporter: Reporter) -> None:
@@ -281,7 +326,8 @@ def _film(arguments: argparse.Namespace, reporter: Reporter) -> None:
 def _serve(arguments: argparse.Namespace, reporter: Reporter) -> None:
     from .serve import serve
 
-    serve(lambda words: _infer(_parse(["infer", *words]), reporter), reporter)
+    commands = {"infer": _infer, "look": _look}
+    serve(lambda command, words: commands[command](_parse([command, *words]), reporter), reporter)
 
 
 def _train(arguments: argparse.Namespace, reporter: Reporter) -> int:
@@ -366,7 +412,8 @@ def _run_detect(arguments: argparse.Namespace, reporter: Reporter, *, begun: Cal
         if begun is not None:
             begun()
 
-    detection = detect(clip, landmark_model=model, sample_fps=arguments.fps, person=arguments.person, progress=progress)
+    options = {"sample_fps": arguments.fps, "person": arguments.person, "pieces": arguments.pieces}
+    detection = detect(clip, landmark_model=model, progress=progress, **options)
     if detection.provenance["camera_motion"]["camera"] == "moving":  # one that turns where it stands is followed
         reporter.warning("The camera is carried in this clip: only the feet tell how far. Look at the path along the ground.")
     if hand_model is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -18,6 +19,7 @@ from .landmark_model import LandmarkModel
 from .landmarker import MIN_DETECTION_CONFIDENCE, MIN_PRESENCE_CONFIDENCE, MIN_TRACKING_CONFIDENCE
 from .look import look
 from .people import CHOICES, Person, check_choice, chosen, follow
+from .piece_file import PieceFiles
 from .track_file import Pose2DTrack
 from .version import lifter_version
 
@@ -37,13 +39,15 @@ def detect(
     landmark_model: LandmarkModel,
     sample_fps: float | None = None,
     person: str = CHOICES[0],
+    pieces: Path | None = None,
     progress: Callable[[int, int | None], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> Pose2DTrack:
     """Find one person in every frame of the clip's range, of several the one that `person` says (people.chosen).
 
     A landmark's confidence is the smaller of MediaPipe's visibility (not hidden) and presence (inside the picture): both count.
-    Frames in which the person is not found are marked and left empty. progress: called with (frames done, expected or None).
+    Frames in which the person is not found are marked and left empty. pieces: a folder with what was seen of some of the clip's
+    pieces (piece_file.py); the same is found with it and without. progress: called with (frames done, expected or None).
     Raises LifterError where no frame shows a person or there is none of that number, Cancelled where `cancelled` returns True.
     """
     check_choice(person)
@@ -57,7 +61,8 @@ def detect(
         if progress is not None and count:
             progress(count, None if total is None else max(total, count))
 
-    seen = look(clip, landmark_model.path, sample_fps, done, people=1)
+    known = (lambda _: None) if pieces is None else PieceFiles(pieces, clip, landmark_model, sample_fps).read
+    seen = look(clip, landmark_model.path, sample_fps, done, people=1, known=known)
     if seen is None:
         seen = look(clip, landmark_model.path, sample_fps, done, people=_MOST_PEOPLE)
     assert seen is not None

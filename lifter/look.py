@@ -55,15 +55,15 @@ _POLL_S = 0.05
 _LOOK_AROUND_S, _LOOK_AROUND_SHARE = 1.0, 0.35
 # Where the colour of the clothes is looked at: between two landmarks, at this share of the way, in a square of this share of the
 # body's size.
-_CLOTHES: tuple[tuple[str, str, float], ...] = (
+CLOTHES: tuple[tuple[str, str, float], ...] = (
     *((f"{side}_shoulder", f"{other}_hip", 0.3) for side, other in (("left", "right"), ("right", "left"))),
     *((f"{side}_shoulder", f"{side}_hip", 0.75) for side in ("left", "right")),
     *((f"{side}_hip", f"{side}_knee", 0.4) for side in ("left", "right")),
     *((f"{side}_knee", f"{side}_ankle", 0.5) for side in ("left", "right")),
 )
-_CLOTHES_FROM = [LANDMARK_INDEX[a] for a, _, _ in _CLOTHES]
-_CLOTHES_TO = [LANDMARK_INDEX[b] for _, b, _ in _CLOTHES]
-_CLOTHES_SHARE = np.array([[share] for _, _, share in _CLOTHES])
+_CLOTHES_FROM = [LANDMARK_INDEX[a] for a, _, _ in CLOTHES]
+_CLOTHES_TO = [LANDMARK_INDEX[b] for _, b, _ in CLOTHES]
+_CLOTHES_SHARE = np.array([[share] for _, _, share in CLOTHES])
 _PATCH_SHARE = 0.03
 _PATCH = np.linspace(-1, 1, 7)
 
@@ -86,10 +86,27 @@ class Seen:
     colours: list[list[np.ndarray]] = field(default_factory=list)
 
 
-def look(clip: Clip, model: Path, sample_fps: float | None, done: Callable[[int], None], *, people: int) -> Seen | None:
+@dataclass(frozen=True)
+class Piece:
+    """What the tracker of a piece has seen, its run-in included, and how many frames lie in the piece itself."""
+
+    seen: Seen
+    count: int
+
+
+def look(
+    clip: Clip,
+    model: Path,
+    sample_fps: float | None,
+    done: Callable[[int], None],
+    *,
+    people: int,
+    known: Callable[[int], Piece | None] = lambda _: None,
+) -> Seen | None:
     """Everybody in every frame, at most so many. With people=1 a look around is taken now and then; None where there are more.
 
-    done: called now and then with how many frames are done; what it raises ends the work. Raises LifterError.
+    done: called now and then with how many frames are done; what it raises ends the work. known: what `look_at_piece` saw of the
+    piece of that number, where it is at hand. Raises LifterError.
     """
     begins = piece_begins(clip, sample_fps)
     with contextlib.closing(_Around(model)) as around:
@@ -98,15 +115,30 @@ def look(clip: Clip, model: Path, sample_fps: float | None, done: Callable[[int]
             if len(trackers) == 1:
                 trackers[0].go_to_the_end(done)
                 return trackers[0].seen
-            failed = _run(trackers, [*begins[1:], math.inf], done)
+            for number, tracker in enumerate(trackers):
+                if (piece := known(number)) is not None:
+                    tracker.knows(piece, to_the_end=number == len(trackers) - 1)
+            able = _run(trackers, [*begins[1:], math.inf], done)
             reached = sum(tracker.count for tracker in trackers)
-            return _joined([t for t in trackers if t not in failed], lambda count: done(max(count, reached)))
+            return _joined(able, lambda count: done(max(count, reached)))
         except _MorePeople:
             return None
         finally:
             for tracker in trackers:
                 tracker.close()
             give_back()
+
+
+def look_at_piece(clip: Clip, model: Path, sample_fps: float | None, number: int) -> Piece | None:
+    """One piece of the clip, from 0: for `look`, with one person. None where there are more. Raises LifterError."""
+    begins_s = piece_begins(clip, sample_fps)
+    with contextlib.closing(_Around(model)) as around:
+        tracker = _Tracker(clip, model, sample_fps, 1, around, begins_s[number])
+        try:
+            tracker.run([*begins_s[1:], math.inf][number], threading.Event())
+        except _MorePeople:
+            return None
+    return Piece(tracker.seen, tracker.count)
 
 
 def piece_begins(clip: Clip, sample_fps: float | None) -> list[float]:
@@ -122,7 +154,10 @@ def piece_begins(clip: Clip, sample_fps: float | None) -> list[float]:
 
 
 def _run(trackers: Sequence[_Tracker], ends_s: Sequence[float], done: Callable[[int], None]) -> list[_Tracker]:
-    """Each tracker through its own piece, several at once; those that could not."""
+    """Each tracker through its own piece, several at once; those that have one to join.
+
+    A piece that could not be begun with is mostly behind the file's end, whatever its header says: none after it is looked at.
+    """
     stop = threading.Event()
     with ThreadPoolExecutor(min(len(trackers), thread_count(), _MOST_AT_ONCE), "piece") as pool:
         running = {pool.submit(t.run, end_s, stop): t for t, end_s in zip(trackers, ends_s, strict=True)}
@@ -132,15 +167,25 @@ def _run(trackers: Sequence[_Tracker], ends_s: Sequence[float], done: Callable[[
                 finished, waiting = wait(waiting, _POLL_S)
                 done(sum(tracker.count for tracker in trackers))
                 for future in finished:
+                    if future.cancelled() or (error := future.exception()) is None:
+                        continue
                     # A file that cannot be gone on with from here, or has less than it says: the piece before tells.
-                    error = future.exception()
-                    if error is not None and (not isinstance(error, LifterError) or running[future] is trackers[0]):
+                    if not isinstance(error, LifterError) or running[future] is trackers[0]:
                         raise error
+                    if not running[future].seen.timestamps_s:
+                        for later in waiting:
+                            later.cancel()
         finally:
             stop.set()
             for future in running:
                 future.cancel()
-    return [tracker for future, tracker in running.items() if future.exception() is not None]
+    able = []
+    for future, tracker in running.items():
+        if not future.cancelled() and future.exception() is None:
+            able.append(tracker)
+        elif not tracker.seen.timestamps_s:
+            break
+    return able
 
 
 def _joined(trackers: Sequence[_Tracker], done: Callable[[int], None]) -> Seen:
@@ -165,10 +210,16 @@ class _Tracker:
         self.seen = Seen(BackgroundMotion(noted_mm / PICTURE_MM if noted_mm else None))
         self.count = 0
         self._coming: Generator[tuple[float, np.ndarray, list[np.ndarray]], None, None] | None = None
-        self._at_the_end = False
+        self._at_the_end = self._ran = False
+
+    def knows(self, piece: Piece, *, to_the_end: bool) -> None:
+        """As after `run`."""
+        self.seen, self.count, self._at_the_end, self._ran = piece.seen, piece.count, to_the_end, True
 
     def run(self, end_s: float, stop: threading.Event) -> None:
-        """Through the frames before `end_s`."""
+        """Through the frames before `end_s`, unless that is known."""
+        if self._ran:
+            return
         with contextlib.closing(self._tracked(end_s, ahead=False)) as tracked:
             for frame in tracked:
                 self._add(*frame)

@@ -1,7 +1,8 @@
 """`python -m lifter serve`: `infer` for many clips by one process, which pays once for its imports and its network.
 
-Every line on stdin is a JSON list, the arguments of `infer`; each is answered like a run of `infer`: start, progress, a result or
-an error. What is wrong with a clip ends that clip only. The end of stdin ends the process, in the middle of a clip as well.
+Every line on stdin is a JSON list, the arguments of `infer`, or {"look": a list}, those of `look`; each is answered like a run of
+that: start, progress, a result or an error. What is wrong with a clip ends that clip only. The end of stdin ends the process, in
+the middle of a clip as well.
 """
 
 from __future__ import annotations
@@ -26,8 +27,10 @@ _IDLE_S = 0.2  # for the main thread to see that there is no more, where it has 
 _GRACE_S = 1.0  # for temporary files to be removed, where the main thread is not deep in native code
 
 
-def serve(infer: Callable[[list[str]], object], reporter: Reporter) -> None:
-    """Call `infer` with the arguments of every line; its LifterErrors are reported, other exceptions end the process."""
+def serve(run: Callable[[str, list[str]], object], reporter: Reporter) -> None:
+    """Call `run` with the command and the arguments of every line; its LifterErrors are reported, other exceptions end the
+    process.
+    """
     # Before the first clip is there, which would have to wait for them. With several threads torch is loaded beside detection.
     for name in ("mediapipe_tasks", "detect", *(["infer"] if thread_count() == 1 else [])):
         importlib.import_module(f"{__package__}.{name}")
@@ -35,7 +38,7 @@ def serve(infer: Callable[[list[str]], object], reporter: Reporter) -> None:
     threading.Thread(target=_read, args=(lines,), name="stdin", daemon=True).start()
     while (line := lines.get()) is not None:
         try:
-            infer(_arguments(line))
+            run(*_command(line))
         except LifterError as error:
             reporter.error(error)
         except OSError as error:
@@ -47,14 +50,17 @@ def serve(infer: Callable[[list[str]], object], reporter: Reporter) -> None:
     lines.task_done()
 
 
-def _arguments(line: str) -> list[str]:
+def _command(line: str) -> tuple[str, list[str]]:
     try:
         words = json.loads(line)
     except (ValueError, RecursionError):
         words = None
+    command = "infer"
+    if isinstance(words, dict) and list(words) == ["look"]:
+        command, words = "look", words["look"]
     if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
         raise LifterError(f"'{line.strip()[:100]}' is not a JSON list of texts.", hint='Write ["clip.mp4", "out.npz"].')
-    return words
+    return command, words
 
 
 def _read(lines: queue.Queue[str | None]) -> None:

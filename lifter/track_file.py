@@ -94,14 +94,14 @@ def write_track(path: str | Path, track: Pose3DTrack) -> None:
 
 def read_detection(path: str | Path) -> Pose2DTrack:
     """Read and check a detection file, or the detection in a track file. Raises LifterError naming the file and the key."""
-    arrays = _load(Path(path), (*_DETECTION_KEYS, *_HAND_KEYS, *_MOVING_KEYS))
+    arrays = load_arrays(Path(path), (*_DETECTION_KEYS, *_HAND_KEYS, *_MOVING_KEYS))
     _check(Path(path), arrays, lifted=False)
     return Pose2DTrack(**_detection_fields(arrays))
 
 
 def read_track(path: str | Path) -> Pose3DTrack:
     """Read and check a track file. Raises LifterError naming the file and the key."""
-    arrays = _load(Path(path), (*_DETECTION_KEYS, *_HAND_KEYS, *_MOVING_KEYS, *_LIFTED_KEYS))
+    arrays = load_arrays(Path(path), (*_DETECTION_KEYS, *_HAND_KEYS, *_MOVING_KEYS, *_LIFTED_KEYS))
     _check(Path(path), arrays, lifted=True)
     return Pose3DTrack(
         **_detection_fields(arrays),
@@ -181,10 +181,13 @@ def _write(path: Path, arrays: dict[str, np.ndarray], *, lifted: bool) -> None:
         np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
 
 
-def _load(path: Path, keys: Iterable[str]) -> dict[str, np.ndarray]:
-    """The arrays of those keys that the file has. What the file claims to unpack to is looked at before anything is unpacked."""
+def load_arrays(path: Path, keys: Iterable[str], *, what: str = "track file", remedy: str = _REMEDY) -> dict[str, np.ndarray]:
+    """The arrays of those keys that the file has. What the file claims to unpack to is looked at before anything is unpacked.
+
+    what, remedy: for the sentences. Raises LifterError.
+    """
     if not path.is_file():
-        raise LifterError(f"There is no track file {path}.", hint="Check the name and the folder.")
+        raise LifterError(f"There is no {what} {path}.", hint="Check the name and the folder.")
     arrays: dict[str, np.ndarray] = {}
     try:
         with zipfile.ZipFile(path) as archive:
@@ -206,7 +209,7 @@ def _load(path: Path, keys: Iterable[str]) -> dict[str, np.ndarray]:
         if isinstance(error, OSError) and error.strerror:
             raise LifterError(f"{path} cannot be read: {error.strerror}.", hint="Check the file's permissions.") from error
         reason = str(error) or type(error).__name__
-        raise LifterError(f"{path} is not a track file or is damaged: {reason.splitlines()[0]}.", hint=_REMEDY) from error
+        raise LifterError(f"{path} is not a {what} or is damaged: {reason.splitlines()[0]}.", hint=remedy) from error
     return arrays
 
 

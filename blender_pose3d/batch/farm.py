@@ -1,4 +1,5 @@
-"""A batch on a Ray cluster: every clip is a task, which Ray runs again elsewhere where a machine is lost.
+"""A batch on a Ray cluster: every clip is a task, which Ray runs again elsewhere where a machine is lost. Where there are fewer
+clips than machines, a long clip's pieces are tasks too, and what is found is the same.
 
 Ray is imported only here and only when asked for, from the Python that runs build.py: a cluster takes nobody with another version
 of Ray or of Python than its own. Clips, rigs, outputs and the project lie where all machines see them by the same path. On every
@@ -7,16 +8,20 @@ machine a task uses the motion engine and the Blender that build.py finds or mak
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import itertools
 import json
 import os
 import platform
 import re
+import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +37,7 @@ from .runner import Hands, Inputs
 _RETRIES = 3
 _WAIT_S = 1.0
 _CONNECT_S = 10.0
+_STALE_S = 24 * 3600.0
 
 
 @dataclass(frozen=True)
@@ -48,11 +54,23 @@ class Cluster:
 
 @dataclass(frozen=True)
 class _Work:
-    """A job as a machine of the cluster gets it. track_name: None for a look at the rig only."""
+    """A job as a machine of the cluster gets it. track_name: None for a look at the rig only; lookers: how many machines may look
+    at pieces of its clip at once."""
 
     job: BatchJob
     track_name: str | None
     cluster: Cluster
+    lookers: int = 1
+
+
+@dataclass(frozen=True)
+class _Look:
+    """Pieces of a job's clip, from 1, as a machine of the cluster gets them."""
+
+    job: BatchJob
+    cluster: Cluster
+    first: int
+    last: int
 
 
 def on_cluster(cluster: Cluster, inputs: Inputs, *, fail_fast: bool) -> Hands:
@@ -126,10 +144,11 @@ def _animate_all(
     ray: Any, cluster: Cluster, inputs: Inputs, todo: Sequence[BatchJob], account: Account, *, fail_fast: bool
 ) -> None:
     waiting: dict[Any, BatchJob] = {}
+    places = int(ray.cluster_resources().get("CPU", 0) // cluster.cpus)
     for job in todo:
         try:
             account.begin(job)
-            work = _Work(job, inputs.track_name(job), cluster)
+            work = _Work(job, inputs.track_name(job), cluster, max(1, places // len(todo)))
         except Pose3DError as error:
             account.end(Outcome(job, State.FAILED, error.sentence))
         else:
@@ -174,6 +193,19 @@ def _do(work: _Work) -> Outcome:
         raise
 
 
+def _look(look: _Look) -> dict[str, bytes]:
+    """The task of pieces: their files. None of those that could not be looked at: the clip's own task looks there, and tells."""
+    machine = _machine(look.cluster)
+    try:
+        return machine.look(look)
+    except Pose3DError:
+        return {}
+    except BaseException:
+        machine.close()
+        _kept.clear()
+        raise
+
+
 # One at most, for the tasks that Ray gives this process.
 _kept: dict[tuple[Cluster, str | None], _Machine] = {}
 
@@ -199,6 +231,7 @@ class _Machine:
     def do(self, work: _Work) -> Outcome:
         """Raises Pose3DError where it fails."""
         programs = self._made()
+        self._blender.start()  # while the motion engine is at work
         job, began_s = work.job, time.monotonic()
         if work.track_name is None:
             steps.check_rig(self._blender, job)
@@ -206,20 +239,76 @@ class _Machine:
         seconds: dict[str, float] = {}
         warnings: list[str] = []
         try:
-            track = steps.lift(self._engine, job, work.track_name, programs=programs, cache=self._cache)
+            with contextlib.ExitStack() as stack:
+
+                def prepared() -> list[str]:
+                    pieces = self._looked_elsewhere(work, stack)
+                    if pieces is None:
+                        return []
+                    seconds["look"] = time.monotonic() - began_s
+                    return [f"--pieces={pieces}"]
+
+                track = steps.lift(self._engine, job, work.track_name, programs=programs, cache=self._cache, prepared=prepared)
             warnings += self._engine.warnings
-            seconds["lift"], began_s = time.monotonic() - began_s, time.monotonic()
+            seconds["lift"], began_s = time.monotonic() - began_s - seconds.get("look", 0.0), time.monotonic()
             try:
                 result = steps.solve(self._blender, job, track)
             finally:
                 track.release()
                 self._cache.prune()
         except Pose3DError as error:
-            seconds["solve" if seconds else "lift"] = time.monotonic() - began_s
+            seconds["solve" if "lift" in seconds else "lift"] = time.monotonic() - began_s
             return Outcome(job, State.FAILED, error.sentence, seconds, warnings=tuple(warnings), machine=platform.node())
         seconds["solve"] = time.monotonic() - began_s
         warnings += result.summary["warnings"]
         return Outcome(job, State.DONE, "", seconds, result.summary["frames"], tuple(warnings), platform.node())
+
+    def look(self, look: _Look) -> dict[str, bytes]:
+        """Raises Pose3DError where it fails."""
+        programs = self._made()
+        with self._folder() as folder:
+            steps.look(self._engine, look.job, str(folder), f"--from={look.first}", f"--to={look.last}", programs=programs)
+            return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+    def _looked_elsewhere(self, work: _Work, stack: contextlib.ExitStack) -> Path | None:
+        """Have pieces of the clip looked at by other machines: a folder with their files. None where that is not worth while.
+        Raises Pose3DError.
+        """
+        if work.lookers < 2:
+            return None
+        count = steps.look(self._engine, work.job, programs=self._made())
+        if (parts := min(work.lookers, count)) < 2:
+            return None
+        ends = [count * part // parts for part in range(parts + 1)]
+        ray, cluster = _ray(), self._cluster
+        looks = []
+        for before, last in itertools.pairwise(ends):
+            name = f"{work.job.clip.name}: pieces {before + 1} to {last}"
+            task = ray.remote(_look).options(name=name, num_cpus=cluster.cpus, max_retries=_RETRIES, retry_exceptions=False)
+            looks.append(task.remote(_Look(work.job, cluster, before + 1, last)))
+        folder = stack.enter_context(self._folder())
+        for look in looks:  # meanwhile Ray gives this task's processors to them
+            try:
+                files = ray.get(look)
+            except ray.exceptions.RayTaskError:  # a fault of our own
+                raise
+            except ray.exceptions.RayError:  # lost too often: it is looked at here
+                continue
+            for name, data in files.items():
+                (folder / name).write_bytes(data)
+        return folder
+
+    @contextlib.contextmanager
+    def _folder(self) -> Iterator[Path]:
+        """For the files of pieces. What a process that was killed has left is deleted after a day."""
+        pieces = self._cache.folder.with_name("pieces")
+        pieces.mkdir(parents=True, exist_ok=True)
+        for other in pieces.iterdir():
+            with contextlib.suppress(OSError):
+                if time.time() - other.stat().st_mtime > _STALE_S:
+                    shutil.rmtree(other, ignore_errors=True)
+        with tempfile.TemporaryDirectory(dir=pieces, ignore_cleanup_errors=True) as folder:
+            yield Path(folder)
 
     def close(self) -> None:
         if self._programs is not None:
@@ -232,8 +321,7 @@ class _Machine:
             self._cache = TrackCache(programs.tracks, limit_bytes=self._cluster.cache_limit_bytes)
             self._cache.folder.mkdir(parents=True, exist_ok=True)
             self._engine, self._blender = programs.engine(threads=self._cluster.cpus), programs.solver(threads=self._cluster.cpus)
-            for process in (self._engine, self._blender):
-                process.start()
+            self._engine.start()
             self._programs = programs
         return self._programs
 

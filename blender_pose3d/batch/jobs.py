@@ -24,6 +24,7 @@ TRACK_SUFFIX = ".npz"
 TABLE_SUFFIXES = (".csv", ".json", ".toml")
 # Those of `retarget`'s options that decide what the motion engine does, by the same names as there; the rest concern the solve.
 LIFTING_OPTIONS = ("start", "end", "model", "person", "focal_mm", "fov", "focal_px", "hands")
+LOOKING_OPTIONS = ("start", "end")  # those that finding the person hangs on
 DEFAULT_OUT = "{folder}/{stem}.glb"
 _OUTPUTS = ("out", "report")
 _PLACEHOLDERS = ("folder", "stem", "name", "rig", "row")
@@ -57,7 +58,14 @@ class BatchJob:
 
     def lifting_arguments(self) -> list[str]:
         """The options that `python -m lifter infer` is called with."""
-        return _words({name: self.options[name] for name in LIFTING_OPTIONS if name in self.options})
+        return self._words_of(LIFTING_OPTIONS)
+
+    def looking_arguments(self) -> list[str]:
+        """The options that `python -m lifter look` is called with."""
+        return self._words_of(LOOKING_OPTIONS)
+
+    def _words_of(self, names: Sequence[str]) -> list[str]:
+        return _words({name: self.options[name] for name in names if name in self.options})
 
 
 def _words(options: Mapping[str, str | bool]) -> list[str]:

@@ -76,8 +76,12 @@ def lift(
     programs: Programs,
     cache: TrackCache,
     on_progress: Callable[[Progress], None] | None = None,
+    prepared: Callable[[], Sequence[str]] = tuple,
 ) -> Track:
-    """The job's track, in use; made where the cache has none of that name. Raises Pose3DError."""
+    """The job's track, in use; made where the cache has none of that name. Raises Pose3DError.
+
+    prepared: called before it is made; gives options more.
+    """
     engine.warnings = []
     _remove_partials(job)
     if job.is_lifted:
@@ -86,13 +90,20 @@ def lift(
     if track is None:
         # It appears whole or not at all.
         words = [str(job.clip), str(cache.folder / name), *job.lifting_arguments(), f"--models-dir={programs.models_dir}"]
-        engine.ask(words, on_progress)
+        engine.ask([*words, *prepared()], on_progress)
         track = cache.hold(name)
     if track is None:
         raise Pose3DError(
             "The clip's track was deleted as soon as it was made.", hint="Give the cache more room (--cache-limit)."
         )
     return track
+
+
+def look(engine: Served, job: BatchJob, *words: str, programs: Programs) -> int:
+    """Have the motion engine look at pieces of the job's clip, as `lifter look` does with those words; how many pieces the clip
+    has. Raises Pose3DError."""
+    models = f"--models-dir={programs.models_dir}"
+    return int(engine.ask({"look": [str(job.clip), *words, *job.looking_arguments(), models]}).summary["pieces"])
 
 
 def solve(blender: Served, job: BatchJob, track: Track) -> Result:

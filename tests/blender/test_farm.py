@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 
 from tests.bench.batch import CLUSTER
@@ -130,6 +131,30 @@ def test_a_machine_is_lost_and_every_clip_ends_once(start_blender, blender_pytho
     while left := processes_of(home):
         assert time.monotonic() < deadline_s, f"motion engines outlive the batch: {left}"
         time.sleep(0.2)
+
+
+def test_a_long_clip_is_looked_at_by_several_machines(start_blender, blender_python, environment, cluster, tmp_path) -> None:
+    assert start_blender(blender_python, CHECKS, tmp_path / "done.json", "props", tmp_path).returncode == 0
+    assert cluster.stdout
+    address, rig, out = cluster.stdout.readline().strip(), f"{tmp_path / 'human.blend'}:a_pose", tmp_path / "out"
+    tracks = tmp_path / "home" / "cache" / "tracks"
+    found = []
+    for machines in (["--cluster", address], []):
+        command = [RAY_PYTHON, BUILD, "batch", DEMO, "--rig", rig, "--out", out / "{stem}.bvh", *machines]
+        done = subprocess.run(
+            [str(w) for w in command], env=environment, capture_output=True, text=True, check=False, timeout=240
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        (row,) = lines(out / "results.jsonl")
+        assert row["state"] == "done" and ("look" in row["seconds"]) == bool(machines)
+        (track,) = tracks.glob("*.npz")
+        with np.load(track, allow_pickle=False) as arrays:
+            found.append({key: arrays[key] for key in arrays if key != "provenance"})
+        assert not list(tracks.with_name("pieces").glob("*"))
+        shutil.rmtree(tracks)
+        shutil.rmtree(out)
+    for key, array in found[1].items():
+        np.testing.assert_array_equal(found[0][key], array)
 
 
 def ended(out: Path) -> list[str]:

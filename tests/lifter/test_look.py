@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import threading
 from dataclasses import replace
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
 
+from lifter import landmarker as landmarker_module
 from lifter import look as look_module
 from lifter.clip import Clip, frames, open_clip
 from lifter.detect import Cancelled, detect
@@ -197,6 +200,28 @@ def test_pieces_that_cannot_be_gone_to(made_model: LandmarkModel, monkeypatch: p
 
     monkeypatch.setattr(look_module, "frames", only_the_beginning)
     assert same_values(detect(open_clip(DEMO, end_s=8.5), landmark_model=made_model), whole)
+
+
+def test_a_file_that_promises_an_hour_is_not_looked_at_in_an_hours_pieces(
+    made_model: LandmarkModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its times begin at an hour, and its header counts from 0."""
+    path = tmp_path / "late.mkv"
+    with av.open(str(DEMO)) as source, av.open(str(path), "w") as late:
+        taken = source.streams.video[0]
+        stream = late.add_stream_from_template(taken)
+        for packet in itertools.islice(source.demux(taken), 100):
+            packet.pts, packet.dts, packet.stream = (packet.pts or 0) + int(3600 / taken.time_base), None, stream
+            late.mux(packet)
+    clip, made = open_clip(path), []
+    monkeypatch.setattr(
+        look_module, "bodies_landmarker", lambda *a, **k: made.append(k) or landmarker_module.bodies_landmarker(*a, **k)
+    )
+    pieces = len(piece_begins(clip, None))
+    assert pieces > 300
+    track = detect(clip, landmark_model=made_model)
+    assert track.detected.all() and len(track.timestamps_s) >= 90
+    assert len(made) < 20, f"{len(made)} trackers for {pieces} pieces"
 
 
 def test_progress_and_cancelling(made_model: LandmarkModel) -> None:
