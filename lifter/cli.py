@@ -412,6 +412,8 @@ def _run_detect(arguments: argparse.Namespace, reporter: Reporter, *, begun: Cal
         if begun is not None:
             begun()
 
+    if arguments.pieces is not None and not arguments.pieces.is_dir():
+        raise LifterError(f"There is no folder {arguments.pieces}.", hint="Give --pieces the folder that `look` has written to.")
     options = {"sample_fps": arguments.fps, "person": arguments.person, "pieces": arguments.pieces}
     detection = detect(clip, landmark_model=model, progress=progress, **options)
     if detection.provenance["camera_motion"]["camera"] == "moving":  # one that turns where it stands is followed

@@ -21,7 +21,7 @@ from .look import CLOTHES, Piece, Seen, piece_begins
 from .track_file import load_arrays
 from .version import lifter_version
 
-_WHAT = "piece file"
+_WHAT, _REMEDY = "piece file", "Look at the piece again."
 # Frames T, bodies in them N, looks at the background M, of which S showed enough, lenses L; people B in a picture [h, w].
 _FORMS: dict[str, tuple[tuple[int | str, ...], str]] = {
     "of": ((), "U"),
@@ -71,20 +71,12 @@ class PieceFiles:
         path = self.path(number)
         if not path.is_file():
             return None
-        arrays = load_arrays(path, _FORMS, what=_WHAT, remedy="Look at the piece again.")
-        _check(path, arrays)
-        if json.loads(str(arrays["of"])) != self._of(number):
+        of, piece = read_piece(path)
+        if of != self._of(number):
             raise LifterError(
                 f"{path} is a piece of another clip, or was looked at in another way.", hint="Give each clip a folder of its own."
             )
-        counts = arrays.get("bodies_in_frame", np.zeros(0, np.int64))
-        bodies, colours = (iter(arrays.get(name, ())) for name in ("bodies", "colours"))
-        seen = Seen(BackgroundMotion.of_arrays(arrays))
-        seen.timestamps_s = arrays.get("timestamps_s", np.zeros(0)).tolist()
-        for count in counts.tolist():
-            seen.bodies.append([next(bodies) for _ in range(count)])
-            seen.colours.append([next(colours) for _ in range(count)])
-        return Piece(seen, int(arrays["count"]))
+        return piece
 
     def _of(self, number: int) -> dict[str, Any]:
         clip = self.clip
@@ -100,12 +92,25 @@ class PieceFiles:
         }
 
 
-def _check(path: Path, arrays: dict[str, np.ndarray]) -> None:
-    """Raises LifterError where arrays lack, or do not fit each other."""
+def read_piece(path: Path) -> tuple[dict[str, Any], Piece]:
+    """What the piece is of, and what was seen. Raises LifterError for a file that is damaged."""
+    arrays = load_arrays(path, _FORMS, what=_WHAT, remedy=_REMEDY)
+    of = _check(path, arrays)
+    bodies, colours = (iter(arrays.get(name, ())) for name in ("bodies", "colours"))
+    seen = Seen(BackgroundMotion.of_arrays(arrays))
+    seen.timestamps_s = arrays.get("timestamps_s", np.zeros(0)).tolist()
+    for count in arrays.get("bodies_in_frame", np.zeros(0, np.int64)).tolist():
+        seen.bodies.append([next(bodies) for _ in range(count)])
+        seen.colours.append([next(colours) for _ in range(count)])
+    return of, Piece(seen, int(arrays["count"]))
+
+
+def _check(path: Path, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
+    """What the piece is of. Raises LifterError where arrays lack, or do not fit each other."""
 
     def require(condition: bool | np.bool_, key: str) -> None:
         if not condition:
-            raise LifterError(f"{path} is no {_WHAT} or is damaged: {key} is wrong.", hint="Look at the piece again.")
+            raise LifterError(f"{path} is no {_WHAT} or is damaged: {key} is wrong.", hint=_REMEDY)
 
     sizes: dict[str, int] = {}
     for key, (shape, kind) in _FORMS.items():
@@ -132,3 +137,5 @@ def _check(path: Path, arrays: dict[str, np.ndarray]) -> None:
     except (ValueError, RecursionError):
         of = None
     require(isinstance(of, dict), "of")
+    assert isinstance(of, dict)
+    return of

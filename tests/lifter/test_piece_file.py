@@ -155,6 +155,8 @@ def test_the_commands(looked: PieceFiles, tmp_path: Path, capsys: pytest.Capture
     assert code == EXIT_OK
     assert told("detect", DEMO, tmp_path / "without.npz")[0] == EXIT_OK
     assert same_values(*(read_detection(tmp_path / f"{name}.npz") for name in ("with", "without")))
+    code, events = told("detect", DEMO, tmp_path / "more.npz", "--pieces", tmp_path / "none")
+    assert code == EXIT_BAD_INPUT and "There is no folder" in events[-1]["message"]
     for first, last in ((0, 1), (2, 1), (1, 3)):
         code, events = told("look", DEMO, tmp_path / "more", "--from", first, "--to", last)
         assert code == EXIT_BAD_INPUT and "has the pieces 1 to 2" in events[-1]["message"] and not (tmp_path / "more").exists()

@@ -99,6 +99,40 @@ def _engine_track(path: Path) -> object:
     return read_track(path)
 
 
+# Three frames with a body in two of them, and two looks at the background.
+_PIECE: Arrays = {
+    "of": np.array("{}"),
+    "count": np.array(2, np.int64),
+    "timestamps_s": np.array([0.0, 0.1, 0.2]),
+    "bodies_in_frame": np.array([1, 0, 1], np.int64),
+    "bodies": np.full((2, 33, 6), 0.5, np.float32),
+    "colours": np.full((2, 8, 3), 0.5),
+    "background_fast": np.array(False),
+    "background_times_s": np.array([0.0, 0.2]),
+    "background_steps_seen": np.array([True]),
+    "background_fits": np.zeros((1, 6, 6), np.float32),
+    "background_shift_miss": np.zeros(1),
+    "background_ahead": np.zeros((6, 36, 41), np.int32),
+    "background_first_grey": np.zeros((8, 6), np.uint8),
+    "background_first_bodies": np.ones((1, 33, 2)),
+    "background_last_grey": np.zeros((8, 6), np.uint8),
+}
+
+
+def _piece(path: Path) -> object:
+    from lifter.piece_file import read_piece
+
+    return read_piece(path)
+
+
+def _put_piece(path: Path, data: bytes) -> None:
+    """As `_put_member`."""
+    chosen = list(_PIECE)[data[0] % len(_PIECE)] if data else "of"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, array in _PIECE.items():
+            archive.writestr(f"{name}.npy", data[1:] if name == chosen else _npy_bytes(array))
+
+
 # ------------------------------------------------------------------------------------------------- other people's formats
 
 _BONES = {
@@ -259,9 +293,9 @@ def _boxes(path: Path) -> object:
 
 
 def _words(path: Path) -> object:
-    from lifter.serve import _arguments
+    from lifter.serve import _command
 
-    return _arguments(path.read_text(encoding="utf-8", errors="replace"))
+    return _command(path.read_text(encoding="utf-8", errors="replace"))
 
 
 def _marker(path: Path) -> object:
@@ -297,7 +331,11 @@ READERS: tuple[Reader, ...] = (
     Reader("job table, TOML", "a.toml", _table, (TOML_TABLE,)),
     Reader("journal", JOURNAL_NAME, lambda path: read_journal(path.parent), (JOURNAL,)),
     Reader("worker's line", "a.txt", _line, LINES, refuses=()),
-    Reader("line to serve", "a.txt", _words, (b'["clip.mp4", "out.npz"]',)),
+    Reader("line to serve", "a.txt", _words, (b'["clip.mp4", "out.npz"]', b'{"look": ["clip.mp4"]}')),
+    Reader("piece file", "a.npz", _piece, (_npz_bytes(_PIECE),)),
+    Reader(
+        "piece member", "a.npz", _piece, tuple(bytes([i]) + _npy_bytes(a) for i, a in enumerate(_PIECE.values())), put=_put_piece
+    ),
     Reader("BVH", "a.bvh", _bvh, (bvh_text().encode(),)),
     Reader("OpenPose", "a.json", _detections("openpose"), (_json(OPENPOSE),)),
     Reader("COCO", "a.json", _detections("coco"), (_json(COCO), _json(MMPOSE))),
