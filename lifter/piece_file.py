@@ -32,7 +32,7 @@ _FORMS: dict[str, tuple[tuple[int | str, ...], str]] = {
     "colours": (("N", len(CLOTHES), 3), "f8"),
     **BackgroundMotion.FORMS,
 }
-_OPTIONAL = frozenset({"timestamps_s", "bodies_in_frame", "bodies", "colours", *BackgroundMotion.FORMS})
+_ALWAYS = ("of", "count")  # of the others what is empty is left out
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ def _check(path: Path, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
     sizes: dict[str, int] = {}
     for key, (shape, kind) in _FORMS.items():
         if key not in arrays:
-            require(key in _OPTIONAL, key)
+            require(key not in _ALWAYS, key)
             continue
         array = arrays[key]
         require(array.dtype.kind == "U" if kind == "U" else array.dtype == np.dtype(kind), key)

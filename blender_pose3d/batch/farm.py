@@ -15,11 +15,9 @@ import json
 import os
 import platform
 import re
-import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -27,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import Pose3DError
+from ..core.leftovers import scratch
 from . import steps
 from .account import Account, Outcome, State
 from .cache import TrackCache
@@ -37,7 +36,6 @@ from .runner import Hands, Inputs
 _RETRIES = 3
 _WAIT_S = 1.0
 _CONNECT_S = 10.0
-_STALE_S = 24 * 3600.0
 
 
 @dataclass(frozen=True)
@@ -122,13 +120,16 @@ def _require_somebody_at(address: str) -> None:
             raise Pose3DError(f"Nobody answers at {address}: {reason}.", hint="Check the address, or run `ray start`.") from None
 
 
-def _task(ray: Any, cluster: Cluster, name: str) -> Any:
-    task = ray.remote(_do)
-    return task.options(name=name, num_cpus=cluster.cpus, num_gpus=cluster.gpus, max_retries=_RETRIES, retry_exceptions=False)
+def _task(ray: Any, work: _Work | _Look, name: str) -> Any:
+    """Given to the cluster: a reference to what comes of it. Looking needs no GPU."""
+    cluster = work.cluster
+    task, gpus = (ray.remote(_do), cluster.gpus) if isinstance(work, _Work) else (ray.remote(_look), 0)
+    task = task.options(name=name, num_cpus=cluster.cpus, num_gpus=gpus, max_retries=_RETRIES, retry_exceptions=False)
+    return task.remote(work)
 
 
 def _check_rigs(ray: Any, cluster: Cluster, todo: Sequence[BatchJob]) -> None:
-    looks = [_task(ray, cluster, f"rig of {job.where}").remote(_Work(job, None, cluster)) for job in steps.rigs_to_check(todo)]
+    looks = [_task(ray, _Work(job, None, cluster), f"rig of {job.where}") for job in steps.rigs_to_check(todo)]
     for look in looks:
         try:
             outcome = ray.get(look)
@@ -152,7 +153,7 @@ def _animate_all(
         except Pose3DError as error:
             account.end(Outcome(job, State.FAILED, error.sentence))
         else:
-            waiting[_task(ray, cluster, job.clip.name).remote(work)] = job
+            waiting[_task(ray, work, job.clip.name)] = job
     account.say(f"{len(waiting)} clips are with the cluster '{cluster.address}'.")
     while waiting:
         if fail_fast and account.any_failed:
@@ -182,43 +183,42 @@ def _lost(error: Exception) -> str:
 
 def _do(work: _Work) -> Outcome:
     """The task."""
-    machine = _machine(work.cluster)
     try:
-        return machine.do(work)
+        with _machine(work.cluster) as machine:
+            return machine.do(work)
     except Pose3DError as error:
         return Outcome(work.job, State.FAILED, error.sentence, machine=platform.node())
-    except BaseException:  # as when it is cancelled: an answer that is still to come would be taken for the next task's
-        machine.close()
-        _kept.clear()
-        raise
 
 
 def _look(look: _Look) -> dict[str, bytes]:
     """The task of pieces: their files. None of those that could not be looked at: the clip's own task looks there, and tells."""
-    machine = _machine(look.cluster)
     try:
-        return machine.look(look)
+        with _machine(look.cluster) as machine:
+            return machine.look(look)
     except Pose3DError:
         return {}
-    except BaseException:
-        machine.close()
-        _kept.clear()
-        raise
 
 
 # One at most, for the tasks that Ray gives this process.
 _kept: dict[tuple[Cluster, str | None], _Machine] = {}
 
 
-def _machine(cluster: Cluster) -> _Machine:
-    """The same as for the task before, unless Ray gives this one another GPU."""
+@contextlib.contextmanager
+def _machine(cluster: Cluster) -> Iterator[_Machine]:
+    """The same as for the task before, unless Ray gives this one another GPU, or that one ended by anything but a sentence."""
     key = (cluster, os.environ.get("CUDA_VISIBLE_DEVICES"))
     if key not in _kept:
         for other in _kept.values():
             other.close()
         _kept.clear()
         _kept[key] = _Machine(cluster)
-    return _kept[key]
+    try:
+        yield _kept[key]
+    except Pose3DError:
+        raise
+    except BaseException:  # as when it is cancelled: an answer that is still to come would be taken for the next task's
+        _kept.pop(key).close()
+        raise
 
 
 class _Machine:
@@ -266,7 +266,7 @@ class _Machine:
     def look(self, look: _Look) -> dict[str, bytes]:
         """Raises Pose3DError where it fails."""
         programs = self._made()
-        with self._folder() as folder:
+        with scratch() as folder:
             steps.look(self._engine, look.job, str(folder), f"--from={look.first}", f"--to={look.last}", programs=programs)
             return {path.name: path.read_bytes() for path in folder.iterdir()}
 
@@ -280,13 +280,12 @@ class _Machine:
         if (parts := min(work.lookers, count)) < 2:
             return None
         ends = [count * part // parts for part in range(parts + 1)]
-        ray, cluster = _ray(), self._cluster
-        looks = []
-        for before, last in itertools.pairwise(ends):
-            name = f"{work.job.clip.name}: pieces {before + 1} to {last}"
-            task = ray.remote(_look).options(name=name, num_cpus=cluster.cpus, max_retries=_RETRIES, retry_exceptions=False)
-            looks.append(task.remote(_Look(work.job, cluster, before + 1, last)))
-        folder = stack.enter_context(self._folder())
+        ray = _ray()
+        looks = [
+            _task(ray, _Look(work.job, work.cluster, before + 1, last), f"{work.job.clip.name}: pieces {before + 1} to {last}")
+            for before, last in itertools.pairwise(ends)
+        ]
+        folder = stack.enter_context(scratch())
         for look in looks:  # meanwhile Ray gives this task's processors to them
             try:
                 files = ray.get(look)
@@ -297,18 +296,6 @@ class _Machine:
             for name, data in files.items():
                 (folder / name).write_bytes(data)
         return folder
-
-    @contextlib.contextmanager
-    def _folder(self) -> Iterator[Path]:
-        """For the files of pieces. What a process that was killed has left is deleted after a day."""
-        pieces = self._cache.folder.with_name("pieces")
-        pieces.mkdir(parents=True, exist_ok=True)
-        for other in pieces.iterdir():
-            with contextlib.suppress(OSError):
-                if time.time() - other.stat().st_mtime > _STALE_S:
-                    shutil.rmtree(other, ignore_errors=True)
-        with tempfile.TemporaryDirectory(dir=pieces, ignore_cleanup_errors=True) as folder:
-            yield Path(folder)
 
     def close(self) -> None:
         if self._programs is not None:

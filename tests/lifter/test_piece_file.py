@@ -80,7 +80,7 @@ def test_the_same_is_found_with_pieces_of_others(
 
 @pytest.mark.parametrize("name", ["with a pause", "that begins anew"])
 def test_odd_clips_are_the_same(name: str, made_model: LandmarkModel, tmp_path: Path) -> None:
-    """Gaps, times that go back, somebody who leaves, cameras that turn: all that a piece says must be in its file."""
+    """A gap, and times that go back: all that a piece says must be in its file."""
     LONG[name](tmp_path)
     (path,) = (path for path in tmp_path.iterdir() if path.is_file())
     clip = open_clip(path)

@@ -28,6 +28,7 @@ with atheris.instrument_imports(include=["lifter", "blender_pose3d", "zipfile", 
     import lifter.checkpoint
     import lifter.clip
     import lifter.data.bvh
+    import lifter.piece_file
     import lifter.serve
     import lifter.track_file
     import lifter.train  # noqa: F401

@@ -13,6 +13,7 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -241,7 +242,7 @@ LINES = (
     b'{"event": "result", "output": "/a.npz", "summary": {"frames": 1}}',
     b'{"event": "error", "message": "m", "hint": "h"}',
 )
-CARD = {"format_version": 1, "architecture": "tcn", "settings": {"frames": 27, "channels": 4}}
+CARD: dict[str, Any] = {"format_version": 1, "architecture": "tcn", "settings": {"frames": 27, "channels": 4}}
 
 
 def _table(path: Path) -> object:
@@ -268,9 +269,17 @@ def _config(path: Path) -> object:
     return read_config(path, [])
 
 
+def _small_weights() -> bytes:
+    """Of the network that CARD describes."""
+    from safetensors.torch import save
+
+    from lifter.models import build
+
+    return save(build(CARD["architecture"], CARD["settings"]).state_dict())
+
+
 def _put_card(path: Path, data: bytes) -> None:
-    """A description beside weights that have the SHA-256 which it names, where it names one."""
-    path.write_bytes(b"")
+    path.write_bytes(_SAFETENSORS)
     path.with_suffix(".json").write_bytes(data)
 
 
@@ -310,8 +319,8 @@ def _json(value: object) -> bytes:
     return json.dumps(value).encode()
 
 
-_EMPTY_SHA256 = hashlib.sha256(b"").hexdigest()
-_SAFETENSORS = b'\x40\0\0\0\0\0\0\0{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}          ' + bytes(4)
+_SAFETENSORS = _small_weights()
+_CARD = _json(CARD | {"sha256": hashlib.sha256(_SAFETENSORS).hexdigest()})
 _MP4 = (
     bytes.fromhex("00000018667479706d703432000000006d70343269736f6d") + b"\0\0\0\x20moov\0\0\0\x18trak\0\0\0\x10meta" + bytes(8)
 )
@@ -340,7 +349,13 @@ READERS: tuple[Reader, ...] = (
     Reader("OpenPose", "a.json", _detections("openpose"), (_json(OPENPOSE),)),
     Reader("COCO", "a.json", _detections("coco"), (_json(COCO), _json(MMPOSE))),
     Reader("VideoPose3D", "a.npz", _detections("videopose3d"), (_VIDEOPOSE3D,), put=_put_videopose3d),
-    Reader("weights' card", "a.safetensors", _weights, (_json(CARD | {"sha256": _EMPTY_SHA256}),), put=_put_card),
+    Reader(
+        "weights' card",
+        "a.safetensors",
+        _weights,
+        (_CARD,),
+        put=_put_card,
+    ),
     Reader("weights", "a.safetensors", _weights, (_SAFETENSORS,), put=_put_weights),
     Reader("training configuration", "a.toml", _config, (b'name = "a"\nmocap = "m.npz"\nbatch = 8\npairs = ["p.npz"]\n',)),
     Reader("MP4 and Matroska boxes", "a.mp4", _boxes, (_MP4, _MATROSKA), refuses=()),

@@ -106,6 +106,13 @@ def quiet() -> Iterator[None]:
     logging.disable(logging.NOTSET)
 
 
+@pytest.mark.parametrize("reader", READERS, ids=lambda reader: reader.name)
+def test_the_files_that_are_changed_are_good(reader: Reader, tmp_path: Path) -> None:
+    """Otherwise what reads beyond the first refusal would never be tried."""
+    for seed in reader.seeds:
+        assert reader.try_on(seed, tmp_path) is not None
+
+
 @lengths
 @pytest.mark.kind("fuzzed reader")
 @pytest.mark.parametrize("reader", READERS, ids=lambda reader: reader.name)
