@@ -100,6 +100,7 @@ def read_detections(
         raise LifterError(f"{path} does not say how large the picture was.", hint="Give it with --size WIDTHxHEIGHT.")
     people = {number: [_cleaned(person) for person in frame] for number, frame in people.items()}
     _check_pixels(path, people, image_size_px)
+    people = {number: [_within_reach(person, image_size_px) for person in frame] for number, frame in people.items()}
     numbers = np.arange(min(people), max(people) + 1)
     known = sorted(people)
     meant = chosen(follow([people[n] for n in known], [n / fps for n in known]), person, image_size_px)
@@ -297,6 +298,13 @@ def _cleaned(person: np.ndarray) -> np.ndarray:
     """[J, 3] with NaN for joints that were not found and confidences from 0 to 1."""
     found = np.isfinite(person).all(1) & (person[:, 2] >= _LEAST_CONFIDENCE)
     return np.where(found[:, None], np.column_stack([person[:, :2], person[:, 2].clip(0, 1)]), np.nan)
+
+
+def _within_reach(person: np.ndarray, image_size_px: tuple[int, int]) -> np.ndarray:
+    """NaN for joints farther beyond the picture's edge than the picture is large: errors, up to numbers that no float32 holds."""
+    size = np.array(image_size_px)
+    near = ((person[:, :2] >= -size) & (person[:, :2] <= 2 * size)).all(1)
+    return np.where(near[:, None], person, np.nan)
 
 
 def _check_pixels(path: Path, people: _People, image_size_px: tuple[int, int]) -> None:

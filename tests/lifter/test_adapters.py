@@ -284,6 +284,21 @@ def test_missing_joints_are_held_and_have_no_confidence(kind: str, model: Path, 
     assert (track.confidence[6:14, INDEX["left_wrist"]] == 0).all() and np.isfinite(track.positions_m).all()
 
 
+@every_format
+@pytest.mark.parametrize("place", [(1e300, 100.0), (3e6, 1e39), (200.0, -900.0)])
+def test_joints_far_beyond_the_picture_are_missing(kind: str, place: tuple[float, float], tmp_path: Path) -> None:
+    _, frames = motion("walk", frames=6)
+    for number in (2, 3):
+        frames[number][0]["left_wrist"] = np.array(place)
+    with np.errstate(over="ignore"):  # VideoPose3D's archives have no more than 32 bits
+        adapted = read(kind, tmp_path, frames)
+    wrist = LANDMARK_INDEX["left_wrist"]
+    assert (adapted.landmark_confidence[:, wrist] > 0.8).tolist() == [True, True, False, False, True, True]
+    assert (adapted.landmark_confidence[2:4, wrist] == 0).all()
+    assert np.isfinite(adapted.landmarks_px).all()
+    assert adapted.landmarks_px.min() > -SIZE[1] and adapted.landmarks_px.max() < 2 * SIZE[0]
+
+
 def test_legs_that_are_never_in_the_picture(model: Path, tmp_path: Path) -> None:
     _, frames = motion("punch", frames=10)
     for people in frames:
