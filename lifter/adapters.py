@@ -303,8 +303,8 @@ def _cleaned(person: np.ndarray) -> np.ndarray:
 def _within_reach(person: np.ndarray, image_size_px: tuple[int, int]) -> np.ndarray:
     """NaN for joints farther beyond the picture's edge than the picture is large: errors, up to numbers that no float32 holds."""
     size = np.array(image_size_px)
-    near = ((person[:, :2] >= -size) & (person[:, :2] <= 2 * size)).all(1)
-    return np.where(near[:, None], person, np.nan)
+    beyond = np.maximum(-person[:, :2], person[:, :2] - size)
+    return np.where((beyond <= size).all(1, keepdims=True), person, np.nan)
 
 
 def _check_pixels(path: Path, people: _People, image_size_px: tuple[int, int]) -> None:
