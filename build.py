@@ -806,6 +806,8 @@ def command_test(arguments: Sequence[str]) -> int:
     checks = {"ruff": ruff, "mypy": ["--config-file", settings]}
     # A window takes minutes, and its redraws what else the machine does: `build.py test tests/gui`.
     everything = [str(ROOT / "tests"), "--ignore", str(ROOT / "tests" / "gui")]
+    # Most tests wait for a process of their own. File by file, because a file's tests share what they have prepared.
+    everything += ["--numprocesses", "auto", "--maxprocesses", "4", "--dist", "loadfile"]
     pytest = {"pytest": ["--rootdir", str(ROOT), "-c", settings, *(arguments or everything)]}
     variables = child_environment(POSE3D_TEST_BLENDERS=os.pathsep.join(blenders))
     codes = {}
