@@ -67,6 +67,9 @@ _CLOTHES_SHARE = np.array([[share] for _, _, share in CLOTHES])
 _PATCH_SHARE = 0.03
 _PATCH = np.linspace(-1, 1, 7)
 
+# OpenCV's own threads would take the processors from the trackers.
+cv2.setNumThreads(1)
+
 _Made = TypeVar("_Made")
 
 

@@ -1,9 +1,13 @@
 """ATCN for inference: the same poses sooner. Batch norms are folded into the matrices before them, a branch's rows are gathered
 in one copy, and between a layer's products nothing is copied at all.
+
+On a processor the float32 products are made as convolutions in channels-last order, where torch has oneDNN for them. As matrix
+products torch gives them to MKL, which on processors that are not Intel's does without their widest instructions.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -14,6 +18,9 @@ from .atcn import ATCN, Branch, FullStem, KernelAttention, Layer
 from .parts import Rows
 
 _WINDOWS = 128  # at a time: what lies between two products then stays in a processor's cache
+# Windows, and rows, are shared out among so many pictures of a convolution; with fewer torch may take its own. Fewer rows, or
+# windows that would have to be filled up with others, are not worth it.
+_PICTURES, _LEAST_ROWS, _LEAST_WINDOWS = 16, 256, 32
 _LINEAR_FROM = 20.0  # mish is the identity from here on, to float32's precision
 
 
@@ -38,7 +45,7 @@ class FoldedATCN:
     @torch.inference_mode()
     def __call__(self, windows: Tensor) -> Tensor:
         """As the network: [B, N, J, inputs] -> [B, J, 3]."""
-        return torch.cat([self._windows(x) for x in windows.split(_WINDOWS)])
+        return torch.cat([self._windows(_filled_up(x))[: len(x)] for x in windows.split(_WINDOWS)])
 
     def _windows(self, x: Tensor) -> Tensor:
         x = x if self.network.enhance is None else self.network.enhance(x)
@@ -49,7 +56,7 @@ class FoldedATCN:
     def stem(self, rows: Tensor, v: int) -> Tensor:
         """The stem of level v: [B, n, J inputs] -> [B, n/3, C]."""
         if v < len(self.stems):
-            return mish_(F.linear(rows.reshape(rows.shape[0], rows.shape[1] // 3, -1), *self.stems[v])).to(self.dtype)
+            return mish_(linear(rows.reshape(rows.shape[0], rows.shape[1] // 3, -1), *self.stems[v])).to(self.dtype)
         return self.network.stem_of(rows, v).to(self.dtype)
 
     def trunk(
@@ -79,7 +86,10 @@ class FoldedATCN:
 
 
 class FoldedLayer:
-    """A layer of ATCN. kernels: of each branch [G, 3 (C/G) in, C/G out], tap after tap; biases: [C]; taps as the branch's."""
+    """A layer of ATCN. kernels: of each branch [G, 3 (C/G) in, C/G out], tap after tap; biases: [C]; taps as the branch's.
+
+    filters: the kernels for a convolution, [C, C/G, 1, 3].
+    """
 
     def __init__(self, layer: Layer, dtype: torch.dtype) -> None:
         attention: KernelAttention = layer.attention
@@ -87,6 +97,7 @@ class FoldedLayer:
         folded = [_folded_branch(branch) for branch in attention.branches]
         self.kernels = [kernel.to(dtype) for kernel, _ in folded]
         self.biases = [bias.to(dtype) for _, bias in folded]
+        self.filters = [_filter(kernel) for kernel in self.kernels]
         self.taps = [branch.taps for branch in attention.branches]
         self.squeeze = attention.squeeze.weight.to(dtype), attention.squeeze.bias.to(dtype)
         self.excite = (
@@ -97,9 +108,15 @@ class FoldedLayer:
         self.mix = weight.to(dtype), shift.to(dtype)
 
     def convolved(self, weighted: Tensor) -> Tensor:
-        """[B, n, C] -> [M, B, n/3, G, C/G], the groups outermost in memory."""
+        """[B, n, C] -> [M, B, n/3, G, C/G]."""
         b, n, c = weighted.shape
         g = self.groups
+        if _by_convolution(weighted):
+            outs = [
+                _convolved(weighted.index_select(1, taps.flatten()), kernel, bias, groups=g)
+                for kernel, bias, taps in zip(self.filters, self.biases, self.taps, strict=True)
+            ]
+            return torch.stack(outs).view(len(outs), b, n // 3, g, -1)
         grouped = weighted.view(b, n, g, c // g).permute(2, 0, 1, 3)
         outs = []
         for kernel, bias, taps in zip(self.kernels, self.biases, self.taps, strict=True):
@@ -116,7 +133,35 @@ class FoldedLayer:
         y = outs[0] * weights[0]
         for out, weight in zip(outs[1:], weights[1:], strict=True):
             y.addcmul_(out, weight)
-        return kept + mish_(F.linear(y.reshape(kept.shape), *self.mix))
+        return kept + mish_(linear(y.reshape(kept.shape), *self.mix))
+
+
+def _filled_up(windows: Tensor) -> Tensor:
+    """Windows [B, ...], the last one repeated until they can be shared out."""
+    lacking = -len(windows) % _PICTURES
+    if not lacking or len(windows) < _LEAST_WINDOWS or not _by_convolution(windows):
+        return windows
+    return torch.cat([windows, windows[-1:].expand(lacking, *windows.shape[1:])])
+
+
+def linear(rows: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """`F.linear`, as a convolution where that is sooner done: [..., in] -> [..., out]."""
+    count = rows.shape[:-1].numel()
+    if count % _PICTURES or count < _LEAST_ROWS or not _by_convolution(rows):
+        return F.linear(rows, weight, bias)
+    return _convolved(rows.reshape(_PICTURES, -1, rows.shape[-1]), weight[:, :, None, None], bias).view(*rows.shape[:-1], -1)
+
+
+def _by_convolution(x: Tensor) -> bool:
+    return x.device.type == "cpu" and x.dtype == torch.float32 and torch.backends.mkldnn.is_available()
+
+
+def _convolved(rows: Tensor, kernel: Tensor, bias: Tensor, *, groups: int = 1) -> Tensor:
+    """Of every k rows running one: [B, k p, C in] with a kernel [C out, C in / G, 1, k] -> [B, p, C out]."""
+    b, k = len(rows), kernel.shape[-1]
+    pictures = math.gcd(b, _PICTURES)
+    wide = rows.reshape(pictures, 1, -1, rows.shape[-1]).permute(0, 3, 1, 2)  # [., C, 1, .] with the channels last in memory
+    return F.conv2d(wide, kernel, bias, stride=(1, k), groups=groups).permute(0, 2, 3, 1).reshape(b, rows.shape[1] // k, -1)
 
 
 def mish_(x: Tensor) -> Tensor:
@@ -133,6 +178,13 @@ def _folded_branch(branch: nn.Module) -> tuple[Tensor, Tensor]:
     g = branch.groups
     weight = (branch.weight * scale[:, None, None]).view(g, -1, *branch.weight.shape[1:])  # [G, C/G out, C/G in, 3]
     return weight.permute(0, 3, 2, 1).flatten(1, 2), branch.bias * scale + shift
+
+
+def _filter(kernel: Tensor) -> Tensor:
+    """A branch's kernel as that of a convolution: [G, 3 (C/G) in, C/G out] -> [C, C/G, 1, 3], the channels last in memory."""
+    g, inside, out = kernel.shape
+    filters = kernel.view(g, 3, inside // 3, out).permute(0, 3, 2, 1).reshape(g * out, inside // 3, 1, 3)
+    return filters.contiguous(memory_format=torch.channels_last)
 
 
 def _folded_linear(linear: nn.Linear, norm: Rows) -> tuple[Tensor, Tensor]:

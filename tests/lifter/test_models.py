@@ -141,6 +141,24 @@ def test_a_sequence_gives_the_poses_of_its_windows(settings: dict, monkeypatch: 
     torch.testing.assert_close(FoldedATCN(network)(windows), poses, atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("with_onednn", "windows", "convolutions"),
+    [(True, 91, 2 + 6 + 1), (True, 7, 6), (False, 91, 0)],  # stems, branches, and the 1x1 that has rows enough
+)
+def test_folded_products_are_the_networks(
+    with_onednn: bool, windows: int, convolutions: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Windows that are filled up to be shared out among pictures, too few for it, and a torch without oneDNN."""
+    made, conv2d = [], F.conv2d
+    monkeypatch.setattr("torch.backends.mkldnn.is_available", lambda: with_onednn)
+    monkeypatch.setattr(F, "conv2d", lambda *given, **named: made.append(1) or conv2d(*given, **named))
+    network = _network(frames=27, dilation="separate")
+    x = torch.randn(windows, 27, 17, 2)
+    with torch.inference_mode():
+        torch.testing.assert_close(FoldedATCN(network)(x), network(x), atol=1e-5, rtol=1e-5)
+    assert len(made) == convolutions
+
+
 def test_mish_in_place_is_mish_wherever_a_network_goes() -> None:
     x = torch.cat([torch.linspace(-60, 60, 4001), torch.tensor([-1e30, -0.0, 0.0, 1e30, torch.nan])])
     for values in (x, torch.randn(3, 5, 7).permute(2, 0, 1)):
