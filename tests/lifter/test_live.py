@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
-import time
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -177,17 +177,31 @@ def test_the_causal_network_is_found_by_its_card(tmp_path: Path, monkeypatch: py
     assert set(available_models()) >= {causal_model() or "atcn-27"}
 
 
-def test_a_file_is_played_at_its_own_speed_and_what_is_late_is_left_out() -> None:
+def test_a_file_is_played_at_its_own_speed_and_what_is_late_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = _Clock()
+    monkeypatch.setattr(live_module, "time", clock)
     picture = np.zeros((2, 2, 3), np.uint8)
-    began_s, times_s, late = time.monotonic(), [], []
+    times_s, shown_s = [], []
     for time_s, _ in live_module._paced(((i / 20, picture) for i in range(12)), late_s=0.05):
-        late.append(time.monotonic() - began_s - time_s)
         times_s.append(time_s)
+        shown_s.append(clock.monotonic() - 100)
         if time_s == 3 / 20:
-            time.sleep(0.22)
-    assert times_s[:4] == [0, 0.05, 0.1, 0.15]
-    assert 2 <= 12 - len(times_s) <= 5, "three or four frames passed while nobody looked"
-    assert times_s[-1] == 11 / 20 and min(late) > -0.005, "no frame before its time"
+            clock.sleep(0.22)
+    assert times_s == [i / 20 for i in (0, 1, 2, 3, 7, 8, 9, 10, 11)], "three frames passed while nobody looked"
+    np.testing.assert_allclose(shown_s, [0, 0.05, 0.1, 0.15, 0.37, 0.4, 0.45, 0.5, 0.55])
+
+
+class _Clock:
+    """Time that passes only where somebody sleeps."""
+
+    def __init__(self) -> None:
+        self._now_s = 100.0
+
+    def monotonic(self) -> float:
+        return self._now_s
+
+    def sleep(self, seconds: float) -> None:
+        self._now_s += seconds
 
 
 @pytest.mark.parametrize(
@@ -239,32 +253,50 @@ def test_a_video_file_in_the_cameras_place(ran: Callable[..., list[dict]], perso
 
 def test_of_a_camera_the_newest_picture_is_taken(steady_clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """OpenCV reads a file where it would read a camera: what comes while nobody looks is left out, and its end is noticed."""
-    monkeypatch.setattr(live_module, "_SILENT_S", 0.3)
     opened = cv2.VideoCapture
-    monkeypatch.setattr(live_module.cv2, "VideoCapture", lambda _number: _SlowFile(opened(str(steady_clip))))
+    device = _Device(opened(str(steady_clip)))
+    monkeypatch.setattr(live_module.cv2, "VideoCapture", lambda _number: device)
     camera = live_module._Camera(0)
-    seen: list[tuple[float, int]] = []
-    with contextlib.closing(camera), pytest.raises(LifterError, match="camera:0 sends no more pictures."):
-        for time_s, rgb in camera.pictures():
-            seen.append((time_s, number_of(rgb)))
-            time.sleep(0.1)
-    times_s, numbers = (np.array(column) for column in zip(*seen, strict=True))
-    assert camera.size_px == (WIDTH_PX, HEIGHT_PX)
-    # The file's last picture follows the one before it as soon as the file ends.
-    steady = (np.diff(times_s)[:-1] > 0.05).all() and (np.diff(numbers)[:-1] >= 2).all()
-    assert steady and numbers[-1] > numbers[-2], "a picture was waited for, or shown twice"
-    assert numbers[-1] == 49 and len(numbers) < 25
+    with contextlib.closing(camera):
+        assert camera.size_px == (WIDTH_PX, HEIGHT_PX)
+        pictures = camera.pictures()
+        for sends, newest in ((3, 3), (1, 4), (10, 14)):
+            device.send(sends)
+            assert number_of(next(pictures)[1]) == newest
+        threading.Timer(0.05, device.send, [1]).start()
+        assert number_of(next(pictures)[1]) == 15, "it is waited for, and the one before not shown twice"
+        device.send(100)  # more than there are
+        assert number_of(next(pictures)[1]) == 49
+        monkeypatch.setattr(live_module, "_SILENT_S", 0.3)
+        with pytest.raises(LifterError, match="camera:0 sends no more pictures."):
+            next(pictures)
 
 
-class _SlowFile:
-    """A file that gives its pictures at the speed of a camera."""
+class _Device:
+    """A file whose pictures come when they are sent, the first at once."""
 
     def __init__(self, capture: cv2.VideoCapture) -> None:
-        self._capture = capture
+        self._capture, self._changed = capture, threading.Condition()
+        self._sent, self._waits, self._ended = 1, False, False
 
     def __getattr__(self, name: str) -> object:
         return getattr(self._capture, name)
 
+    def send(self, count: int) -> None:
+        """Returns when they were all taken: whoever reads has come for the next one."""
+        with self._changed:
+            self._sent, self._waits = self._sent + count, False
+            self._changed.notify_all()
+            assert self._changed.wait_for(lambda: self._waits or self._ended, timeout=60)
+
     def read(self) -> tuple[bool, np.ndarray | None]:
-        time.sleep(0.02)
-        return self._capture.read()
+        with self._changed:
+            self._waits = self._sent == 0
+            self._changed.notify_all()
+            if not self._ended and not self._changed.wait_for(lambda: self._sent, timeout=60):
+                return False, None
+            self._sent -= 1
+            ok, picture = self._capture.read()
+            self._ended = self._ended or not ok
+            self._changed.notify_all()
+            return ok, picture
