@@ -56,7 +56,7 @@ class FoldedATCN:
     def stem(self, rows: Tensor, v: int) -> Tensor:
         """The stem of level v: [B, n, J inputs] -> [B, n/3, C]."""
         if v < len(self.stems):
-            return mish_(linear(rows.reshape(rows.shape[0], rows.shape[1] // 3, -1), *self.stems[v])).to(self.dtype)
+            return mish_(_linear(rows.reshape(rows.shape[0], rows.shape[1] // 3, -1), *self.stems[v])).to(self.dtype)
         return self.network.stem_of(rows, v).to(self.dtype)
 
     def trunk(
@@ -133,7 +133,7 @@ class FoldedLayer:
         y = outs[0] * weights[0]
         for out, weight in zip(outs[1:], weights[1:], strict=True):
             y.addcmul_(out, weight)
-        return kept + mish_(linear(y.reshape(kept.shape), *self.mix))
+        return kept + mish_(_linear(y.reshape(kept.shape), *self.mix))
 
 
 def _filled_up(windows: Tensor) -> Tensor:
@@ -144,7 +144,7 @@ def _filled_up(windows: Tensor) -> Tensor:
     return torch.cat([windows, windows[-1:].expand(lacking, *windows.shape[1:])])
 
 
-def linear(rows: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+def _linear(rows: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     """`F.linear`, as a convolution where that is sooner done: [..., in] -> [..., out]."""
     count = rows.shape[:-1].numel()
     if count % _PICTURES or count < _LEAST_ROWS or not _by_convolution(rows):

@@ -259,14 +259,17 @@ def test_of_a_camera_the_newest_picture_is_taken(steady_clip: Path, monkeypatch:
     camera = live_module._Camera(0)
     with contextlib.closing(camera):
         assert camera.size_px == (WIDTH_PX, HEIGHT_PX)
-        pictures = camera.pictures()
-        for sends, newest in ((3, 3), (1, 4), (10, 14)):
+        pictures, seen = camera.pictures(), []
+        for sends in (3, 1, 10):
             device.send(sends)
-            assert number_of(next(pictures)[1]) == newest
-        threading.Timer(0.05, device.send, [1]).start()
-        assert number_of(next(pictures)[1]) == 15, "it is waited for, and the one before not shown twice"
+            seen.append(next(pictures))
+        threading.Timer(0.05, device.send, [1]).start()  # it is waited for, and the one before not shown twice
+        seen.append(next(pictures))
         device.send(100)  # more than there are
-        assert number_of(next(pictures)[1]) == 49
+        seen.append(next(pictures))
+        assert [number_of(rgb) for _, rgb in seen] == [3, 4, 14, 15, 49]
+        times_s = [time_s for time_s, _ in seen]
+        assert (np.diff(times_s) > 0).all() and times_s[3] - times_s[2] > 0.05
         monkeypatch.setattr(live_module, "_SILENT_S", 0.3)
         with pytest.raises(LifterError, match="camera:0 sends no more pictures."):
             next(pictures)

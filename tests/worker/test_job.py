@@ -133,7 +133,7 @@ def test_cancel_ends_everything_within_a_second(tmp_path, program):
     child_pids = [int(e.message) for e in until(job, lambda events: len(events) > 1) if isinstance(e, Warning_)]
     began = time.monotonic()
     job.cancel()
-    assert time.monotonic() - began < CANCEL_S / 4, "cancel must not stall the window"  # the stubborn one ends later
+    assert time.monotonic() - began < 0.05, "cancel must not stall the window"
     assert job.state is JobState.CANCELLED and job.poll() == []
     for pid in (job.pid, *child_pids):
         assert_gone(pid, CANCEL_S - (time.monotonic() - began))
