@@ -129,7 +129,7 @@ class Pose3DMotion(bpy.types.PropertyGroup):
             (CameraMotion.AUTO, "Automatic", "As the background of the clip says"),
             (CameraMotion.STILL, "Stood Still", "For a background that moves by itself, such as water or a screen"),
             (CameraMotion.TURNING, "Turned", "It turned after the person from where it stood"),
-            (CameraMotion.CARRIED, "Carried", "It went along without turning; how far, the feet tell"),
+            (CameraMotion.CARRIED, "Carried", "It went along, turning or not; how far, the feet tell"),
         ],
         default=_DEFAULTS.camera_motion,
     )

@@ -226,7 +226,10 @@ def _details(report: Mapping[str, Any], quality: Mapping[str, Any]) -> str:
         ("Lens", _lens(camera)),
         ("Person found in", f"{report.get('detected_frames', '?')} of {report.get('track_frames', '?')} pictures of the clip"),
     ]
-    if camera.get("turned_deg"):
+    if camera.get("turned_deg") and camera.get("carried_m"):
+        carried, turned = f"carried by {camera['carried_m']:.1f} m", f"turned by {camera['turned_deg']:.0f}°"
+        rows.append(("Camera", f"{carried} and {turned}, as far as the feet tell"))
+    elif camera.get("turned_deg"):
         rows.append(("Camera", f"turned by {camera['turned_deg']:.0f}° after the person, which is followed"))
     elif camera.get("carried_m"):
         rows.append(("Camera", f"carried by {camera['carried_m']:.1f} m, as far as the feet tell"))

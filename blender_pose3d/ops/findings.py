@@ -51,10 +51,13 @@ def _camera(person: Performance) -> str:
 
 
 def _moved(person: Performance) -> str:
+    turned, carried = f"{degrees(person.camera_turned_rad):.0f}", f"{person.camera_carried_m:.1f}"
+    if person.camera_turned_rad > 0 and person.camera_carried_m > 0:
+        return f"Camera carried by {carried} m and turned by {turned}°, as far as the feet tell."
     if person.camera_turned_rad > 0:
-        return f"Camera turned by {degrees(person.camera_turned_rad):.0f}°, which is followed."
+        return f"Camera turned by {turned}°, which is followed."
     if person.camera_carried_m > 0:
-        return f"Camera carried by {person.camera_carried_m:.1f} m, as far as the feet tell."
+        return f"Camera carried by {carried} m, as far as the feet tell."
     if camera_told(person.track) == "moving":
         return "Camera was carried: the path along the ground is unreliable, the poses are not."
     return ""

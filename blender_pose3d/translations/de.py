@@ -110,6 +110,9 @@ GERMAN: dict[str, str] = {
     "Camera {}° up, rolled {}° ({} sure).": "Kamera {}° nach oben, {}° verdreht ({} sicher).",
     "Camera level, rolled {}° ({} sure).": "Kamera waagrecht, {}° verdreht ({} sicher).",
     "Camera turned by {}°, which is followed.": "Kamera um {}° geschwenkt; dem wird gefolgt.",
+    "Camera carried by {} m and turned by {}°, as far as the feet tell.": (
+        "Kamera um {} m getragen und um {}° geschwenkt, soweit es die Füße sagen."
+    ),
     "Camera carried by {} m, as far as the feet tell.": "Kamera um {} m getragen, soweit es die Füße sagen.",
     "Camera was carried: the path along the ground is unreliable, the poses are not.": (
         "Kamera wurde getragen: der Weg am Boden ist unzuverlässig, die Posen nicht."
@@ -205,7 +208,7 @@ GERMAN: dict[str, str] = {
         "Für einen Hintergrund, der sich selbst bewegt, etwa Wasser oder ein Bildschirm"
     ),
     "It turned after the person from where it stood": "Sie drehte sich am Ort der Person nach",
-    "It went along without turning; how far, the feet tell": "Sie ging mit, ohne sich zu drehen; wie weit, sagen die Füße",
+    "It went along, turning or not; how far, the feet tell": "Sie ging mit, geschwenkt oder nicht; wie weit, sagen die Füße",
     "Stood Still": "Stand still",
     "Turned": "Geschwenkt",
     "Carried": "Getragen",

@@ -50,7 +50,7 @@ CLIPS: dict[str, str] = {
     "walk_tilted": "--motion walk --view tilted --seconds 3.2",
     "turn_high": "--motion walk_turn --view high --seconds 5",
 }
-# The camera turns after the person where it stands, or is carried along beside them.
+# The camera turns after the person where it stands, is carried along beside them, or both, in somebody's hand.
 FOLLOWED: dict[str, str] = {
     "across carried": "--motion walk_across --camera walks --seconds 3.2",
     "walk carried": "--motion walk --view three_quarter --camera walks --seconds 3.2",
@@ -58,6 +58,12 @@ FOLLOWED: dict[str, str] = {
     "walk followed": "--motion walk --view three_quarter --camera follows --seconds 3.2",
     "turn followed": "--motion walk_turn --view three_quarter --camera follows --seconds 5",
     "run followed": "--motion run --view three_quarter --camera follows --seconds 3",
+    "walk led": "--motion walk --camera hand --seconds 3.2",
+    "walk filmed": "--motion walk --view three_quarter --camera hand --seconds 3.2",
+    "run filmed": "--motion run --view three_quarter --camera hand --seconds 3",
+    "across filmed": "--motion walk_across --camera lags --seconds 3.2",
+    "turn circled": "--motion walk_turn --view three_quarter --camera circles --seconds 5",
+    "squat circled": "--motion squat --view three_quarter --camera circles",
 }
 _WORDS = CLIPS | FOLLOWED
 TARGETS: dict[str, RigSpec] = {"own": build(), "long legs": build(leg=1.5, arm=0.7), "short legs": build(leg=0.6, arm=1.3)}

@@ -103,8 +103,14 @@ class Settings:
 
 
 # What the camera does: "follows" turns after the first person, as somebody does who films from where they stand; "walks" goes
-# along beside them without turning.
-CAMERAS = ("still", "follows", "walks")
+# along beside them without turning; "hand" does both, held in the hand of somebody who walks as the person does, "lags" of
+# somebody who goes a part of the way, and "circles" of somebody who walks around them.
+CAMERAS = ("still", "follows", "walks", "hand", "lags", "circles")
+_IN_HAND: dict[str, float] = {"hand": 1.0, "lags": 0.6, "circles": 0.0}  # of the person's way
+_CIRCLES_RAD_S = np.radians(12.0)
+# How a hand sways: metres, degrees to the side and down, and how often in a second.
+_SWAY_M, _SWAY_HZ = np.array([0.03, 0.02, 0.02]), np.array([0.9, 0.7, 1.8])
+_NOD_DEG, _NOD_HZ = np.array([1.5, 1.5]), np.array([0.5, 0.8])
 # How long it takes whoever films to see where the person goes.
 _FOLLOWS_S = 0.25
 
@@ -118,7 +124,9 @@ def camera_for(settings: Settings, times: np.ndarray, people: list[Person]) -> C
     if settings.camera != "still" and people:
         late = np.exp(-0.5 * ((times[:, None] - times) / _FOLLOWS_S) ** 2)
         path = late / late.sum(axis=1, keepdims=True) @ people[0].posed.joints_m[:, skeleton.JOINT_NAMES.index("pelvis")]
-        if settings.camera == "walks":
+        if settings.camera in _IN_HAND:
+            position, turned = _in_hand(settings.camera, times, position, path)
+        elif settings.camera == "walks":
             position[:, 0] = path[:, 0]
             position[:, 1] += path[:, 1] - path[0, 1]
         else:
@@ -134,6 +142,22 @@ def camera_for(settings: Settings, times: np.ndarray, people: list[Person]) -> C
         roll_rad=float(np.radians(view.roll_deg)),
         turned_rad=turned,
     )
+
+
+def _in_hand(camera: str, times: np.ndarray, position: np.ndarray, path: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Where the camera is [T, 3], and how it is turned [T, 2], in the hand of somebody who follows a path [T, 3]."""
+    seconds = (times - times[0])[:, None]
+    position = position + _IN_HAND[camera] * (path - path[0]) * [1.0, 1.0, 0.0]
+    if camera == "circles":
+        around = skeleton.rotation("z", _CIRCLES_RAD_S * seconds[:, 0])
+        level = (position - path) * [1.0, 1.0, 0.0]
+        position = position + np.einsum("tij,tj->ti", around, level) - level
+    position = position + _SWAY_M * np.sin(2 * np.pi * _SWAY_HZ * seconds + [0.0, 1.0, 0.0])
+    sight = path - position
+    across = np.linalg.norm(sight[:, :2], axis=1)
+    angles = np.stack([np.arctan2(sight[:, 0], sight[:, 1]), np.arctan2(-sight[:, 2], across)], axis=1)
+    angles = angles + np.radians(_NOD_DEG) * np.sin(2 * np.pi * _NOD_HZ * seconds + [2.0, 0.0])
+    return position, angles - [0.0, angles[0, 1]]
 
 
 @dataclass(frozen=True)
@@ -477,7 +501,7 @@ def parse(arguments: list[str]) -> tuple[Path, str, Settings]:
     parser.add_argument("--size", type=_size, help="WIDTHxHEIGHT, default 384x384, portrait 288x512")
     parser.add_argument("--seed", type=int, default=0, help="another body, other colours; 0 is the average person")
     parser.add_argument("--samples", type=int, default=8, help="light paths a pixel: fewer are faster and noisier")
-    parser.add_argument("--camera", choices=CAMERAS, default="still", help="turns after the person, or walks along beside them")
+    parser.add_argument("--camera", choices=CAMERAS, default="still", help="what it does while it films")
     options = parser.parse_args(arguments)
     width, height = options.size or ((288, 512) if VIEWS[options.view].portrait else (384, 384))
     seconds = options.seconds or motions.DEFAULT_SECONDS[options.motion]

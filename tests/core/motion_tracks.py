@@ -45,7 +45,8 @@ def seen(
     """A motion of a person who is turned by yaw_deg, filmed from distance_m.
 
     turned: times [T] -> how far the camera has turned since the first, right, down and clockwise [T, 3], radians.
-    carried: times [T] -> how far it went to the right and ahead since then [T, 2], before a background that is background_m away.
+    carried: times [T] -> how far it went since then [T, 2], to what was its right and ahead at first, before a background that
+    is background_m away.
     """
     times = np.arange(round((seconds or DEFAULT_SECONDS[name]) * fps)) / fps
     posed, _ = perform(name, Body.varied(body_seed), times, seed=body_seed)
@@ -72,8 +73,10 @@ def seen(
         went = carried(times)
         ahead = unit(world_from[:, 2] * [1, 1, 0])  # who carries it walks on the ground
         places += went[:, :1] * world_from[:, 0] + went[:, 1:] * ahead
-        none = np.zeros(frames)
-        way = np.stack([-went[:, 0] * FOCAL_PX / max(SIZE_PX), none, none, went[:, 1]], axis=1) / background_m
+        steps, none = np.diff(places, axis=0), np.zeros(frames - 1)
+        aside, on = (np.einsum("ti,ti->t", steps, unit(views[1:, :, axis] * [1, 1, 0])) for axis in (0, 2))
+        share = np.cumsum(np.stack([-aside * FOCAL_PX / max(SIZE_PX), none, none, on], axis=1), axis=0) / background_m
+        way = (0 if way is None else way) + np.concatenate([np.zeros((1, 4)), share])
     in_camera, marks = (np.einsum("tji,tkj->tki", views, points - places[:, None]) for points in (joints, landmarks))
     sure = np.ones((frames, len(LANDMARK_NAMES)))
     return Seen(

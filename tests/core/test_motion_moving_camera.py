@@ -55,9 +55,11 @@ def test_without_it_they_do_not(clip: Seen) -> None:
     assert turned_off_deg(person.joints_m, clip).max() > 20
 
 
-def test_a_camera_that_looks_carried_turns_only_on_request(clip: Seen) -> None:
+def test_a_camera_that_looks_carried_but_turned_is_followed_all_the_same(clip: Seen) -> None:
     carried = replace(clip.track, provenance={"camera_motion": {"camera": "moving"}})
-    assert perform(carried, MotionOptions()).camera_turned_rad == 0
+    person = perform(carried, MotionOptions())
+    assert np.degrees(person.camera_turned_rad) == pytest.approx(75, abs=12)
+    assert person.camera_carried_m < 0.3 and walked_off(person.path_m, clip) < 0.1
     np.testing.assert_array_equal(perform(carried, TURNING).path_m, perform(clip.track, MotionOptions()).path_m)
 
 
@@ -102,10 +104,61 @@ def test_who_walks_backwards_before_the_person() -> None:
     assert walked_off(person.path_m, clip) < 0.05 < 0.5 < walked_off(perform(clip.track, STILL).path_m, clip)
 
 
+def aimed(times: np.ndarray) -> np.ndarray:
+    """By hand: after the person, who is five metres away, with a tremor."""
+    return np.stack([0.12 * times + 0.02 * np.sin(4 * times), 0.02 * np.sin(5 * times), 0.01 * np.sin(3 * times)], axis=1)
+
+
+@pytest.mark.parametrize(("background_m", "told"), [(8.0, "moving"), (15.0, "moving"), (40.0, "turning"), (1e3, "turning")])
+def test_who_turns_the_camera_that_they_carry(background_m: float, told: str) -> None:
+    """How far away the background is, is a guess; one that shows no parallax is farther away."""
+
+    def slower(times: np.ndarray) -> np.ndarray:
+        return np.stack([0.6 * times + 0.03 * np.sin(5 * times), 0.1 * times], axis=1)
+
+    clip = seen("walk_across", camera=CameraPose(0.1, 0.0), turned=aimed, carried=slower, background_m=background_m)
+    track = replace(clip.track, provenance={"camera_motion": {"camera": told}})
+    person = perform(track, MotionOptions())
+    assert person.camera_motion is CameraMotion.CARRIED
+    assert walked_off(person.path_m, clip) < 0.08 < 0.2 < walked_off(perform(track, STILL).path_m, clip)
+    assert turned_off_deg(person.joints_m, clip).max() < 12
+    assert 2 * (person.mask & clip.contact).sum() / (person.mask.sum() + clip.contact.sum()) > 0.85
+
+
+def test_who_walks_around_somebody_who_crouches() -> None:
+    """The person stays in the middle of the picture, and only the feet say that it was not they who turned."""
+
+    def around(times: np.ndarray) -> np.ndarray:
+        return np.stack([5 * np.sin(0.3 * times), 5 * (1 - np.cos(0.3 * times))], axis=1)
+
+    clip = seen(
+        "squat",
+        turned=lambda times: np.stack([-0.3 * times, 0 * times, 0 * times], axis=1),
+        carried=around,
+        background_m=9.0,
+    )
+    track = replace(clip.track, provenance={"camera_motion": {"camera": "moving"}})
+    person = perform(track, MotionOptions())
+    still = perform(track, STILL)
+    assert np.linalg.norm(person.path_m - person.path_m[0] - (clip.joints_m[:, 0] - clip.joints_m[0, 0]), axis=1).max() < 0.1
+    assert turned_off_deg(person.joints_m, clip).max() < 15 < 40 < turned_off_deg(still.joints_m, clip).max()
+
+
+def test_a_crowd_behind_somebody_moves_no_camera() -> None:
+    """What goes by fills the picture, so that it looks like a camera that is carried."""
+    still = seen("walk_across")
+    times = still.track.timestamps_s
+    way = np.stack([0.1 * times, 0 * times, 0 * times, 0.02 * times], axis=1)
+    crowd = replace(still.track, background_way_share=way, provenance={"camera_motion": {"camera": "moving"}})
+    np.testing.assert_allclose(perform(crowd, MotionOptions()).path_m, perform(still.track, MotionOptions()).path_m, atol=1e-9)
+
+
 def test_feet_that_nobody_saw_say_nothing_of_a_carried_camera() -> None:
     clip = seen("walk_across", carried=lambda times: np.stack([0.9 * times, 0 * times], axis=1))
-    hidden = replace(clip.track, landmark_confidence=np.full_like(clip.track.landmark_confidence, 0.1))
-    assert perform(hidden, MotionOptions()).camera_carried_m == 0
+    unseen = np.full_like(clip.track.landmark_confidence, 0.1)
+    for told in ("moving", "turning"):
+        hidden = replace(clip.track, landmark_confidence=unseen, provenance={"camera_motion": {"camera": told}})
+        assert perform(hidden, MotionOptions()).camera_carried_m == 0
     standing = seen("stand", carried=lambda times: np.stack([0 * times, 0 * times], axis=1))
     assert perform(standing.track, MotionOptions()).camera_carried_m == 0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from html.parser import HTMLParser
 
@@ -255,6 +256,20 @@ def test_the_page_says_what_is_known_of_the_lens_and_the_camera(walk, solved, kn
     assert words in html
     assert ("the path along the ground is unreliable" in html) == (known is not None)
     assert ("2 were seen; this is number 2" in html) == (known is not None)
+
+
+def test_the_page_says_how_far_a_camera_was_carried_and_turned():
+    clip = seen(
+        "walk_across",
+        turned=lambda times: np.stack([0.12 * times, 0.02 * np.sin(5 * times), 0 * times], axis=1),
+        carried=lambda times: np.stack([0.6 * times, 0 * times], axis=1),
+    )
+    track = replace(clip.track, provenance={"camera_motion": {"camera": "moving"}})
+    given = solve_motion(track, RIG)
+    found = report.measure(track, RIG, given.motion, given.person)
+    told = {"frames": [1, 80], "provenance": track.provenance}
+    html = report_page.as_html(told | {"quality": json.loads(json.dumps(report.as_json(found)))})
+    assert re.search(r"carried by [2-4]\.\d m and turned by [1-5]\d°, as far as the feet tell", html)
 
 
 @pytest.mark.parametrize(("options", "words"), [({}, "the feet have it"), ({"camera_motion": CameraMotion.STILL}, "you said")])

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import Pose3DError
-from ..filtering import smoothed
+from ..filtering import rolling_minimum, smoothed
 from ..rotations import unit
 
 # The order of the columns of a mask.
@@ -32,6 +32,9 @@ _LEAST_SLOPE_M, _MOST_SLOPE_M = -0.05, 0.10
 _BEYOND_S = 0.12
 # A heel that is faster than this is on its way up.
 _RISING_M_S = 0.12
+# Below this confidence a foot is a guess.
+_UNSEEN = 0.25
+_HEIGHT_STEADY_S, _SURE_STEADY_S = 0.03, 0.04
 # How much a speed along the line of sight counts.
 _ALONG_SHARE = 0.3
 
@@ -73,6 +76,20 @@ def stretches(flags: np.ndarray) -> list[tuple[int, int]]:
     """First and last index of each run of True: [T]."""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(int)))
     return [(int(a), int(b) - 1) for a, b in zip(edges[::2], edges[1::2], strict=True)]
+
+
+def standing(
+    parts_m: np.ndarray, path_m: np.ndarray, eye_m: np.ndarray, sure: np.ndarray, timestamps_s: np.ndarray
+) -> np.ndarray:
+    """Which heels and toes are in contact: mask [T, 4]. parts_m [T, 4, 3] relative to the pelvis and its path [T, 3], z up, seen
+    from eye_m [T, 3] with confidence `sure` [T, 4].
+    """
+    places = path_m[:, None] + parts_m
+    heights = smoothed(places[..., 2], timestamps_s, _HEIGHT_STEADY_S)
+    ground = smoothed(rolling_minimum(heights.min(axis=1), timestamps_s, 0.4), timestamps_s, 0.15)
+    found = detect(heights - ground[:, None], speeds(places, timestamps_s, eye_m=eye_m), sure, timestamps_s)
+    # A foot behind a table may stand or not.
+    return found & (smoothed(sure, timestamps_s, _SURE_STEADY_S) > _UNSEEN)
 
 
 def detect(heights_m: np.ndarray, speeds_m_s: np.ndarray, confidence: np.ndarray, timestamps_s: np.ndarray) -> np.ndarray:

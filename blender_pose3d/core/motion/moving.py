@@ -1,25 +1,34 @@
-"""A camera that moved: how it turned where it stood, or how far it was carried."""
+"""A camera that moved: how it turned where it stood, how far it was carried, or both."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from ..coordinates import carried_for_a_metre, first_from_camera
+from ..coordinates import carried_for_a_metre, first_from_camera, world_from_camera
 from ..filtering import smoothed
-from ..rotations import apply
+from ..rotations import about_axis, apply
 from ..tracks import Pose3DTrack
+from .by_feet import STEADY_S, Ahead, ahead_of, first_guess_m, settled_m, stands_of, turned_less_rad, unrest, velocities
+from .camera import estimate_camera
+from .contacts import standing
 from .options import CameraMotion, MotionOptions
 
 # How far the background may be away, and how fast a foot that stands may seem to be, across the line of sight and along it.
 _DISTANCES_M = np.arange(0.0, 40.0, 0.25)
 _ACROSS_M_S, _ALONG_M_S = 0.15, 0.4
-_STEADY_S = 0.05
 # From this many of those on a frame says no more: nobody stands in it.
 _ASTRAY = 3.0
 # One way that the camera went has to explain the feet so much better than another; else they do not say.
 _CLEARLY = 0.35
+# Feet are so much less off, or turn so much less, before a camera that is followed by them alone, if it was carried.
+_WALKS, _TURNS_THEM = 0.7, 2.0
 # Below this confidence a foot is a guess.
 _UNSEEN = 0.25
+# A camera that glides shifts its background up and down, in long sides of the picture, and rolls it by no more than this.
+_NODS_SHARE, _ROLLS_RAD = 0.015, 0.03
+_UP = np.array([0.0, 0.0, 1.0])
 
 
 def camera_told(track: Pose3DTrack) -> str:
@@ -39,49 +48,121 @@ def camera_motion(track: Pose3DTrack, options: MotionOptions) -> CameraMotion:
     return options.camera_motion
 
 
-def turns(track: Pose3DTrack, focal_length_px: float, motion: CameraMotion) -> np.ndarray:
-    """The axes of the first frame's camera from each frame's: [T, 3, 3]."""
-    if track.background_way_share is None or motion is not CameraMotion.TURNING:
-        return np.broadcast_to(np.eye(3), (track.frame_count, 3, 3))
-    return first_from_camera(track.background_way_share, focal_length_px, max(track.image_size_px))
+@dataclass(frozen=True)
+class Followed:
+    """How a camera is taken to have moved.
+
+    motion: never AUTO; first_from [T, 3, 3]: the axes of the first frame's camera from each frame's; carried_m [T, 3]: how far it
+    went since then, in those axes; by_feet: else that has yet to be found, from the feet, and this is what the background says of
+    it, in the same axes.
+    """
+
+    motion: CameraMotion
+    first_from: np.ndarray
+    carried_m: np.ndarray
+    by_feet: Ahead | None = None
 
 
-def carried_m(
-    track: Pose3DTrack, focal_length_px: float, motion: CameraMotion, feet_m: np.ndarray, sure: np.ndarray
-) -> np.ndarray:
+@dataclass(frozen=True)
+class SeenFeet:
+    """As each frame's camera saw them: joints_m [T, 17, 3] and heels and toes feet_m [T, 4, 3], relative to the pelvis at
+    path_m [T, 3]; how well the feet were seen, sure [T, 4], and what somebody's balance is seen by, stance_sure [T].
+    """
+
+    joints_m: np.ndarray
+    feet_m: np.ndarray
+    path_m: np.ndarray
+    sure: np.ndarray
+    stance_sure: np.ndarray
+
+
+def follow(track: Pose3DTrack, focal_length_px: float, seen: SeenFeet, options: MotionOptions) -> Followed:
+    """What the background says and the feet agree to. Of AUTO the feet may make one that stands still, and one that was carried
+    of one that turned.
+    """
+    motion, auto = camera_motion(track, options), options.camera_motion is CameraMotion.AUTO
+    nowhere, ahead = np.zeros((track.frame_count, 3)), np.broadcast_to(np.eye(3), (track.frame_count, 3, 3))
+    if motion is CameraMotion.STILL or track.background_way_share is None:
+        return Followed(motion, ahead, nowhere)
+    times, places = track.timestamps_s, seen.path_m[:, None] + seen.feet_m
+    if motion is CameraMotion.CARRIED:
+        carried = carried_m(track, focal_length_px, places, seen.sure)
+        if carried.any():
+            return Followed(motion, ahead, carried)
+    turned = first_from_camera(track.background_way_share, focal_length_px, max(track.image_size_px))
+    off_still, off_turned = (_unrest(at, seen.sure, times) for at in (places, apply(turned[:, None], places)))
+    if auto and motion is CameraMotion.TURNING and off_still < _CLEARLY * off_turned:
+        # What went by behind the person was something else, a train or water.
+        return Followed(CameraMotion.STILL, ahead, nowhere)
+    as_told = Followed(motion, turned if motion is CameraMotion.TURNING else ahead, nowhere)
+    if not (auto or motion is CameraMotion.CARRIED) or 2 * (seen.sure.max(axis=1) > _UNSEEN).mean() <= 1:
+        return as_told
+    far = motion is CameraMotion.TURNING
+    walked, rests = _walked(turned, seen, times, options, off_turned if far else off_still, far=far)
+    if auto and not rests:
+        return as_told
+    background = ahead_of(walked[..., 2], seen.path_m[:, 2], track.background_way_share[:, 3], times)
+    return Followed(CameraMotion.CARRIED, walked, nowhere, background)
+
+
+def _walked(
+    turned: np.ndarray, seen: SeenFeet, times: np.ndarray, options: MotionOptions, off: float, *, far: bool
+) -> tuple[np.ndarray, bool]:
+    """The axes of the first frame's camera from each frame's [T, 3, 3], of one that turned while it was carried, and whether feet
+    that are as much off as said otherwise rest before it. turned [T, 3, 3]: if all that the background went was a turn; far: that
+    it is far away.
+    """
+    joints, path = apply(turned[:, None], seen.joints_m), apply(turned, seen.path_m)
+    level = world_from_camera(estimate_camera(joints, path, seen.stance_sure, np.zeros((0, 3)), options).pose)
+    axes = level @ turned
+    feet, path = apply(axes[:, None], seen.feet_m), apply(level, path)
+    places = path[:, None] + feet
+    eye = first_guess_m(places, seen.sure, times)
+    mask = standing(feet, path + eye, eye, seen.sure, times)
+    eye = settled_m(eye, places, mask * seen.sure, times)
+    stands = stands_of(feet, mask, times)
+    less = turned_less_rad(eye, axes[..., 0], seen.path_m[:, 2], stands, times, far=far)
+    walked = level.T @ about_axis(_UP, less) @ axes
+    places = apply(level @ walked[:, None], seen.path_m[:, None] + seen.feet_m)
+    places = apply(level.T, places + first_guess_m(places, seen.sure, times)[:, None])
+    # Of somebody who stands at the middle of a camera's circle, feet say by their turning that it did not stand still.
+    yaw = np.unwrap(np.arctan2(axes[:, 1, 0], axes[:, 0, 0]))
+    turned_away = unrest(stands, yaw[0] - yaw) > unrest(stands, less) + _TURNS_THEM
+    return walked, turned_away or _unrest(places, seen.sure, times) < _WALKS * off
+
+
+def carried_m(track: Pose3DTrack, focal_length_px: float, feet_m: np.ndarray, sure: np.ndarray) -> np.ndarray:
     """Where a camera that was carried was since the first frame, in its axes: [T, 3]; zeros where it is not known.
 
     The background says which way it went and how fast from moment to moment, but for one number, its distance. Feet say that: of
     heels and toes as the camera saw them, feet_m [T, 4, 3] with confidence `sure` [T, 4], one stands in nearly every frame.
     """
-    still = np.zeros((track.frame_count, 3))
-    if track.background_way_share is None or motion is not CameraMotion.CARRIED or track.frame_count < 3:
+    still, times = np.zeros((track.frame_count, 3)), track.timestamps_s
+    if track.background_way_share is None or track.frame_count < 3 or _nods(track.background_way_share, times):
         return still
-    times = track.timestamps_s
     way = carried_for_a_metre(track.background_way_share, focal_length_px, max(track.image_size_px))
-    camera = np.gradient(smoothed(way, times, _STEADY_S), times, axis=0)  # [T, 3], for a background at 1 m
-    feet = _velocities(feet_m, times)
-    costs = [_unrest(feet + distance * camera[:, None], sure) for distance in _DISTANCES_M]
+    camera = np.gradient(smoothed(way, times, STEADY_S), times, axis=0)  # [T, 3], for a background at 1 m
+    feet = velocities(feet_m, times)
+    costs = [_mean_unrest(feet + distance * camera[:, None], sure) for distance in _DISTANCES_M]
     best = int(np.argmin(costs))
     return _DISTANCES_M[best] * way if costs[best] < _CLEARLY * costs[0] else still
 
 
-def stands_by_its_feet(feet_m: np.ndarray, sure: np.ndarray, timestamps_s: np.ndarray, first_from: np.ndarray) -> bool:
-    """Whether a camera that seems to have turned stood still: feet_m [T, 4, 3] as it saw them, with confidence `sure` [T, 4],
-    rest clearly better without the turns [T, 3, 3]. What went by behind the person was something else, a train or water.
-    """
-    if len(feet_m) < 3:
-        return False
-    still, turned = (_unrest(_velocities(m, timestamps_s), sure) for m in (feet_m, apply(first_from[:, None], feet_m)))
-    return still < _CLEARLY * turned
+def _nods(background_way_share: np.ndarray, times: np.ndarray) -> bool:
+    """Whether a camera was held by a hand that trembled, so that it cannot but have turned to the side as well."""
+    down, clockwise = background_way_share[:, 1:3].astype(float).T
+    nodded, rolled = (float(np.ptp(way - np.polyval(np.polyfit(times, way, 1), times))) for way in (down, clockwise))
+    return nodded > _NODS_SHARE or rolled > _ROLLS_RAD
 
 
-def _velocities(feet_m: np.ndarray, times: np.ndarray) -> np.ndarray:
-    """Metres a second: [T, 4, 3]."""
-    return np.gradient(smoothed(feet_m, times, _STEADY_S), times, axis=0)
+def _unrest(places_m: np.ndarray, sure: np.ndarray, times: np.ndarray) -> float:
+    """How fast the stillest of the heels and toes [T, 4, 3] that are seen is, a frame's mean; 0 where none is seen."""
+    if len(times) < 2:
+        return 0.0
+    return _mean_unrest(velocities(places_m, times), sure)
 
 
-def _unrest(velocities: np.ndarray, sure: np.ndarray) -> float:
+def _mean_unrest(velocities: np.ndarray, sure: np.ndarray) -> float:
     """How fast the stillest of the heels and toes that are seen is, a frame's mean; 0 where none is seen."""
     off = ((velocities / [_ACROSS_M_S, _ACROSS_M_S, _ALONG_M_S]) ** 2).sum(axis=-1)
     seen = sure.max(axis=1) > _UNSEEN

@@ -35,7 +35,7 @@ class MotionOptions:
     camera_pitch_deg: above 0 looks down; camera_roll_deg: above 0 is turned clockwise, seen from behind the camera;
     camera_height_m: of the camera above the ground, for a person of 1.75 m; all None: estimated from the clip.
     camera_motion: a camera that turns (pans, tilts, rolls) where it stands is followed, so that the person goes where they went,
-    and one that is carried without turning as far as the feet tell; AUTO: as the background says which it was.
+    and one that is carried, turning or not, as far as the feet tell; AUTO: as the background says which it was.
     in_place: no path along the ground; keep_vertical: False leaves the hips at their standing height.
     steady_path: the path from the feet on the ground and the slow part of the camera's depth, instead of depth frame by frame.
     constant_bones: one set of bone lengths for the clip; full_reach: with them, arms reach along the line of sight as far as

@@ -9,18 +9,19 @@ import numpy as np
 
 from ..coordinates import world_from_camera
 from ..errors import Pose3DError
-from ..filtering import calmed, nearest_valid, rolling_minimum, smoothed
+from ..filtering import calmed, nearest_valid, smoothed
 from ..resample import neighbours
 from ..rotations import angle_between, apply, norm, slerp_matrices, swing, transposed
 from ..skeleton import INDEX
 from ..solve import leg_length_m
 from ..tracks import Pose3DTrack
 from .body import SIDES, Landmarks, landmarks_of, with_constant_bones
+from .by_feet import first_guess_m, settled_m
 from .camera import CameraEstimate, estimate_camera
-from .contacts import PARTS, Contact, contacts_of, detect, heels_off, mask_of, speeds, stretches
+from .contacts import PARTS, Contact, contacts_of, heels_off, mask_of, speeds, standing, stretches
 from .foreshortening import with_reach
 from .limits import limited
-from .moving import camera_motion, camera_told, carried_m, stands_by_its_feet, turns
+from .moving import SeenFeet, camera_told, follow
 from .options import CameraMotion, MotionOptions, Smoothing
 from .root import fitted_path, rays_of, seen_path
 from .unseen import guessed_steps
@@ -118,13 +119,10 @@ def perform(track: Pose3DTrack, options: MotionOptions, *, contacts: Sequence[Co
     if options.joint_limits:
         joints = limited(joints)
     # From here on in the axes of the first frame's camera.
-    motion = camera_motion(track, options)
-    first_from = turns(track, focal, motion)
-    if options.camera_motion is CameraMotion.AUTO and motion is CameraMotion.TURNING:
-        feet, foot_sure = _feet(joints, seen, marks, track, focal)
-        if stands_by_its_feet(seen[:, None] + feet, foot_sure, times, first_from):
-            motion = CameraMotion.STILL
-            first_from = turns(track, focal, motion)
+    stance_sure = np.where(track.detected, track.confidence[:, _STANCE].min(axis=1), 0.0)
+    feet, foot_sure = _feet(joints, seen, marks, track, focal)
+    followed = follow(track, focal, SeenFeet(joints, feet, seen, foot_sure, stance_sure), options)
+    motion, first_from, carried = followed.motion, followed.first_from, followed.carried_m
     joints, seen = apply(first_from[:, None], joints), apply(first_from, seen)
     patience = PATIENCE[options.smoothing]
     joints = calmed(joints, times, patience=patience, noise=_JOINT_NOISE_M, weights=np.maximum(track.confidence, _LEAST_WEIGHT))
@@ -134,18 +132,25 @@ def perform(track: Pose3DTrack, options: MotionOptions, *, contacts: Sequence[Co
     feet, foot_sure = _feet(apply(camera_from[:, None], joints), seen_now, marks, track, focal)  # [T, 4, 3], [T, 4]
     feet = apply(first_from[:, None], feet)
     # The line of sight from where the camera is, and how far it was carried: seen = line + eye.
-    line, carried = seen, carried_m(track, focal, motion, seen[:, None] + feet, foot_sure)
+    line = seen
     steady = calmed(feet, times, patience=patience, noise=_FOOT_NOISE_M, weights=np.maximum(foot_sure, _LEAST_WEIGHT))
     held_sure = np.clip((foot_sure - _UNSEEN) / _UNSEEN, 0.0, 1.0)
-    stance_sure = np.where(track.detected, track.confidence[:, _STANCE].min(axis=1), 0.0)
     path_camera = line + carried
     camera = estimate_camera(joints, path_camera, stance_sure, np.zeros((0, 3)), options)
+    if followed.by_feet is not None:
+        turn = world_from_camera(camera.pose)
+        carried = apply(turn.T, first_guess_m(apply(turn, line[:, None] + feet), foot_sure, times))
+        path_camera = line + carried
     mask = np.zeros((len(times), 4), bool)
     for _ in range(_ROUNDS):
         turn = world_from_camera(camera.pose)
         parts, path = apply(turn, steady), apply(turn, path_camera)
         line_world, eye_world = apply(turn, line), _level(apply(turn, carried))
-        mask = _contacts(apply(turn, feet), path, eye_world, foot_sure, times)
+        mask = standing(apply(turn, feet), path, eye_world, foot_sure, times)
+        if followed.by_feet is not None:
+            ahead = replace(followed.by_feet, sight=apply(turn, followed.by_feet.sight))
+            eye_world = settled_m(eye_world, line_world[:, None] + parts, mask * held_sure, times, ahead)
+            carried = apply(turn.T, eye_world)
         seen_world = line_world + eye_world
         path = (
             fitted_path(seen_world, line_world, sure, parts, mask, held_sure, times, ground_m=None)
@@ -153,10 +158,12 @@ def perform(track: Pose3DTrack, options: MotionOptions, *, contacts: Sequence[Co
             else seen_world
         )
         path_camera = apply(turn.T, path)
+        # A camera's height stays, wherever it goes.
+        beside = apply(turn.T, path - eye_world) if followed.by_feet is not None else path_camera
         # Where somebody sits or lies, feet touch the ground with their sides.
         upright = -parts[..., 2].min(axis=1) > _UPRIGHT * leg_m
         stands = mask & (held_sure > 0.5) & upright[:, None]
-        camera = estimate_camera(joints, path_camera, stance_sure, _standing_points(steady, path_camera, stands), options)
+        camera = estimate_camera(joints, beside, stance_sure, _standing_points(steady, beside, stands), options)
     turn = world_from_camera(camera.pose)
     parts, line_world, eye_world = apply(turn, steady), apply(turn, line), _level(apply(turn, carried))
     seen_world = line_world + eye_world
@@ -247,15 +254,6 @@ def _feet(
         places.append(share * seen + (1 - share) * lifted)
         trust.append(np.minimum(track.confidence[:, INDEX[f"{side}_ankle"]], sure))
     return np.stack(places, axis=1), np.stack(trust, axis=1)
-
-
-def _contacts(parts: np.ndarray, path: np.ndarray, eye: np.ndarray, sure: np.ndarray, times: np.ndarray) -> np.ndarray:
-    places = path[:, None] + parts
-    heights = smoothed(places[..., 2], times, 0.03)
-    ground = smoothed(rolling_minimum(heights.min(axis=1), times, 0.4), times, 0.15)
-    found = detect(heights - ground[:, None], speeds(places, times, eye_m=eye), sure, times)
-    # A foot behind a table may stand or not.
-    return found & (smoothed(sure, times, _FOOT_STEADY_S) > _UNSEEN)
 
 
 def _standing_points(parts: np.ndarray, path: np.ndarray, mask: np.ndarray) -> np.ndarray:
