@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from blender_pose3d.core.coordinates import CameraPose, first_from_camera
-from blender_pose3d.core.motion import MotionOptions, perform
+from blender_pose3d.core.motion import MotionOptions, Performance, perform
 from blender_pose3d.core.motion.options import CameraMotion
 from blender_pose3d.core.skeleton import INDEX
 from tests.core.motion_tracks import FOCAL_PX, SIZE_PX, Seen, seen
@@ -125,6 +125,26 @@ def test_who_turns_the_camera_that_they_carry(background_m: float, told: str) ->
     assert 2 * (person.mask & clip.contact).sum() / (person.mask.sum() + clip.contact.sum()) > 0.85
 
 
+def test_a_steady_turn_of_a_hand_that_nods() -> None:
+    """But for the nodding, a camera that glides along faster would shift the background and the person alike."""
+    clip = seen(
+        "walk",
+        yaw_deg=90,
+        turned=lambda times: np.stack([-0.1 * times, 0.02 * np.sin(5 * times), 0 * times], axis=1),
+        carried=lambda times: np.stack([-0.5 * times, 0.1 * times], axis=1),
+    )
+    track = replace(clip.track, provenance={"camera_motion": {"camera": "moving"}})
+    person = perform(track, MotionOptions())
+    assert np.degrees(person.camera_turned_rad) > 5 and turned_off_deg(person.joints_m, clip).max() < 15
+    pixels = [FOCAL_PX * at[:, :2] / at[:, 2:] for at in (seen_again(person), track.root_position_m)]
+    assert np.linalg.norm(pixels[0] - pixels[1], axis=1).max() < 12
+
+
+def seen_again(person: Performance) -> np.ndarray:
+    """The pelvis as the camera has it [T, 3], from where it and the camera are in the world."""
+    return np.einsum("tji,tj->ti", person.world_from_camera, person.path_m - person.camera_path_m)
+
+
 def test_who_walks_around_somebody_who_crouches() -> None:
     """The person stays in the middle of the picture, and only the feet say that it was not they who turned."""
 
@@ -158,7 +178,8 @@ def test_feet_that_nobody_saw_say_nothing_of_a_carried_camera() -> None:
     unseen = np.full_like(clip.track.landmark_confidence, 0.1)
     for told in ("moving", "turning"):
         hidden = replace(clip.track, landmark_confidence=unseen, provenance={"camera_motion": {"camera": told}})
-        assert perform(hidden, MotionOptions()).camera_carried_m == 0
+        for options in (MotionOptions(), MotionOptions(camera_motion=CameraMotion.CARRIED)):
+            assert perform(hidden, options).camera_carried_m == 0
     standing = seen("stand", carried=lambda times: np.stack([0 * times, 0 * times], axis=1))
     assert perform(standing.track, MotionOptions()).camera_carried_m == 0
 

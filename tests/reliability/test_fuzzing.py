@@ -9,6 +9,7 @@ import copy
 import json
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -158,14 +159,17 @@ def any_track(draw: st.DrawFn) -> Pose3DTrack:
     steps = np.where(random.random(frames) < 0.2, draw(st.sampled_from([1e-6, 1e-3, 10.0, 1000.0])), 1 / 30)
     detected = random.random(frames) < draw(st.sampled_from([0.0, 0.3, 1.0]))
     confidence = np.where(detected[:, None], random.random((frames, 17)), 0.0).astype(np.float32)
-    return _replaced(track, root, np.cumsum(steps), detected, confidence)
+    track = _replaced(track, root, np.cumsum(steps), detected, confidence)
+    told = draw(st.sampled_from(["", "turning", "moving"]))
+    if not told:
+        return track
+    way = (draw(st.sampled_from([0.0, 1e-3, 1.0, 1e3])) * random.normal(size=(frames, 4)).cumsum(axis=0)).astype(np.float32)
+    return replace(track, background_way_share=way, provenance=track.provenance | {"camera_motion": {"camera": told}})
 
 
 def _replaced(
     track: Pose3DTrack, root: np.ndarray, times: np.ndarray, detected: np.ndarray, confidence: np.ndarray
 ) -> Pose3DTrack:
-    from dataclasses import replace
-
     unseen = ~detected
     landmarks = np.array(track.landmarks_px, copy=True)
     world = np.array(track.world_landmarks_m, copy=True)

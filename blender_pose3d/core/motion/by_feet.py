@@ -23,8 +23,6 @@ STEADY_S = 0.05
 # Somebody who walks with the camera: its speed hardly changes within this time and its height by no more than that, and these are
 # its accelerations.
 _STRIDE_S, _BOB_M, _ACCELERATION_M_S2 = 0.2, 0.03, 2.0
-# A foot that is so much higher than the lowest one hardly carries.
-_LOW_M = 0.06
 # How feet that stand are told from others by their speed, in the end: to the side, along the line of sight, up.
 _SPREAD_M_S = (0.3, 0.6, 0.3)
 _GUESSES, _WIDEST = 15, 9.0
@@ -36,6 +34,7 @@ _FITS = 3
 # How far away the person is, as a share of how far the background is: usually, and of one that shows no parallax; how that
 # spreads, and what is tried.
 _USUAL_SHARE, _FAR_SHARE, _SHARE_SPREAD, _SHARES = 0.4, 0.1, 0.2, np.arange(0.0, 0.86, 0.05)
+_NEAREST_M = 0.3
 # Feet that stand for this long turn by no more than that.
 _STANDS_S, _FOOT_TURNS_RAD = 0.24, np.radians(20.0)
 # A camera whose background grew or shrank by as much as it would on so long a way went there, if the feet go the same way at
@@ -62,18 +61,16 @@ def first_guess_m(places_m: np.ndarray, sure: np.ndarray, timestamps_s: np.ndarr
     do not turn, z up; sure [T, 4]: how well.
 
     What stands goes by as fast as the camera goes, and a foot stands for longer than it swings: it is the speed at which most of
-    the low ones are (mean shift: K. Fukunaga and L. Hostetler, The estimation of the gradient of a density function, 1975).
+    them are (mean shift: K. Fukunaga and L. Hostetler, The estimation of the gradient of a density function, 1975).
     """
-    feet, heights = velocities(places_m, timestamps_s), places_m[..., 2]
-    low = np.exp(-0.5 * ((heights - heights.min(axis=1, keepdims=True)) / _LOW_M) ** 2)
-    carries = low * np.maximum(sure - _UNSEEN, 0.02)
-    weight, speed = carries, np.zeros((len(places_m), 3))
+    feet, seen = velocities(places_m, timestamps_s), np.maximum(sure - _UNSEEN, 0.02)
+    weight, speed = seen, np.zeros((len(places_m), 3))
     for guess in range(_GUESSES):
         share = smoothed(weight.sum(axis=1), timestamps_s, _STRIDE_S)[:, None]
         speed = -smoothed((weight[..., None] * feet).sum(axis=1), timestamps_s, _STRIDE_S) / share
         speed[:, 2] = 0.0
         off = (((feet + speed[:, None]) / _SPREAD_M_S) ** 2).sum(axis=-1)
-        weight = carries / (1 + off / max(1.0, _WIDEST - guess)) ** 2
+        weight = seen / (1 + off / max(1.0, _WIDEST - guess)) ** 2
     steps = np.diff(timestamps_s)[:, None] * (speed[1:] + speed[:-1]) / 2
     return np.concatenate([np.zeros((1, 3)), np.cumsum(steps, axis=0)])
 
@@ -86,8 +83,6 @@ def settled_m(
     Least squares: a level way, but for the bobbing of steps, with a walk's accelerations. Feet that come and go in depth say too
     little of it; where they go the same way as `ahead`, but less far, it is that far.
     """
-    if len(eye_m) < 3:
-        return np.zeros_like(eye_m)
     eye_m = _settled(eye_m, places_m, held, timestamps_s, None)
     if ahead is not None and _falls_short(eye_m, ahead, timestamps_s):
         eye_m = _settled(eye_m, places_m, held, timestamps_s, ahead)
@@ -120,10 +115,11 @@ def turned_less_rad(
     """
     speed = np.gradient(smoothed(eye_m, timestamps_s, _STRIDE_S), timestamps_s, axis=0)
     sideways = (speed * unit(right * [1.0, 1.0, 0.0])).sum(axis=-1)
-    usual_m = float(np.median(depth_m))
+    near_m = np.maximum(depth_m, _NEAREST_M)
+    usual_m = float(np.median(near_m))
     costs, ways = [], []
     for share in _SHARES:
-        rate = share / usual_m * sideways / (1 - np.minimum(share * depth_m / usual_m, _SHARES[-1]))
+        rate = share / usual_m * sideways / (1 - np.minimum(share * near_m / usual_m, _SHARES[-1]))
         way = np.concatenate([[0.0], np.cumsum((rate[1:] + rate[:-1]) / 2 * np.diff(timestamps_s))])
         costs.append(unrest(stands, way) + ((share - (_FAR_SHARE if far else _USUAL_SHARE)) / _SHARE_SPREAD) ** 2)
         ways.append(way)

@@ -15,6 +15,8 @@ from .camera import estimate_camera
 from .contacts import standing
 from .options import CameraMotion, MotionOptions
 
+# What moves has a speed from here on.
+_FEWEST_FRAMES = 3
 # How far the background may be away, and how fast a foot that stands may seem to be, across the line of sight and along it.
 _DISTANCES_M = np.arange(0.0, 40.0, 0.25)
 _ACROSS_M_S, _ALONG_M_S = 0.15, 0.4
@@ -84,18 +86,20 @@ def follow(track: Pose3DTrack, focal_length_px: float, seen: SeenFeet, options: 
     nowhere, ahead = np.zeros((track.frame_count, 3)), np.broadcast_to(np.eye(3), (track.frame_count, 3, 3))
     if motion is CameraMotion.STILL or track.background_way_share is None:
         return Followed(motion, ahead, nowhere)
+    turned = first_from_camera(track.background_way_share, focal_length_px, max(track.image_size_px))
+    as_told = Followed(motion, turned if motion is CameraMotion.TURNING else ahead, nowhere)
+    if track.frame_count < _FEWEST_FRAMES:
+        return as_told
     times, places = track.timestamps_s, seen.path_m[:, None] + seen.feet_m
     if motion is CameraMotion.CARRIED:
         carried = carried_m(track, focal_length_px, places, seen.sure)
         if carried.any():
             return Followed(motion, ahead, carried)
-    turned = first_from_camera(track.background_way_share, focal_length_px, max(track.image_size_px))
     off_still, off_turned = (_unrest(at, seen.sure, times) for at in (places, apply(turned[:, None], places)))
     if auto and motion is CameraMotion.TURNING and off_still < _CLEARLY * off_turned:
         # What went by behind the person was something else, a train or water.
         return Followed(CameraMotion.STILL, ahead, nowhere)
-    as_told = Followed(motion, turned if motion is CameraMotion.TURNING else ahead, nowhere)
-    if not (auto or motion is CameraMotion.CARRIED) or 2 * (seen.sure.max(axis=1) > _UNSEEN).mean() <= 1:
+    if not auto and motion is not CameraMotion.CARRIED:
         return as_told
     far = motion is CameraMotion.TURNING
     walked, rests = _walked(turned, seen, times, options, off_turned if far else off_still, far=far)
@@ -138,7 +142,7 @@ def carried_m(track: Pose3DTrack, focal_length_px: float, feet_m: np.ndarray, su
     heels and toes as the camera saw them, feet_m [T, 4, 3] with confidence `sure` [T, 4], one stands in nearly every frame.
     """
     still, times = np.zeros((track.frame_count, 3)), track.timestamps_s
-    if track.background_way_share is None or track.frame_count < 3 or _nods(track.background_way_share, times):
+    if track.background_way_share is None or _nods(track.background_way_share, times):
         return still
     way = carried_for_a_metre(track.background_way_share, focal_length_px, max(track.image_size_px))
     camera = np.gradient(smoothed(way, times, STEADY_S), times, axis=0)  # [T, 3], for a background at 1 m
@@ -157,8 +161,6 @@ def _nods(background_way_share: np.ndarray, times: np.ndarray) -> bool:
 
 def _unrest(places_m: np.ndarray, sure: np.ndarray, times: np.ndarray) -> float:
     """How fast the stillest of the heels and toes [T, 4, 3] that are seen is, a frame's mean; 0 where none is seen."""
-    if len(times) < 2:
-        return 0.0
     return _mean_unrest(velocities(places_m, times), sure)
 
 
