@@ -38,7 +38,7 @@ from . import Context, Row
 # Of each clip; the bundled one is as long as that. A smaller number is for trying the benchmark out.
 _FRAMES = int(os.environ.get("POSE3D_BENCH_FRAMES", "300"))
 _SIZES = {"720p": (1280, 720), "1080p": (1920, 1080)}
-_CLIPS_OF_A_BATCH, _BATCHES = 4, 3
+_CLIPS_OF_A_BATCH, _BATCHES = 12, 3
 # How often each is measured.
 _TIMES = 5
 # How often the clip runs, for the growth of memory: long enough that in both the network's batches are full and there are many

@@ -80,7 +80,7 @@ def test_a_camera_that_goes_around_feet_that_stand() -> None:
     # Of the speed that a turn alone would tell, half is left.
     less = by_feet.turned_less_rad(0.5 * eye, right, np.full(len(TIMES), 5.0), stands, TIMES, far=False)
     assert less[-1] == pytest.approx(0.5 * turned[-1], rel=0.2)
-    assert by_feet.unrest(stands, less) < 0.2 * by_feet.unrest(stands, 0 * less)
+    assert by_feet.turning_cost(stands, less) < 0.2 * by_feet.turning_cost(stands, 0 * less)
 
 
 def test_a_background_without_parallax_takes_less_from_the_turn() -> None:

@@ -121,7 +121,7 @@ def turned_less_rad(
     for share in _SHARES:
         rate = share / usual_m * sideways / (1 - np.minimum(share * near_m / usual_m, _SHARES[-1]))
         way = np.concatenate([[0.0], np.cumsum((rate[1:] + rate[:-1]) / 2 * np.diff(timestamps_s))])
-        costs.append(unrest(stands, way) + ((share - (_FAR_SHARE if far else _USUAL_SHARE)) / _SHARE_SPREAD) ** 2)
+        costs.append(turning_cost(stands, way) + ((share - (_FAR_SHARE if far else _USUAL_SHARE)) / _SHARE_SPREAD) ** 2)
         ways.append(way)
     return ways[int(np.argmin(costs))]
 
@@ -146,7 +146,7 @@ def stands_of(places_m: np.ndarray, mask: np.ndarray, timestamps_s: np.ndarray) 
     return found
 
 
-def unrest(stands: Sequence[tuple[int, int, float]], turned_rad: np.ndarray) -> float:
+def turning_cost(stands: Sequence[tuple[int, int, float]], turned_rad: np.ndarray) -> float:
     """How much feet that stand turn if the world is turned by as much, counterclockwise: [T]."""
     turned = np.array([angle + turned_rad[last] - turned_rad[first] for first, last, angle in stands])
     off = (turned / _FOOT_TURNS_RAD) ** 2

@@ -10,7 +10,7 @@ from ..coordinates import carried_for_a_metre, first_from_camera, world_from_cam
 from ..filtering import smoothed
 from ..rotations import about_axis, apply
 from ..tracks import Pose3DTrack
-from .by_feet import STEADY_S, Ahead, ahead_of, first_guess_m, settled_m, stands_of, turned_less_rad, unrest, velocities
+from .by_feet import STEADY_S, Ahead, ahead_of, first_guess_m, settled_m, stands_of, turned_less_rad, turning_cost, velocities
 from .camera import estimate_camera
 from .contacts import standing
 from .options import CameraMotion, MotionOptions
@@ -131,7 +131,7 @@ def _walked(
     places = apply(level.T, places + first_guess_m(places, seen.sure, times)[:, None])
     # Of somebody who stands at the middle of a camera's circle, feet say by their turning that it did not stand still.
     yaw = np.unwrap(np.arctan2(axes[:, 1, 0], axes[:, 0, 0]))
-    turned_away = unrest(stands, yaw[0] - yaw) > unrest(stands, less) + _TURNS_THEM
+    turned_away = turning_cost(stands, yaw[0] - yaw) > turning_cost(stands, less) + _TURNS_THEM
     return walked, turned_away or _unrest(places, seen.sure, times) < _WALKS * off
 
 
