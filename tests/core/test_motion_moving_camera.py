@@ -190,6 +190,24 @@ def test_a_track_that_says_nothing_of_the_background(clip: Seen) -> None:
         np.testing.assert_array_equal(perform(silent, options).path_m, perform(clip.track, STILL).path_m)
 
 
+@pytest.mark.parametrize("motion", ["walk_across", "walk", "run", "squat", "stand", "jump", "kick"])
+def test_who_is_filmed_before_a_bare_wall(motion: str) -> None:
+    """A background that tells nothing: feet that stand go by where the camera goes along, and else stay where they are."""
+    bare = {"camera_motion": {"camera": "unknown"}}
+    still = seen(motion, yaw_deg=20)
+    told = replace(still.track, provenance=bare)
+    np.testing.assert_array_equal(perform(told, MotionOptions()).path_m, perform(still.track, STILL).path_m)
+    if motion != "walk_across":
+        return
+    clip = seen(motion, carried=lambda times: np.stack([0.9 * times, 0.1 * times], axis=1))
+    track = replace(clip.track, provenance=bare, background_way_share=None)
+    person = perform(track, MotionOptions())
+    assert person.camera_motion is CameraMotion.CARRIED
+    assert walked_off(person.path_m, clip) < 0.05 < 0.5 < walked_off(perform(track, STILL).path_m, clip)
+    asked = perform(replace(track, provenance={}), MotionOptions(camera_motion=CameraMotion.CARRIED))
+    np.testing.assert_array_equal(asked.path_m, person.path_m)
+
+
 def test_a_background_that_stays_changes_nothing() -> None:
     still = seen("walk")
     told = replace(still.track, background_way_share=np.zeros((still.track.frame_count, 4)))

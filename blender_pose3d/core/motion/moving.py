@@ -26,6 +26,8 @@ _ASTRAY = 3.0
 _CLEARLY = 0.35
 # Feet are so much less off, or turn so much less, before a camera that is followed by them alone, if it was carried.
 _WALKS, _TURNS_THEM = 0.7, 2.0
+# The same where nothing is known of the background, and so much they are off at least.
+_SURELY_WALKS, _TOO_FAST = 0.6, 3.0
 # Below this confidence a foot is a guess.
 _UNSEEN = 0.25
 # A camera that glides shifts its background up and down, in long sides of the picture, and rolls it by no more than this.
@@ -84,7 +86,9 @@ def follow(track: Pose3DTrack, focal_length_px: float, seen: SeenFeet, options: 
     """
     motion, auto = camera_motion(track, options), options.camera_motion is CameraMotion.AUTO
     nowhere, ahead = np.zeros((track.frame_count, 3)), np.broadcast_to(np.eye(3), (track.frame_count, 3, 3))
-    if motion is CameraMotion.STILL or track.background_way_share is None:
+    if track.background_way_share is None:
+        return _without_background(track, seen, options)
+    if motion is CameraMotion.STILL:
         return Followed(motion, ahead, nowhere)
     turned = first_from_camera(track.background_way_share, focal_length_px, max(track.image_size_px))
     as_told = Followed(motion, turned if motion is CameraMotion.TURNING else ahead, nowhere)
@@ -127,12 +131,32 @@ def _walked(
     stands = stands_of(feet, mask, times)
     less = turned_less_rad(eye, axes[..., 0], seen.path_m[:, 2], stands, times, far=far)
     walked = level.T @ about_axis(_UP, less) @ axes
-    places = apply(level @ walked[:, None], seen.path_m[:, None] + seen.feet_m)
-    places = apply(level.T, places + first_guess_m(places, seen.sure, times)[:, None])
     # Of somebody who stands at the middle of a camera's circle, feet say by their turning that it did not stand still.
     yaw = np.unwrap(np.arctan2(axes[:, 1, 0], axes[:, 0, 0]))
     turned_away = turning_cost(stands, yaw[0] - yaw) > turning_cost(stands, less) + _TURNS_THEM
-    return walked, turned_away or _unrest(places, seen.sure, times) < _WALKS * off
+    return walked, turned_away or _unrest_by_feet(level, walked, seen, times) < _WALKS * off
+
+
+def _without_background(track: Pose3DTrack, seen: SeenFeet, options: MotionOptions) -> Followed:
+    """A bare wall tells nothing, but feet that go by too fast for any that stand do. How the camera turned nobody knows."""
+    times, nowhere = track.timestamps_s, np.zeros((track.frame_count, 3))
+    ahead = np.broadcast_to(np.eye(3), (track.frame_count, 3, 3))
+    still = Followed(CameraMotion.STILL, ahead, nowhere)
+    unsure = options.camera_motion is CameraMotion.AUTO and camera_told(track) == "unknown"
+    if track.frame_count < _FEWEST_FRAMES or not (unsure or options.camera_motion is CameraMotion.CARRIED):
+        return still
+    level = world_from_camera(estimate_camera(seen.joints_m, seen.path_m, seen.stance_sure, np.zeros((0, 3)), options).pose)
+    off = _unrest(seen.path_m[:, None] + seen.feet_m, seen.sure, times)
+    if unsure and (off < _TOO_FAST or _unrest_by_feet(level, ahead, seen, times) > _SURELY_WALKS * off):
+        return still
+    return Followed(CameraMotion.CARRIED, ahead, nowhere, Ahead(ahead[..., 2], nowhere[:, 0]))
+
+
+def _unrest_by_feet(level: np.ndarray, first_from: np.ndarray, seen: SeenFeet, times: np.ndarray) -> float:
+    """How fast feet that stand seem to be before a camera that goes where they say; level [3, 3], first_from [T, 3, 3]."""
+    places = apply(level @ first_from[:, None], seen.path_m[:, None] + seen.feet_m)
+    followed = apply(level.T, places + first_guess_m(places, seen.sure, times)[:, None])
+    return _unrest(followed, seen.sure, times)
 
 
 def carried_m(track: Pose3DTrack, focal_length_px: float, feet_m: np.ndarray, sure: np.ndarray) -> np.ndarray:
