@@ -61,6 +61,11 @@ def test_feet_whose_depth_is_too_short_are_helped_by_the_background() -> None:
         )
 
 
+def test_where_no_foot_stands_the_camera_goes_nowhere() -> None:
+    places, _ = steps(np.array([0.9, 0.0, 0.0]))
+    assert np.abs(by_feet.settled_m(np.zeros((75, 3)), places, np.zeros((75, 4)), TIMES)).max() < 1e-6
+
+
 def test_how_far_the_background_grew_at_the_nearest() -> None:
     ahead = by_feet.ahead_of(np.tile(UP, (len(TIMES), 1)), np.full(len(TIMES), 4.0), 0.05 * TIMES, TIMES)
     assert ahead.least_m[-1] == pytest.approx(4.0 * 0.05 * TIMES[-1] / 0.85, rel=0.1)

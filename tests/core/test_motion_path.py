@@ -54,6 +54,15 @@ def test_second_differences_of_a_parabola_are_its_curvature() -> None:
     np.testing.assert_allclose([c[i] @ values[i : i + 3] for i in range(3)], 6.0)
 
 
+def test_frames_a_microsecond_apart_do_not_outweigh_all_others() -> None:
+    times = np.array([0.0, 0.03, 0.06, 0.060001, 0.060002, 0.060003, 0.09, 0.12])
+    height = np.ones(len(times))
+    fit = PathFit(len(times), 1)
+    fit.values(np.full(len(times), 1e4), height[:, None])
+    fit.bends(np.full(len(times) - 2, 1 / 0.05**2), times)
+    np.testing.assert_allclose(fit.solve()[:, 0], height, atol=1e-3)
+
+
 @pytest.mark.parametrize("yaw_deg", [0.0, 90.0, 35.0])
 def test_the_path_is_the_persons(yaw_deg: float) -> None:
     clip = seen("walk", yaw_deg=yaw_deg)

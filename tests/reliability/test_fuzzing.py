@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from blender_pose3d.core.errors import Pose3DError
-from blender_pose3d.core.motion import MotionOptions, solve_motion
+from blender_pose3d.core.motion import CameraMotion, MotionOptions, solve_motion
 from blender_pose3d.core.resample import resampled
 from blender_pose3d.core.rig import RigSpec
 from blender_pose3d.core.tracks import Pose3DTrack
@@ -160,11 +160,12 @@ def any_track(draw: st.DrawFn) -> Pose3DTrack:
     detected = random.random(frames) < draw(st.sampled_from([0.0, 0.3, 1.0]))
     confidence = np.where(detected[:, None], random.random((frames, 17)), 0.0).astype(np.float32)
     track = _replaced(track, root, np.cumsum(steps), detected, confidence)
-    told = draw(st.sampled_from(["", "turning", "moving"]))
-    if not told:
+    told = draw(st.sampled_from(["", "unknown", "turning", "moving"]))
+    track = replace(track, provenance=track.provenance | {"camera_motion": {"camera": told}})
+    if told in ("", "unknown"):
         return track
     way = (draw(st.sampled_from([0.0, 1e-3, 1.0, 1e3])) * random.normal(size=(frames, 4)).cumsum(axis=0)).astype(np.float32)
-    return replace(track, background_way_share=way, provenance=track.provenance | {"camera_motion": {"camera": told}})
+    return replace(track, background_way_share=way)
 
 
 def _replaced(
@@ -197,10 +198,10 @@ def test_any_finite_track_on_any_rig(examples: int) -> None:
     @settings(
         max_examples=examples, deadline=None, database=None, suppress_health_check=_QUIET, phases=[Phase.generate, Phase.shrink]
     )
-    @given(rig=ANY_RIG, track=any_track())
-    def holds(rig: RigSpec, track: Pose3DTrack) -> None:
+    @given(rig=ANY_RIG, track=any_track(), camera=st.sampled_from(CameraMotion))
+    def holds(rig: RigSpec, track: Pose3DTrack, camera: CameraMotion) -> None:
         try:
-            motion = solve_motion(track, rig, MotionOptions()).motion
+            motion = solve_motion(track, rig, MotionOptions(camera_motion=camera)).motion
             motion = resampled(motion, 25.0)
         except Pose3DError as refusal:
             assert refusal.message and refusal.hint

@@ -6,6 +6,8 @@ import numpy as np
 
 # Frames that are solved as one dense block: large enough for numpy, small enough that the blocks stay cheap.
 _BLOCK = 12
+# Frames that are nearer to each other in time count as this far apart, or nothing else would count beside them.
+_LEAST_STEP_S = 1e-3
 
 
 class PathFit:
@@ -93,5 +95,6 @@ class PathFit:
 
 def second_difference(timestamps_s: np.ndarray) -> np.ndarray:
     """Coefficients [T - 2, 3] of the second derivative at uneven times."""
-    before, after = np.diff(timestamps_s)[:-1], np.diff(timestamps_s)[1:]
+    steps = np.maximum(np.diff(timestamps_s), _LEAST_STEP_S)
+    before, after = steps[:-1], steps[1:]
     return np.stack([2 / (before * (before + after)), -2 / (before * after), 2 / (after * (before + after))], axis=1)

@@ -20,9 +20,9 @@ from .contacts import stretches
 # Below this confidence a foot is a guess.
 _UNSEEN = 0.25
 STEADY_S = 0.05
-# Somebody who walks with the camera: its speed hardly changes within this time and its height by no more than that, and these are
-# its accelerations.
-_STRIDE_S, _BOB_M, _ACCELERATION_M_S2 = 0.2, 0.03, 2.0
+# Somebody who walks with the camera: its speed hardly changes within this time and its height by no more than that; its
+# accelerations, and how fast it might be where no foot stands.
+_STRIDE_S, _BOB_M, _ACCELERATION_M_S2, _RUNS_M_S = 0.2, 0.03, 2.0, 20.0
 # How feet that stand are told from others by their speed, in the end: to the side, along the line of sight, up.
 _SPREAD_M_S = (0.3, 0.6, 0.3)
 _GUESSES, _WIDEST = 15, 9.0
@@ -177,6 +177,7 @@ def _settled(eye_m: np.ndarray, places_m: np.ndarray, held: np.ndarray, times: n
     for _ in range(_FITS):
         fit = PathFit(frames, 3)
         fit.values(level, np.zeros((frames, 3)))
+        fit.steps(1 / (_RUNS_M_S * step_s) ** 2, np.zeros((frames - 1, 3)))
         speed = (np.diff(eye_m, axis=0)[:, None] + moved) / step_s[:, None, None]
         astray = np.einsum("tpi,tpij,tpj->tp", speed, pin, speed)
         weight = both / (1 + astray / _ASTRAY**2) / step_s[:, None] ** 2
