@@ -10,7 +10,7 @@ import pytest
 from blender_pose3d.core.coordinates import CameraPose, first_from_camera
 from blender_pose3d.core.motion import MotionOptions, Performance, perform
 from blender_pose3d.core.motion.options import CameraMotion
-from blender_pose3d.core.skeleton import INDEX
+from blender_pose3d.core.skeleton import INDEX, LANDMARK_NAMES
 from tests.core.motion_tracks import FOCAL_PX, SIZE_PX, Seen, seen
 
 STILL, TURNING = MotionOptions(camera_motion=CameraMotion.STILL), MotionOptions(camera_motion=CameraMotion.TURNING)
@@ -182,6 +182,23 @@ def test_feet_that_nobody_saw_say_nothing_of_a_carried_camera() -> None:
             assert perform(hidden, options).camera_carried_m == 0
     standing = seen("stand", carried=lambda times: np.stack([0 * times, 0 * times], axis=1))
     assert perform(standing.track, MotionOptions()).camera_carried_m == 0
+
+
+@pytest.mark.parametrize("told", ["moving", "unknown"])
+def test_feet_that_are_seen_now_and_then_move_no_camera(told: str) -> None:
+    clip = seen("walk")
+    sure = np.array(clip.track.landmark_confidence)
+    below = [i for i, name in enumerate(LANDMARK_NAMES) if name.split("_", 1)[-1] in ("ankle", "heel", "foot_index")]
+    sure[np.ix_(clip.track.timestamps_s % 1.0 > 0.2, below)] = 0.1
+    shrunk = np.outer(clip.track.timestamps_s, [0, 0, 0, -0.02]) if told == "moving" else None
+    behind = replace(
+        clip.track,
+        landmark_confidence=sure,
+        background_way_share=shrunk,
+        provenance={"camera_motion": {"camera": told}},
+    )
+    for options in (MotionOptions(), MotionOptions(camera_motion=CameraMotion.CARRIED)):
+        assert perform(behind, options).camera_carried_m == 0
 
 
 def test_a_track_that_says_nothing_of_the_background(clip: Seen) -> None:

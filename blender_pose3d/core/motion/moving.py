@@ -103,7 +103,7 @@ def follow(track: Pose3DTrack, focal_length_px: float, seen: SeenFeet, options: 
     if auto and motion is CameraMotion.TURNING and off_still < _CLEARLY * off_turned:
         # What went by behind the person was something else, a train or water.
         return Followed(CameraMotion.STILL, ahead, nowhere)
-    if not auto and motion is not CameraMotion.CARRIED:
+    if not (auto or motion is CameraMotion.CARRIED) or not _feet_are_seen(track, seen):
         return as_told
     far = motion is CameraMotion.TURNING
     walked, rests = _walked(turned, seen, times, options, off_turned if far else off_still, far=far)
@@ -143,13 +143,19 @@ def _without_background(track: Pose3DTrack, seen: SeenFeet, options: MotionOptio
     ahead = np.broadcast_to(np.eye(3), (track.frame_count, 3, 3))
     still = Followed(CameraMotion.STILL, ahead, nowhere)
     unsure = options.camera_motion is CameraMotion.AUTO and camera_told(track) == "unknown"
-    if track.frame_count < _FEWEST_FRAMES or not (unsure or options.camera_motion is CameraMotion.CARRIED):
+    asked = options.camera_motion is CameraMotion.CARRIED
+    if not (unsure or asked) or track.frame_count < _FEWEST_FRAMES or not _feet_are_seen(track, seen):
         return still
     level = world_from_camera(estimate_camera(seen.joints_m, seen.path_m, seen.stance_sure, np.zeros((0, 3)), options).pose)
     off = _unrest(seen.path_m[:, None] + seen.feet_m, seen.sure, times)
     if unsure and (off < _TOO_FAST or _unrest_by_feet(level, ahead, seen, times) > _SURELY_WALKS * off):
         return still
     return Followed(CameraMotion.CARRIED, ahead, nowhere, Ahead(ahead[..., 2], nowhere[:, 0]))
+
+
+def _feet_are_seen(track: Pose3DTrack, seen: SeenFeet) -> bool:
+    """In most frames with a person, at least one of them."""
+    return bool((seen.sure.max(axis=1) > _UNSEEN)[track.detected].mean() > 0.5)
 
 
 def _unrest_by_feet(level: np.ndarray, first_from: np.ndarray, seen: SeenFeet, times: np.ndarray) -> float:
