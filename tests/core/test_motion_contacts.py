@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from blender_pose3d.core.errors import Pose3DError
 from blender_pose3d.core.motion import Contact, MotionOptions, perform
-from blender_pose3d.core.motion.contacts import contacts_of, detect, heels_off, mask_of, two_state_path
+from blender_pose3d.core.motion.contacts import contacts_of, detect, heels_off, mask_of, standing, two_state_path
 from blender_pose3d.core.skeleton import INDEX, LANDMARK_INDEX
 from tests.core.motion_tracks import Seen, seen
 
@@ -44,6 +44,27 @@ def test_one_doubtful_frame_neither_breaks_nor_makes_a_contact() -> None:
     evidence = np.concatenate([np.full(10, 1.0), [-1.0], np.full(10, 1.0), np.full(10, -1.0), [1.0], np.full(10, -1.0)])[:, None]
     on = two_state_path(evidence, 2.0)[:, 0]
     np.testing.assert_array_equal(on, np.arange(len(on)) < 21)
+
+
+@pytest.mark.parametrize(
+    ("takes_s", "goes_m", "stands"),
+    [
+        (0.75, [0.0, -0.38, 0.0], False),  # a small step towards the camera, 10 centimetres of which the picture shows
+        (0.5, [0.0, -0.2, 0.0], True),  # the lifter's noise in depth
+        (2.4, [0.12, 0.0, 0.0], True),  # what drifts all the time is the camera
+    ],
+)
+def test_a_slow_small_step_parts_a_contact(takes_s: float, goes_m: list[float], stands: bool) -> None:
+    times = np.arange(76) / 25
+    parts = np.tile([[-0.1, 5.0, -1.35], [-0.1, 4.8, -1.3], [0.1, 5.0, -1.35], [0.1, 4.8, -1.3]], (76, 1, 1))
+    gone = np.clip((times - 1.5) / takes_s + 0.5, 0.0, 1.0)
+    parts[:, :2] += (gone**2 * (3 - 2 * gone))[:, None, None] * np.array(goes_m)
+    mask = standing(parts, np.zeros((76, 3)), np.zeros((76, 3)), np.ones((76, 4)), times)
+    assert mask[:, 2:].all() and mask[[0, 10, -10, -1]].all()
+    assert mask[:, :2].all() == stands
+    if not stands:
+        left = ~mask[:, 0]
+        assert 0.15 < left.mean() * 3.0 < 0.6 and left[37] and np.diff(left.astype(int)).clip(0).sum() == 1
 
 
 def test_a_heel_that_rises_about_the_toe_has_left_the_ground() -> None:

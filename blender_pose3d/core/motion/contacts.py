@@ -32,6 +32,9 @@ _LEAST_SLOPE_M, _MOST_SLOPE_M = -0.05, 0.10
 _BEYOND_S = 0.12
 # A heel that is faster than this is on its way up.
 _RISING_M_S = 0.12
+# A contact this long that ends so far from where it began, across the line of sight, as its first and last moments have it, is
+# two, if it was on the way, but for these shares of it at both ends, no longer than a step takes.
+_TWO_STANDS_S, _STEP_M, _ENDS_S, _PARTED, _STEP_S = 0.6, 0.08, 0.12, 0.1, 0.6
 # Below this confidence a foot is a guess.
 _UNSEEN = 0.25
 _HEIGHT_STEADY_S, _SURE_STEADY_S = 0.03, 0.04
@@ -89,7 +92,37 @@ def standing(
     ground = smoothed(rolling_minimum(heights.min(axis=1), timestamps_s, 0.4), timestamps_s, 0.15)
     found = detect(heights - ground[:, None], speeds(places, timestamps_s, eye_m=eye_m), sure, timestamps_s)
     # A foot behind a table may stand or not.
-    return found & (smoothed(sure, timestamps_s, _SURE_STEADY_S) > _UNSEEN)
+    found = found & (smoothed(sure, timestamps_s, _SURE_STEADY_S) > _UNSEEN)
+    return _step_by_step(found, places, eye_m, timestamps_s)
+
+
+def _step_by_step(mask: np.ndarray, places_m: np.ndarray, eye_m: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """The mask [T, 4] with contacts parted that begin and end at two places: a small step towards the camera is slow in the
+    picture from frame to frame, but what it went is there to see. Where it went between the two, it did not stand.
+    """
+    out = mask.copy()
+    for column in range(mask.shape[1]):
+        for first, last in stretches(mask[:, column]):
+            stand = slice(first, last + 1)
+            at = times[stand]
+            if at[-1] - at[0] < _TWO_STANDS_S:
+                continue
+            place = places_m[stand, column]
+            sight = unit((place - eye_m[stand]).mean(axis=0))
+            across = place - (place @ sight)[:, None] * sight
+            begin, end = (np.median(across[near], axis=0) for near in (at <= at[0] + _ENDS_S, at >= at[-1] - _ENDS_S))
+            way = end - begin
+            if (step := float(np.linalg.norm(way))) < _STEP_M:
+                continue
+            share = (across - begin) @ way / step**2
+            there = np.flatnonzero(share >= 1 - _PARTED)
+            here = np.flatnonzero(share <= _PARTED)
+            here = here[here < there.max(initial=0)]
+            if len(here):
+                left, came = here[-1], there[there > here[-1]][0]
+                if at[came] - at[left] <= _STEP_S:
+                    out[first + left + 1 : first + came, column] = False
+    return out
 
 
 def detect(heights_m: np.ndarray, speeds_m_s: np.ndarray, confidence: np.ndarray, timestamps_s: np.ndarray) -> np.ndarray:
