@@ -15,10 +15,9 @@ import numpy as np
 from ..filtering import smoothed
 from ..rotations import norm, unit
 from .banded import PathFit
-from .contacts import stretches
+from .contacts import UNSEEN, stretches
+from .root import hold, pins
 
-# Below this confidence a foot is a guess.
-_UNSEEN = 0.25
 STEADY_S = 0.05
 # Somebody who walks with the camera: its speed hardly changes within this time and its height by no more than that; its
 # accelerations, and how fast it might be where no foot stands.
@@ -26,17 +25,15 @@ _STRIDE_S, _BOB_M, _ACCELERATION_M_S2, _RUNS_M_S = 0.2, 0.03, 2.0, 20.0
 # How feet that stand are told from others by their speed, in the end: to the side, along the line of sight, up.
 _SPREAD_M_S = (0.3, 0.6, 0.3)
 _GUESSES, _WIDEST = 15, 9.0
-# How fast a foot that stands may seem to be: across the line of sight, and along it, where a lifter shortens steps; and from so
-# many of those on it counts less.
+# How fast a foot that stands may seem to be: across the line of sight, and along it, where a lifter shortens steps.
 _PIN_ACROSS_M_S, _PIN_ALONG_M_S = 0.1, 2.0
-_ASTRAY = 3.0
 _FITS = 3
 # How far away the person is, as a share of how far the background is: usually, and of one that shows no parallax; how that
 # spreads, and what is tried.
 _USUAL_SHARE, _FAR_SHARE, _SHARE_SPREAD, _SHARES = 0.4, 0.1, 0.2, np.arange(0.0, 0.86, 0.05)
 _NEAREST_M = 0.3
-# Feet that stand for this long turn by no more than that.
-_STANDS_S, _FOOT_TURNS_RAD = 0.24, np.radians(20.0)
+# Feet that stand for this long turn by no more than that, and from so many times as far on by mistake.
+_STANDS_S, _FOOT_TURNS_RAD, _ASTRAY = 0.24, np.radians(20.0), 3.0
 # A camera whose background grew or shrank by as much as it would on so long a way went there, if the feet go the same way at
 # least so far and at least so much alike; and how exactly it did.
 _FAR_M, _SAME_SHARE, _ALIKE = 0.3, 0.35, 0.9
@@ -63,7 +60,7 @@ def first_guess_m(places_m: np.ndarray, sure: np.ndarray, timestamps_s: np.ndarr
     What stands goes by as fast as the camera goes, and a foot stands for longer than it swings: it is the speed at which most of
     them are (mean shift: K. Fukunaga and L. Hostetler, The estimation of the gradient of a density function, 1975).
     """
-    feet, seen = velocities(places_m, timestamps_s), np.maximum(sure - _UNSEEN, 0.02)
+    feet, seen = velocities(places_m, timestamps_s), np.maximum(sure - UNSEEN, 0.02)
     weight, speed = seen, np.zeros((len(places_m), 3))
     for guess in range(_GUESSES):
         share = smoothed(weight.sum(axis=1), timestamps_s, _STRIDE_S)[:, None]
@@ -71,8 +68,7 @@ def first_guess_m(places_m: np.ndarray, sure: np.ndarray, timestamps_s: np.ndarr
         speed[:, 2] = 0.0
         off = (((feet + speed[:, None]) / _SPREAD_M_S) ** 2).sum(axis=-1)
         weight = seen / (1 + off / max(1.0, _WIDEST - guess)) ** 2
-    steps = np.diff(timestamps_s)[:, None] * (speed[1:] + speed[:-1]) / 2
-    return np.concatenate([np.zeros((1, 3)), np.cumsum(steps, axis=0)])
+    return _gone(speed, timestamps_s)
 
 
 def settled_m(
@@ -120,7 +116,7 @@ def turned_less_rad(
     costs, ways = [], []
     for share in _SHARES:
         rate = share / usual_m * sideways / (1 - np.minimum(share * near_m / usual_m, _SHARES[-1]))
-        way = np.concatenate([[0.0], np.cumsum((rate[1:] + rate[:-1]) / 2 * np.diff(timestamps_s))])
+        way = _gone(rate, timestamps_s)
         costs.append(turning_cost(stands, way) + ((share - (_FAR_SHARE if far else _USUAL_SHARE)) / _SHARE_SPREAD) ** 2)
         ways.append(way)
     return ways[int(np.argmin(costs))]
@@ -153,6 +149,12 @@ def turning_cost(stands: Sequence[tuple[int, int, float]], turned_rad: np.ndarra
     return float((off / (1 + off / _ASTRAY**2)).sum())
 
 
+def _gone(speed: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """How far something has gone since the first frame, at a speed [T, ...]: [T, ...]."""
+    steps = (np.diff(times) * (speed[1:] + speed[:-1]).T / 2).T
+    return np.concatenate([np.zeros_like(speed[:1]), np.cumsum(steps, axis=0)])
+
+
 def _falls_short(eye_m: np.ndarray, ahead: Ahead, times: np.ndarray) -> bool:
     if np.ptp(ahead.least_m) < _FAR_M:
         return False
@@ -166,11 +168,7 @@ def _falls_short(eye_m: np.ndarray, ahead: Ahead, times: np.ndarray) -> bool:
 
 def _settled(eye_m: np.ndarray, places_m: np.ndarray, held: np.ndarray, times: np.ndarray, ahead: Ahead | None) -> np.ndarray:
     frames, step_s = len(eye_m), np.diff(times)
-    sight = unit(places_m[1:])
-    along = sight[..., :, None] * sight[..., None, :]
-    pin = (np.eye(3) - along) / _PIN_ACROSS_M_S**2 + along / _PIN_ALONG_M_S**2  # [T - 1, 4, 3, 3], of a speed
-    moved = np.diff(places_m, axis=0)
-    both = held[1:] * held[:-1]
+    pin = pins(unit(places_m[1:]), _PIN_ACROSS_M_S, _PIN_ALONG_M_S)
     level = np.zeros((frames, 3, 3))
     level[:, 2, 2] = 1 / _BOB_M**2
     level[0] = 1e6 * np.eye(3)
@@ -178,11 +176,7 @@ def _settled(eye_m: np.ndarray, places_m: np.ndarray, held: np.ndarray, times: n
         fit = PathFit(frames, 3)
         fit.values(level, np.zeros((frames, 3)))
         fit.steps(1 / (_RUNS_M_S * step_s) ** 2, np.zeros((frames - 1, 3)))
-        speed = (np.diff(eye_m, axis=0)[:, None] + moved) / step_s[:, None, None]
-        astray = np.einsum("tpi,tpij,tpj->tp", speed, pin, speed)
-        weight = both / (1 + astray / _ASTRAY**2) / step_s[:, None] ** 2
-        for part in range(held.shape[1]):
-            fit.steps(weight[:, part, None, None] * pin[:, part], -moved[:, part])
+        hold(fit, eye_m, places_m, held[1:] * held[:-1], pin, times)
         if ahead is not None:
             flat = unit(ahead.sight[1:] * [1.0, 1.0, 0.0])
             worth = (flat[:, :, None] * flat[:, None, :]) / (_WENT_M_S * step_s[:, None, None]) ** 2

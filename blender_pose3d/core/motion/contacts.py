@@ -36,7 +36,7 @@ _RISING_M_S = 0.12
 # two, if it was on the way, but for these shares of it at both ends, no longer than a step takes.
 _TWO_STANDS_S, _STEP_M, _ENDS_S, _PARTED, _STEP_S = 0.6, 0.08, 0.12, 0.1, 0.6
 # Below this confidence a foot is a guess.
-_UNSEEN = 0.25
+UNSEEN = 0.25
 _HEIGHT_STEADY_S, _SURE_STEADY_S = 0.03, 0.04
 # How much a speed along the line of sight counts.
 _ALONG_SHARE = 0.3
@@ -92,7 +92,7 @@ def standing(
     ground = smoothed(rolling_minimum(heights.min(axis=1), timestamps_s, 0.4), timestamps_s, 0.15)
     found = detect(heights - ground[:, None], speeds(places, timestamps_s, eye_m=eye_m), sure, timestamps_s)
     # A foot behind a table may stand or not.
-    found = found & (smoothed(sure, timestamps_s, _SURE_STEADY_S) > _UNSEEN)
+    found = found & (smoothed(sure, timestamps_s, _SURE_STEADY_S) > UNSEEN)
     return _step_by_step(found, places, eye_m, timestamps_s)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from ..rotations import about_axis, apply
 from ..tracks import Pose3DTrack
 from .by_feet import STEADY_S, Ahead, ahead_of, first_guess_m, settled_m, stands_of, turned_less_rad, turning_cost, velocities
 from .camera import estimate_camera
-from .contacts import standing
+from .contacts import UNSEEN, standing
 from .options import CameraMotion, MotionOptions
 
 # What moves has a speed from here on.
@@ -28,8 +28,6 @@ _CLEARLY = 0.35
 _WALKS, _TURNS_THEM = 0.7, 2.0
 # The same where nothing is known of the background, and so much they are off at least.
 _SURELY_WALKS, _TOO_FAST = 0.6, 3.0
-# Below this confidence a foot is a guess.
-_UNSEEN = 0.25
 # A camera that glides shifts its background up and down, in long sides of the picture, and rolls it by no more than this.
 _NODS_SHARE, _ROLLS_RAD = 0.015, 0.03
 _UP = np.array([0.0, 0.0, 1.0])
@@ -43,9 +41,7 @@ def camera_told(track: Pose3DTrack) -> str:
 
 
 def camera_motion(track: Pose3DTrack, options: MotionOptions) -> CameraMotion:
-    """What the camera is taken to have done, never AUTO."""
-    if track.background_way_share is None:
-        return CameraMotion.STILL
+    """What the camera did as the user or else the background says, never AUTO."""
     if options.camera_motion is CameraMotion.AUTO:
         seen = {"turning": CameraMotion.TURNING, "moving": CameraMotion.CARRIED}
         return seen.get(camera_told(track), CameraMotion.STILL)
@@ -85,24 +81,26 @@ def follow(track: Pose3DTrack, focal_length_px: float, seen: SeenFeet, options: 
     of one that turned.
     """
     motion, auto = camera_motion(track, options), options.camera_motion is CameraMotion.AUTO
-    nowhere, ahead = np.zeros((track.frame_count, 3)), np.broadcast_to(np.eye(3), (track.frame_count, 3, 3))
+    straight, nowhere = np.broadcast_to(np.eye(3), (track.frame_count, 3, 3)), np.zeros((track.frame_count, 3))
+    still = Followed(CameraMotion.STILL, straight, nowhere)
     if track.background_way_share is None:
-        return _without_background(track, seen, options)
+        return _without_background(track, seen, options, still)
     if motion is CameraMotion.STILL:
-        return Followed(motion, ahead, nowhere)
+        return still
     turned = first_from_camera(track.background_way_share, focal_length_px, max(track.image_size_px))
-    as_told = Followed(motion, turned if motion is CameraMotion.TURNING else ahead, nowhere)
+    as_told = Followed(motion, turned if motion is CameraMotion.TURNING else straight, nowhere)
     if track.frame_count < _FEWEST_FRAMES:
         return as_told
     times, places = track.timestamps_s, seen.path_m[:, None] + seen.feet_m
     if motion is CameraMotion.CARRIED:
-        carried = carried_m(track, focal_length_px, places, seen.sure)
+        way = carried_for_a_metre(track.background_way_share, focal_length_px, max(track.image_size_px))
+        carried = still.carried_m if _nods(track.background_way_share, times) else carried_m(way, times, places, seen.sure)
         if carried.any():
-            return Followed(motion, ahead, carried)
+            return Followed(motion, straight, carried)
     off_still, off_turned = (_unrest(at, seen.sure, times) for at in (places, apply(turned[:, None], places)))
     if auto and motion is CameraMotion.TURNING and off_still < _CLEARLY * off_turned:
         # What went by behind the person was something else, a train or water.
-        return Followed(CameraMotion.STILL, ahead, nowhere)
+        return still
     if not (auto or motion is CameraMotion.CARRIED) or not _feet_are_seen(track, seen):
         return as_told
     far = motion is CameraMotion.TURNING
@@ -120,10 +118,9 @@ def _walked(
     that are as much off as said otherwise rest before it. turned [T, 3, 3]: if all that the background went was a turn; far: that
     it is far away.
     """
-    joints, path = apply(turned[:, None], seen.joints_m), apply(turned, seen.path_m)
-    level = world_from_camera(estimate_camera(joints, path, seen.stance_sure, np.zeros((0, 3)), options).pose)
+    level = _level(turned, seen, options)
     axes = level @ turned
-    feet, path = apply(axes[:, None], seen.feet_m), apply(level, path)
+    feet, path = apply(axes[:, None], seen.feet_m), apply(axes, seen.path_m)
     places = path[:, None] + feet
     eye = first_guess_m(places, seen.sure, times)
     mask = standing(feet, path + eye, eye, seen.sure, times)
@@ -137,25 +134,30 @@ def _walked(
     return walked, turned_away or _unrest_by_feet(level, walked, seen, times) < _WALKS * off
 
 
-def _without_background(track: Pose3DTrack, seen: SeenFeet, options: MotionOptions) -> Followed:
+def _without_background(track: Pose3DTrack, seen: SeenFeet, options: MotionOptions, still: Followed) -> Followed:
     """A bare wall tells nothing, but feet that go by too fast for any that stand do. How the camera turned nobody knows."""
-    times, nowhere = track.timestamps_s, np.zeros((track.frame_count, 3))
-    ahead = np.broadcast_to(np.eye(3), (track.frame_count, 3, 3))
-    still = Followed(CameraMotion.STILL, ahead, nowhere)
     unsure = options.camera_motion is CameraMotion.AUTO and camera_told(track) == "unknown"
     asked = options.camera_motion is CameraMotion.CARRIED
     if not (unsure or asked) or track.frame_count < _FEWEST_FRAMES or not _feet_are_seen(track, seen):
         return still
-    level = world_from_camera(estimate_camera(seen.joints_m, seen.path_m, seen.stance_sure, np.zeros((0, 3)), options).pose)
-    off = _unrest(seen.path_m[:, None] + seen.feet_m, seen.sure, times)
-    if unsure and (off < _TOO_FAST or _unrest_by_feet(level, ahead, seen, times) > _SURELY_WALKS * off):
-        return still
-    return Followed(CameraMotion.CARRIED, ahead, nowhere, Ahead(ahead[..., 2], nowhere[:, 0]))
+    times, straight = track.timestamps_s, still.first_from
+    if unsure:
+        off = _unrest(seen.path_m[:, None] + seen.feet_m, seen.sure, times)
+        level = _level(straight, seen, options)
+        if off < _TOO_FAST or _unrest_by_feet(level, straight, seen, times) > _SURELY_WALKS * off:
+            return still
+    return replace(still, motion=CameraMotion.CARRIED, by_feet=Ahead(straight[..., 2], np.zeros(track.frame_count)))
+
+
+def _level(first_from: np.ndarray, seen: SeenFeet, options: MotionOptions) -> np.ndarray:
+    """The world's axes from the first frame's camera's [3, 3], by the balance of somebody seen by a camera that turned so."""
+    joints, path = apply(first_from[:, None], seen.joints_m), apply(first_from, seen.path_m)
+    return world_from_camera(estimate_camera(joints, path, seen.stance_sure, np.zeros((0, 3)), options).pose)
 
 
 def _feet_are_seen(track: Pose3DTrack, seen: SeenFeet) -> bool:
     """In most frames with a person, at least one of them."""
-    return bool((seen.sure.max(axis=1) > _UNSEEN)[track.detected].mean() > 0.5)
+    return bool((seen.sure.max(axis=1) > UNSEEN)[track.detected].mean() > 0.5)
 
 
 def _unrest_by_feet(level: np.ndarray, first_from: np.ndarray, seen: SeenFeet, times: np.ndarray) -> float:
@@ -165,21 +167,18 @@ def _unrest_by_feet(level: np.ndarray, first_from: np.ndarray, seen: SeenFeet, t
     return _unrest(followed, seen.sure, times)
 
 
-def carried_m(track: Pose3DTrack, focal_length_px: float, feet_m: np.ndarray, sure: np.ndarray) -> np.ndarray:
+def carried_m(way: np.ndarray, times: np.ndarray, feet_m: np.ndarray, sure: np.ndarray) -> np.ndarray:
     """Where a camera that was carried was since the first frame, in its axes: [T, 3]; zeros where it is not known.
 
-    The background says which way it went and how fast from moment to moment, but for one number, its distance. Feet say that: of
-    heels and toes as the camera saw them, feet_m [T, 4, 3] with confidence `sure` [T, 4], one stands in nearly every frame.
+    The background says which way it went and how fast from moment to moment, way [T, 3], but for one number, its distance. Feet
+    say that: of heels and toes as the camera saw them, feet_m [T, 4, 3] with confidence `sure` [T, 4], one stands in nearly every
+    frame.
     """
-    still, times = np.zeros((track.frame_count, 3)), track.timestamps_s
-    if track.background_way_share is None or _nods(track.background_way_share, times):
-        return still
-    way = carried_for_a_metre(track.background_way_share, focal_length_px, max(track.image_size_px))
     camera = np.gradient(smoothed(way, times, STEADY_S), times, axis=0)  # [T, 3], for a background at 1 m
     feet = velocities(feet_m, times)
     costs = [_mean_unrest(feet + distance * camera[:, None], sure) for distance in _DISTANCES_M]
     best = int(np.argmin(costs))
-    return _DISTANCES_M[best] * way if costs[best] < _CLEARLY * costs[0] else still
+    return _DISTANCES_M[best] * way if costs[best] < _CLEARLY * costs[0] else np.zeros_like(way)
 
 
 def _nods(background_way_share: np.ndarray, times: np.ndarray) -> bool:
@@ -194,11 +193,11 @@ def _unrest(places_m: np.ndarray, sure: np.ndarray, times: np.ndarray) -> float:
     return _mean_unrest(velocities(places_m, times), sure)
 
 
-def _mean_unrest(velocities: np.ndarray, sure: np.ndarray) -> float:
-    """How fast the stillest of the heels and toes that are seen is, a frame's mean; 0 where none is seen."""
-    off = ((velocities / [_ACROSS_M_S, _ACROSS_M_S, _ALONG_M_S]) ** 2).sum(axis=-1)
-    seen = sure.max(axis=1) > _UNSEEN
+def _mean_unrest(speeds_m_s: np.ndarray, sure: np.ndarray) -> float:
+    """The same from their velocities [T, 4, 3]."""
+    off = ((speeds_m_s / [_ACROSS_M_S, _ACROSS_M_S, _ALONG_M_S]) ** 2).sum(axis=-1)
+    seen = sure.max(axis=1) > UNSEEN
     if not seen.any():
         return 0.0
-    least = np.where(sure > _UNSEEN, off, np.inf)[seen].min(axis=1)
+    least = np.where(sure > UNSEEN, off, np.inf)[seen].min(axis=1)
     return float((least / (1 + least / _ASTRAY**2)).mean())

@@ -18,7 +18,7 @@ from ..tracks import Pose3DTrack
 from .body import SIDES, Landmarks, landmarks_of, with_constant_bones
 from .by_feet import first_guess_m, settled_m
 from .camera import CameraEstimate, estimate_camera
-from .contacts import PARTS, Contact, contacts_of, heels_off, mask_of, speeds, standing, stretches
+from .contacts import PARTS, UNSEEN, Contact, contacts_of, heels_off, mask_of, speeds, standing, stretches
 from .foreshortening import with_reach
 from .limits import limited
 from .moving import SeenFeet, camera_told, follow
@@ -36,8 +36,6 @@ SIGMA_S: dict[Smoothing, float] = {Smoothing.NONE: 0.0, Smoothing.LIGHT: 0.02, S
 _FOOT_STEADY_S = 0.04
 # What a focal length in millimetres refers to.
 PICTURE_MM = 36.0
-# Below this confidence a landmark is a guess.
-_UNSEEN = 0.25
 # What somebody's balance is seen by.
 _STANCE = [INDEX[f"{side}_{part}"] for side in SIDES for part in ("ankle", "knee", "hip", "shoulder")]
 # Of the leg's length: hips that are higher above the feet than this are carried by them.
@@ -134,7 +132,7 @@ def perform(track: Pose3DTrack, options: MotionOptions, *, contacts: Sequence[Co
     # The line of sight from where the camera is, and how far it was carried: seen = line + eye.
     line = seen
     steady = calmed(feet, times, patience=patience, noise=_FOOT_NOISE_M, weights=np.maximum(foot_sure, _LEAST_WEIGHT))
-    held_sure = np.clip((foot_sure - _UNSEEN) / _UNSEEN, 0.0, 1.0)
+    held_sure = np.clip((foot_sure - UNSEEN) / UNSEEN, 0.0, 1.0)
     path_camera = line + carried
     camera = estimate_camera(joints, path_camera, stance_sure, np.zeros((0, 3)), options)
     if followed.by_feet is not None:
@@ -175,7 +173,7 @@ def perform(track: Pose3DTrack, options: MotionOptions, *, contacts: Sequence[Co
     if options.guess_steps and not unknown and (motion is not CameraMotion.CARRIED or carried.any()):
         hips = apply(turn, joints[:, INDEX["left_hip"]] - joints[:, INDEX["right_hip"]])
         wrists = apply(turn, joints[:, [INDEX[f"{side}_wrist"] for side in SIDES]])
-        hidden = smoothed(foot_sure, times, _FOOT_STEADY_S).max(axis=1) <= 2 * _UNSEEN
+        hidden = smoothed(foot_sure, times, _FOOT_STEADY_S).max(axis=1) <= 2 * UNSEEN
         guessed, lift = guessed_steps(path, hips, wrists, track.detected & hidden & ~mask.any(axis=1), times)
         mask = mask | guessed
     if contacts is not None:  # the camera stays where it was: one marker that is moved does not tilt the ground
@@ -250,7 +248,7 @@ def _feet(
         ray = rays_of(pixels, focal_length_px, track.image_size_px)
         depth = np.maximum(path[:, 2] + lifted[:, 2], 0.3)
         seen = np.concatenate([ray, np.ones_like(ray[:, :1])], axis=1) * depth[:, None] - path
-        share = smoothed(np.clip((sure - _UNSEEN) / _UNSEEN, 0.0, 1.0), times, _FOOT_STEADY_S)[:, None]
+        share = smoothed(np.clip((sure - UNSEEN) / UNSEEN, 0.0, 1.0), times, _FOOT_STEADY_S)[:, None]
         places.append(share * seen + (1 - share) * lifted)
         trust.append(np.minimum(track.confidence[:, INDEX[f"{side}_ankle"]], sure))
     return np.stack(places, axis=1), np.stack(trust, axis=1)

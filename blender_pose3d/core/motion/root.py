@@ -54,6 +54,28 @@ def seen_path(joints_m: np.ndarray, marks: Landmarks, focal_length_px: float, im
     return path
 
 
+def pins(sight: np.ndarray, across_m_s: float, along_m_s: float) -> np.ndarray:
+    """How surely a part that stands does not move, seen along sight [..., 3]: inverse variances of its speed, [..., 3, 3]."""
+    along = sight[..., :, None] * sight[..., None, :]
+    return (np.eye(3) - along) / across_m_s**2 + along / along_m_s**2
+
+
+def hold(
+    fit: PathFit, path_m: np.ndarray, parts_m: np.ndarray, held: np.ndarray, pin: np.ndarray, timestamps_s: np.ndarray
+) -> None:
+    """Adds to a fit of a path that parts in contact do not move. A foot that seems to run away while it stands is a mistake: what
+    the path so far, path_m [T, 3], makes of it says how much it counts.
+
+    parts_m [T, P, 3] relative to the path; held [T - 1, P], from 0 to 1, between each two frames; pin [T - 1, P, 3, 3]: as `pins`
+    says.
+    """
+    step_s, moved = np.diff(timestamps_s), np.diff(parts_m, axis=0)
+    speed = (np.diff(path_m, axis=0)[:, None] + moved) / step_s[:, None, None]
+    weight = held / (1 + np.einsum("tpi,tpij,tpj->tp", speed, pin, speed) / _ASTRAY**2)
+    for part in range(held.shape[1]):
+        fit.steps((weight[:, part] / step_s**2)[:, None, None] * pin[:, part], -moved[:, part])
+
+
 _ROUNDS = 2
 # From this many standard deviations on a foot in contact counts less.
 _ASTRAY = 3.0
@@ -84,20 +106,14 @@ def fitted_path(
     along = sight[:, :, None] * sight[:, None, :]
     depth = (depth_share * np.maximum(np.linalg.norm(line_m, axis=-1), 0.5))[:, None, None]
     trust = np.maximum(sure, 1e-4)[:, None, None]
-    pin = (np.eye(3) - along) / _PIN_ACROSS_M_S**2 + along / _PIN_ALONG_M_S**2  # [T, 3, 3], of a speed
-    step_s = np.diff(timestamps_s)
-    moved = np.diff(parts_m, axis=0)  # [T - 1, 4, 3]
+    pin = np.broadcast_to(pins(sight[1:, None], _PIN_ACROSS_M_S, _PIN_ALONG_M_S), (frames - 1, mask.shape[1], 3, 3))
     held = mask[1:] * mask[:-1] * np.minimum(mask_sure[1:], mask_sure[:-1])  # [T - 1, 4]
     path = seen_m
     for _ in range(_ROUNDS):
         fit = PathFit(frames, 3)
         fit.values(trust * ((np.eye(3) - along) / _ACROSS_M**2 + along / depth**2), seen_m)
-        # A foot that seems to run away while it stands is a mistake.
-        speed = (np.diff(path, axis=0)[:, None] + moved) / step_s[:, None, None]
-        astray = np.einsum("tpi,tij,tpj->tp", speed, pin[1:], speed)
-        weight = held / (1 + astray / _ASTRAY**2)
+        hold(fit, path, parts_m, held, pin, timestamps_s)
         for part in range(mask.shape[1]):
-            fit.steps((weight[:, part] / step_s**2)[:, None, None] * pin[1:], -moved[:, part])
             if ground_m is not None:
                 up = np.zeros((frames, 3, 3))
                 up[:, 2, 2] = mask[:, part] * mask_sure[:, part] / _GROUND_M**2
