@@ -595,7 +595,8 @@ class _Ahead:
 
     def __init__(self, make: Callable[[], tuple[Tensor, Tensor]], generators: list[torch.Generator]) -> None:
         self._make, self._generators = make, generators
-        self._pool = ThreadPoolExecutor(1, "batches")
+        # One processor: with all of them a batch takes longer, beside a step that has all of them too.
+        self._pool = ThreadPoolExecutor(1, "batches", initializer=torch.set_num_threads, initargs=(1,))
         self._waiting: Future[tuple[list[Tensor], tuple[Tensor, Tensor]]] | None = None
 
     def take(self) -> tuple[Tensor, Tensor]:

@@ -148,7 +148,7 @@ class DetectorErrors:
         self._sign = torch.tensor([-1.0, 1.0, 1.0], device=device)
         places = self.source.places
         one = torch.ones(len(places), device=device)
-        self.poses = self.source.seen_around(places, one, frames=1, target=0).truth_m[:, 0, self._limbs].flatten(1)  # [K, 36]
+        self.poses = self.source.truth_around(places, one, frames=1, target=0)[:, 0, self._limbs].flatten(1)  # [K, 36]
 
     def sample(self, camera: Tensor, target: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
         """For exact joints [B, N, 17, 3] in camera axes: rays [B, N, 17, 2], confidence [B, N, 17], world_m [B, N, 17, 3]."""
@@ -158,21 +158,19 @@ class DetectorErrors:
             return torch.rand(b, generator=generator, device=camera.device)
 
         some = torch.randint(len(self.poses), (min(self.candidates, len(self.poses)),), generator=generator, device=camera.device)
-        flip = (uniform() < 0.5)[:, None, None, None]
+        mirrored = uniform() < 0.5
         relative = camera - camera[:, :, :1]
-        pose = torch.where(flip[:, 0], relative[:, target, self._mirror] * self._sign, relative[:, target])
+        pose = torch.where(mirrored[:, None, None], relative[:, target, self._mirror] * self._sign, relative[:, target])
         nearest = torch.cdist(pose[:, self._limbs].flatten(1), self.poses[some]).argmin(1)
         step_s = WINDOW_STEP_S * (0.7 + 0.8 * uniform())
-        wrong = self.source.errors_around(self.source.places[some[nearest]], step_s, frames=n, target=target)
-        error_2d = torch.where(flip, wrong.in_2d_m[:, :, self._mirror] * self._sign[:2], wrong.in_2d_m)
-        error_world = torch.where(flip, wrong.in_world_m[:, :, self._mirror] * self._sign, wrong.in_world_m)
-        confidence = torch.where(flip[..., 0], wrong.confidence[:, :, self._mirror], wrong.confidence)
+        places = self.source.places[some[nearest]]
+        wrong = self.source.errors_around(places, step_s, frames=n, target=target, mirrored=mirrored)
         factor = 1 + self.spread * (2 * uniform() - 1)[:, None, None, None]
         offset = self.offset_std_m * torch.randn(b, 1, camera.shape[2], 2, generator=generator, device=camera.device)
-        error_2d, error_world = factor * error_2d + offset, factor * error_world
+        error_2d, error_world = factor * wrong.in_2d_m + offset, factor * wrong.in_world_m
         rays = camera[..., :2] / camera[..., 2:].clamp_min(0.2) + error_2d / camera[:, :, :1, 2:].clamp_min(0.2)
         world = torch.where(wrong.found[..., None], derive_middle_joints(relative + error_world), 0.0)
-        return rays, confidence, world
+        return rays, wrong.confidence, world
 
 
 class MotionBatches:
@@ -328,9 +326,8 @@ class MotionBatches:
                         half = direction(f"right_{pair}", f"left_{pair}") * length[pair]
                         joints[f"left_{pair}"], joints[f"right_{pair}"] = joints[base] + half, joints[base] - half
             joints[name] = joints[parent] + way * length[bone]
-        body = torch.stack([joints[name] for name in JOINT_NAMES], dim=2)
-        mirrored = body[:, :, self._mirror] * self._flip
-        return torch.where((self._uniform(b) < self.bodies.mirror_share)[:, None, None, None], mirrored, body)
+        body, mirrored = (torch.stack([joints[JOINT_NAMES[j]] for j in order], dim=2) for order in (range(len(MIRROR)), MIRROR))
+        return torch.where((self._uniform(b) < self.bodies.mirror_share)[:, None, None, None], mirrored * self._flip, body)
 
     def _seen(self, world: Tensor) -> Tensor:
         """World -> a random camera that stands anywhere around the target frame's pelvis and looks at it."""

@@ -18,6 +18,9 @@ from .mocap import UNREADABLE, VALIDATION_SUBJECTS, first_line, subject_of
 HELD_OUT_CHARACTERS: frozenset[str] = frozenset({"Male_Adult_04"})
 # The time between a window's frames is that of inference times this; at inference people are slower and faster too.
 _PACE = (0.7, 2.0)
+# What a mirror does to the columns of the exact joints, and of `Errors`.
+_TRUTH_SIGNS = (-1.0, 1.0, 1.0)
+_ERROR_SIGNS = (1.0, -1.0, 1.0, -1.0, 1.0, 1.0, 1.0)
 
 
 @dataclass(frozen=True)
@@ -103,15 +106,14 @@ def mended(pairs: Pairs) -> Pairs:
 
 @dataclass(frozen=True)
 class Seen:
-    """What was seen in B windows of N frames: rays [B, N, 17, 2], confidence [B, N, 17], world_m and truth_m [B, N, 17, 3].
+    """What was seen in B windows of N frames: rays [B, N, 17, 2], confidence [B, N, 17], world_m [B, N, 17, 3].
 
-    The last two are metres relative to the pelvis, camera axes; world_m is zero where there is none.
+    The last is metres relative to the pelvis, camera axes, and zero where there is none.
     """
 
     rays: Tensor
     confidence: Tensor
     world_m: Tensor
-    truth_m: Tensor
 
 
 @dataclass(frozen=True)
@@ -129,12 +131,20 @@ class Errors:
 
 
 class PairFrames:
-    """All sequences of several files end to end on a device, exchanges mended, to take windows from."""
+    """All sequences of several files end to end on a device, exchanges mended, to take windows from.
+
+    places: the frames in which somebody was detected. Windows are taken around frames `places` [B], their own frames `step_s` [B]
+    apart; ends are held, between frames it is interpolated; those that `mirrored` [B] says are seen in a mirror.
+    """
 
     def __init__(self, sources: list[Pairs], *, device: torch.device | str = "cpu") -> None:
-        seen, errors = zip(*(_tables(mended(pairs)) for pairs in sources), strict=True)
-        # One table each, so that a window is taken in one go.
-        self.seen, self.errors = (torch.from_numpy(np.concatenate(parts)).to(device) for parts in (seen, errors))
+        tables = [np.concatenate(parts) for parts in zip(*(_tables(mended(pairs)) for pairs in sources), strict=True)]
+        # One table each, with a mirrored one behind it, so that a window is taken in one go.
+        signs = (MIRROR_SIGNS, _TRUTH_SIGNS, _ERROR_SIGNS)
+        self.seen, self.truth, self.errors = (
+            torch.from_numpy(np.concatenate([table, table[:, MIRROR] * np.array(sign, np.float32)])).to(device)
+            for table, sign in zip(tables, signs, strict=True)
+        )
         lengths = np.concatenate([np.full(len(p.detected), p.detected.shape[1]) for p in sources])
         first = (lengths.cumsum() - lengths).repeat(lengths)
         fps = np.concatenate([np.full(p.detected.size, p.fps, np.float32) for p in sources])
@@ -143,29 +153,41 @@ class PairFrames:
         )
         self.places = torch.from_numpy(np.flatnonzero(np.concatenate([p.detected.ravel() for p in sources]))).to(device)
 
-    def seen_around(self, places: Tensor, step_s: Tensor, *, frames: int, target: int) -> Seen:
-        """Around the frames `places` [B], `step_s` [B] apart; ends are held, between frames it is interpolated."""
-        values = self._windows(self.seen, places, step_s, frames, target)
-        rays, confidence, world, truth = values.split([2, 1, 3, 3], -1)
-        return Seen(rays, confidence[..., 0], world, truth)
+    def seen_around(self, places: Tensor, step_s: Tensor, *, frames: int, target: int, mirrored: Tensor | None = None) -> Seen:
+        """What was seen in the windows."""
+        values = self._windows(self.seen, places, step_s, frames, target, mirrored)
+        rays, confidence, world = values.split([2, 1, 3], -1)
+        return Seen(rays, confidence[..., 0], world)
 
-    def errors_around(self, places: Tensor, step_s: Tensor, *, frames: int, target: int) -> Errors:
-        """As `seen_around`."""
-        values = self._windows(self.errors, places, step_s, frames, target)
+    def truth_around(self, places: Tensor, step_s: Tensor, *, frames: int, target: int, mirrored: Tensor | None = None) -> Tensor:
+        """The exact joints in them, [B, N, 17, 3]: metres relative to the pelvis, camera axes, NaN where not known."""
+        return self._windows(self.truth, places, step_s, frames, target, mirrored)
+
+    def errors_around(
+        self, places: Tensor, step_s: Tensor, *, frames: int, target: int, mirrored: Tensor | None = None
+    ) -> Errors:
+        """What was wrong in them."""
+        values = self._windows(self.errors, places, step_s, frames, target, mirrored)
         confidence, in_2d, in_world, found = values.split([1, 2, 3, 1], -1)
         return Errors(confidence[..., 0], in_2d, in_world, found[..., 0] > 0.99)
 
-    def _windows(self, table: Tensor, places: Tensor, step_s: Tensor, frames: int, target: int) -> Tensor:
+    def _windows(
+        self, table: Tensor, places: Tensor, step_s: Tensor, frames: int, target: int, mirrored: Tensor | None
+    ) -> Tensor:
         offsets = torch.arange(frames, device=places.device) - target
         at = places[:, None] + offsets * (step_s * self.fps[places])[:, None]
         at = torch.minimum(torch.maximum(at, self.first[places, None].to(at)), self.last[places, None].to(at))
         before = at.floor().long()
         after = torch.minimum(before + 1, self.last[places, None])
-        return torch.lerp(table[before], table[after], (at - before)[..., None, None])
+        share = (at - before)[..., None, None]
+        if mirrored is not None:
+            behind = (len(table) // 2 * mirrored)[:, None]
+            before, after = before + behind, after + behind
+        return torch.lerp(table[before], table[after], share)
 
 
-def _tables(pairs: Pairs) -> tuple[np.ndarray, np.ndarray]:
-    """The columns of `Seen`, [S T, 17, 9], and of `Errors`, [S T, 17, 7]."""
+def _tables(pairs: Pairs) -> tuple[np.ndarray, ...]:
+    """The columns of `Seen`, [S T, 17, 6], the truth, [S T, 17, 3], and the columns of `Errors`, [S T, 17, 7]."""
     pelvis, thorax = INDEX["pelvis"], INDEX["thorax"]
     truth = pairs.truth_m - pairs.truth_m[:, :, pelvis, None]
     depth = pairs.truth_m[:, :, pelvis, None, 2:]
@@ -177,9 +199,9 @@ def _tables(pairs: Pairs) -> tuple[np.ndarray, np.ndarray]:
         unknown = ~np.isfinite(error)
         error[unknown] = np.broadcast_to(error[:, :, thorax, None], error.shape)[unknown]
     confidence = pairs.confidence[..., None]
-    columns = ((pairs.rays, confidence, world, truth), (confidence, error_2d, error_world, found))
-    seen, errors = (np.concatenate(c, -1).astype(np.float32) for c in columns)
-    return seen.reshape(-1, *seen.shape[2:]), errors.reshape(-1, *errors.shape[2:])
+    columns = ((pairs.rays, confidence, world), (truth,), (confidence, error_2d, error_world, found))
+    tables = (np.concatenate(c, -1).astype(np.float32) for c in columns)
+    return tuple(table.reshape(-1, *table.shape[2:]) for table in tables)
 
 
 class PairBatches:
@@ -205,36 +227,37 @@ class PairBatches:
         self.source = PairFrames(sources, device=device)
         self.world_dropped_share, self.offset_std = world_dropped_share, offset_std
         self.generator = torch.Generator(device=self.device).manual_seed(seed)
-        self._mirror = torch.tensor(MIRROR, device=self.device)
-        self._sign = torch.tensor(MIRROR_SIGNS, device=self.device)
 
     def sample(self, batch: int) -> tuple[Tensor, Tensor]:
-        windows, poses = self._augmented(batch)
-        return windows, poses[:, self.target]
+        windows, poses = self._augmented(batch, whole=False)
+        return windows, poses[:, 0]
 
     def all_windows(self) -> tuple[Tensor, Tensor]:
         """Every detected frame as inference sees it: windows, and targets in the virtual camera's axes."""
         parts = []
         for places in self.source.places.split(512):
             step_s = torch.full((len(places),), WINDOW_STEP_S, device=self.device)
-            parts.append(self._encoded(self.source.seen_around(places, step_s, frames=self.frames, target=self.target)))
-        windows, poses = (torch.cat(p) for p in zip(*((w, p[:, self.target]) for w, p in parts), strict=True))
-        return windows, poses
+            seen = self.source.seen_around(places, step_s, frames=self.frames, target=self.target)
+            parts.append(self._encoded(seen, self.source.truth_around(places, step_s, frames=1, target=0)))
+        windows, poses = (torch.cat(p) for p in zip(*parts, strict=True))
+        return windows, poses[:, 0]
 
-    def _encoded(self, seen: Seen) -> tuple[Tensor, Tensor]:
+    def _encoded(self, seen: Seen, truth_m: Tensor) -> tuple[Tensor, Tensor]:
         windows, view_from_camera = encode_windows(derive_middle_joints(seen.rays), self.target)
         windows = with_evidence(windows, view_from_camera, seen.confidence, seen.world_m, self.inputs)
-        return windows, torch.einsum("bij,bnkj->bnki", view_from_camera, seen.truth_m)
+        return windows, torch.einsum("bij,bnkj->bnki", view_from_camera, truth_m)
 
-    def _augmented(self, batch: int) -> tuple[Tensor, Tensor]:
-        """Windows [B, N, 17, inputs] and the poses of all their frames [B, N, 17, 3] in the virtual camera's axes."""
+    def _augmented(self, batch: int, *, whole: bool) -> tuple[Tensor, Tensor]:
+        """Windows [B, N, 17, inputs], and poses in the virtual camera's axes: of all frames [B, N, 17, 3], or the target's."""
 
         def uniform() -> Tensor:
             return torch.rand(batch, generator=self.generator, device=self.device)
 
         pick = torch.randint(len(self.source.places), (batch,), generator=self.generator, device=self.device)
         step_s = WINDOW_STEP_S * (_PACE[0] + (_PACE[1] - _PACE[0]) * uniform())
-        seen = self.source.seen_around(self.source.places[pick], step_s, frames=self.frames, target=self.target)
+        around: dict[str, Tensor] = {"places": self.source.places[pick], "step_s": step_s, "mirrored": uniform() < 0.5}
+        seen = self.source.seen_around(**around, frames=self.frames, target=self.target)
+        truth = self.source.truth_around(**around, frames=self.frames if whole else 1, target=self.target if whole else 0)
         angle = 0.08 * torch.randn(batch, generator=self.generator, device=self.device)
         c, s = angle.cos(), angle.sin()
         roll = torch.stack([c, -s, s, c], -1).view(batch, 2, 2)
@@ -242,16 +265,8 @@ class PairBatches:
         # Few characters with their own joints' places would be learnt by heart.
         size = (seen.rays - seen.rays[:, :, :1]).square().sum(-1).mean((1, 2)).sqrt()[:, None, None, None]
         moved = self.offset_std * torch.randn(batch, 1, len(MIRROR), 2, generator=self.generator, device=self.device)
-        seen = replace(
-            seen,
-            rays=torch.einsum("bij,bnkj->bnki", roll, seen.rays + size * moved),
-            world_m=_rolled(seen.world_m, roll) * keep,
-            truth_m=_rolled(seen.truth_m, roll),
-        )
-        windows, poses = self._encoded(seen)
-        flip = (uniform() < 0.5)[:, None, None, None]
-        windows = torch.where(flip, windows[:, :, self._mirror] * self._sign[: self.inputs], windows)
-        return windows, torch.where(flip, poses[:, :, self._mirror] * self._sign[[0, 1, 1]], poses)
+        rays = torch.einsum("bij,bnkj->bnki", roll, seen.rays + size * moved)
+        return self._encoded(replace(seen, rays=rays, world_m=_rolled(seen.world_m, roll) * keep), _rolled(truth, roll))
 
 
 def _rolled(points: Tensor, roll: Tensor) -> Tensor:

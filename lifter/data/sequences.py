@@ -21,4 +21,4 @@ class SequencePairs(PairBatches):
     """The same from rendered pairs, mirrored and rolled at random; NaN for unknown joints."""
 
     def sample(self, batch: int) -> tuple[Tensor, Tensor]:
-        return self._augmented(batch)
+        return self._augmented(batch, whole=True)

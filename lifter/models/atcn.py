@@ -194,7 +194,7 @@ class Layer(nn.Module):
 
 
 class DepthwiseStem(nn.Module):
-    """Depthwise k3 of stride 3, BN, 1x1, BN: [B, n, F] -> [B, n/3, C]."""
+    """Depthwise k3 of stride 3, BN, 1x1, BN and activation: [B, n, F] -> [B, n/3, C]."""
 
     def __init__(self, features: int, channels: int) -> None:
         super().__init__()
@@ -204,11 +204,11 @@ class DepthwiseStem(nn.Module):
         self.norm = Rows(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.norm(self.pointwise(self.depthwise_norm(_depthwise(x, self.depthwise))))
+        return self.norm.mish(self.pointwise(self.depthwise_norm(_depthwise(x, self.depthwise))))
 
 
 class FullStem(nn.Module):
-    """Full k3 convolution of stride 3, BN: [B, n, F] -> [B, n/3, C]."""
+    """Full k3 convolution of stride 3, BN and activation: [B, n, F] -> [B, n/3, C]."""
 
     def __init__(self, features: int, channels: int) -> None:
         super().__init__()
@@ -216,18 +216,18 @@ class FullStem(nn.Module):
         self.norm = Rows(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.norm(self.stem(x.reshape(x.shape[0], x.shape[1] // 3, -1)))
+        return self.norm.mish(self.stem(x.reshape(x.shape[0], x.shape[1] // 3, -1)))
 
 
 class GroupedUnit(nn.Module):
-    """k3 of stride 3 in groups, with bias, and BN: [B, n, C] -> [B, n/3, C]."""
+    """k3 of stride 3 in groups, with bias, BN and activation: [B, n, C] -> [B, n/3, C]."""
 
     def __init__(self, config: ATCNConfig, length: int) -> None:
         super().__init__()
         self.branch = Branch(config.channels, config.groups, length, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.branch.norm(self.branch.convolved(x))
+        return self.branch.norm.mish(self.branch.convolved(x))
 
 
 class Unit(nn.Module):
@@ -243,7 +243,7 @@ class Unit(nn.Module):
         self.dropout = nn.Dropout(config.dropout)
 
     def forward(self, x: Tensor, weighted: Tensor, layer: Layer) -> Tensor:  # x, weighted [B, n, C] -> [B, n/3, C]
-        y = self.dropout(F.mish(self.first(weighted)))
+        y = self.dropout(self.first(weighted))
         return x[:, self.kept :: 3] + self.dropout(self.norm.mish(self.mix(y)))
 
 
@@ -316,10 +316,10 @@ class ATCN(nn.Module):
         elif v:
             h = self.level_stems[v - 1](x, self)
         elif self.config.branch_form == "grouped":
-            return self.dropout(self.stem_norm.mish(self.stem(x.reshape(x.shape[0], x.shape[1] // 3, -1))))
+            h = self.stem_norm.mish(self.stem(x.reshape(x.shape[0], x.shape[1] // 3, -1)))
         else:
             h = self.stem(x)
-        return self.dropout(F.mish(h))
+        return self.dropout(h)
 
     def trunk(self, x: Tensor, stems: list[Tensor]) -> Tensor:
         """All after the stems. x [B, N, J, 2]; stems: one [B, N / 3^(v+1), C] for each level -> [B, J, 3]."""
@@ -348,7 +348,7 @@ class ATCN(nn.Module):
 
 
 class _SharedStem(nn.Module):
-    """The stem of a level with level 0's weights."""
+    """The stem of a level with level 0's weights, and the activation."""
 
     def __init__(self, config: ATCNConfig) -> None:
         super().__init__()
@@ -357,10 +357,10 @@ class _SharedStem(nn.Module):
 
     def forward(self, x: Tensor, network: ATCN) -> Tensor:  # [B, n, 2 J] -> [B, n/3, C]
         if self.depthwise_norm is None:
-            return self.norm(network.stem(x.reshape(x.shape[0], x.shape[1] // 3, -1)), network.stem_norm)
+            return F.mish(self.norm(network.stem(x.reshape(x.shape[0], x.shape[1] // 3, -1)), network.stem_norm))
         stem = network.stem
         y = self.depthwise_norm(_depthwise(x, stem.depthwise), stem.depthwise_norm)
-        return self.norm(stem.pointwise(y), stem.norm)
+        return F.mish(self.norm(stem.pointwise(y), stem.norm))
 
 
 def _taps(length: int, dilation: int) -> Tensor:

@@ -10,6 +10,7 @@ M branches, G groups, B windows, n steps of which p = n / 3 come out, C channels
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import torch
@@ -145,57 +146,58 @@ class _Convolved(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, weight: Tensor) -> Tensor:
         m, g, c, _ = weight.shape
         b, n, _ = x.shape
-        rows = _gathered(x, 1 if n == 3 else m, g)  # of three steps every branch sees all
+        rows = [_gathered(x, seen, g) for seen in _seen(n, 1 if n == 3 else m)]  # of three steps every branch sees all
         out = x.new_empty(m, g, b * n // 3, c)
         for i in range(m):
             torch.bmm(rows[i % len(rows)], weight[i].transpose(1, 2), out=out[i])
-        ctx.save_for_backward(rows, weight)
+        ctx.save_for_backward(weight, *rows)
         ctx.steps = n
         return out
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor]:
-        rows, weight = ctx.saved_tensors
+        weight, *rows = ctx.saved_tensors
         m, g, c, k = weight.shape
         if len(rows) == 1:
             wide = grad.permute(1, 2, 0, 3).reshape(g, -1, m * c)
             grad_rows = torch.bmm(wide, weight.transpose(0, 1).reshape(g, m * c, k))[None]
             grad_weight = torch.bmm(wide.transpose(1, 2), rows[0]).view(g, m, c, k).transpose(0, 1)
         else:
-            grad_rows, grad_weight = torch.empty_like(rows), torch.empty_like(weight)
+            grad_rows, grad_weight = rows[0].new_empty(m, *rows[0].shape), torch.empty_like(weight)
             for i in range(m):
                 torch.bmm(grad[i], weight[i], out=grad_rows[i])
                 torch.bmm(grad[i].transpose(1, 2), rows[i], out=grad_weight[i])
-        return _scattered(grad_rows, ctx.steps), grad_weight
+        return _scattered(grad_rows, _seen(ctx.steps, len(grad_rows))), grad_weight
 
 
-def _taps(steps: int, branches: int) -> list[tuple[int, int, int, int]]:
-    """(branch, output step, tap, the step it sees): a kernel of 3, stride 3, dilation 1, 2 ...; the edges replicated."""
+@cache
+def _seen(steps: int, branches: int) -> list[tuple[int, ...]]:
+    """For each branch the steps under its kernels, tap after tap: 3 wide, stride 3, dilation 1, 2 ...; the edges replicated."""
     return [
-        (i, p, k, min(max(3 * p + 1 + (k - 1) * (i + 1), 0), steps - 1))
-        for i in range(branches)
-        for p in range(steps // 3)
-        for k in range(3)
+        tuple(min(max(3 * p + 1 + k * dilation, 0), steps - 1) for p in range(steps // 3) for k in (-1, 0, 1))
+        for dilation in range(1, branches + 1)
     ]
 
 
 @torch.compile
-def _gathered(x: Tensor, m: int, g: int) -> Tensor:
-    """What lies under the kernels: [B, n, C] -> [M, G, p B, 3 c]."""
-    b, n, channels = x.shape
-    rows = torch.stack([x[:, seen] for _, _, _, seen in _taps(n, m)])  # [M p 3, B, C]
-    return rows.view(m, n // 3, 3, b, g, channels // g).permute(0, 4, 1, 3, 2, 5).reshape(m, g, b * n // 3, -1)
+def _gathered(x: Tensor, seen: tuple[int, ...], g: int) -> Tensor:
+    """What lies under a branch's kernels: [B, n, C] -> [G, p B, 3 c]. For all branches in one go it is 15 times as slow."""
+    b, _, channels = x.shape
+    c = channels // g
+    rows = x.view(b, -1, g, c)[:, list(seen)].view(b, -1, 3, g, c)
+    return rows.permute(3, 1, 0, 2, 4).reshape(g, -1, 3 * c)
 
 
 @torch.compile
-def _scattered(grad: Tensor, n: int) -> Tensor:
-    """The gradient of what _gathered was given: [M, G, p B, 3 c] -> [B, n, C]."""
+def _scattered(grad: Tensor, seen: list[tuple[int, ...]]) -> Tensor:
+    """The gradient of what _gathered was given, for all branches: [M, G, p B, 3 c] -> [B, n, C]."""
     m, g, rows, taps = grad.shape
+    n = len(seen[0])
     p = n // 3
     grad = grad.view(m, g, p, rows // p, 3, taps // 3)
     steps = []
     for step in range(n):
-        terms = [grad[i, :, q, :, k].float() for i, q, k, seen in _taps(n, m) if seen == step]
+        terms = [grad[i, :, at // 3, :, at % 3].float() for i in range(m) for at in range(n) if seen[i][at] == step]
         steps.append(sum(terms[1:], terms[0]).to(grad.dtype))  # [G, B, c]
     return torch.stack(steps).permute(2, 0, 1, 3).reshape(rows // p, n, -1)
 

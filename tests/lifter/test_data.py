@@ -405,12 +405,13 @@ def test_errors_of_the_detector_go_with_the_pose(clips: list[MotionClip], tmp_pa
 def test_errors_are_those_of_a_similar_pose(clips: list[MotionClip], tmp_path: Path) -> None:
     errors = DetectorErrors([read_pairs(archives.small_pairs(tmp_path / "p.npz"))], spread=0, offset_std_m=0)
     places = errors.source.places
-    known = errors.source.seen_around(places, torch.ones(len(places)), frames=1, target=0)
-    errors.source.errors[..., 1] = torch.arange(len(errors.source.errors))[:, None]  # each frame's error names it
+    known = errors.source.truth_around(places, torch.ones(len(places)), frames=1, target=0)
+    count = len(errors.source.errors) // 2  # the second half is mirrored
+    errors.source.errors[..., 1] = (torch.arange(2 * count) % count)[:, None]  # each frame's error names it
     errors.candidates = 10**6
     some = torch.arange(0, len(places), 7)
     depth = torch.tensor([0.0, 0.0, 3.0])
-    camera = (torch.nan_to_num(known.truth_m[some]) + depth).expand(-1, 9, -1, -1)
+    camera = (torch.nan_to_num(known[some]) + depth).expand(-1, 9, -1, -1)
     rays, _, _ = errors.sample(camera, 4, torch.Generator().manual_seed(0))
     named = ((rays - camera[..., :2] / camera[..., 2:]) * 3)[:, 4, INDEX["left_knee"], 0].abs().round()
     assert ((named - places[some]).abs() < 4).float().mean() > 0.4  # half of them were looked for in the mirror
