@@ -417,7 +417,7 @@ def probe_blender(path: str) -> Blender | None:
     said = run_for_output([path, "--version"])
     is_wheel = said.startswith("Python ")
     if is_wheel:
-        ask = "import bpy, os; print('\\nBlender', bpy.app.version_string, flush=True); os._exit(0)"
+        ask = "import bpy, os; print('\\nBlender', bpy.app.version_string, flush=True); os.rmdir(bpy.app.tempdir); os._exit(0)"
         said = run_for_output([path, "-c", ask])
     match = re.search(r"^Blender (\d+\.\d+(\.\d+)?)", said, re.MULTILINE)
     return Blender(path, version_tuple(match[1]), is_wheel) if match else None
@@ -1105,8 +1105,10 @@ def leave(code: int, *, at_once: bool) -> NoReturn:
     sys.stdout.flush()
     sys.stderr.flush()
     code = code if code >= 0 else 128 - code  # a child that a signal ended
-    if at_once:  # the bpy wheel can hang while Python takes it down
-        os._exit(code)
+    if at_once and "bpy" in sys.modules:
+        from blender_pose3d.core.leftovers import end_at_once
+
+        end_at_once(code, session=sys.modules["bpy"].app.tempdir)
     sys.exit(code)
 
 

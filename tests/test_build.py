@@ -307,8 +307,11 @@ def test_the_exit_code_and_the_sentence_come_out_of_a_blender(build: ModuleType,
         (["retarget", tmp_path / "none.mp4", "--rig", "rigify", "--out", tmp_path / "o.glb"], "There is no clip"),
         (["dance"], "no command 'dance'"),
     ):
-        done = subprocess.run(found.command(*arguments), capture_output=True, text=True, timeout=120, check=False)
+        environment = {**os.environ, "TMPDIR": str(tmp_path)}
+        command = found.command(*arguments)
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
         assert done.returncode == 2, done.stdout + done.stderr
+        assert list(tmp_path.iterdir()) == [], "a Blender's own temporary files are left"
         assert words in done.stderr and "Traceback" not in done.stderr
 
 

@@ -19,6 +19,7 @@ import bpy
 from .. import headless, places
 from ..bridge import files
 from ..core.errors import Pose3DError
+from ..core.leftovers import end_at_once
 
 
 def main(*, resources: Path) -> int:
@@ -55,8 +56,8 @@ def main(*, resources: Path) -> int:
 def _read(lines: queue.SimpleQueue[str]) -> None:
     for line in sys.stdin:
         lines.put(line)
-    # Whoever asked is gone, or wants no more. At once: the main thread may be exporting, and a bpy wheel can hang at its end.
-    os._exit(0)
+    # Whoever asked is gone, or wants no more. At once: the main thread may be exporting.
+    end_at_once(0, session=bpy.app.tempdir)
 
 
 def _answer(answers: TextIO, event: dict[str, object]) -> None:

@@ -6,12 +6,15 @@ import contextlib
 import glob
 import os
 import shutil
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 UNFINISHED_TRACKS = (".*.npz.*.tmp", ".*.npz.*.partial")  # as the motion engine and as track_io call them
+_SESSION_PREFIX = "blender_"  # of the folder in which a Blender has its own temporary files
 _SCRATCH_PREFIX = "pose3d-scratch-"
 _SCRATCH_PATTERN = f"{_SCRATCH_PREFIX}????????"
 _WRITTEN_S = 600.0  # nobody writes for so long without the file growing
@@ -48,3 +51,14 @@ def scratch() -> Iterator[Path]:
     remove_stale(Path(tempfile.gettempdir()), _SCRATCH_PATTERN, older_than_s=_SCRATCH_S)
     with tempfile.TemporaryDirectory(prefix=_SCRATCH_PREFIX) as folder:
         yield Path(folder)
+
+
+def end_at_once(code: int, *, session: str) -> NoReturn:
+    """End this process without Python's and Blender's own end, in which a bpy module may hang; what Blender would have deleted
+    there, the folder of its temporary files, goes. session: `bpy.app.tempdir`.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if Path(session).name.startswith(_SESSION_PREFIX):  # where Blender could not make one, it is everybody's
+        shutil.rmtree(session, ignore_errors=True)
+    os._exit(code)

@@ -1,8 +1,7 @@
-"""How a script that runs inside a Blender, or in a Python with the bpy module, ends. Standard library only."""
+"""How a script that runs inside a Blender, or in a Python with the bpy module, ends."""
 
 from __future__ import annotations
 
-import os
 import sys
 import traceback
 from collections.abc import Callable
@@ -13,7 +12,7 @@ def run(main: Callable[[list[str]], int | None]) -> NoReturn:
     """Calls `main` with the words after "--", or with all of them where there is no "--", and ends the process with the exit code
     that it returns; None is 0. The code of a SystemExit is kept; any other exception prints its traceback and is 1.
 
-    By os._exit, because a bpy module may hang when its interpreter ends.
+    At once, because a bpy module may hang when its interpreter ends.
     """
     words = sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else sys.argv[1:]
     try:
@@ -24,6 +23,6 @@ def run(main: Callable[[list[str]], int | None]) -> NoReturn:
         else:
             traceback.print_exc()
             code = 1
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
+    from blender_pose3d.core.leftovers import end_at_once  # by now it can be imported
+
+    end_at_once(code, session=sys.modules["bpy"].app.tempdir)

@@ -69,7 +69,9 @@ def environment(blender_python, tmp_path) -> dict[str, str]:
     user = tmp_path / "blender-user"
     for folder in ("config", "scripts", "extensions", "datafiles"):
         (user / folder).mkdir(parents=True)
-    variables = {"POSE3D_ENGINE_PYTHON": ENGINE_PYTHON, "POSE3D_HOME": home, "BLENDER": blender_python}
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    variables = {"POSE3D_ENGINE_PYTHON": ENGINE_PYTHON, "POSE3D_HOME": home, "BLENDER": blender_python, "TMPDIR": temporary}
     return os.environ | {"BLENDER_USER_RESOURCES": str(user)} | {name: str(value) for name, value in variables.items()}
 
 
@@ -108,6 +110,7 @@ def test_a_folder_with_a_broken_clip_and_again_with_changes(batch, clips, rig, e
     assert "is truncated" in broken["reason"] and "2 done, 0 skipped, 1 failed" in done.stdout
     assert sorted(path.name for path in out.iterdir()) == ["a.bvh", "b.bvh", JOURNAL, "results.jsonl"]
     assert len(list((tmp_path / "home" / "cache" / "tracks").iterdir())) == 2
+    assert list((tmp_path / "temporary").iterdir()) == [], "nothing temporary is left, by Blender neither"
 
     # The second file of the one Blender is what a Blender of its own makes of the clip.
     alone = tmp_path / "alone.bvh"
