@@ -57,6 +57,7 @@ _MOST_FPS = 60.0
 _MOST_SPEED_M_S = 25.0
 _SHORTEST_S = 0.5
 # Arms this near to level and legs this near to upright are the T-pose that converters put before the first frame.
+_LARGEST_NUMBER = 1e9  # of an offset, a place or an angle; products of larger ones overflow
 _T_POSE_COS = np.cos(np.radians(12.0))
 
 
@@ -144,9 +145,13 @@ def parse_bvh(text: str) -> Bvh:
     motion = np.array(parts[1][header.end() :].split(), dtype=np.float64)
     if motion.size != frames * len(columns) or not frames:
         raise ValueError(f"it has {motion.size} numbers where {frames} frames of {len(columns)} channels are announced")
-    if not np.isfinite(motion).all():
-        raise ValueError("it has numbers that are not finite")
+    _require_sane(motion)
     return Bvh(names, parents, offsets, columns, frame_s, motion.reshape(frames, len(columns)))
+
+
+def _require_sane(numbers: np.ndarray) -> None:
+    if not (np.abs(numbers) <= _LARGEST_NUMBER).all():  # also where one is none
+        raise ValueError("it has numbers that are not finite, or larger than any unit's")
 
 
 def _hierarchy(text: str) -> tuple[tuple[str, ...], tuple[int, ...], np.ndarray, tuple[tuple[int, int, bool], ...]]:
@@ -174,6 +179,7 @@ def _hierarchy(text: str) -> tuple[tuple[str, ...], tuple[int, ...], np.ndarray,
                 values = [float(value) for value in rest.split()]
                 if len(values) != 3:
                     raise ValueError(f"an offset has {len(values)} numbers")
+                _require_sane(np.array(values))
                 if above[-1] >= 0:
                     offsets[above[-1]] = values
             case "CHANNELS" if above and above[-1] >= 0:

@@ -357,6 +357,8 @@ Frame Time: 0.01
         (GOOD.replace("Frames: 2", "Frames: 9"), "6 numbers where 9 frames of 3 channels"),
         (GOOD.replace("1 2 3", "1 2"), "5 numbers"),
         (GOOD.replace("1 2 3", "1 2 nan"), "not finite"),
+        (GOOD.replace("1 2 3", "1 2 1e200"), "larger than any unit's"),
+        (GOOD.replace("OFFSET 0 0 0", "OFFSET 0 0 inf"), "not finite"),
         (GOOD.replace("1 2 3", "1 2 x"), "x"),
         (GOOD.replace("0.01", "0"), "frames last 0 s"),
         (GOOD, "there is no head"),
