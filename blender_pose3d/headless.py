@@ -154,8 +154,9 @@ def retarget(options: Options, *, resources: Path, track_file: Path | None = Non
     if source is not None:
         applied = apply_source(bpy.context, armature_object, replace(source, first_frame=scene.frame_start), **settings)
     else:
-        track_path = options.clip if options.clip.suffix.lower() == TRACK_SUFFIX else None
-        applied = apply_track(bpy.context, armature_object, track, track_path=track_path, **settings)
+        # What the add-on needs to go on with the result: a track that lasts, not one made for this run alone.
+        lasting = track_file or (options.clip if options.clip.suffix.lower() == TRACK_SUFFIX else None)
+        applied = apply_track(bpy.context, armature_object, track, track_path=lasting and lasting.absolute(), **settings)
     scene.frame_start, scene.frame_end = applied.frame_start, applied.frame_end
     for warning in applied.warnings:
         print(f"warning: {warning}", file=sys.stderr, flush=True)

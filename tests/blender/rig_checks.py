@@ -9,6 +9,7 @@ A RIG is "rigify", "metarig", a name of rig_builders.BUILDS, or a file.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from dataclasses import dataclass, replace
@@ -23,6 +24,7 @@ sys.path.insert(0, str(ROOT))
 
 from blender_pose3d.bridge import files  # noqa: E402
 from blender_pose3d.bridge.apply import AppliedMotion, apply_track  # noqa: E402
+from blender_pose3d.bridge.markers import source_of  # noqa: E402
 from blender_pose3d.bridge.measure import angles_deg, joint_limb_directions, posed_limb_directions  # noqa: E402
 from blender_pose3d.bridge.rig_reader import choose_mapping, read_rig  # noqa: E402
 from blender_pose3d.core.errors import Pose3DError  # noqa: E402
@@ -279,6 +281,8 @@ def _inspect(path: Path) -> dict:
         "actions": [a.name for a in bpy.data.actions],
         "objects": [o.name for o in bpy.data.objects],
     }
+    with contextlib.suppress(Pose3DError):
+        found["track"] = str(source_of(action).track)
     return found | {"seconds": files.read_back(path, armature.name)[1]}
 
 

@@ -201,6 +201,17 @@ def test_two_workers_and_stopping_at_the_first_failure(batch, clips, rig, tmp_pa
     assert "--fail-fast" in lines(out / "results.jsonl")[-1]["reason"]
 
 
+def test_the_addon_can_go_on_with_a_result(batch, clips, rig, run_in_blender, tmp_path):
+    """Contacts, camera and skeleton need the track that the action was made from: it is in the cache."""
+    done = batch(clips / "a.mp4", "--rig", rig, "--out", tmp_path / "out" / "{stem}.blend")
+    assert done.returncode == 0, done.stderr
+    found, out = tmp_path / "found.json", tmp_path / "out" / "a.blend"
+    done = run_in_blender(CHECKS, found, "inspect", tmp_path, out)
+    assert done.returncode == 0, done.stdout
+    track = Path(json.loads(found.read_text())[str(out)]["track"])
+    assert track.parent == tmp_path / "home" / "cache" / "tracks" and track.is_file()
+
+
 def test_inside_blender(run_in_blender, clips, rig, environment, tmp_path):
     """What is wrong is said there as it is outside, by the same command."""
     words = ("batch", clips, "--rig", rig, "--out", tmp_path / "out" / "{stem}.bvh", "--dry-run")
