@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -246,8 +246,7 @@ def _in_range(track: Pose3DTrack, options: Options) -> Pose3DTrack:
             f"{options.clip.name} has no frame in that range; it goes from {times[0]:.2f} to {times[-1]:.2f} s.",
             hint="Choose another start and end.",
         )
-    arrays = {field.name: getattr(track, field.name) for field in fields(track)}
-    return replace(track, **{name: value[keep] for name, value in arrays.items() if isinstance(value, np.ndarray)})
+    return track.of_frames(keep)
 
 
 class _ProgressLines:

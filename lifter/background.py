@@ -17,6 +17,7 @@ from typing import Any, ClassVar
 import cv2
 import numpy as np
 
+from .background_lines import straight_lines
 from .focal import DEFAULT_SHARE
 from .joints import LANDMARK_NAMES
 
@@ -301,6 +302,14 @@ class BackgroundMotion:
         total = max(int(counts[enough].sum()), 1)
         return float(counts[nearer].sum() / total) if nearer.sum() >= _NEARER_CELLS else 0.0, float(counts[farther].sum() / total)
 
+    def lines(self, *, still: bool) -> np.ndarray:
+        """The straight edges around the people in the first picture, [L, 4] as `straight_lines` has them; of a camera that stood
+        still, in the last one where there are more of them.
+        """
+        pictures = [picture for picture in (self._first, self._last if still else None) if picture is not None]
+        found = [straight_lines(grey, _around(bodies, grey.shape)) for grey, bodies in pictures]
+        return max(found, key=_total_length, default=np.zeros((0, 4), np.float32))
+
     def way(self, timestamps_s: np.ndarray) -> np.ndarray:
         """How far the background has gone until each frame, the sum of its steps: [T, 4], right and down in long sides of the
         picture at its middle, clockwise in radians, and the logarithm of its growth. Where nothing could be seen, as fast as
@@ -315,6 +324,10 @@ class BackgroundMotion:
         steps = np.stack([np.interp(middle, middle[at], speed) for speed in speeds.T], axis=1) * took[:, None]
         way = np.concatenate([np.zeros((1, 4)), np.cumsum(steps, axis=0)])
         return np.stack([np.interp(timestamps_s, times, axis) for axis in way.T], axis=1).astype(np.float32)
+
+
+def _total_length(lines: np.ndarray) -> float:
+    return float(np.linalg.norm(lines[:, 2:] - lines[:, :2], axis=1).sum())
 
 
 def _small_and_grey(rgb: np.ndarray) -> np.ndarray:

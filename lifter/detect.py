@@ -82,6 +82,7 @@ def detect(
     for frame, place in meant.places.items():
         values[frame], detected[frame] = seen.bodies[frame][place], True
     camera_motion = seen.background.told()
+    lines_px = max(width, height) * seen.background.lines(still=camera_motion["camera"] == "still")
     return Pose2DTrack(
         fps=_nominal_fps(times, clip.fps),
         timestamps_s=times,
@@ -97,6 +98,7 @@ def detect(
             "camera_motion": camera_motion,
         },
         background_way_share=seen.background.way(times) if camera_motion["camera"] in MOVES else None,
+        background_lines_px=lines_px if len(lines_px) else None,
     )
 
 

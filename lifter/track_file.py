@@ -36,7 +36,9 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "world_landmarks_m": (0, 1e3),
     "focal_length_px": (1e-3, 1e9),
     "background_way_share": (0, 1e4),
+    "background_lines_px": (0, 1e7),
 }
+MOST_LINES = 1000
 _UNSEEN = ("landmarks_px", "world_landmarks_m")
 _LARGEST_HAND_M = 10.0
 _LEAST_STEP_S = 1e-6
@@ -63,6 +65,8 @@ class Pose2DTrack:
     # Of a camera that moved: how far the background has gone, step by step, right and down in long sides of the picture at its
     # middle, clockwise in radians, and the logarithm of its growth. [T, 4] float32
     background_way_share: np.ndarray | None = None
+    # Straight edges around the people in the first frame, if there are any: x and y of both ends. [L, 4] float32
+    background_lines_px: np.ndarray | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,14 +98,14 @@ def write_track(path: str | Path, track: Pose3DTrack) -> None:
 
 def read_detection(path: str | Path) -> Pose2DTrack:
     """Read and check a detection file, or the detection in a track file. Raises LifterError naming the file and the key."""
-    arrays = load_arrays(Path(path), (*_DETECTION_KEYS, *_HAND_KEYS, *_MOVING_KEYS))
+    arrays = load_arrays(Path(path), (*_DETECTION_KEYS, *_HAND_KEYS, *_AROUND_KEYS))
     _check(Path(path), arrays, lifted=False)
     return Pose2DTrack(**_detection_fields(arrays))
 
 
 def read_track(path: str | Path) -> Pose3DTrack:
     """Read and check a track file. Raises LifterError naming the file and the key."""
-    arrays = load_arrays(Path(path), (*_DETECTION_KEYS, *_HAND_KEYS, *_MOVING_KEYS, *_LIFTED_KEYS))
+    arrays = load_arrays(Path(path), (*_DETECTION_KEYS, *_HAND_KEYS, *_AROUND_KEYS, *_LIFTED_KEYS))
     _check(Path(path), arrays, lifted=True)
     return Pose3DTrack(
         **_detection_fields(arrays),
@@ -113,7 +117,7 @@ def read_track(path: str | Path) -> Pose3DTrack:
     )
 
 
-# Key -> shape and kind of number. T stands for the number of frames; the kinds are numpy's, U being text.
+# Key -> shape and kind of number. T stands for the number of frames, L for any up to MOST_LINES; kinds are numpy's, U is text.
 _DETECTION_KEYS: dict[str, tuple[tuple[int | str, ...], str]] = {
     "format_version": ((), "integer"),
     "fps": ((), "float64"),
@@ -132,8 +136,11 @@ _HAND_KEYS: dict[str, tuple[tuple[int | str, ...], str]] = {
     "hand_landmarks_m": (("T", 2, 21, 3), "float32"),
     "hand_confidence": (("T", 2), "float32"),
 }
-# Of a clip whose camera moved.
-_MOVING_KEYS: dict[str, tuple[tuple[int | str, ...], str]] = {"background_way_share": (("T", 4), "float32")}
+# Of what is around the people: of a clip whose camera moved, and of one with straight edges.
+_AROUND_KEYS: dict[str, tuple[tuple[int | str, ...], str]] = {
+    "background_way_share": (("T", 4), "float32"),
+    "background_lines_px": (("L", 4), "float32"),
+}
 _LIFTED_KEYS: dict[str, tuple[tuple[int | str, ...], str]] = {
     "joint_names": ((17,), "text"),
     "positions_m": (("T", 17, 3), "float32"),
@@ -143,7 +150,7 @@ _LIFTED_KEYS: dict[str, tuple[tuple[int | str, ...], str]] = {
 }
 
 
-_OPTIONAL = ("hand_landmarks_m", "hand_confidence", "background_way_share")
+_OPTIONAL = ("hand_landmarks_m", "hand_confidence", *_AROUND_KEYS)
 
 
 def _detection_arrays(track: Pose2DTrack) -> dict[str, np.ndarray]:
@@ -254,13 +261,14 @@ def _check(path: Path, arrays: Mapping[str, np.ndarray], *, lifted: bool) -> Non
     require(version == FORMAT_VERSION, "format_version", f"is {version}, which does not exist")
 
     has_hands = any(key in arrays for key in _HAND_KEYS)
-    moving = {key: form for key, form in _MOVING_KEYS.items() if key in arrays}
-    table = _DETECTION_KEYS | moving | (_HAND_KEYS if has_hands else {}) | (_LIFTED_KEYS if lifted else {})
+    around = {key: form for key, form in _AROUND_KEYS.items() if key in arrays}
+    table = _DETECTION_KEYS | around | (_HAND_KEYS if has_hands else {}) | (_LIFTED_KEYS if lifted else {})
     frame_count = arrays["timestamps_s"].shape[0] if "timestamps_s" in arrays and arrays["timestamps_s"].ndim else 0
     for key, (shape, kind) in table.items():
         require(key in arrays, key, "is missing")
         array = arrays[key]
-        wanted = tuple(frame_count if size == "T" else size for size in shape)
+        lines = min(max(len(array), 1), MOST_LINES) if array.ndim else 1
+        wanted = tuple({"T": frame_count, "L": lines}.get(size, size) if isinstance(size, str) else size for size in shape)
         require(array.shape == wanted, key, f"has shape {list(array.shape)} instead of {_shape_text(shape, frame_count)}")
         require(_is_kind(array.dtype, kind), key, f"holds {array.dtype} instead of {kind}")
     require(frame_count > 0, "timestamps_s", "has no frame")
@@ -292,7 +300,7 @@ def _check(path: Path, arrays: Mapping[str, np.ndarray], *, lifted: bool) -> Non
             require(np.isfinite(arrays[key]).all(), key, "has a value that is not finite")
         _require_confidence(require, arrays, "confidence")
         _require_positive(require, arrays, "focal_length_px")
-    for key in moving:
+    for key in around:
         require(np.isfinite(arrays[key]).all(), key, "has a value that is not finite")
     for key, (least, most) in _LIMITS.items():
         if key in table:
@@ -335,4 +343,6 @@ def _require_hands(require: _Require, arrays: Mapping[str, np.ndarray]) -> None:
 
 def _shape_text(shape: tuple[int | str, ...], frame_count: int) -> str:
     text = "[" + ", ".join(str(size) for size in shape) + "]"
+    if "L" in shape:
+        return f"{text} with L up to {MOST_LINES}"
     return f"{text} with T = {frame_count}" if "T" in shape else text

@@ -44,8 +44,8 @@ _PARTS = ("clip", "settings", "people", "camera_motion", "lifter_model", "versio
 
 @dataclass(frozen=True)
 class _Key:
-    """kind: "text", "integer" or a numpy type; shape: T for frames; unseen: what the values are where nobody was detected;
-    share: values from 0 to 1; most: the largest value, of either sign, that a person's track can have.
+    """kind: "text", "integer" or a numpy type; shape: T for frames, L for any up to MOST_LINES; unseen: what the values are where
+    nobody was detected; share: values from 0 to 1; most: the largest value, of either sign, that a person's track can have.
     """
 
     kind: str
@@ -53,6 +53,11 @@ class _Key:
     unseen: float | None = None
     share: bool = False
     most: float = math.inf
+
+    @property
+    def is_field(self) -> bool:
+        """Whether it is an array of a `Pose3DTrack`."""
+        return bool({"T", "L"} & set(self.shape))
 
 
 _KEYS: dict[str, _Key] = {
@@ -79,9 +84,13 @@ _HAND_KEYS: dict[str, _Key] = {
     "hand_confidence": _Key("float32", ("T", 2), unseen=0.0, share=True),
 }
 _LARGEST_HAND_M = 10.0
-# Of a clip whose camera moved.
-_MOVING_KEYS: dict[str, _Key] = {"background_way_share": _Key("float32", ("T", 4), most=1e4)}
-_ALL_KEYS = _KEYS | _HAND_KEYS | _MOVING_KEYS
+# Of what is around the people: of a clip whose camera moved, and of one with straight edges.
+_AROUND_KEYS: dict[str, _Key] = {
+    "background_way_share": _Key("float32", ("T", 4), most=1e4),
+    "background_lines_px": _Key("float32", ("L", 4), most=1e7),
+}
+MOST_LINES = 1000
+_ALL_KEYS = _KEYS | _HAND_KEYS | _AROUND_KEYS
 
 
 def read_track(path: Path | str) -> Pose3DTrack:
@@ -95,14 +104,14 @@ def read_track(path: Path | str) -> Pose3DTrack:
         image_size_px=(width, height),
         focal_length_px=float(values["focal_length_px"]),
         provenance=json.loads(str(values["provenance"])),
-        **{name: values[name] for name, key in _ALL_KEYS.items() if "T" in key.shape and name in values},
+        **{name: values[name] for name, key in _ALL_KEYS.items() if key.is_field and name in values},
     )
 
 
 def write_track(path: Path | str, track: Pose3DTrack) -> None:
     """Write a track file; it appears whole or not at all. Raises Pose3DError if the track is not right or cannot be written."""
     path = Path(path)
-    values = {name: np.asarray(getattr(track, name), key.kind) for name, key in _KEYS.items() if "T" in key.shape}
+    values = {name: np.asarray(getattr(track, name), key.kind) for name, key in _KEYS.items() if key.is_field}
     values |= {
         "format_version": np.array(FORMAT_VERSION),
         "joint_names": np.array(JOINT_NAMES),
@@ -112,7 +121,7 @@ def write_track(path: Path | str, track: Pose3DTrack) -> None:
         "focal_length_px": np.array(track.focal_length_px, np.float64),
         "provenance": np.array(json.dumps(track.provenance)),
     }
-    optional = {name: getattr(track, name) for name, key in (_HAND_KEYS | _MOVING_KEYS).items() if "T" in key.shape}
+    optional = {name: getattr(track, name) for name, key in (_HAND_KEYS | _AROUND_KEYS).items() if key.is_field}
     values |= {name: np.asarray(value, "float32") for name, value in optional.items() if value is not None}
     if values.keys() & _HAND_KEYS.keys():
         values["hand_landmark_names"] = np.array(HAND_LANDMARK_NAMES)
@@ -182,7 +191,7 @@ def _check(path: Path, values: Mapping[str, np.ndarray]) -> None:
     """Everything that the table says."""
     _check_version(path, values.get("format_version"))
     table = _KEYS | (_HAND_KEYS if any(name in values for name in _HAND_KEYS) else {})
-    table |= {name: key for name, key in _MOVING_KEYS.items() if name in values}
+    table |= {name: key for name, key in _AROUND_KEYS.items() if name in values}
     if missing := [name for name in table if name not in values]:
         raise _bad(path, f"{missing[0]} is missing")
     times = values["timestamps_s"]
@@ -231,7 +240,8 @@ def _check_version(path: Path, version: np.ndarray | None) -> None:
 
 
 def _check_form(path: Path, name: str, key: _Key, value: np.ndarray, frames: int) -> None:
-    expected = tuple(frames if n == "T" else n for n in key.shape)
+    lines = min(max(len(value), 1), MOST_LINES) if value.ndim else 1
+    expected = tuple({"T": frames, "L": lines}.get(n, n) if isinstance(n, str) else n for n in key.shape)
     if value.shape != expected:
         raise _bad(path, f"{name} has the shape {list(value.shape)} where {list(expected)} is expected")
     kinds = {"text": "U", "integer": "iu"}.get(key.kind)

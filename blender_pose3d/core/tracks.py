@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
+
+# The only array that is not of frames.
+_EDGES = "background_lines_px"
 
 
 @dataclass(frozen=True)
@@ -18,6 +21,8 @@ class Pose3DTrack:
     the wrist (NaN where there is none), and hand_confidence [T, 2].
     Of a clip whose camera moved, else None: background_way_share [T, 4], how far the background has gone, step by step: right and
     down in long sides of the picture at its middle, clockwise in radians, and the logarithm of its growth.
+    Of a clip with straight edges around the person, else None: background_lines_px [L, 4], x and y of both ends, in the first
+    frame.
     """
 
     fps: float
@@ -35,10 +40,20 @@ class Pose3DTrack:
     hand_landmarks_m: np.ndarray | None = None
     hand_confidence: np.ndarray | None = None
     background_way_share: np.ndarray | None = None
+    background_lines_px: np.ndarray | None = None
 
     @property
     def frame_count(self) -> int:
         return len(self.timestamps_s)
+
+    def of_frames(self, frames: np.ndarray) -> Pose3DTrack:
+        """The same of some frames, by indices or a mask [T]. A camera that moved shows other edges where they begin."""
+        arrays = {field.name: getattr(self, field.name) for field in fields(self)}
+        taken = {name: value[frames] for name, value in arrays.items() if isinstance(value, np.ndarray) and name != _EDGES}
+        begins_later = taken["timestamps_s"][:1] != self.timestamps_s[:1]
+        if self.background_way_share is not None and begins_later.all():
+            taken[_EDGES] = None
+        return replace(self, **taken)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -65,7 +65,16 @@ FOLLOWED: dict[str, str] = {
     "turn circled": "--motion walk_turn --view three_quarter --camera circles --seconds 5",
     "squat circled": "--motion squat --view three_quarter --camera circles",
 }
-_WORDS = CLIPS | FOLLOWED
+# In a room whose edges say how the camera is held.
+FURNISHED: dict[str, str] = {
+    "walk indoors": "--motion walk --view three_quarter --furnished --seconds 3.2",
+    "squat indoors": "--motion squat --view three_quarter --furnished",
+    "sit_rise indoors": "--motion sit_rise --view three_quarter --furnished",
+    "punch indoors": "--motion punch --view tilted --furnished --seconds 3.2",
+    "jump indoors": "--motion jump --view portrait --furnished",
+    "turn indoors": "--motion walk_turn --view high --furnished --seconds 5",
+}
+_WORDS = CLIPS | FOLLOWED | FURNISHED
 TARGETS: dict[str, RigSpec] = {"own": build(), "long legs": build(leg=1.5, arm=0.7), "short legs": build(leg=0.6, arm=1.3)}
 ABLATIONS: dict[str, dict[str, object]] = {
     "level camera": {"camera_pitch_deg": 0.0, "camera_roll_deg": 0.0},
@@ -116,6 +125,7 @@ def rows(context: Context) -> list[Row]:
     out = _table("", measured, goals=True)
     out += _table("plain solve: ", _measured(tracks, None), goals=False)
     out += _of_cameras_that_move(context)
+    out += _in_a_room(context)
     return out + _ablations(context, tracks) if context.ablate else out
 
 
@@ -134,6 +144,17 @@ def _of_cameras_that_move(context: Context) -> list[Row]:
     for lens, off in errors.items():
         row = Row(measure=f"lens, {lens}", value=float(np.mean(off)), unit="of the logarithm", goal=None, better="lower")
         out.append(row)
+    return out
+
+
+def _in_a_room(context: Context) -> list[Row]:
+    """With its edges and without, by the camera's own lens and by one that nobody knows."""
+    out = []
+    for lens, lens_known in (("", True), (", no lens known", False)):
+        tracks = {name: clip(context, name, lens_known=lens_known) for name in FURNISHED}
+        out += _table(f"indoors{lens}: ", _measured(tracks, MotionOptions()), goals=True)
+        bare = {name: (replace(track, background_lines_px=None), truth) for name, (track, truth) in tracks.items()}
+        out += _table(f"indoors{lens}, edges left out: ", _measured(bare, MotionOptions()), goals=False)
     return out
 
 
@@ -166,8 +187,11 @@ def _ablations(context: Context, tracks: dict[str, tuple[Pose3DTrack, Truth]]) -
 # ------------------------------------------------------------------------------------------------------------- clips
 
 
-def clip(context: Context, name: str, *words_of_infer: str) -> tuple[Pose3DTrack, Truth]:
-    """A clip's track, from its pixels, and its truth. Rendered and lifted where that was not done yet."""
+def clip(context: Context, name: str, *words_of_infer: str, lens_known: bool = True) -> tuple[Pose3DTrack, Truth]:
+    """A clip's track, from its pixels, and its truth. Rendered and lifted where that was not done yet.
+
+    lens_known: the focal length is given, as a phone's own notes in the clip would give it.
+    """
     home = Path(os.environ["POSE3D_HOME"])
     words = _WORDS[name].split()
     maker = context.root / "tests" / "clipmaker"
@@ -186,19 +210,10 @@ def clip(context: Context, name: str, *words_of_infer: str) -> tuple[Pose3DTrack
         focal = float(arrays["focal_length_px"])
     lifter = context.root / "lifter"
     sources = sorted([*lifter.rglob("*.py"), *lifter.glob("weights/*.json")])
-    track_path = folder / f"track-{_hash(sources, ' '.join(words_of_infer))}.npz"
+    words = [*(["--focal-px", str(focal)] if lens_known else []), *words_of_infer]
+    track_path = folder / f"track-{_hash(sources, ' '.join(words))}.npz"
     if not track_path.exists():
-        # The focal length is given, as a phone's own notes in the clip would give it.
-        arguments = [
-            "infer",
-            folder / "clip.mp4",
-            track_path,
-            "--focal-px",
-            focal,
-            "--models-dir",
-            home / "models",
-            *words_of_infer,
-        ]
+        arguments = ["infer", folder / "clip.mp4", track_path, "--models-dir", home / "models", *words]
         command = [str(context.engine_python), "-m", "lifter", *map(str, arguments)]
         subprocess.run(command, check=True, cwd=context.root, stdout=subprocess.DEVNULL)
     track = read_track(track_path)
@@ -285,11 +300,9 @@ def _keys(tracks: dict[str, tuple[Pose3DTrack, Truth]]) -> dict[str, float]:
 def _time_s(track: Pose3DTrack) -> float:
     """What the motion of 1000 frames takes: a clip over and over."""
     frames = np.arange(1000) % track.frame_count
-    arrays = {f.name: getattr(track, f.name) for f in fields(track)}
-    longer = {name: value[frames] for name, value in arrays.items() if isinstance(value, np.ndarray)}
-    longer["timestamps_s"] = np.arange(1000) / track.fps
+    longer = replace(track.of_frames(frames), timestamps_s=np.arange(1000) / track.fps)
     started = time.perf_counter()
-    solve_motion(replace(track, **longer), TARGETS["own"])
+    solve_motion(longer, TARGETS["own"])
     return time.perf_counter() - started
 
 

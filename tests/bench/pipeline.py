@@ -224,7 +224,7 @@ def _there_and_back(track: Any, count: int) -> Any:
     index = np.arange(count) % (2 * length - 2)
     index = np.where(index < length, index, 2 * length - 2 - index)
     arrays = {field.name: getattr(track, field.name) for field in fields(track)}
-    arrays = {name: v[index] for name, v in arrays.items() if isinstance(v, np.ndarray) and v.shape[:1] == (length,)}
+    arrays = {name: v[index] for name, v in arrays.items() if isinstance(v, np.ndarray) and name != "background_lines_px"}
     return replace(track, **{**arrays, "timestamps_s": np.arange(count) / 30.0, "fps": 30.0})
 
 

@@ -10,6 +10,9 @@ import cv2
 import numpy as np
 import pytest
 
+from blender_pose3d.core.coordinates import CameraPose
+from blender_pose3d.core.motion.edges import Edges
+from lifter.background import BackgroundMotion
 from tests.clipmaker import skeleton
 
 TESTS = Path(__file__).resolve().parents[1]
@@ -90,6 +93,25 @@ def test_the_truth_lies_on_the_picture(view: str, run_in_blender: Callable, tmp_
         top = truth["joints_px"][frame, JOINT["head_top"]]
         near = differs[frame][:, max(int(top[0]) - 6, 0) : int(top[0]) + 7]
         assert np.nonzero(near.any(axis=1))[0][0] == pytest.approx(top[1], abs=4)
+
+
+@pytest.mark.parametrize("view", ["tilted", "high"])
+def test_a_furnished_room_says_how_the_camera_was_held(view: str, run_in_blender: Callable, tmp_path: Path) -> None:
+    """From its picture alone, the outline of the person among the edges: what is found, and what is made of it."""
+    options = ("--motion", "squat", "--view", view, "--furnished", "--fps", "5", "--seconds", "0.2", "--samples", "4")
+    made = run_in_blender(SCRIPT, "--out", tmp_path, "--name", "room", *options)
+    assert made.returncode == 0, made.stdout
+    truth = truth_of(tmp_path / "room_truth.npz")
+    background = BackgroundMotion()
+    background.look(0.0, np.ascontiguousarray(frames_of(tmp_path / "room.mp4")[0][..., ::-1]), [])
+    size_px, focal_px = truth["image_size_px"], float(truth["focal_length_px"])
+    ends = (background.lines(still=True).reshape(-1, 2, 2) * max(size_px) - size_px / 2) / focal_px
+    ways = ends[:, 1] - ends[:, 0]
+    edges = Edges(ends.mean(1), ways / np.linalg.norm(ways, axis=1)[:, None], np.ones(len(ends)), lens_known=True)
+    held = np.array([float(truth["camera_pitch_rad"]), float(truth["camera_roll_rad"])])
+    level = edges.level(CameraPose(held[0] + np.radians(4), held[1] - np.radians(3)))
+    assert level is not None
+    assert np.degrees(np.abs(level.held_rad - held)).max() < 1.0
 
 
 def test_several_people_have_a_truth_each(run_in_blender: Callable, tmp_path: Path) -> None:

@@ -100,6 +100,7 @@ class Settings:
     seed: int
     samples: int = 8  # light paths a pixel
     camera: str = "still"
+    furnished: bool = False
 
 
 # What the camera does: "follows" turns after the first person, as somebody does who films from where they stand; "walks" goes
@@ -292,6 +293,26 @@ def _room(settings: Settings, people: list[Person]) -> None:
         for x in (-0.70, 0.64):
             for y in (-1.43, -1.06):
                 _box("Table leg", (x, y, 0), (x + 0.06, y + 0.06, 0.70), wood)
+    if settings.furnished:
+        _furniture(wood)
+
+
+def _furniture(wood: bpy.types.Material) -> None:
+    """Along the wall: a door in its frame, a skirting board, a picture, shelves with books."""
+    colours = {"White": (0.75, 0.74, 0.70), "Dark": (0.10, 0.09, 0.09), "Blue": (0.18, 0.28, 0.45)}
+    white, dark, blue = (_material(name, colour, other=colour, scale=1) for name, colour in colours.items())
+    _box("Door", (1.25, 3.16, 0), (2.1, 3.2, 2.0), blue)
+    for low, high in (((1.15, 0), (1.25, 2.1)), ((2.1, 0), (2.2, 2.1)), ((1.15, 2.0), (2.2, 2.1))):
+        _box("Door frame", (low[0], 3.12, low[1]), (high[0], 3.2, high[1]), white)
+    _box("Skirting board", (-12, 3.17, 0), (1.15, 3.2, 0.09), white)
+    _box("Picture", (-0.9, 3.16, 1.3), (-0.2, 3.2, 2.2), dark)
+    for z in np.arange(5) * 0.45:
+        _box("Shelf", (-2.6, 2.85, z), (-1.5, 3.2, z + 0.03), wood)
+    for x in (-2.6, -1.53):
+        _box("Shelf's side", (x, 2.85, 0), (x + 0.03, 3.2, 1.83), wood)
+    for i in range(9):
+        x, height = -2.5 + 0.1 * i, 0.22 + 0.05 * (i % 3)
+        _box("Book", (x, 2.9, 0.93), (x + 0.08, 3.1, 0.93 + height), (white, dark, blue)[i % 3])
 
 
 def _lights() -> None:
@@ -495,6 +516,7 @@ def parse(arguments: list[str]) -> tuple[Path, str, Settings]:
     parser.add_argument("--motion", choices=sorted(motions.MOTIONS), default="walk_turn")
     parser.add_argument("--view", choices=sorted(VIEWS), default="front")
     parser.add_argument("--occluder", action="store_true", help="a table between the camera and the legs")
+    parser.add_argument("--furnished", action="store_true", help="a door, shelves and a picture along the wall")
     parser.add_argument("--people", type=int, default=1, choices=range(5), help="0 is an empty room, without a truth file")
     parser.add_argument("--seconds", type=_length, help="default: once through the motion")
     parser.add_argument("--fps", type=_rate, default=25.0)
@@ -517,6 +539,7 @@ def parse(arguments: list[str]) -> tuple[Path, str, Settings]:
         seed=options.seed,
         samples=max(1, options.samples),
         camera=options.camera,
+        furnished=options.furnished,
     )
     return options.out, options.name, settings
 

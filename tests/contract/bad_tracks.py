@@ -35,6 +35,7 @@ HAND_LANDMARK_NAMES = (
 LIFTED_KEYS = ("joint_names", "positions_m", "root_position_m", "confidence", "focal_length_px")
 
 MOVING_KEY = "background_way_share"
+LINES_KEY = "background_lines_px"
 
 Arrays = dict[str, np.ndarray]
 
@@ -97,6 +98,11 @@ def moving_arrays(arrays: Arrays) -> Arrays:
     return {MOVING_KEY: np.cumsum(steps, axis=0).astype(np.float32)}
 
 
+def lines_arrays() -> Arrays:
+    """Five edges."""
+    return {LINES_KEY: np.random.default_rng(9).uniform(0, 640, (5, 4)).astype(np.float32)}
+
+
 def write(path: Path, arrays: Arrays) -> None:
     """Write the arrays as they are, right or wrong."""
     with path.open("wb") as file:
@@ -124,6 +130,8 @@ def _changed(name: str, key: str, change: Callable[[Arrays], object]) -> BadTrac
             arrays |= hand_arrays(arrays)
         if key == MOVING_KEY:
             arrays |= moving_arrays(arrays)
+        if key == LINES_KEY:
+            arrays |= lines_arrays()
         change(arrays)
         write(path, arrays)
 
@@ -250,6 +258,12 @@ def _wrong_values() -> list[BadTrack]:
     bad += _wrong_hands()
     bad += [_cast(MOVING_KEY, "float64"), _reshaped(MOVING_KEY, slice(1, None)), _reshaped(MOVING_KEY, (..., slice(0, 3)))]
     bad += [_at(f"{MOVING_KEY} of {value}", MOVING_KEY, (3, 0), value) for value in (nan, inf, 2e4)]
+    bad += [_cast(LINES_KEY, "float64"), _reshaped(LINES_KEY, slice(0, 0)), _reshaped(LINES_KEY, (..., slice(0, 3)))]
+    bad += [_at(f"{LINES_KEY} of {value}", LINES_KEY, (3, 0), value) for value in (nan, inf, 2e7)]
+    bad += [
+        _replaced(f"1001 {LINES_KEY}", LINES_KEY, np.ones((1001, 4), np.float32)),
+        _replaced("a line", LINES_KEY, np.float32(3)),
+    ]
     for key in ("fps", "focal_length_px"):
         bad += [_replaced(f"{key} of {value}", key, value) for value in (0.0, -25.0, nan, inf)]
     bad += [

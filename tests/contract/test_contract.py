@@ -26,7 +26,7 @@ ARRAYS = (
     "world_landmarks_m",
     "detected",
 )
-OPTIONAL = ("hand_landmarks_m", "hand_confidence", bad_tracks.MOVING_KEY)
+OPTIONAL = ("hand_landmarks_m", "hand_confidence", bad_tracks.MOVING_KEY, bad_tracks.LINES_KEY)
 
 
 def test_both_sides_know_the_same_joints_in_the_same_order() -> None:
@@ -83,16 +83,20 @@ def _same(a: object, b: object) -> None:
     assert dict(a.provenance) == dict(b.provenance)  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize(("hands", "moving"), [(False, False), (True, False), (False, True), (True, True)])
+@pytest.mark.parametrize(
+    ("hands", "moving", "lines"),
+    [(False, False, False), (True, False, False), (False, True, True), (False, False, True), (True, True, True)],
+)
 @pytest.mark.parametrize(("frame_count", "undetected"), [(6, (2,)), (1, ()), (40, (0, 1, 39)), (3, (0, 1, 2))])
 def test_what_one_side_writes_the_other_reads(
-    frame_count: int, undetected: tuple[int, ...], hands: bool, moving: bool, tmp_path: Path
+    frame_count: int, undetected: tuple[int, ...], hands: bool, moving: bool, lines: bool, tmp_path: Path
 ) -> None:
     made = bad_tracks.good_arrays(frame_count=frame_count, undetected=undetected)
     more = (bad_tracks.hand_arrays(made) if hands else {}) | (bad_tracks.moving_arrays(made) if moving else {})
+    more |= bad_tracks.lines_arrays() if lines else {}
     bad_tracks.write(tmp_path / "made.npz", made | more)
     theirs = track_file.read_track(tmp_path / "made.npz")
-    assert (theirs.background_way_share is not None) == moving
+    assert (theirs.background_way_share is not None) == moving and (theirs.background_lines_px is not None) == lines
     assert (theirs.hand_landmarks_m is not None) == (theirs.hand_confidence is not None) == hands
     track_file.write_track(tmp_path / "lifter.npz", theirs)
     ours = track_io.read_track(tmp_path / "lifter.npz")

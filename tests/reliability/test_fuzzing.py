@@ -162,6 +162,11 @@ def any_track(draw: st.DrawFn) -> Pose3DTrack:
     track = _replaced(track, root, np.cumsum(steps), detected, confidence)
     told = draw(st.sampled_from(["", "unknown", "turning", "moving"]))
     track = replace(track, provenance=track.provenance | {"camera_motion": {"camera": told}})
+    if draw(st.booleans()):
+        lines = (draw(st.sampled_from([0.0, 1.0, 300.0, 1e7])) * random.uniform(-1, 1, (draw(st.integers(1, 60)), 4))).astype(
+            np.float32
+        )
+        track = replace(track, background_lines_px=lines)
     if told in ("", "unknown"):
         return track
     way = (draw(st.sampled_from([0.0, 1e-3, 1.0, 1e3])) * random.normal(size=(frames, 4)).cumsum(axis=0)).astype(np.float32)

@@ -10,6 +10,7 @@ import numpy as np
 from ..coordinates import CameraPose, world_from_camera
 from ..rotations import apply, unit
 from ..skeleton import INDEX
+from .edges import Edges, Level
 from .options import MotionOptions
 
 # What a guess is worth without any evidence: a phone that somebody holds.
@@ -68,7 +69,7 @@ class CameraEstimate:
 @dataclass(frozen=True)
 class _Evidence:
     """balance [N, 3]: directions that are upwards, each worth balance_weight [N]; points [K, 3]: feet that stand; hips [L, 3] and
-    hips_weight [L]: where the hips were along the way, all camera axes.
+    hips_weight [L]: where the hips were along the way, all camera axes; level: what edges around the person say.
     """
 
     balance: np.ndarray
@@ -76,25 +77,28 @@ class _Evidence:
     points: np.ndarray
     hips: np.ndarray
     hips_weight: np.ndarray
+    level: Level | None = None
 
 
 def estimate_camera(
-    joints_m: np.ndarray, path_m: np.ndarray, sure: np.ndarray, standing_points_m: np.ndarray, options: MotionOptions
+    joints_m: np.ndarray,
+    path_m: np.ndarray,
+    sure: np.ndarray,
+    standing_points_m: np.ndarray,
+    options: MotionOptions,
+    edges: Edges | None = None,
 ) -> CameraEstimate:
     """From joints [T, 17, 3] relative to the pelvis, the pelvis' path [T, 3], frames to look at [T] and the places where feet
-    stood [K, 3], all in camera axes. Gauss-Newton on pitch, roll and height with a weak belief in a level camera.
+    stood [K, 3], all in camera axes, and edges around the person, if any. Gauss-Newton on pitch, roll and height with a weak
+    belief in a level camera; edges that agree have their say once the rest has said where to look for them.
     """
     evidence = _evidence(joints_m, path_m, sure, standing_points_m)
     unknown = np.zeros(3)  # pitch, roll, height
     if len(standing_points_m):
         unknown[2] = np.median(standing_points_m[:, 1])
-    for _ in range(8):
-        value, weight = _residuals(unknown, evidence)
-        jacobian = np.stack([(_residuals(unknown + d, evidence)[0] - value) / 1e-5 for d in 1e-5 * np.eye(3)], axis=1)
-        normal = jacobian.T @ (weight[:, None] * jacobian)
-        unknown = unknown - np.linalg.solve(normal, jacobian.T @ (weight * value))
-        unknown[:2] = np.clip(unknown[:2], -1.2, 1.2)
-    spread = np.sqrt(np.diag(np.linalg.inv(normal)))
+    unknown, spread = _solved(unknown, evidence)
+    if edges is not None and (level := edges.level(CameraPose(*unknown[:2].tolist()))) is not None:
+        unknown, spread = _solved(np.array([*level.held_rad, unknown[2]]), replace(evidence, level=level))
     pose = CameraPose(float(unknown[0]), float(unknown[1]))
     estimate = CameraEstimate(
         pose,
@@ -104,6 +108,17 @@ def estimate_camera(
         _chance(_GOOD_HEIGHT_M, spread[2]) if len(standing_points_m) else 0.0,
     )
     return _overridden(estimate, standing_points_m, options)
+
+
+def _solved(unknown: np.ndarray, evidence: _Evidence) -> tuple[np.ndarray, np.ndarray]:
+    """Pitch, roll and height, from a guess at them, and their standard deviations."""
+    for _ in range(8):
+        value, weight = _residuals(unknown, evidence)
+        jacobian = np.stack([(_residuals(unknown + d, evidence)[0] - value) / 1e-5 for d in 1e-5 * np.eye(3)], axis=1)
+        normal = jacobian.T @ (weight[:, None] * jacobian)
+        unknown = unknown - np.linalg.solve(normal, jacobian.T @ (weight * value))
+        unknown[:2] = np.clip(unknown[:2], -1.2, 1.2)
+    return unknown, np.sqrt(np.diag(np.linalg.inv(normal)))
 
 
 def _overridden(estimate: CameraEstimate, points: np.ndarray, options: MotionOptions) -> CameraEstimate:
@@ -178,7 +193,7 @@ def _balance(joints: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _residuals(unknown: np.ndarray, evidence: _Evidence) -> tuple[np.ndarray, np.ndarray]:
-    """Residuals and weights (inverse variances): balance, ground, belief."""
+    """Residuals and weights (inverse variances): balance, edges, ground, belief."""
     rotation = world_from_camera(CameraPose(float(unknown[0]), float(unknown[1])))
     parts = [(unknown[:2], np.array([_USUAL_PITCH_RAD, _USUAL_ROLL_RAD]) ** -2.0)]
     total = evidence.balance_weight.sum()
@@ -186,6 +201,8 @@ def _residuals(unknown: np.ndarray, evidence: _Evidence) -> tuple[np.ndarray, np
         mean = apply(rotation, unit((evidence.balance_weight[:, None] * evidence.balance).sum(0)))
         few = min(1.0, total / 5)
         parts.append((mean[:2], few / _BALANCE_RAD**2))
+    if evidence.level is not None:
+        parts.append((np.linalg.cholesky(evidence.level.precision).T @ (unknown[:2] - evidence.level.held_rad), np.ones(2)))
     if len(evidence.points):
         heights = apply(rotation, evidence.points)[:, 2] + unknown[2]
         slope = np.abs(apply(rotation, unit(evidence.points))[:, 2])

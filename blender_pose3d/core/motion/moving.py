@@ -13,6 +13,7 @@ from ..tracks import Pose3DTrack
 from .by_feet import STEADY_S, Ahead, ahead_of, first_guess_m, settled_m, stands_of, turned_less_rad, turning_cost, velocities
 from .camera import estimate_camera
 from .contacts import UNSEEN, standing
+from .edges import Edges
 from .options import CameraMotion, MotionOptions
 
 # What moves has a speed from here on.
@@ -66,7 +67,8 @@ class Followed:
 @dataclass(frozen=True)
 class SeenFeet:
     """As each frame's camera saw them: joints_m [T, 17, 3] and heels and toes feet_m [T, 4, 3], relative to the pelvis at
-    path_m [T, 3]; how well the feet were seen, sure [T, 4], and what somebody's balance is seen by, stance_sure [T].
+    path_m [T, 3]; how well the feet were seen, sure [T, 4], and what somebody's balance is seen by, stance_sure [T]; and edges
+    around the person, as the first frame's camera saw them.
     """
 
     joints_m: np.ndarray
@@ -74,6 +76,7 @@ class SeenFeet:
     path_m: np.ndarray
     sure: np.ndarray
     stance_sure: np.ndarray
+    edges: Edges | None = None
 
 
 def follow(track: Pose3DTrack, focal_length_px: float, seen: SeenFeet, options: MotionOptions) -> Followed:
@@ -152,7 +155,7 @@ def _without_background(track: Pose3DTrack, seen: SeenFeet, options: MotionOptio
 def _level(first_from: np.ndarray, seen: SeenFeet, options: MotionOptions) -> np.ndarray:
     """The world's axes from the first frame's camera's [3, 3], by the balance of somebody seen by a camera that turned so."""
     joints, path = apply(first_from[:, None], seen.joints_m), apply(first_from, seen.path_m)
-    return world_from_camera(estimate_camera(joints, path, seen.stance_sure, np.zeros((0, 3)), options).pose)
+    return world_from_camera(estimate_camera(joints, path, seen.stance_sure, np.zeros((0, 3)), options, seen.edges).pose)
 
 
 def _feet_are_seen(track: Pose3DTrack, seen: SeenFeet) -> bool:

@@ -19,6 +19,7 @@ from .body import SIDES, Landmarks, landmarks_of, with_constant_bones
 from .by_feet import first_guess_m, settled_m
 from .camera import CameraEstimate, estimate_camera
 from .contacts import PARTS, UNSEEN, Contact, contacts_of, heels_off, mask_of, speeds, standing, stretches
+from .edges import edges_of
 from .foreshortening import with_reach
 from .limits import limited
 from .moving import SeenFeet, camera_told, follow
@@ -26,6 +27,8 @@ from .options import CameraMotion, MotionOptions, Smoothing
 from .root import fitted_path, rays_of, seen_path
 from .unseen import guessed_steps
 
+# How the motion engine knows a lens that is no guess.
+_KNOWN_LENSES = ("given", "metadata")
 # MediaPipe's heel and toe are points on the shoe, this far above the sole.
 SOLE_BELOW_M = 0.035
 # How many times what noise explains the smoothing may change a position.
@@ -119,7 +122,9 @@ def perform(track: Pose3DTrack, options: MotionOptions, *, contacts: Sequence[Co
     # From here on in the axes of the first frame's camera.
     stance_sure = np.where(track.detected, track.confidence[:, _STANCE].min(axis=1), 0.0)
     feet, foot_sure = _feet(joints, seen, marks, track, focal)
-    followed = follow(track, focal, SeenFeet(joints, feet, seen, foot_sure, stance_sure), options)
+    lens_known = options.focal_length_mm is not None or track.provenance.get("focal_length") in _KNOWN_LENSES
+    edges = edges_of(track, focal, lens_known=lens_known)
+    followed = follow(track, focal, SeenFeet(joints, feet, seen, foot_sure, stance_sure, edges), options)
     motion, first_from, carried = followed.motion, followed.first_from, followed.carried_m
     joints, seen = apply(first_from[:, None], joints), apply(first_from, seen)
     patience = PATIENCE[options.smoothing]
@@ -134,7 +139,7 @@ def perform(track: Pose3DTrack, options: MotionOptions, *, contacts: Sequence[Co
     steady = calmed(feet, times, patience=patience, noise=_FOOT_NOISE_M, weights=np.maximum(foot_sure, _LEAST_WEIGHT))
     held_sure = np.clip((foot_sure - UNSEEN) / UNSEEN, 0.0, 1.0)
     path_camera = line + carried
-    camera = estimate_camera(joints, path_camera, stance_sure, np.zeros((0, 3)), options)
+    camera = estimate_camera(joints, path_camera, stance_sure, np.zeros((0, 3)), options, edges)
     if followed.by_feet is not None:
         turn = world_from_camera(camera.pose)
         carried = apply(turn.T, first_guess_m(apply(turn, line[:, None] + feet), foot_sure, times))
@@ -161,7 +166,7 @@ def perform(track: Pose3DTrack, options: MotionOptions, *, contacts: Sequence[Co
         # Where somebody sits or lies, feet touch the ground with their sides.
         upright = -parts[..., 2].min(axis=1) > _UPRIGHT * leg_m
         stands = mask & (held_sure > 0.5) & upright[:, None]
-        camera = estimate_camera(joints, beside, stance_sure, _standing_points(steady, beside, stands), options)
+        camera = estimate_camera(joints, beside, stance_sure, _standing_points(steady, beside, stands), options, edges)
     turn = world_from_camera(camera.pose)
     parts, line_world, eye_world = apply(turn, steady), apply(turn, line), _level(apply(turn, carried))
     seen_world = line_world + eye_world
