@@ -95,6 +95,12 @@ _WALKED_M = 1.0
 _LENGTHS_MM = 1000.0
 # How far behind the ankle a sole's heel is, in leg lengths.
 _HEEL_SHARE = 0.07
+_LIMBS = (
+    ("pelvis", "thorax"),
+    ("thorax", "head_top"),
+    *((f"{s}_{a}", f"{s}_{b}") for s in ("left", "right") for a, b in (("hip", "knee"), ("knee", "ankle"))),
+    *((f"{s}_{a}", f"{s}_{b}") for s in ("left", "right") for a, b in (("shoulder", "elbow"), ("elbow", "wrist"))),
+)
 _JERK_ROLES = {
     **{f"{s}_shin": f"{s}_knee" for s in ("left", "right")},
     **{f"{s}_foot": f"{s}_ankle" for s in ("left", "right")},
@@ -311,11 +317,18 @@ def _of_person(person: Performance, truth: Truth) -> dict[str, float]:
     seen = (truth.inside & person.track.detected[: len(truth.inside)])[:frames]
     found, exact = person.mask[:frames][seen], truth.contact[:frames][seen]
     pose = person.camera.pose
+    limbs, exact_limbs = (_limbs(joints[:frames][seen]) for joints in (person.joints_m, truth.joints_m))
     return {
+        "limb direction error": float(_angle_deg(limbs, exact_limbs).mean()) if seen.any() else np.nan,
         "contact F1": 2 * float((found & exact).sum()) / max(float(found.sum() + exact.sum()), 1.0),
         "camera pitch error": abs(float(np.degrees(pose.pitch_rad)) - truth.pitch_deg),
         "camera roll error": abs(float(np.degrees(pose.roll_rad)) - truth.roll_deg),
     }
+
+
+def _limbs(joints_m: np.ndarray) -> np.ndarray:
+    """Trunk, head, thighs, shins, upper arms and forearms in the world: [T, 17, 3] -> [T, 10, 3]."""
+    return np.stack([joints_m[:, INDEX[end]] - joints_m[:, INDEX[start]] for start, end in _LIMBS], axis=1)
 
 
 def _of_motion(

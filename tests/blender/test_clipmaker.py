@@ -111,7 +111,7 @@ def test_a_furnished_room_says_how_the_camera_was_held(view: str, run_in_blender
     held = np.array([float(truth["camera_pitch_rad"]), float(truth["camera_roll_rad"])])
     level = edges.level(CameraPose(held[0] + np.radians(4), held[1] - np.radians(3)))
     assert level is not None
-    assert np.degrees(np.abs(level.held_rad - held)).max() < 1.0
+    assert np.degrees(np.abs(level.held_rad - held)).max() < 2.0
 
 
 def test_several_people_have_a_truth_each(run_in_blender: Callable, tmp_path: Path) -> None:

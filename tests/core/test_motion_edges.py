@@ -10,7 +10,8 @@ import pytest
 from blender_pose3d.core.coordinates import CameraPose, world_from_camera
 from blender_pose3d.core.motion import MotionOptions, perform
 from blender_pose3d.core.motion.edges import edges_of
-from blender_pose3d.core.rotations import about_axis, apply
+from blender_pose3d.core.rotations import about_axis, apply, unit
+from blender_pose3d.core.skeleton import INDEX
 from blender_pose3d.core.tracks import Pose3DTrack
 from tests.core.motion_tracks import FOCAL_PX, SIZE_PX, seen
 
@@ -126,3 +127,30 @@ def test_a_part_of_a_track_keeps_its_edges_where_the_camera_stood(moves: bool) -
         assert (part.background_lines_px is None) == moves
     begun = track.of_frames(np.arange(10))
     np.testing.assert_array_equal(begun.background_lines_px, track.background_lines_px)
+
+
+@pytest.mark.parametrize("ahead_deg", [-6.0, 7.0])
+@pytest.mark.parametrize(("pitch_deg", "roll_deg"), [(4, 0), (20, 6)])
+def test_the_lifters_slant_goes_neither_into_the_camera_nor_into_the_person(
+    ahead_deg: float, pitch_deg: float, roll_deg: float
+) -> None:
+    camera = held(pitch_deg, roll_deg)
+    clip = seen("squat", camera=camera, height_m=_HEIGHT_M)
+    known = clip.track.provenance | {"focal_length": "given"}
+    edges = lines_px(UPRIGHT + ALONG_THE_WALL, camera, yaw_deg=20)
+    inside = replace(slanted(clip.track, ahead_deg, 0.0), background_lines_px=edges, provenance=known)
+    person = perform(inside, MotionOptions())
+    np.testing.assert_allclose(
+        np.degrees([person.camera.pose.pitch_rad, person.camera.pose.roll_rad]), [pitch_deg, roll_deg], atol=1
+    )
+    trunk, exact = (unit(joints[:, INDEX["thorax"]] - joints[:, INDEX["pelvis"]]) for joints in (person.joints_m, clip.joints_m))
+    off_deg = np.degrees(np.arccos(np.clip((trunk * exact).sum(1), -1, 1)))
+    assert off_deg.mean() < 3 < abs(ahead_deg)
+
+
+def test_somebody_who_lies_is_not_turned() -> None:
+    clip = seen("lie_down", height_m=_HEIGHT_M).track
+    late = clip.of_frames(clip.timestamps_s > 0.7 * clip.timestamps_s[-1])
+    inside = replace(late, background_lines_px=lines_px(UPRIGHT + ALONG_THE_WALL, CameraPose()))
+    bare, room = (perform(track, MotionOptions(camera_pitch_deg=0, camera_roll_deg=0)).joints_m for track in (late, inside))
+    np.testing.assert_allclose(room, bare, atol=0.02)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..coordinates import CameraPose, world_from_camera
-from ..rotations import apply, unit
+from ..rotations import about_axis, apply, unit
 from ..skeleton import INDEX
 from .edges import Edges, Level
 from .options import MotionOptions
@@ -20,6 +20,8 @@ _USUAL_HEIGHT_M, _HEIGHT_SPREAD_M = 1.35, 0.3
 # How far the mean of somebody's balance may be off for a whole clip, mostly the lifter's own slant: ahead or back of the
 # picture's plane, and within it.
 _BALANCE_RAD = np.radians([2.0, 4.0])
+# How far somebody's own balance is off in the mean.
+_SWAY_RAD = np.radians(1.5)
 # How far one foot that stands may be off the ground's plane, and the same along the line of sight, as a share of its distance.
 _PLANE_M = 0.02
 _DEPTH_SHARE = 0.02
@@ -108,6 +110,29 @@ def estimate_camera(
         _chance(_GOOD_HEIGHT_M, spread[2]) if len(standing_points_m) else 0.0,
     )
     return _overridden(estimate, standing_points_m, options)
+
+
+def without_slant(joints_m: np.ndarray, path_m: np.ndarray, sure: np.ndarray, edges: Edges) -> np.ndarray:
+    """The joints [T, 17, 3] of somebody who stands before a camera that does not move, turned back as far as they lean towards it
+    or away from it by what edges say is upright.
+
+    It is the lifter's own slant, which the picture hardly shows and which stays the same through a clip. Without edges it goes
+    into the camera's pitch unseen; with them it would be the character who leans.
+    """
+    evidence = _evidence(joints_m, path_m, sure, np.zeros((0, 3)))
+    total = evidence.balance_weight.sum()
+    if total < 1e-6:
+        return joints_m
+    unknown, _ = _solved(np.zeros(3), evidence)
+    level = edges.level(CameraPose(*unknown[:2].tolist()))
+    if level is None:
+        return joints_m
+    rotation = world_from_camera(CameraPose(*level.held_rad.tolist()))
+    _, ahead, up = apply(rotation, unit((evidence.balance_weight[:, None] * evidence.balance).sum(0)))
+    slant = _BALANCE_RAD[1] ** 2
+    share = min(1.0, total / 5) * slant / (slant + _SWAY_RAD**2 + np.linalg.inv(level.precision)[0, 0])
+    turn = rotation.T @ about_axis(np.array([1.0, 0.0, 0.0]), share * math.atan2(ahead, up)) @ rotation
+    return apply(turn, joints_m)
 
 
 def _solved(unknown: np.ndarray, evidence: _Evidence) -> tuple[np.ndarray, np.ndarray]:

@@ -56,6 +56,8 @@ class Edges:
 
     def level(self, near: CameraPose) -> Level | None:
         """What most edges agree to, near a pose that balance has said; None where too few do."""
+        if self.votes.sum() < _FEWEST_VOTES:
+            return None
         balance = np.array([near.pitch_rad, near.roll_rad])
 
         def worth(unknown: np.ndarray, agreed: np.ndarray | float) -> np.ndarray:

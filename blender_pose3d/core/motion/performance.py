@@ -17,7 +17,7 @@ from ..solve import leg_length_m
 from ..tracks import Pose3DTrack
 from .body import SIDES, Landmarks, landmarks_of, with_constant_bones
 from .by_feet import first_guess_m, settled_m
-from .camera import CameraEstimate, estimate_camera
+from .camera import CameraEstimate, estimate_camera, without_slant
 from .contacts import PARTS, UNSEEN, Contact, contacts_of, heels_off, mask_of, speeds, standing, stretches
 from .edges import edges_of
 from .foreshortening import with_reach
@@ -121,9 +121,11 @@ def perform(track: Pose3DTrack, options: MotionOptions, *, contacts: Sequence[Co
         joints = limited(joints)
     # From here on in the axes of the first frame's camera.
     stance_sure = np.where(track.detected, track.confidence[:, _STANCE].min(axis=1), 0.0)
-    feet, foot_sure = _feet(joints, seen, marks, track, focal)
     lens_known = options.focal_length_mm is not None or track.provenance.get("focal_length") in _KNOWN_LENSES
     edges = edges_of(track, focal, lens_known=lens_known)
+    if edges is not None and track.background_way_share is None:
+        joints = without_slant(joints, seen, stance_sure, edges)
+    feet, foot_sure = _feet(joints, seen, marks, track, focal)
     followed = follow(track, focal, SeenFeet(joints, feet, seen, foot_sure, stance_sure, edges), options)
     motion, first_from, carried = followed.motion, followed.first_from, followed.carried_m
     joints, seen = apply(first_from[:, None], joints), apply(first_from, seen)
