@@ -412,13 +412,22 @@ class Blender:
         return [self.path, "-b", "--factory-startup", "--python-exit-code", "1", "-P", script, "--", *words]
 
 
+# At once, since the bpy wheel can hang while Python takes it down; Blender's folder of temporary files goes, which is empty.
+ASK_WHEEL = """
+import bpy, contextlib, os
+print("\\nBlender", bpy.app.version_string, flush=True)
+with contextlib.suppress(OSError):
+    os.rmdir(bpy.app.tempdir)
+os._exit(0)
+"""
+
+
 def probe_blender(path: str) -> Blender | None:
     """Which Blender `path` is; None where it is none."""
     said = run_for_output([path, "--version"])
     is_wheel = said.startswith("Python ")
     if is_wheel:
-        ask = "import bpy, os; print('\\nBlender', bpy.app.version_string, flush=True); os.rmdir(bpy.app.tempdir); os._exit(0)"
-        said = run_for_output([path, "-c", ask])
+        said = run_for_output([path, "-c", ASK_WHEEL])
     match = re.search(r"^Blender (\d+\.\d+(\.\d+)?)", said, re.MULTILINE)
     return Blender(path, version_tuple(match[1]), is_wheel) if match else None
 
