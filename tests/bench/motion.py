@@ -73,6 +73,8 @@ FURNISHED: dict[str, str] = {
     "punch indoors": "--motion punch --view tilted --furnished --seconds 3.2",
     "jump indoors": "--motion jump --view portrait --furnished",
     "turn indoors": "--motion walk_turn --view high --furnished --seconds 5",
+    "walk followed indoors": "--motion walk --view three_quarter --camera follows --furnished --seconds 3.2",
+    "sit_rise filmed indoors": "--motion sit_rise --view three_quarter --camera hand --furnished",
 }
 _WORDS = CLIPS | FOLLOWED | FURNISHED
 TARGETS: dict[str, RigSpec] = {"own": build(), "long legs": build(leg=1.5, arm=0.7), "short legs": build(leg=0.6, arm=1.3)}

@@ -113,8 +113,8 @@ def estimate_camera(
 
 
 def without_slant(joints_m: np.ndarray, path_m: np.ndarray, sure: np.ndarray, edges: Edges) -> np.ndarray:
-    """The joints [T, 17, 3] of somebody who stands before a camera that does not move, turned back as far as they lean towards it
-    or away from it by what edges say is upright.
+    """The joints [T, 17, 3] of somebody who stands and leans towards the camera or away from it, by what edges say is upright in
+    its first frame, turned back as far as that. What is upright is taken to stay so in the axes of a camera that moves.
 
     It is the lifter's own slant, which the picture hardly shows and which stays the same through a clip. Without edges it goes
     into the camera's pitch unseen; with them it would be the character who leans.
