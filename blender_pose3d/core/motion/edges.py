@@ -1,8 +1,8 @@
 """How the camera was held, by the straight edges of a room: they run along three directions at right angles, one of them upright.
 
 J. M. Coughlan and A. L. Yuille, Manhattan World: orientation and outlier detection by Bayesian inference, 2003. Not every edge is
-of that kind, so that each has a vote for a direction that it points to and none has more; and the answer is looked for near where
-somebody's balance has it, since a floor board might stand upright for all that the picture says.
+of that kind, so that an edge has a vote or two for the direction that it points to and no more; and the answer is looked for near
+where somebody's balance has it, since a floor board might stand upright for all that the picture says.
 """
 
 from __future__ import annotations
