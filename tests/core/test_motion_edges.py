@@ -97,9 +97,9 @@ def test_what_is_no_room_says_nothing(edges: list) -> None:
 
 
 def test_a_ramp_far_from_how_somebody_stands_is_not_believed() -> None:
-    camera, ramp = held(5, 0), held(5, 35)
+    camera, ramp = held(5, 0), held(5, 22)
     track = seen("squat", camera=camera, height_m=_HEIGHT_M).track
-    tilted = replace(track, background_lines_px=lines_px(UPRIGHT + ALONG_THE_WALL, ramp))
+    tilted = replace(track, background_lines_px=lines_px(UPRIGHT + ALONG_THE_WALL[:3], ramp))
     assert np.abs(found_deg(tilted) - found_deg(track)).max() < 1.0
 
 
