@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
-# As `python -m lifter` does it, before torch is loaded: threads that spin where they wait, in each of the processes that test side
-# by side, have kept two processors busy for a quarter of an hour with a training of seconds.
+# As `python -m lifter` does it, before torch is loaded: threads that spin where they wait, in each of the processes that test
+# side by side, have kept two processors busy for a quarter of an hour with a training of seconds.
 for _name, _value in {"KMP_BLOCKTIME": "0", "OMP_WAIT_POLICY": "PASSIVE"}.items():
     os.environ.setdefault(_name, _value)
 
