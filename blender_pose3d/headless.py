@@ -157,6 +157,8 @@ def retarget(options: Options, *, resources: Path, track_file: Path | None = Non
         # What the add-on needs to go on with the result: a track that lasts, not one made for this run alone.
         lasting = track_file or (options.clip if options.clip.suffix.lower() == TRACK_SUFFIX else None)
         applied = apply_track(bpy.context, armature_object, track, track_path=lasting and lasting.absolute(), **settings)
+        if lasting:  # nobody has heard what the motion engine said when it was made
+            applied = replace(applied, warnings=(*track.warnings, *applied.warnings))
     scene.frame_start, scene.frame_end = applied.frame_start, applied.frame_end
     for warning in applied.warnings:
         print(f"warning: {warning}", file=sys.stderr, flush=True)

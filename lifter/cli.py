@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -416,20 +416,27 @@ def _run_detect(arguments: argparse.Namespace, reporter: Reporter, *, begun: Cal
         raise LifterError(f"There is no folder {arguments.pieces}.", hint="Give --pieces the folder that `look` has written to.")
     options = {"sample_fps": arguments.fps, "person": arguments.person, "pieces": arguments.pieces}
     detection = detect(clip, landmark_model=model, progress=progress, **options)
-    if detection.provenance["camera_motion"]["camera"] == "moving":  # one that turns where it stands is followed
-        reporter.warning("The camera is carried in this clip: only the feet tell how far. Look at the path along the ground.")
     if hand_model is not None:
         from .hands import with_hands
 
         detection = with_hands(
             detection, clip, hand_model=hand_model, sample_fps=arguments.fps, progress=_stage(reporter, "hands")
         )
-    people = detection.provenance["people"]
-    if arguments.person == "longest" and (count := len(_seen_for_long(people["found"]))) > 1:
-        reporter.warning(
-            f"{count} people are in the clip; the one seen largest and longest was taken (--person chooses another)."
-        )
-    return detection
+    warnings = _warnings(detection.provenance, arguments.person)
+    for warning in warnings:
+        reporter.warning(warning)
+    # The track remembers them, for whoever finds it made.
+    return dataclasses.replace(detection, provenance={**detection.provenance, "warnings": warnings})
+
+
+def _warnings(told: Mapping[str, Any], person: str) -> list[str]:
+    """What the user should know of the clip, by a detection's provenance."""
+    found = []
+    if told["camera_motion"]["camera"] == "moving":  # one that turns where it stands is followed
+        found.append("The camera is carried in this clip: only the feet tell how far. Look at the path along the ground.")
+    if person == "longest" and (count := len(_seen_for_long(told["people"]["found"]))) > 1:
+        found.append(f"{count} people are in the clip; the one seen largest and longest was taken (--person chooses another).")
+    return found
 
 
 def _hands_stage(arguments: argparse.Namespace) -> list[str]:

@@ -260,8 +260,8 @@ class _Machine:
             seconds["solve" if "lift" in seconds else "lift"] = time.monotonic() - began_s
             return Outcome(job, State.FAILED, error.sentence, seconds, warnings=tuple(warnings), machine=platform.node())
         seconds["solve"] = time.monotonic() - began_s
-        warnings += result.summary["warnings"]
-        return Outcome(job, State.DONE, "", seconds, result.summary["frames"], tuple(warnings), platform.node())
+        said = tuple(dict.fromkeys([*warnings, *result.summary["warnings"]]))
+        return Outcome(job, State.DONE, "", seconds, result.summary["frames"], said, platform.node())
 
     def look(self, look: _Look) -> dict[str, bytes]:
         """Raises Pose3DError where it fails."""

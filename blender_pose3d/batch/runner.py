@@ -308,7 +308,7 @@ class _Line:
                 outcome = Outcome(job, State.FAILED, error.sentence, seconds, warnings=lifted.warnings)
             else:
                 seconds["solve"] = time.monotonic() - began_s
-                warnings = (*lifted.warnings, *result.summary["warnings"])
+                warnings = tuple(dict.fromkeys((*lifted.warnings, *result.summary["warnings"])))
                 outcome = Outcome(job, State.DONE, "", seconds, result.summary["frames"], warnings)
             lifted.track.release()
             self._cache.prune()

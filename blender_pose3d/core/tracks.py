@@ -46,6 +46,12 @@ class Pose3DTrack:
     def frame_count(self) -> int:
         return len(self.timestamps_s)
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Of the motion engine when it looked at the clip, as far as the track remembers them."""
+        told = self.provenance.get("warnings")
+        return tuple(line for line in told if isinstance(line, str)) if isinstance(told, list) else ()
+
     def of_frames(self, frames: np.ndarray) -> Pose3DTrack:
         """The same of some frames, by indices or a mask [T]. A camera that moved shows other edges where they begin."""
         arrays = {field.name: getattr(self, field.name) for field in fields(self)}

@@ -52,12 +52,12 @@ def clips(tmp_path) -> Path:
     return folder
 
 
-def film(path: Path, first: int, count: int = 10) -> None:
+def film(path: Path, first: int, count: int = 10, people: int = 1) -> None:
     source = cv2.VideoCapture(str(DEMO))
     source.set(cv2.CAP_PROP_POS_FRAMES, first)
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 25, (400, 400))
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 25, (people * 400, 400))
     for _ in range(count):
-        writer.write(source.read()[1])
+        writer.write(np.hstack([source.read()[1]] * people))
     writer.release()
 
 
@@ -139,6 +139,19 @@ def test_a_folder_with_a_broken_clip_and_again_with_changes(batch, clips, rig, e
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks for processes in /proc")
+def test_what_the_motion_engine_warned_of_is_told_of_a_track_that_is_there_too(batch, rig, tmp_path):
+    film(tmp_path / "two.mp4", 100, people=2)
+    words = (tmp_path / "two.mp4", "--rig", rig, "--out", tmp_path / "out" / "{stem}.bvh")
+    seconds, warnings = [], []
+    for more in ((), ("--fps", "50")):
+        assert batch(*words, *more).returncode == 0
+        (row,) = lines(tmp_path / "out" / "results.jsonl")
+        seconds.append(row["seconds"]["lift"])
+        warnings.append([warning for warning in row["warnings"] if "people are in the clip" in warning])
+    assert seconds[1] < 0.2 * seconds[0], "the second from the track that was there"
+    assert len(warnings[0]) == 1 and warnings[0] == warnings[1]
+
+
 def test_a_killed_run_goes_on_where_it_was(batch, rig, environment, tmp_path):
     clips, out = tmp_path / "clips", tmp_path / "out"
     clips.mkdir()
