@@ -92,6 +92,8 @@ ABLATIONS: dict[str, dict[str, object]] = {
 }
 # What the motion cannot mend: feet that nobody sees, and a detector that goes from one person to the other.
 UNSEEN = ("occluded", "crossing")
+# How far what the user says of the camera's pitch is off.
+_PITCH_OFF_DEG = (0.0, 4.0, -4.0)
 # The clips in which somebody goes somewhere: at least this far.
 _WALKED_M = 1.0
 _LENGTHS_MM = 1000.0
@@ -134,6 +136,7 @@ def rows(context: Context) -> list[Row]:
     out += _table("plain solve: ", _measured(tracks, None), goals=False)
     out += _of_cameras_that_move(context)
     out += _in_a_room(context)
+    out += _of_a_known_camera(context)
     return out + _ablations(context, tracks) if context.ablate else out
 
 
@@ -164,6 +167,19 @@ def _in_a_room(context: Context) -> list[Row]:
         bare = {name: (replace(track, background_lines_px=None), truth) for name, (track, truth) in tracks.items()}
         out += _table(f"indoors{lens}, edges left out: ", _measured(bare, MotionOptions()), goals=False)
     return out
+
+
+def _of_a_known_camera(context: Context) -> list[Row]:
+    """All clips with the pitch that is found, and with one that the user says, the true one or so far off."""
+    measure = "limb direction error"
+    errors: dict[str, list[float]] = {}
+    for name in _WORDS:
+        track, truth = clip(context, name)
+        said = {f"{off:+g} degrees": MotionOptions(camera_pitch_deg=truth.pitch_deg + off) for off in _PITCH_OFF_DEG}
+        for label, options in {"found": MotionOptions(), **said}.items():
+            errors.setdefault(label, []).append(_of_person(perform(track, options), truth)[measure])
+    means = {f"{measure}, pitch {label}": float(np.mean(values)) for label, values in errors.items()}
+    return _table("known camera: ", means, goals=False)
 
 
 def _ablations(context: Context, tracks: dict[str, tuple[Pose3DTrack, Truth]]) -> list[Row]:

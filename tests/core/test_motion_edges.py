@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from blender_pose3d.core.coordinates import CameraPose, world_from_camera
-from blender_pose3d.core.motion import MotionOptions, perform
+from blender_pose3d.core.motion import MotionOptions, Performance, perform
 from blender_pose3d.core.motion.edges import edges_of
 from blender_pose3d.core.rotations import about_axis, apply, unit
 from blender_pose3d.core.skeleton import INDEX
@@ -68,6 +68,25 @@ def test_a_room_says_how_the_camera_is_held(pitch_deg: float, roll_deg: float, y
     inside = replace(track, background_lines_px=edges, provenance=track.provenance | known)
     assert np.abs(found_deg(track) - told).max() > 2.5
     assert np.abs(found_deg(inside) - told).max() < (1.0 if lens_known else 1.5)
+
+
+@pytest.mark.parametrize("known", ["by edges", "by the user"])
+@pytest.mark.parametrize("ahead_deg", [6.0, -5.0])
+def test_where_the_camera_is_known_nobody_leans_as_the_lifter_does(ahead_deg: float, known: str) -> None:
+    camera = held(10, -2)
+    upright = seen("squat", camera=camera, height_m=_HEIGHT_M).track
+    track = slanted(upright, ahead_deg, 0.0)
+    options = MotionOptions(camera_pitch_deg=10.0) if known == "by the user" else MotionOptions()
+    if known == "by edges":
+        lens = upright.provenance | {"focal_length": "given"}
+        track = replace(track, background_lines_px=lines_px(UPRIGHT + ALONG_THE_WALL, camera), provenance=lens)
+
+    def trunk_deg(person: Performance) -> np.ndarray:
+        _, ahead, up = (person.joints_m[:, INDEX["thorax"]] - person.joints_m[:, INDEX["pelvis"]]).T
+        return np.degrees(np.arctan2(ahead, up))
+
+    lean = trunk_deg(perform(track, options)) - trunk_deg(perform(upright, MotionOptions(camera_pitch_deg=10.0)))
+    assert np.abs(lean).max() < 0.4 * abs(ahead_deg)
 
 
 def test_edges_make_it_surer() -> None:

@@ -112,25 +112,33 @@ def estimate_camera(
     return _overridden(estimate, standing_points_m, options)
 
 
-def without_slant(joints_m: np.ndarray, path_m: np.ndarray, sure: np.ndarray, edges: Edges) -> np.ndarray:
-    """The joints [T, 17, 3] of somebody who stands and leans towards the camera or away from it, by what edges say is upright in
-    its first frame, turned back as far as that. What is upright is taken to stay so in the axes of a camera that moves.
+def without_slant(
+    joints_m: np.ndarray, path_m: np.ndarray, sure: np.ndarray, options: MotionOptions, edges: Edges | None = None
+) -> np.ndarray:
+    """The joints [T, 17, 3] of somebody who stands and leans towards the camera or away from it, by what the user or edges say is
+    upright in its first frame, turned back as far as that. What is upright stays so in the axes of a camera that moves.
 
-    It is the lifter's own slant, which the picture hardly shows and which stays the same through a clip. Without edges it goes
-    into the camera's pitch unseen; with them it would be the character who leans.
+    It is the lifter's own slant, which the picture hardly shows and which stays the same through a clip. Where nobody knows the
+    pitch it goes into that unseen; where it is known it would be the character who leans.
     """
+    given = options.camera_pitch_deg is not None
+    if edges is None and not given:
+        return joints_m
     evidence = _evidence(joints_m, path_m, sure, np.zeros((0, 3)))
     total = evidence.balance_weight.sum()
     if total < 1e-6:
         return joints_m
     unknown, _ = _solved(np.zeros(3), evidence)
-    level = edges.level(CameraPose(*unknown[:2].tolist()))
-    if level is None:
+    guess = CameraPose(*unknown[:2].tolist())
+    level = None if edges is None else edges.level(guess)
+    if level is None and not given:
         return joints_m
-    rotation = world_from_camera(CameraPose(*level.held_rad.tolist()))
+    held = _given_by_user(guess if level is None else CameraPose(*level.held_rad.tolist()), options)
+    doubt = 0.0 if given or level is None else np.linalg.inv(level.precision)[0, 0]
+    rotation = world_from_camera(held)
     _, ahead, up = apply(rotation, unit((evidence.balance_weight[:, None] * evidence.balance).sum(0)))
     slant = _BALANCE_RAD[1] ** 2
-    share = min(1.0, total / 5) * slant / (slant + _SWAY_RAD**2 + np.linalg.inv(level.precision)[0, 0])
+    share = min(1.0, total / 5) * slant / (slant + _SWAY_RAD**2 + doubt)
     turn = rotation.T @ about_axis(np.array([1.0, 0.0, 0.0]), share * math.atan2(ahead, up)) @ rotation
     return apply(turn, joints_m)
 
@@ -146,16 +154,23 @@ def _solved(unknown: np.ndarray, evidence: _Evidence) -> tuple[np.ndarray, np.nd
     return unknown, np.sqrt(np.diag(np.linalg.inv(normal)))
 
 
+def _given_by_user(pose: CameraPose, options: MotionOptions) -> CameraPose:
+    """The pose, but for what the user said of it."""
+    pitch, roll = options.camera_pitch_deg, options.camera_roll_deg
+    return CameraPose(
+        pose.pitch_rad if pitch is None else float(np.radians(pitch)), pose.roll_rad if roll is None else float(np.radians(roll))
+    )
+
+
 def _overridden(estimate: CameraEstimate, points: np.ndarray, options: MotionOptions) -> CameraEstimate:
     given = set()
+    estimate = replace(estimate, pose=_given_by_user(estimate.pose, options))
     if options.camera_pitch_deg is not None:
         given.add("pitch")
-        pose = replace(estimate.pose, pitch_rad=float(np.radians(options.camera_pitch_deg)))
-        estimate = replace(estimate, pose=pose, pitch_confidence=1.0)
+        estimate = replace(estimate, pitch_confidence=1.0)
     if options.camera_roll_deg is not None:
         given.add("roll")
-        pose = replace(estimate.pose, roll_rad=float(np.radians(options.camera_roll_deg)))
-        estimate = replace(estimate, pose=pose, roll_confidence=1.0)
+        estimate = replace(estimate, roll_confidence=1.0)
     if given and len(points):
         estimate = replace(estimate, height_m=float(-np.median(apply(world_from_camera(estimate.pose), points)[:, 2])))
     if options.camera_height_m is not None:

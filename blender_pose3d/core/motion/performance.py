@@ -123,8 +123,7 @@ def perform(track: Pose3DTrack, options: MotionOptions, *, contacts: Sequence[Co
     stance_sure = np.where(track.detected, track.confidence[:, _STANCE].min(axis=1), 0.0)
     lens_known = options.focal_length_mm is not None or track.provenance.get("focal_length") in _KNOWN_LENSES
     edges = edges_of(track, focal, lens_known=lens_known)
-    if edges is not None:
-        joints = without_slant(joints, seen, stance_sure, edges)
+    joints = without_slant(joints, seen, stance_sure, options, edges)
     feet, foot_sure = _feet(joints, seen, marks, track, focal)
     followed = follow(track, focal, SeenFeet(joints, feet, seen, foot_sure, stance_sure, edges), options)
     motion, first_from, carried = followed.motion, followed.first_from, followed.carried_m
