@@ -44,6 +44,7 @@ sys.path.insert(0, str(ROOT))  # Blender runs this file without its folder there
 
 from blender_pose3d.batch import options as retarget_options  # noqa: E402 - standard library only, like this file
 from blender_pose3d.worker.setup import (  # noqa: E402 - standard library only, like this file
+    DEVICE_PROBE,
     LOCK_NAME,
     UNREACHABLE,
     find_pythons,
@@ -932,16 +933,15 @@ def link_package(folder: Path) -> int:
 
 # ---- doctor -----------------------------------------------------------------------------------------------------------------
 
-PROBE = """
+PROBE = f"""{DEVICE_PROBE}
 import importlib.metadata as m, json, sys
-said = {"python": sys.version.split()[0]}
+said = {{"python": sys.version.split()[0]}}
 for name in sys.argv[1:]:
     try: said[name] = m.version(name)
     except m.PackageNotFoundError: said[name] = None
 if said.get("torch"):
     import torch
-    said["device"] = "mps" if torch.backends.mps.is_available() else "cpu"
-    if torch.cuda.is_available(): said["device"] = f"cuda ({torch.cuda.get_device_name(0)})"
+    said["device"] = device(torch)
 print(json.dumps(said))
 """
 

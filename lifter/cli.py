@@ -455,6 +455,8 @@ def _run_lift(arguments: argparse.Namespace, reporter: Reporter, detection: Pose
     progress = _stage(reporter, "lift")
     focal_px = _focal_px(arguments, detection.image_size_px)
     track = lift(detection, model=arguments.model, focal_length_px=focal_px, device=arguments.device, progress=progress)
+    if given_up := track.provenance.get("device_given_up"):
+        reporter.warning(f"The graphics card gave up ({given_up}); the processor lifted the clip.")
     versions = {"lifter": lifter_version(), "torch": version("torch"), **track.provenance.get("versions", {})}
     return dataclasses.replace(track, provenance={**track.provenance, "versions": versions})
 

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from .checkpoint import LoadedModel, kept_model
+from .device import on_device
 from .errors import LifterError
 from .exchange import exchanged_halves, turned
 from .focal import DEFAULT_SHARE as DEFAULT_FOCAL_SHARE
@@ -78,15 +79,12 @@ def lift(
     found = detection.detected[:, None, None]
     # The network knows what MediaPipe's confidences mean; of another detector's only that there is none.
     certain = confidence if world.any() else (confidence > 0).astype(float)
-    poses, view_from_camera = run_network(
-        loaded,
-        rays,
-        detection.timestamps_s,
-        confidence=certain,
-        world_m=np.where(found, world, 0.0),
-        paces=paces_without(without),
-        progress=progress,
-    )
+    evidence = {"confidence": certain, "world_m": np.where(found, world, 0.0), "paces": paces_without(without)}
+
+    def lifted(there: torch.device) -> tuple[np.ndarray, np.ndarray]:
+        return run_network(kept_model(model, device=there), rays, detection.timestamps_s, **evidence, progress=progress)
+
+    (poses, view_from_camera), given_up = on_device(device, lifted)
     if focal.known == "assumed":
         focal = _estimated_focal(focal, poses, rays, confidence, points, detection)
         if focal.known == "estimated":
@@ -110,6 +108,8 @@ def lift(
         "exchanged_frames": int(exchanged.any(1).sum()),
         "mended_landmarks": jumps,
     }
+    if given_up:
+        notes["device_given_up"] = given_up
     fields: dict[str, Any] = {f.name: getattr(detection, f.name) for f in dataclasses.fields(Pose2DTrack)}
     fields["provenance"] = {**detection.provenance, **notes}
     for name in ("hand_landmarks_m", "hand_confidence"):
@@ -127,7 +127,7 @@ def lift(
 
 def load(model: str | Path | None = None, device: str | None = None) -> LoadedModel:
     """The network on its device, kept for the next time. Raises LifterError for a bad model or device."""
-    return kept_model(model, device=_device(device))
+    return on_device(device, lambda there: kept_model(model, device=there))[0]
 
 
 def _known_focal(detection: Pose2DTrack, given_px: float | None) -> FocalLength:
@@ -350,13 +350,3 @@ def _sure_frames(confidence: np.ndarray, detected: np.ndarray) -> np.ndarray:
     # The hips are always certain; what a cut picture lacks is the legs.
     sure = detected & (confidence[:, _LEGS].mean(1) >= _SURE_CONFIDENCE)
     return sure if sure.any() else detected
-
-
-def _device(name: str | None) -> torch.device:
-    """The device by name, or the best there is."""
-    if name is None:
-        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-    try:
-        return torch.zeros(1, device=name).device
-    except (RuntimeError, AssertionError):
-        raise LifterError(f"The device '{name}' cannot be used here.", hint="Leave --device out, or give cpu.") from None

@@ -25,12 +25,12 @@ import torch
 
 from .checkpoint import WEIGHTS_DIR, LoadedModel, available_models, load_model
 from .clip import frames, open_clip
+from .device import on_device
 from .errors import LifterError
 from .exchange import ExchangeFilter, turned
 from .infer import (
     DEFAULT_FOCAL_SHARE,
     SIGHT_S,
-    _device,
     agreed_share,
     blended,
     nearer_to_sight,
@@ -189,7 +189,7 @@ def live(
     which there is no time are left out, as with a camera. told: called with ("live", what runs) once the source is open, and
     ("frame", `LiveFrame.as_event`) for each pose. Raises LifterError.
     """
-    loaded = load_model(model or causal_model(), device=_device(device))
+    loaded, _ = on_device(device, lambda there: load_model(model or causal_model(), device=there))
     with contextlib.ExitStack() as stack:
         size_px, pictures = _open(source, fast=fast, stack=stack)
         focal = focal_px(size_px) or DEFAULT_FOCAL_SHARE * max(size_px)

@@ -51,13 +51,25 @@ UNREACHABLE = (
     r"NewConnectionError|NameResolutionError|Failed to establish|Failed to connect|name resolution|ConnectTimeout|ReadTimeout|"
     r"Read timed out|ProxyError|SSLError|CERTIFICATE_VERIFY_FAILED|Connection refused|ConnectionReset|Network is unreachable"
 )
-PROBE = """
+# As the engine chooses its device (lifter/device.py), and why it is not the graphics card that is there.
+DEVICE_PROBE = """
+def device(torch):
+    for kind, there in (("cuda", torch.cuda.is_available()), ("mps", torch.backends.mps.is_available())):
+        if not there: continue
+        card = torch.cuda.get_device_name(0) if kind == "cuda" else ""
+        try:
+            ones = torch.ones(2, 2, device=kind)
+            (ones @ ones).sum().item()
+        except RuntimeError as reason:
+            return f"cpu ({card or kind} cannot be used: {str(reason).strip().splitlines()[0]})"
+        return f"{kind} ({card})" if card else kind
+    return "cpu"
+"""
+PROBE = f"""{DEVICE_PROBE}
 import importlib.metadata as m, json, sys
 import torch, mediapipe, cv2, safetensors, tqdm
-device = "mps" if torch.backends.mps.is_available() else "cpu"
-if torch.cuda.is_available(): device = f"cuda ({torch.cuda.get_device_name(0)})"
-said = {name: m.version(name) for name in ("torch", "mediapipe", "numpy")}
-print(json.dumps({"python": sys.version.split()[0], **said, "device": device}))
+said = {{name: m.version(name) for name in ("torch", "mediapipe", "numpy")}}
+print(json.dumps({{"python": sys.version.split()[0], **said, "device": device(torch)}}))
 """
 # Runs pip or venv so that it ends, with what it started, when the process that holds its stdin does, even by kill -9: a next run
 # makes a half-made environment anew, and nobody else may still be writing into it then.

@@ -2,12 +2,14 @@
 
 What a GPU refuses is refused here: tensors of two devices in one operation (only a single number may come from the processor), a
 GPU's tensor as an index of the processor's or as a numpy array, and a generator of the other device. `float64=False` is a device
-without such numbers, as Apple's.
+without such numbers, as Apple's; `room_bytes` the largest tensor that it has memory for; `too_old`: nothing can be computed on
+it, as torch says it of cards that its kernels were not made for, whose memory it fills all the same.
 """
 
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Iterable, Iterator
 from typing import Any
 from unittest.mock import patch
@@ -17,6 +19,8 @@ import torch._dynamo  # looks at what is changed here, once
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
+from lifter.device import why_not
+
 _CPU = torch.device("cpu")
 # Between two devices these copy.
 _COPIES = {Tensor.copy_, Tensor.__deepcopy__, torch._foreach_copy_, torch._has_compatible_shallow_copy_type}
@@ -24,7 +28,9 @@ _TO_NUMPY = {Tensor.numpy, Tensor.__array__}
 
 
 @contextlib.contextmanager
-def second_device(name: str = "cuda", *, float64: bool = True) -> Iterator[torch.device]:
+def second_device(
+    name: str = "cuda", *, float64: bool = True, room_bytes: float = math.inf, too_old: bool = False
+) -> Iterator[torch.device]:
     """Within it `name` can be asked for as a device; torch.cuda says that it is there, if that is the name."""
     pretended, autocast = torch.device(name, 0), torch.autocast
     make = Tensor._make_subclass
@@ -46,6 +52,7 @@ def second_device(name: str = "cuda", *, float64: bool = True) -> Iterator[torch
 
     there = {
         "torch.cuda.is_available": lambda: name == "cuda",
+        "torch.cuda.get_device_name": lambda _: "A card",
         "torch.cuda.set_device": lambda _: None,
         "torch.cuda.synchronize": lambda: None,
         "torch.cuda.default_generators": (Generator(pretended).manual_seed(0),),
@@ -57,7 +64,9 @@ def second_device(name: str = "cuda", *, float64: bool = True) -> Iterator[torch
     with contextlib.ExitStack() as stack:
         for what, value in there.items():
             stack.enter_context(patch(what, value))
-        stack.enter_context(_Devices(pretended, float64=float64))
+        stack.callback(why_not.cache_clear)
+        why_not.cache_clear()
+        stack.enter_context(_Devices(pretended, float64=float64, room_bytes=room_bytes, too_old=too_old))
         yield pretended
 
 
@@ -73,9 +82,9 @@ class _Event:
 
 
 class _Devices(TorchFunctionMode):
-    def __init__(self, pretended: torch.device, *, float64: bool) -> None:
+    def __init__(self, pretended: torch.device, *, float64: bool, room_bytes: float, too_old: bool) -> None:
         super().__init__()
-        self.pretended, self.float64 = pretended, float64
+        self.pretended, self.float64, self.room_bytes, self.too_old = pretended, float64, room_bytes, too_old
 
     def __torch_function__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
         kwargs = dict(kwargs or {})
@@ -95,6 +104,8 @@ class _Devices(TorchFunctionMode):
             wanted = self._asked_for(func, args)
             args = tuple(_CPU if _is_device(arg) else arg for arg in args)
         self._check(func, args, kwargs, wanted)
+        if self.too_old and func in (torch.matmul, Tensor.matmul, Tensor.__matmul__) and _place(args[0]) == self.pretended:
+            raise RuntimeError("CUDA error: no kernel image is available for execution on the device\nCUDA kernel errors might …")
         place = wanted or _common([*_tensors(args[:1] if func is Tensor.__deepcopy__ else args), *_tensors(kwargs.values())])
         # What the generator of the other device is asked for it gives; that it belongs there has been checked.
         out = func(*args, **kwargs)
@@ -139,6 +150,8 @@ class _Devices(TorchFunctionMode):
         for tensor in _tensors([out]):
             if inplace and any(tensor is a for a in _tensors(args)):
                 continue
+            if place == self.pretended and tensor.nbytes > self.room_bytes:
+                raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 MiB.")
             if not self.float64 and place != _CPU and tensor.dtype == torch.float64:
                 raise TypeError(f"{getattr(func, '__name__', func)}: {place} has no float64")
             if place.type != "meta" and tensor.device.type != "meta" and _place(tensor) != place:

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from blender_pose3d.worker.setup import DEVICE_PROBE
 from lifter import train
 from lifter.checkpoint import load_model
+from lifter.cli import main
+from lifter.device import device_for
+from lifter.errors import LifterError
 from lifter.evaluate import compare_mocap, compare_pairs
 from lifter.infer import lift
 from lifter.live import LiveLifter, causal_model
@@ -84,6 +92,44 @@ def test_lifting(device: str, float64: bool, model: str) -> None:
     with second_device(device, float64=float64):
         there = lift(detection, model=model, device=device)
     np.testing.assert_allclose(here.positions_m, there.positions_m, atol=1e-6)
+
+
+def test_a_card_that_is_too_old_is_left_alone() -> None:
+    detection = read_detection(DETECTION)
+    with second_device(too_old=True):
+        assert device_for(None).type == "cpu"
+        lift(detection)
+        with pytest.raises(LifterError, match=r"'cuda' cannot be used here \(CUDA error: no kernel image.*device\)\."):
+            lift(detection, device="cuda")
+        assert probed() == "cpu (A card cannot be used: CUDA error: no kernel image is available for execution on the device)"
+    with second_device() as gpu:
+        assert device_for(None) == gpu
+        assert probed() == "cuda (A card)"
+
+
+def probed() -> str:
+    """What `doctor` and the add-on's check say of the device."""
+    names: dict[str, Any] = {}
+    exec(DEVICE_PROBE, names)
+    return names["device"](torch)
+
+
+def test_where_the_cards_memory_is_full_the_processor_goes_on(tmp_path: Path) -> None:
+    detection = read_detection(DETECTION)
+    here = lift(detection, device="cpu")
+    # The weights find room, the windows do not.
+    with second_device(room_bytes=2_000_000):
+        there = lift(detection)
+        assert there.provenance["device_given_up"] == "cuda: CUDA out of memory. Tried to allocate 2.00 MiB"
+        with pytest.raises(LifterError, match="'cuda' gave up"):
+            lift(detection, device="cuda")
+        said = io.StringIO()
+        with contextlib.redirect_stdout(said):
+            assert main(["lift", str(DETECTION), str(tmp_path / "track.npz"), "--progress", "json"]) == 0
+    assert "device_given_up" not in here.provenance
+    np.testing.assert_allclose(here.positions_m, there.positions_m, atol=1e-6)
+    warnings = [event["message"] for event in map(json.loads, said.getvalue().splitlines()) if event["event"] == "warning"]
+    assert len(warnings) == 1 and "the processor lifted the clip" in warnings[0]
 
 
 def test_live() -> None:
