@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from .errors import LifterError
 from .files import disk_error
 from .landmark_model import DOWNLOADABLE, default_models_dir, find_hand_model, find_landmark_model
+from .native_library import missing_library
 from .native_log import quiet_native_stderr
 from .parent import end_with_parent
 from .progress import MODES, Reporter, make_reporter
@@ -66,6 +67,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return EXIT_BUG
         except Exception as error:
+            if isinstance(error, OSError | ImportError) and (lacking := missing_library(error)):
+                reporter.error(lacking)
+                return EXIT_BAD_INPUT
             if isinstance(error, OSError) and (refusal := disk_error(error)):
                 reporter.error(refusal)
                 return EXIT_BAD_INPUT

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 
 from .errors import LifterError
 from .joints import LANDMARK_NAMES
+from .native_library import missing_library
 
 # At MediaPipe's default of 0.5 the detector takes things for small people (a table's foot, in half the frames of an empty room);
 # at 0.6 and above it does not, and people who walk in are found as early. Above 0.65 they begin to be missed.
@@ -74,12 +74,9 @@ def model_errors(what: str, model_path: Path, *, hint: str) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError, RuntimeError) as error:
+        if lacking := missing_library(error):
+            raise lacking from error
         reason = (str(error) or type(error).__name__).splitlines()[0]
-        if missing := re.match(r"(\S+\.so\S*): cannot open shared object file", reason):
-            raise LifterError(
-                f"MediaPipe needs the system's library {missing[1]}, which is missing.",
-                hint="Install it (Debian, Ubuntu: apt install libgles2 libegl1) and try again.",
-            ) from error
         raise LifterError(f"MediaPipe cannot use the {what} model {model_path}: {reason}", hint=hint) from error
 
 

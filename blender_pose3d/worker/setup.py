@@ -65,6 +65,12 @@ def device(torch):
         return f"{kind} ({card})" if card else kind
     return "cpu"
 """
+# What to do about a library of the system that the packages need, by what Python says of it.
+_LIBRARIES = {
+    r"cannot open shared object file": "Install that library with your system's package manager and try the engine again.",
+    r"DLL load failed|\[WinError (126|127|1114)\]": "Install Microsoft's Visual C++ Redistributable "
+    "(https://aka.ms/vs/17/release/vc_redist.x64.exe) and try the engine again.",
+}
 PROBE = f"""{DEVICE_PROBE}
 import importlib.metadata as m, json, sys
 import torch, mediapipe, cv2, safetensors, tqdm
@@ -809,7 +815,10 @@ def probe(python: str, *, log: Callable[[str], None] = lambda _text: None) -> di
             hint="Install the packages of pyproject.toml's group lifter in it, or set the motion engine up.",
         )
     last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
-    raise SetupError(f"The motion engine in {python} does not run: {last}", hint="Repair it, or choose another Python.")
+    hint = next(
+        (what for pattern, what in _LIBRARIES.items() if re.search(pattern, last)), "Repair it, or choose another Python."
+    )
+    raise SetupError(f"The motion engine in {python} does not run: {last}", hint=hint)
 
 
 # ---- the program ------------------------------------------------------------------------------------------------------------

@@ -278,6 +278,15 @@ def test_trying_a_python_says_what_it_lacks(tmp_path: Path) -> None:
     python = str(setup.python_of_environment(empty))
     assert f"{python} has no package torch" in fails(Job([*words, python])).message
     assert "does not run" in fails(Job([*words, str(tmp_path / "none")])).message
+    (packages,) = {*empty.glob("lib/python*/site-packages"), *empty.glob("Lib/site-packages")}
+    for loader, remedy in (
+        ("libGL.so.1: cannot open shared object file: No such file or directory", "package manager"),
+        ("DLL load failed while importing _C: The specified module could not be found.", "Visual C++ Redistributable"),
+        ("cannot import name 'Tensor'", "Repair it"),
+    ):
+        (packages / "torch.py").write_text(f"raise ImportError({loader!r})")
+        error = fails(Job([*words, python]))
+        assert loader in error.message and remedy in (error.hint or "")
 
 
 def test_nothing_of_the_users_python_leaks_in(monkeypatch: pytest.MonkeyPatch) -> None:
