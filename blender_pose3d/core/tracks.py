@@ -8,6 +8,7 @@ import numpy as np
 
 # The only array that is not of frames.
 _EDGES = "background_lines_px"
+_MOST_WARNINGS = 10
 
 
 @dataclass(frozen=True)
@@ -48,9 +49,10 @@ class Pose3DTrack:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """Of the motion engine when it looked at the clip, as far as the track remembers them."""
+        """Of the motion engine when it looked at the clip, as far as the track remembers them; a line each, whoever made it."""
         told = self.provenance.get("warnings")
-        return tuple(line for line in told if isinstance(line, str)) if isinstance(told, list) else ()
+        lines = told[:_MOST_WARNINGS] if isinstance(told, list) else []
+        return tuple(line for line in lines if isinstance(line, str) and line.isprintable())
 
     def of_frames(self, frames: np.ndarray) -> Pose3DTrack:
         """The same of some frames, by indices or a mask [T]. A camera that moved shows other edges where they begin."""

@@ -56,8 +56,9 @@ DEVICE_PROBE = """
 def device(torch):
     for kind, there in (("cuda", torch.cuda.is_available()), ("mps", torch.backends.mps.is_available())):
         if not there: continue
-        card = torch.cuda.get_device_name(0) if kind == "cuda" else ""
+        card = ""
         try:
+            card = torch.cuda.get_device_name(0) if kind == "cuda" else ""
             ones = torch.ones(2, 2, device=kind)
             (ones @ ones).sum().item()
         except RuntimeError as reason:

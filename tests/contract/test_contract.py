@@ -106,6 +106,22 @@ def test_what_one_side_writes_the_other_reads(
     _same(track_io.read_track(tmp_path / "blender.npz"), theirs)
 
 
+@pytest.mark.parametrize(
+    ("told", "read"),
+    [
+        (["2 people are in the clip"], ("2 people are in the clip",)),
+        (["first", 5, "\x1b[31mred", "two\nlines", {"a": 1}, "last"], ("first", "last")),
+        (["again"] * 5000, ("again",) * 10),
+        ("one text", ()),
+        (None, ()),
+    ],
+)
+def test_warnings_that_a_track_remembers_are_lines_whoever_made_it(told: object, read: tuple[str, ...], tmp_path: Path) -> None:
+    made = bad_tracks.good_arrays(frame_count=3, undetected=())
+    bad_tracks.write(tmp_path / "made.npz", made | {"provenance": np.array(json.dumps({"warnings": told}))})
+    assert track_io.read_track(tmp_path / "made.npz").warnings == read
+
+
 def test_unknown_keys_are_ignored_unread(tmp_path: Path) -> None:
     with (tmp_path / "a.npz").open("wb") as file:
         np.savez(file, **bad_tracks.good_arrays(), from_the_future=np.array([{"pickled": True}], object))
