@@ -374,11 +374,10 @@ class _Network:
     """A network alone: rays [T, 17, 2] and their times [T] -> poses [T, 17, 3] in camera axes."""
 
     def __init__(self, model: str | None, device: str | None) -> None:
-        import torch
-
         from .checkpoint import load_model
+        from .device import device_for
 
-        self.loaded = load_model(model, device=device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self.loaded = load_model(model, device=device_for(device))
 
     def __call__(self, rays: np.ndarray, timestamps_s: np.ndarray, **evidence: Any) -> np.ndarray:
         """`evidence`: confidence, world_m and paces, as infer.run_network takes them."""
