@@ -17,7 +17,6 @@ _PACKAGES = {
     "libX11": "libx11-6",
     "libxcb": "libxcb1",
 }
-_REDISTRIBUTABLE = "https://aka.ms/vs/17/release/vc_redist.x64.exe"
 
 
 def missing_library(reason: BaseException) -> LifterError | None:
@@ -30,6 +29,6 @@ def missing_library(reason: BaseException) -> LifterError | None:
     if re.search(r"DLL load failed|\[WinError (126|127|1114)\]", said):
         return LifterError(
             f"Windows lacks a library that the motion engine needs ({said.splitlines()[0].rstrip('.')}).",
-            hint=f"Install Microsoft's Visual C++ Redistributable ({_REDISTRIBUTABLE}) and try again.",
+            hint="Install Microsoft's Visual C++ Redistributable for x64 and try again.",
         )
     return None

@@ -800,6 +800,12 @@ GERMAN: dict[str, str] = {
     "The disk that holds {} is full.": "Die Festplatte mit {} ist voll.",
     "{} has no package {}.": "{} hat kein Paket {}.",
     "Repair it, or choose another Python.": "Reparieren, oder ein anderes Python wählen.",
+    "Install that library with your system's package manager and try the engine again.": (
+        "Diese Bibliothek mit der Paketverwaltung des Systems installieren und den Bewegungsrechner noch einmal ausprobieren."
+    ),
+    "Install Microsoft's Visual C++ Redistributable and try the engine again.": (
+        "Das Visual C++ Redistributable von Microsoft installieren und den Bewegungsrechner noch einmal ausprobieren."
+    ),
     "The list of the motion engine's packages, {}, is missing.": "Die Liste der Pakete des Bewegungsrechners, {}, fehlt.",
     "Install Python 3.11, 3.12 or 3.13 so that it is on PATH and set the engine up again, or name one under Use an Existing Python in "
     "the add-on's preferences.": (

@@ -69,15 +69,17 @@ def device(torch):
 # What to do about a library of the system that the packages need, by what Python says of it.
 _LIBRARIES = {
     r"cannot open shared object file": "Install that library with your system's package manager and try the engine again.",
-    r"DLL load failed|\[WinError (126|127|1114)\]": "Install Microsoft's Visual C++ Redistributable "
-    "(https://aka.ms/vs/17/release/vc_redist.x64.exe) and try the engine again.",
+    r"(DLL load failed|\[WinError (126|127|1114)\])": "Install Microsoft's Visual C++ Redistributable and try the engine again.",
 }
-PROBE = f"""{DEVICE_PROBE}
+PROBE = (
+    DEVICE_PROBE
+    + """
 import importlib.metadata as m, json, sys
 import torch, mediapipe, cv2, safetensors, tqdm
-said = {{name: m.version(name) for name in ("torch", "mediapipe", "numpy")}}
-print(json.dumps({{"python": sys.version.split()[0], **said, "device": device(torch)}}))
+said = {name: m.version(name) for name in ("torch", "mediapipe", "numpy")}
+print(json.dumps({"python": sys.version.split()[0], **said, "device": device(torch)}))
 """
+)
 # Runs pip or venv so that it ends, with what it started, when the process that holds its stdin does, even by kill -9: a next run
 # makes a half-made environment anew, and nobody else may still be writing into it then.
 _MODULE = """
