@@ -76,6 +76,17 @@ FURNISHED: dict[str, str] = {
     "walk followed indoors": "--motion walk --view three_quarter --camera follows --furnished --seconds 3.2",
     "sit_rise filmed indoors": "--motion sit_rise --view three_quarter --camera hand --furnished",
 }
+# The legs are out of the picture all the time.
+WAIST_UP: dict[str, str] = {
+    "punch to the waist": "--motion punch --view waist --seconds 3.2",
+    "reach to the waist": "--motion reach --view waist --seconds 3.2",
+    "squat to the waist": "--motion squat --view waist",
+    "sit_rise to the waist": "--motion sit_rise --view waist",
+    "across to the waist": "--motion walk_across --view waist --seconds 3.2",
+    "turn to the waist": "--motion walk_turn --view waist --seconds 5",
+    "arm_swing at a desk": "--motion arm_swing --view desk --seconds 3.2",
+    "punch at a desk": "--motion punch --view desk --furnished --seconds 3.2",
+}
 _WORDS = CLIPS | FOLLOWED | FURNISHED
 TARGETS: dict[str, RigSpec] = {"own": build(), "long legs": build(leg=1.5, arm=0.7), "short legs": build(leg=0.6, arm=1.3)}
 ABLATIONS: dict[str, dict[str, object]] = {

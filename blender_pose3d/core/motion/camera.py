@@ -20,6 +20,10 @@ _USUAL_HEIGHT_M, _HEIGHT_SPREAD_M = 1.35, 0.3
 # How far the mean of somebody's balance may be off for a whole clip, mostly the lifter's own slant: ahead or back of the
 # picture's plane, and within it.
 _BALANCE_RAD = np.radians([2.0, 4.0])
+# The same of a trunk alone, where nobody saw the legs: people lean.
+_TRUNK_RAD = np.radians([6.0, 10.0])
+# How far single frames are from the usual way of somebody's balance, and of a trunk.
+_BALANCE_SPREAD_RAD, _TRUNK_SPREAD_RAD = np.radians([6.0, 10.0])
 # How far somebody's own balance is off in the mean.
 _SWAY_RAD = np.radians(1.5)
 # How far one foot that stands may be off the ground's plane, and the same along the line of sight, as a share of its distance.
@@ -29,6 +33,8 @@ _GOOD_RAD = np.radians(3.0)
 _GOOD_HEIGHT_M = 0.1
 # How far hips bob about one height while somebody who stands upright goes this far.
 _HIPS_M, _HIPS_STEP_M = 0.05, 0.4
+# Who sits down goes too, but steeply and not far: without legs to tell, only ways that are longer and nearer to level count.
+_WALKED_M, _STEEP_RAD = 1.0, np.radians(35.0)
 # Standing: legs stretched to this share, trunk and legs in line to within this angle.
 _STRETCHED = 0.93
 _IN_LINE_RAD = np.radians(25.0)
@@ -50,6 +56,7 @@ _MASS: dict[str, float] = {
 _BEFORE_ANKLES_M = 0.045
 # Below this confidence a joint is a guess, and from twice that on it is sure.
 _UNSEEN = 0.25
+_PICTURE_UP = np.array([0.0, -1.0, 0.0])
 # Upright frames from which a stretch of the way counts in full.
 _HIPS_FRAMES = 4.0
 
@@ -70,12 +77,15 @@ class CameraEstimate:
 
 @dataclass(frozen=True)
 class _Evidence:
-    """balance [N, 3]: directions that are upwards, each worth balance_weight [N]; points [K, 3]: feet that stand; hips [L, 3] and
-    hips_weight [L]: where the hips were along the way, all camera axes; level: what edges around the person say.
+    """balance [N, 3]: directions that are upwards, each worth balance_weight [N], and trunk and trunk_weight the same of the trunk
+    alone; points [K, 3]: feet that stand; hips [L, 3] and hips_weight [L]: where the hips were along the way, all camera axes;
+    level: what edges around the person say.
     """
 
     balance: np.ndarray
     balance_weight: np.ndarray
+    trunk: np.ndarray
+    trunk_weight: np.ndarray
     points: np.ndarray
     hips: np.ndarray
     hips_weight: np.ndarray
@@ -89,12 +99,16 @@ def estimate_camera(
     standing_points_m: np.ndarray,
     options: MotionOptions,
     edges: Edges | None = None,
+    *,
+    trunk_sure: np.ndarray | None = None,
 ) -> CameraEstimate:
-    """From joints [T, 17, 3] relative to the pelvis, the pelvis' path [T, 3], frames to look at [T] and the places where feet
-    stood [K, 3], all in camera axes, and edges around the person, if any. Gauss-Newton on pitch, roll and height with a weak
-    belief in a level camera; edges that agree have their say once the rest has said where to look for them.
+    """From joints [T, 17, 3] relative to the pelvis, the pelvis' path [T, 3], how well legs and shoulders were seen [T] and the
+    places where feet stood [K, 3], all in camera axes, and edges around the person, if any. Gauss-Newton on pitch, roll and
+    height with a weak belief in a level camera; edges that agree have their say once the rest has said where to look for them.
+
+    trunk_sure [T]: how well hips and shoulders were seen: where legs are not, the trunk says a little.
     """
-    evidence = _evidence(joints_m, path_m, sure, standing_points_m)
+    evidence = _evidence(joints_m, path_m, sure, standing_points_m, trunk_sure)
     unknown = np.zeros(3)  # pitch, roll, height
     if len(standing_points_m):
         unknown[2] = np.median(standing_points_m[:, 1])
@@ -179,24 +193,40 @@ def _overridden(estimate: CameraEstimate, points: np.ndarray, options: MotionOpt
     return replace(estimate, given=frozenset(given))
 
 
-def _evidence(joints: np.ndarray, path: np.ndarray, sure: np.ndarray, points: np.ndarray) -> _Evidence:
+def _evidence(
+    joints: np.ndarray, path: np.ndarray, sure: np.ndarray, points: np.ndarray, trunk_sure: np.ndarray | None = None
+) -> _Evidence:
     ways, upright = _balance(joints)
     # Somebody who lies stretched is in line too: no way that is nearer to level than to the picture's up.
-    upright = upright * (ways @ [0.0, -1.0, 0.0] > 0.5)
+    upright = upright * (ways @ _PICTURE_UP > 0.5)
     # Legs that nobody saw stand as the lifter likes.
-    weights = upright * np.clip((sure - _UNSEEN) / _UNSEEN, 0.0, 1.0)
-    if weights.sum() > 1e-6:
-        middle = unit((weights[:, None] * ways).sum(0))
-        for _ in range(3):
-            off = np.arccos(np.clip(ways @ middle, -1, 1))
-            robust = weights / (1 + (off / np.radians(6.0)) ** 2)
-            middle = unit((robust[:, None] * ways).sum(0))
-        weights = robust
-    hips, hips_weight = _along_the_way(path, upright)
-    return _Evidence(ways, weights, points, hips, hips_weight)
+    seen = _seen(sure)
+    weights = _agreeing(ways, upright * seen, _BALANCE_SPREAD_RAD)
+    trunk = unit(joints[:, INDEX["thorax"]] - joints[:, INDEX["pelvis"]])
+    trunk_weights = np.zeros(len(joints)) if trunk_sure is None else (trunk @ _PICTURE_UP > 0.5) * _seen(trunk_sure)
+    trunk_weights = _agreeing(trunk, trunk_weights, _TRUNK_SPREAD_RAD)
+    hips_seen = 1.0 if trunk_sure is None else _seen(trunk_sure)
+    hips, hips_weight = _along_the_way(path, upright * hips_seen, seen)
+    return _Evidence(ways, weights, trunk, trunk_weights, points, hips, hips_weight)
 
 
-def _along_the_way(path: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _seen(sure: np.ndarray) -> np.ndarray:
+    return np.clip((sure - _UNSEEN) / _UNSEEN, 0.0, 1.0)
+
+
+def _agreeing(ways: np.ndarray, weights: np.ndarray, spread_rad: float) -> np.ndarray:
+    """The weights [N] of directions [N, 3], less for those far from most."""
+    if weights.sum() < 1e-6:
+        return weights
+    middle = unit((weights[:, None] * ways).sum(0))
+    for _ in range(3):
+        off = np.arccos(np.clip(ways @ middle, -1, 1))
+        robust = weights / (1 + (off / spread_rad) ** 2)
+        middle = unit((robust[:, None] * ways).sum(0))
+    return robust
+
+
+def _along_the_way(path: np.ndarray, weights: np.ndarray, legs_seen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The mean place for every step of a path [T, 3] away from its middle, and how far it counts (0 to 1): [L, 3], [L]."""
     total = weights.sum()
     if total < 1e-6:
@@ -204,7 +234,10 @@ def _along_the_way(path: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, n
     # Along the way that leads farthest.
     off = path - (weights[:, None] * path).sum(0) / total
     way = np.linalg.eigh((weights[:, None] * off).T @ off)[1][:, -1]
-    place = np.rint(off @ way / _HIPS_STEP_M).astype(int)
+    gone = off @ way
+    if not ((weights * legs_seen).any() or (np.ptp(gone[weights > 0]) > _WALKED_M and abs(way @ _PICTURE_UP) < math.sin(_STEEP_RAD))):
+        return np.zeros((0, 3)), np.zeros(0)
+    place = np.rint(gone / _HIPS_STEP_M).astype(int)
     steps = [np.flatnonzero(place == step) for step in np.unique(place)]
     worth = np.array([weights[step].sum() for step in steps])
     means = [(weights[step, None] * path[step]).sum(0) / max(w, 1e-9) for step, w in zip(steps, worth, strict=True)]
@@ -241,6 +274,10 @@ def _residuals(unknown: np.ndarray, evidence: _Evidence) -> tuple[np.ndarray, np
         mean = apply(rotation, unit((evidence.balance_weight[:, None] * evidence.balance).sum(0)))
         few = min(1.0, total / 5)
         parts.append((mean[:2], few / _BALANCE_RAD**2))
+    worth = (1.0 - min(1.0, total / 5)) * min(1.0, evidence.trunk_weight.sum() / 5)
+    if worth > 1e-6:
+        mean = apply(rotation, unit((evidence.trunk_weight[:, None] * evidence.trunk).sum(0)))
+        parts.append((mean[:2], worth / _TRUNK_RAD**2))
     if evidence.level is not None:
         parts.append((np.linalg.cholesky(evidence.level.precision).T @ (unknown[:2] - evidence.level.held_rad), np.ones(2)))
     if len(evidence.points):

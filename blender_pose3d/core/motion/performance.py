@@ -41,6 +41,7 @@ _FOOT_STEADY_S = 0.04
 PICTURE_MM = 36.0
 # What somebody's balance is seen by.
 _STANCE = [INDEX[f"{side}_{part}"] for side in SIDES for part in ("ankle", "knee", "hip", "shoulder")]
+_TRUNK = [INDEX[f"{side}_{part}"] for side in SIDES for part in ("hip", "shoulder")]
 # Of the leg's length: hips that are higher above the feet than this are carried by them.
 _UPRIGHT = 0.5
 _ROUNDS = 3
@@ -120,7 +121,7 @@ def perform(track: Pose3DTrack, options: MotionOptions, *, contacts: Sequence[Co
     if options.joint_limits:
         joints = limited(joints)
     # From here on in the axes of the first frame's camera.
-    stance_sure = np.where(track.detected, track.confidence[:, _STANCE].min(axis=1), 0.0)
+    stance_sure, trunk_sure = (np.where(track.detected, track.confidence[:, of].min(axis=1), 0.0) for of in (_STANCE, _TRUNK))
     lens_known = options.focal_length_mm is not None or track.provenance.get("focal_length") in _KNOWN_LENSES
     edges = edges_of(track, focal, lens_known=lens_known)
     joints = without_slant(joints, seen, stance_sure, options, edges)
@@ -140,7 +141,7 @@ def perform(track: Pose3DTrack, options: MotionOptions, *, contacts: Sequence[Co
     steady = calmed(feet, times, patience=patience, noise=_FOOT_NOISE_M, weights=np.maximum(foot_sure, _LEAST_WEIGHT))
     held_sure = np.clip((foot_sure - UNSEEN) / UNSEEN, 0.0, 1.0)
     path_camera = line + carried
-    camera = estimate_camera(joints, path_camera, stance_sure, np.zeros((0, 3)), options, edges)
+    camera = estimate_camera(joints, path_camera, stance_sure, np.zeros((0, 3)), options, edges, trunk_sure=trunk_sure)
     if followed.by_feet is not None:
         turn = world_from_camera(camera.pose)
         carried = apply(turn.T, first_guess_m(apply(turn, line[:, None] + feet), foot_sure, times))
@@ -167,7 +168,8 @@ def perform(track: Pose3DTrack, options: MotionOptions, *, contacts: Sequence[Co
         # Where somebody sits or lies, feet touch the ground with their sides.
         upright = -parts[..., 2].min(axis=1) > _UPRIGHT * leg_m
         stands = mask & (held_sure > 0.5) & upright[:, None]
-        camera = estimate_camera(joints, beside, stance_sure, _standing_points(steady, beside, stands), options, edges)
+        points = _standing_points(steady, beside, stands)
+        camera = estimate_camera(joints, beside, stance_sure, points, options, edges, trunk_sure=trunk_sure)
     turn = world_from_camera(camera.pose)
     parts, line_world, eye_world = apply(turn, steady), apply(turn, line), _level(apply(turn, carried))
     seen_world = line_world + eye_world
