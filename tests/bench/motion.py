@@ -82,8 +82,8 @@ WAIST_UP: dict[str, str] = {
     "reach to the waist": "--motion reach --view waist --seconds 3.2",
     "squat to the waist": "--motion squat --view waist",
     "sit_rise to the waist": "--motion sit_rise --view waist",
-    "across to the waist": "--motion walk_across --view waist --seconds 3.2",
-    "turn to the waist": "--motion walk_turn --view waist --seconds 5",
+    "across to the waist": "--motion walk_across --view waist --camera follows --seconds 3.2",
+    "turn to the waist": "--motion walk_turn --view waist --camera follows --seconds 5",
     "arm_swing at a desk": "--motion arm_swing --view desk --seconds 3.2",
     "punch at a desk": "--motion punch --view desk --furnished --seconds 3.2",
 }

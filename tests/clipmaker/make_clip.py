@@ -42,8 +42,9 @@ VIEWS: dict[str, View] = {
     "high": View(person_yaw_deg=20, height_m=3.0, pitch_deg=21, distance_m=4.9, field_m=2.5),
     "tilted": View(person_yaw_deg=-25, pitch_deg=6, roll_deg=12, field_m=2.7),
     "portrait": View(portrait=True, field_m=1.75),
-    # The legs are out of the picture: a talk, and somebody before a laptop.
+    # The legs are out of the picture, or the feet: a talk, somebody before a laptop, a medium long shot.
     "waist": View(person_yaw_deg=25, height_m=1.35, distance_m=2.4, pitch_deg=2, field_m=1.2),
+    "knees": View(person_yaw_deg=25, height_m=1.2, distance_m=3.5, pitch_deg=2, field_m=1.75),
     "desk": View(person_yaw_deg=-15, height_m=1.0, distance_m=1.25, pitch_deg=-12, field_m=1.15),
 }
 # The picture of a motion that goes far needs more room than one on the spot.

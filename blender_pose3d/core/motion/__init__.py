@@ -81,6 +81,7 @@ def onto_rig(person: Performance, rig: RigSpec, options: MotionOptions) -> RigMo
     path = path + [middle_rest[0], middle_rest[1], rig.ground_m]
     legs = [INDEX[f"{side}_{part}"] for side in SIDES for part in ("knee", "ankle")]
     legs_seen = np.clip(track.confidence[:, legs].mean(axis=1) / _SURE_LEGS, 0.0, 1.0) * track.detected
+    legs_seen = np.maximum(legs_seen, person.stands)
     lift = scale * person.lift_m
     own, path = lock_feet(rig, pose, own, path, person.mask, times, legs_seen=legs_seen, lift_m=lift, lock=options.foot_lock)
     if options.in_place:

@@ -22,6 +22,7 @@ _USUAL_HEIGHT_M, _HEIGHT_SPREAD_M = 1.35, 0.3
 _BALANCE_RAD = np.radians([2.0, 4.0])
 # The same of a trunk alone, where nobody saw the legs: people lean.
 _TRUNK_RAD = np.radians([6.0, 10.0])
+_CROUCHED_M = 0.1
 # How far single frames are from the usual way of somebody's balance, and of a trunk.
 _BALANCE_SPREAD_RAD, _TRUNK_SPREAD_RAD = np.radians([6.0, 10.0])
 # How far somebody's own balance is off in the mean.
@@ -77,7 +78,7 @@ class CameraEstimate:
 
 @dataclass(frozen=True)
 class _Evidence:
-    """balance [N, 3]: directions that are upwards, each worth balance_weight [N], and trunk and trunk_weight the same of the trunk
+    """balance [N, 3]: directions that are upwards, each worth balance_weight [N]; trunk and trunk_weight: the same of the trunk
     alone; points [K, 3]: feet that stand; hips [L, 3] and hips_weight [L]: where the hips were along the way, all camera axes;
     level: what edges around the person say.
     """
@@ -203,7 +204,9 @@ def _evidence(
     seen = _seen(sure)
     weights = _agreeing(ways, upright * seen, _BALANCE_SPREAD_RAD)
     trunk = unit(joints[:, INDEX["thorax"]] - joints[:, INDEX["pelvis"]])
-    trunk_weights = np.zeros(len(joints)) if trunk_sure is None else (trunk @ _PICTURE_UP > 0.5) * _seen(trunk_sure)
+    trunk_weights = np.zeros(len(joints))
+    if trunk_sure is not None:
+        trunk_weights = (trunk @ _PICTURE_UP > 0.5) * _seen(trunk_sure) * (1 - seen) * _highest(path)
     trunk_weights = _agreeing(trunk, trunk_weights, _TRUNK_SPREAD_RAD)
     hips_seen = 1.0 if trunk_sure is None else _seen(trunk_sure)
     hips, hips_weight = _along_the_way(path, upright * hips_seen, seen)
@@ -212,6 +215,12 @@ def _evidence(
 
 def _seen(sure: np.ndarray) -> np.ndarray:
     return np.clip((sure - _UNSEEN) / _UNSEEN, 0.0, 1.0)
+
+
+def _highest(path: np.ndarray) -> np.ndarray:
+    """How near the hips are to their greatest height in the picture's axes: who crouches or sits leans."""
+    heights = path @ _PICTURE_UP
+    return np.exp(-((np.maximum(np.percentile(heights, 95) - heights, 0.0) / _CROUCHED_M) ** 2))
 
 
 def _agreeing(ways: np.ndarray, weights: np.ndarray, spread_rad: float) -> np.ndarray:
@@ -235,7 +244,8 @@ def _along_the_way(path: np.ndarray, weights: np.ndarray, legs_seen: np.ndarray)
     off = path - (weights[:, None] * path).sum(0) / total
     way = np.linalg.eigh((weights[:, None] * off).T @ off)[1][:, -1]
     gone = off @ way
-    if not ((weights * legs_seen).any() or (np.ptp(gone[weights > 0]) > _WALKED_M and abs(way @ _PICTURE_UP) < math.sin(_STEEP_RAD))):
+    walked = np.ptp(gone[weights > 0]) > _WALKED_M and abs(way @ _PICTURE_UP) < math.sin(_STEEP_RAD)
+    if not (walked or (weights * legs_seen).any()):
         return np.zeros((0, 3)), np.zeros(0)
     place = np.rint(gone / _HIPS_STEP_M).astype(int)
     steps = [np.flatnonzero(place == step) for step in np.unique(place)]

@@ -11,7 +11,7 @@ from ..coordinates import world_from_camera
 from ..errors import Pose3DError
 from ..filtering import calmed, nearest_valid, smoothed
 from ..resample import neighbours
-from ..rotations import angle_between, apply, norm, slerp_matrices, swing, transposed
+from ..rotations import angle_between, apply, norm, slerp_matrices, swing, transposed, unit
 from ..skeleton import INDEX
 from ..solve import leg_length_m
 from ..tracks import Pose3DTrack
@@ -25,7 +25,7 @@ from .limits import limited
 from .moving import SeenFeet, camera_told, follow
 from .options import CameraMotion, MotionOptions, Smoothing
 from .root import fitted_path, rays_of, seen_path
-from .unseen import guessed_steps
+from .unseen import guessed_steps, hidden_legs, standing_legs
 
 # How the motion engine knows a lens that is no guess.
 _KNOWN_LENSES = ("given", "metadata")
@@ -42,6 +42,8 @@ PICTURE_MM = 36.0
 # What somebody's balance is seen by.
 _STANCE = [INDEX[f"{side}_{part}"] for side in SIDES for part in ("ankle", "knee", "hip", "shoulder")]
 _TRUNK = [INDEX[f"{side}_{part}"] for side in SIDES for part in ("hip", "shoulder")]
+# From this confidence on legs were seen.
+_SEEN = 0.5
 # Of the leg's length: hips that are higher above the feet than this are carried by them.
 _UPRIGHT = 0.5
 _ROUNDS = 3
@@ -52,7 +54,8 @@ class Performance:
     """One person's motion in the world: z up, the ground at 0, the camera above the origin and looking along +y at first.
 
     track; joints_m [T, 17, 3] relative to the pelvis; path_m [T, 3] of the pelvis; parts_m [T, 4, 3] heels and toes relative
-    to the pelvis, in the order of contacts.PARTS; mask [T, 4]: which are in contact, and contacts the same as intervals;
+    to the pelvis, in the order of contacts.PARTS; mask [T, 4]: which are in contact, and contacts the same as intervals; stands
+    [T] 0 to 1: nobody saw the legs, and they were put under the hips;
     lift_m [T, 2]: how high each foot is lifted in steps that nobody saw; camera: as it was held at first; camera_motion: what
     it was taken to do, never AUTO; world_from_camera [T, 3, 3]: its axes in every frame, which differ where it turned;
     camera_path_m [T, 3]: where it was; focal_length_px; depth_m [T]: of the pelvis from the camera; smoothing; marks: the
@@ -64,6 +67,7 @@ class Performance:
     path_m: np.ndarray
     parts_m: np.ndarray
     mask: np.ndarray
+    stands: np.ndarray
     contacts: tuple[Contact, ...]
     lift_m: np.ndarray
     camera: CameraEstimate
@@ -184,10 +188,29 @@ def perform(track: Pose3DTrack, options: MotionOptions, *, contacts: Sequence[Co
         hidden = smoothed(foot_sure, times, _FOOT_STEADY_S).max(axis=1) <= 2 * UNSEEN
         guessed, lift = guessed_steps(path, hips, wrists, track.detected & hidden & ~mask.any(axis=1), times)
         mask = mask | guessed
+    joints = apply(turn, joints)
+    ground = -camera.height_m
+    stands = np.zeros(len(times))
+    hidden = hidden_legs(track.confidence, track.detected, unit(joints[:, INDEX["thorax"]])[:, 2], seen_world[:, 2], times)
+    if options.guess_steps and not unknown and hidden.any():
+        known = camera.height_confidence > 0
+        legs = standing_legs(
+            joints,
+            seen_world,
+            parts,
+            hidden,
+            np.asarray(lift.any(axis=1) | mask.any(axis=1)),
+            times,
+            knees_seen=stance_sure > _SEEN,
+            ground_m=ground if known else None,
+        )
+        joints, parts, stands, mask = legs.joints_m, legs.parts_m, legs.stands, mask | legs.mask
+        if not known:
+            ground = legs.ground_m
+            camera = replace(camera, height_m=-ground)
     if contacts is not None:  # the camera stays where it was: one marker that is moved does not tilt the ground
         mask = mask_of(contacts, times)
     lift = np.where(mask.reshape(-1, 2, 2).any(axis=2), 0.0, lift)
-    ground = -camera.height_m
     path = seen_world
     if options.steady_path:
         path = fitted_path(seen_world, line_world, sure, parts, mask, held_sure, times, ground_m=ground)
@@ -195,10 +218,11 @@ def perform(track: Pose3DTrack, options: MotionOptions, *, contacts: Sequence[Co
         camera = replace(camera, height_m=camera.height_m + SOLE_BELOW_M)
     return Performance(
         track=track,
-        joints_m=apply(turn, joints),
+        joints_m=joints,
         path_m=path - [0, 0, ground - SOLE_BELOW_M],
         parts_m=parts,
         mask=mask,
+        stands=stands,
         contacts=contacts_of(mask, times),
         lift_m=lift,
         camera=camera,

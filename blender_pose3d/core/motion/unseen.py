@@ -1,18 +1,24 @@
-"""Steps that nobody saw: feet behind a table or out of the picture, while the hips go somewhere.
+"""Legs that nobody saw: behind a table, or out of the picture of somebody who is filmed to the waist.
 
-A guess, and marked as one like everything that was not seen: feet that glide along with the hips would be wrong for certain. When
-a step falls is in the picture all the same, because hips sway over the foot that carries them and arms swing against the legs;
-how long one is follows from the speed by the walk ratio, which is about the same for all people at all speeds (N. Sekiya and H.
-Nagasaki, Reproducibility of the walking patterns of normal young adults, 1998).
+A guess, and marked as one like everything that was not seen. Who stays where they are stands under their hips, on feet that stay,
+with knees that bend as far as the picture has the hips go down. Who goes somewhere steps: feet that glide along with the hips
+would be wrong for certain. When a step falls is in the picture all the same, because hips sway over the foot that carries them
+and arms swing against the legs; how long one is follows from the speed by the walk ratio, which is about the same for all people
+at all speeds (N. Sekiya and H. Nagasaki, Reproducibility of the walking patterns of normal young adults, 1998).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import numpy as np
 
 from ..filtering import smoothed
-from ..rotations import unit
-from .contacts import stretches
+from ..rotations import norm, unit
+from ..skeleton import INDEX
+from .body import SIDES
+from .contacts import PARTS, stretches
 
 # Length of a step by the steps of a second, metres times seconds, for a person of 1.75 m.
 _WALK_RATIO_M_S = 0.39
@@ -31,6 +37,159 @@ _LIKE_A_WALK = (0.15, 0.8)
 # A foot stands this much longer than one of two steps; its heel leaves, and its toe comes, so much earlier and later.
 _OVERLAP, _ROLL = 0.12, 0.12
 _LIFT_M = 0.06
+# Legs that are hidden for less than this are as the lifter has them; the change takes so long.
+_HIDDEN_S, _CHANGE_S = 1.0, 0.1
+# Below this confidence a knee was not seen, and with this many frames in which both were, their bones' lengths are known.
+_UNSEEN, _ENOUGH_FRAMES = 0.25, 5
+# Thigh and shin of a person of 1.75 m.
+_USUAL_M = {"thigh": 0.425, "shin": 0.41}
+# How much of its length a leg has that stands. The highest hips stand, but for the least share of the frames.
+_STRETCHED, _HIGHEST = 0.985, 95.0
+# Ankles are this much farther apart than hips, and above the points on the shoe that are seen as heel and toe; how far these are
+# ahead of the ankle.
+_WIDER_M, _ANKLE_M = 0.03, 0.045
+_AHEAD_M = {"heel": -0.05, "toe": 0.15}
+# Feet stay as long as the hips stay within this and turn no farther than that, if it is no shorter and they go no faster from one
+# end to the other of where they were; a step takes so long. The upright moments of that time say where the feet are: hips of
+# somebody who sits are behind them.
+_STAY_M, _STAY_RAD, _STAY_S, _STAY_M_S, _STEP_S = 0.7, np.radians(70.0), 0.8, 0.35, 0.4
+_UPRIGHT_M = 0.04
+# A trunk more level than this lies, if the hips are lower by this than they were before.
+_LEVEL, _BENT_M = 0.6, 0.35
+_UP = np.array([0.0, 0.0, 1.0])
+
+
+def hidden_legs(
+    confidence: np.ndarray, detected: np.ndarray, trunk_up: np.ndarray, hips_m: np.ndarray, timestamps_s: np.ndarray
+) -> np.ndarray:
+    """Where somebody who does not lie was seen, but neither knee for a while: [T] bool. confidence [T, 17]; trunk_up [T]: the
+    cosine of the trunk's angle with the upright; hips_m [T]: how high the hips are, above anything.
+    """
+    knees, shoulders = (confidence[:, [INDEX[f"{side}_{part}"] for side in SIDES]].max(axis=1) for part in ("knee", "shoulder"))
+    hidden = detected & (smoothed(knees, timestamps_s, _CHANGE_S) < _UNSEEN) & (shoulders > _UNSEEN)
+    upright = hidden & (trunk_up > _LEVEL)
+    # Who bends down has the hips where they are.
+    hidden &= upright | (hips_m > hips_m[upright].max() - _BENT_M) if upright.any() else upright
+    for first, last in stretches(hidden):
+        hidden[first : last + 1] = timestamps_s[last] - timestamps_s[first] >= _HIDDEN_S
+    return hidden
+
+
+@dataclass(frozen=True)
+class StandingLegs:
+    """joints_m [T, 17, 3] and parts_m [T, 4, 3] with the legs under the hips; stands [T] 0 to 1: how far; mask [T, 4]: both feet
+    stay on the ground; ground_m: where that is.
+    """
+
+    joints_m: np.ndarray
+    parts_m: np.ndarray
+    stands: np.ndarray
+    mask: np.ndarray
+    ground_m: float
+
+
+def standing_legs(
+    joints_m: np.ndarray,
+    path_m: np.ndarray,
+    parts_m: np.ndarray,
+    hidden: np.ndarray,
+    walks: np.ndarray,
+    timestamps_s: np.ndarray,
+    *,
+    knees_seen: np.ndarray,
+    ground_m: float | None,
+) -> StandingLegs:
+    """Legs for the frames in which they are hidden [T]. joints_m [T, 17, 3] and parts_m [T, 4, 3] (contacts.PARTS) from the
+    pelvis, and its path [T, 3], z up; walks [T]: feet step there, by guessed_steps; knees_seen [T]; ground_m: the height of what
+    is seen of the feet that stand, None where no feet were seen: then the highest hips stand on straight legs.
+    """
+    at = {name: joints_m[:, i] for name, i in INDEX.items()}
+    thigh, shin = (
+        float(np.median([norm(at[f"{side}_{b}"] - at[f"{side}_{a}"])[knees_seen] for side in SIDES]))
+        if knees_seen.sum() >= _ENOUGH_FRAMES
+        else _USUAL_M[bone]
+        for bone, a, b in (("thigh", "hip", "knee"), ("shin", "knee", "ankle"))
+    )
+    left = unit(smoothed(at["left_hip"] - at["right_hip"], timestamps_s, _STEADY_S) * [1.0, 1.0, 0.0])
+    ahead = np.cross(left, _UP)
+    hips = {side: path_m + at[f"{side}_hip"] for side in SIDES}
+    if ground_m is None:
+        highest = np.percentile(np.mean([hips[side][hidden, 2] for side in SIDES], axis=0), _HIGHEST)
+        ground_m = float(highest) - _STRETCHED * (thigh + shin) - _ANKLE_M
+    stays = _stays(path_m, np.unwrap(np.arctan2(ahead[:, 1], ahead[:, 0])), hidden & ~walks, timestamps_s)
+    stands = smoothed(hidden.astype(float), timestamps_s, _CHANGE_S)
+    joints, parts, mask = joints_m.copy(), parts_m.copy(), np.zeros((len(path_m), len(PARTS)), bool)
+    facing = _held(ahead, stays, timestamps_s, lambda span: ahead[span].mean(axis=0))
+    facing = unit(facing)
+    for side, outward in zip(SIDES, (1.0, -1.0), strict=True):
+        hip = hips[side]
+
+        # Of the frames that a foot stays, those with the highest hips.
+        def place(span: slice, hip: np.ndarray = hip) -> np.ndarray:
+            weight = np.exp(-(((hip[span, 2].max() - hip[span, 2]) / _UPRIGHT_M) ** 2)) + 1e-3
+            return (weight[:, None] * hip[span, :2]).sum(0) / weight.sum()
+
+        under = _held(hip[:, :2], stays, timestamps_s, place)
+        ankle = np.concatenate([under, np.full((len(hip), 1), ground_m + _ANKLE_M)], axis=1)
+        ankle = ankle + outward * _WIDER_M * np.cross(_UP, facing)
+        knee, ankle = _bent(hip, ankle, unit(facing + ahead), thigh, shin)
+        for name, point in (("knee", knee), ("ankle", ankle)):
+            i = INDEX[f"{side}_{name}"]
+            joints[:, i] += stands[:, None] * (point - path_m - joints[:, i])
+        for column, (whose, part) in enumerate(PARTS):
+            if whose == side:
+                point = ankle + _AHEAD_M[part] * facing - _ANKLE_M * _UP
+                parts[:, column] += stands[:, None] * (point - path_m - parts[:, column])
+    for span in stays:
+        mask[span] = True
+    return StandingLegs(joints, parts, stands, mask, ground_m)
+
+
+def _stays(path_m: np.ndarray, heading_rad: np.ndarray, may: np.ndarray, timestamps_s: np.ndarray) -> list[slice]:
+    """The spans of frames in which feet can stay where they are, each as long as it gets."""
+    steady = smoothed(path_m[:, :2], timestamps_s, _CHANGE_S)
+    found = []
+    for first, last in stretches(may):
+        begin = first
+        while begin <= last:
+            rest = slice(begin, last + 1)
+            low, high = (f.accumulate(steady[rest], axis=0) for f in (np.minimum, np.maximum))
+            turned = np.maximum.accumulate(heading_rad[rest]) - np.minimum.accumulate(heading_rad[rest])
+            goes = (norm(high - low) > _STAY_M) | (turned > _STAY_RAD)
+            count = int(goes.argmax()) if goes.any() else len(goes)
+            span = slice(begin, begin + count)
+            lasts = timestamps_s[span][-1] - timestamps_s[begin]
+            if lasts >= _STAY_S and norm((high - low)[count - 1]) < _STAY_M_S * lasts:
+                found.append(span)
+            begin = int(np.searchsorted(timestamps_s, timestamps_s[begin + count - 1] + _STEP_S)) if goes.any() else last + 1
+    return found
+
+
+def _held(values: np.ndarray, stays: list[slice], timestamps_s: np.ndarray, value: Callable[[slice], np.ndarray]) -> np.ndarray:
+    """values [T, D], but what `value` says of it in each of the spans, and evenly from one to the next where that is a step."""
+    out = values.copy()
+    for span in stays:
+        out[span] = value(span)
+    for a, b in zip(stays[:-1], stays[1:], strict=True):
+        between = slice(a.stop, b.start)
+        whole = timestamps_s[b.start] - timestamps_s[a.stop - 1]
+        if b.start > a.stop and whole <= 2 * _STEP_S:
+            share = ((timestamps_s[between] - timestamps_s[a.stop - 1]) / whole)[:, None]
+            out[between] = (1 - share) * out[a.stop - 1] + share * out[b.start]
+    return out
+
+
+def _bent(hip: np.ndarray, ankle: np.ndarray, ahead: np.ndarray, thigh: float, shin: float) -> tuple[np.ndarray, np.ndarray]:
+    """Knee and ankle [T, 3] of a leg from hip to ankle, its knee to the front; of one that does not reach, the ankle as far as it
+    does.
+    """
+    way = ankle - hip
+    distance = np.clip(norm(way), 1.05 * abs(thigh - shin) + 0.1 * thigh, 0.999 * (thigh + shin))
+    along = unit(way)
+    front = unit(ahead - (ahead * along).sum(-1, keepdims=True) * along)
+    cosine = (thigh**2 + distance**2 - shin**2) / (2 * thigh * distance)
+    sine = np.sqrt(np.maximum(1 - cosine**2, 0.0))
+    return hip + thigh * (cosine[:, None] * along + sine[:, None] * front), hip + distance[:, None] * along
 
 
 def guessed_steps(
