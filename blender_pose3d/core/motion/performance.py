@@ -42,8 +42,6 @@ PICTURE_MM = 36.0
 # What somebody's balance is seen by.
 _STANCE = [INDEX[f"{side}_{part}"] for side in SIDES for part in ("ankle", "knee", "hip", "shoulder")]
 _TRUNK = [INDEX[f"{side}_{part}"] for side in SIDES for part in ("hip", "shoulder")]
-# From this confidence on legs were seen.
-_SEEN = 0.5
 # Of the leg's length: hips that are higher above the feet than this are carried by them.
 _UPRIGHT = 0.5
 _ROUNDS = 3
@@ -55,7 +53,7 @@ class Performance:
 
     track; joints_m [T, 17, 3] relative to the pelvis; path_m [T, 3] of the pelvis; parts_m [T, 4, 3] heels and toes relative
     to the pelvis, in the order of contacts.PARTS; mask [T, 4]: which are in contact, and contacts the same as intervals; stands
-    [T] 0 to 1: nobody saw the legs, and they were put under the hips;
+    [T] 0 to 1: nobody saw the feet, and legs were put where they stand;
     lift_m [T, 2]: how high each foot is lifted in steps that nobody saw; camera: as it was held at first; camera_motion: what
     it was taken to do, never AUTO; world_from_camera [T, 3, 3]: its axes in every frame, which differ where it turned;
     camera_path_m [T, 3]: where it was; focal_length_px; depth_m [T]: of the pelvis from the camera; smoothing; marks: the
@@ -198,13 +196,14 @@ def perform(track: Pose3DTrack, options: MotionOptions, *, contacts: Sequence[Co
             joints,
             seen_world,
             parts,
+            track.confidence,
             hidden,
             np.asarray(lift.any(axis=1) | mask.any(axis=1)),
             times,
-            knees_seen=stance_sure > _SEEN,
             ground_m=ground if known else None,
         )
-        joints, parts, stands, mask = legs.joints_m, legs.parts_m, legs.stands, mask | legs.mask
+        joints, parts, stands, mask = legs.joints_m, legs.parts_m, legs.stands.max(axis=1), mask | legs.mask
+        held_sure = np.maximum(held_sure, legs.sure)
         if not known:
             ground = legs.ground_m
             camera = replace(camera, height_m=-ground)

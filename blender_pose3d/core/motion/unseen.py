@@ -39,15 +39,20 @@ _OVERLAP, _ROLL = 0.12, 0.12
 _LIFT_M = 0.06
 # Legs that are hidden for less than this are as the lifter has them; the change takes so long.
 _HIDDEN_S, _CHANGE_S = 1.0, 0.1
-# Below this confidence a knee was not seen, and with this many frames in which both were, their bones' lengths are known.
+# Below this confidence a joint was not seen, from twice that on it was, and with so many frames of both ends a bone's length is
+# known.
 _UNSEEN, _ENOUGH_FRAMES = 0.25, 5
-# Thigh and shin of a person of 1.75 m.
-_USUAL_M = {"thigh": 0.425, "shin": 0.41}
+# Of a person of 1.75 m.
+_USUAL_M = {("hip", "knee"): 0.425, ("knee", "ankle"): 0.41}
+# How far a foot that stands may be off the ground below a knee that was seen, and how long that lasts at least.
+_OFF_GROUND_M, _MOMENT_S = 0.15, 0.2
+# How much it counts, of one that was seen.
+_BY_THE_KNEE = 0.3
 # How much of its length a leg has that stands. The highest hips stand, but for the least share of the frames.
 _STRETCHED, _HIGHEST = 0.985, 95.0
-# Ankles are this much farther apart than hips, and above the points on the shoe that are seen as heel and toe; how far these are
-# ahead of the ankle.
-_WIDER_M, _ANKLE_M = 0.03, 0.045
+# Ankles are each this much farther to the side than hips, this much behind them, and this much above the points on the shoe that
+# are seen as heel and toe; how far these are ahead of the ankle.
+_WIDER_M, _BEHIND_M, _ANKLE_M = 0.03, 0.045, 0.045
 _AHEAD_M = {"heel": -0.05, "toe": 0.15}
 # Feet stay as long as the hips stay within this and turn no farther than that, if it is no shorter and they go no faster from one
 # end to the other of where they were; a step takes so long. The upright moments of that time say where the feet are: hips of
@@ -62,11 +67,11 @@ _UP = np.array([0.0, 0.0, 1.0])
 def hidden_legs(
     confidence: np.ndarray, detected: np.ndarray, trunk_up: np.ndarray, hips_m: np.ndarray, timestamps_s: np.ndarray
 ) -> np.ndarray:
-    """Where somebody who does not lie was seen, but neither knee for a while: [T] bool. confidence [T, 17]; trunk_up [T]: the
+    """Where somebody who does not lie was seen, but neither foot for a while: [T] bool. confidence [T, 17]; trunk_up [T]: the
     cosine of the trunk's angle with the upright; hips_m [T]: how high the hips are, above anything.
     """
-    knees, shoulders = (confidence[:, [INDEX[f"{side}_{part}"] for side in SIDES]].max(axis=1) for part in ("knee", "shoulder"))
-    hidden = detected & (smoothed(knees, timestamps_s, _CHANGE_S) < _UNSEEN) & (shoulders > _UNSEEN)
+    ankles, shoulders = (confidence[:, _both(part)].max(axis=1) for part in ("ankle", "shoulder"))
+    hidden = detected & (smoothed(ankles, timestamps_s, _CHANGE_S) < _UNSEEN) & (shoulders > _UNSEEN)
     upright = hidden & (trunk_up > _LEVEL)
     # Who bends down has the hips where they are.
     hidden &= upright | (hips_m > hips_m[upright].max() - _BENT_M) if upright.any() else upright
@@ -75,16 +80,21 @@ def hidden_legs(
     return hidden
 
 
+def _both(part: str) -> list[int]:
+    return [INDEX[f"{side}_{part}"] for side in SIDES]
+
+
 @dataclass(frozen=True)
 class StandingLegs:
-    """joints_m [T, 17, 3] and parts_m [T, 4, 3] with the legs under the hips; stands [T] 0 to 1: how far; mask [T, 4]: both feet
-    stay on the ground; ground_m: where that is.
+    """joints_m [T, 17, 3] and parts_m [T, 4, 3] with legs that stand; stands [T, 2] 0 to 1: how far each of them was put there;
+    mask [T, 4]: the foot stays on the ground, and sure [T, 4] 0 to 1: its place is known by its knee; ground_m.
     """
 
     joints_m: np.ndarray
     parts_m: np.ndarray
     stands: np.ndarray
     mask: np.ndarray
+    sure: np.ndarray
     ground_m: float
 
 
@@ -92,24 +102,21 @@ def standing_legs(
     joints_m: np.ndarray,
     path_m: np.ndarray,
     parts_m: np.ndarray,
+    confidence: np.ndarray,
     hidden: np.ndarray,
     walks: np.ndarray,
     timestamps_s: np.ndarray,
     *,
-    knees_seen: np.ndarray,
     ground_m: float | None,
 ) -> StandingLegs:
-    """Legs for the frames in which they are hidden [T]. joints_m [T, 17, 3] and parts_m [T, 4, 3] (contacts.PARTS) from the
-    pelvis, and its path [T, 3], z up; walks [T]: feet step there, by guessed_steps; knees_seen [T]; ground_m: the height of what
-    is seen of the feet that stand, None where no feet were seen: then the highest hips stand on straight legs.
+    """Legs for the frames in which their feet are hidden [T]. joints_m [T, 17, 3] and parts_m [T, 4, 3] (contacts.PARTS) from the
+    pelvis, and its path [T, 3], z up; confidence [T, 17]; walks [T]: feet step there, by guessed_steps; ground_m: the height of
+    what is seen of the feet that stand, None where no feet were seen: then the highest hips stand on straight legs.
+
+    Legs of which a knee was seen are left as the lifter has them, and a foot stays while it is not lifted.
     """
     at = {name: joints_m[:, i] for name, i in INDEX.items()}
-    thigh, shin = (
-        float(np.median([norm(at[f"{side}_{b}"] - at[f"{side}_{a}"])[knees_seen] for side in SIDES]))
-        if knees_seen.sum() >= _ENOUGH_FRAMES
-        else _USUAL_M[bone]
-        for bone, a, b in (("thigh", "hip", "knee"), ("shin", "knee", "ankle"))
-    )
+    thigh, shin = (_length_m(at, confidence, *bone) for bone in (("hip", "knee"), ("knee", "ankle")))
     left = unit(smoothed(at["left_hip"] - at["right_hip"], timestamps_s, _STEADY_S) * [1.0, 1.0, 0.0])
     ahead = np.cross(left, _UP)
     hips = {side: path_m + at[f"{side}_hip"] for side in SIDES}
@@ -117,32 +124,63 @@ def standing_legs(
         highest = np.percentile(np.mean([hips[side][hidden, 2] for side in SIDES], axis=0), _HIGHEST)
         ground_m = float(highest) - _STRETCHED * (thigh + shin) - _ANKLE_M
     stays = _stays(path_m, np.unwrap(np.arctan2(ahead[:, 1], ahead[:, 0])), hidden & ~walks, timestamps_s)
-    stands = smoothed(hidden.astype(float), timestamps_s, _CHANGE_S)
-    joints, parts, mask = joints_m.copy(), parts_m.copy(), np.zeros((len(path_m), len(PARTS)), bool)
-    facing = _held(ahead, stays, timestamps_s, lambda span: ahead[span].mean(axis=0))
-    facing = unit(facing)
-    for side, outward in zip(SIDES, (1.0, -1.0), strict=True):
+    stays_at_all = np.zeros(len(path_m), bool)
+    for span in stays:
+        stays_at_all[span] = True
+    facing = unit(_held(ahead, stays, timestamps_s, lambda span: ahead[span].mean(axis=0)))
+    knee_sure = smoothed(
+        np.clip((confidence[:, _both("knee")].max(axis=1) - _UNSEEN) / _UNSEEN, 0.0, 1.0), timestamps_s, _CHANGE_S
+    )
+    joints, parts = joints_m.copy(), parts_m.copy()
+    stands, sure = np.zeros((len(path_m), 2)), np.zeros((len(path_m), len(PARTS)))
+    mask = np.zeros((len(path_m), len(PARTS)), bool)
+    for i, (side, outward) in enumerate(zip(SIDES, (1.0, -1.0), strict=True)):
         hip = hips[side]
+        aside = np.cross(_UP, facing)
+        # How far apart the feet are a knee that was seen tells; how far ahead, not even that.
+        apart = outward * _WIDER_M
+        apart += knee_sure[:, None] * (((at[f"{side}_ankle"] - at[f"{side}_hip"]) * aside).sum(-1, keepdims=True) - apart)
+        under = (hip + apart * aside - _BEHIND_M * facing)[:, :2]
 
-        # Of the frames that a foot stays, those with the highest hips.
-        def place(span: slice, hip: np.ndarray = hip) -> np.ndarray:
+        def place(span: slice, hip: np.ndarray = hip, under: np.ndarray = under) -> np.ndarray:
+            # Of the frames that a foot stays, those with the highest hips.
             weight = np.exp(-(((hip[span, 2].max() - hip[span, 2]) / _UPRIGHT_M) ** 2)) + 1e-3
-            return (weight[:, None] * hip[span, :2]).sum(0) / weight.sum()
+            return (weight[:, None] * under[span]).sum(0) / weight.sum()
 
-        under = _held(hip[:, :2], stays, timestamps_s, place)
-        ankle = np.concatenate([under, np.full((len(hip), 1), ground_m + _ANKLE_M)], axis=1)
-        ankle = ankle + outward * _WIDER_M * np.cross(_UP, facing)
-        knee, ankle = _bent(hip, ankle, unit(facing + ahead), thigh, shin)
+        held = _held(under, stays, timestamps_s, place)
+        ankle = np.concatenate([held, np.full((len(hip), 1), ground_m + _ANKLE_M)], axis=1)
+        low = path_m[:, 2] + at[f"{side}_ankle"][:, 2] - ankle[:, 2] < _OFF_GROUND_M
+        stays_put = stays_at_all & _without_moments(low | (knee_sure < 0.5), timestamps_s)
+        stands[:, i] = smoothed(hidden * (1 - knee_sure), timestamps_s, _CHANGE_S)
+        knee, ankle = _bent(hip, ankle, facing + ahead, thigh, shin)
         for name, point in (("knee", knee), ("ankle", ankle)):
-            i = INDEX[f"{side}_{name}"]
-            joints[:, i] += stands[:, None] * (point - path_m - joints[:, i])
+            column = INDEX[f"{side}_{name}"]
+            joints[:, column] += stands[:, i, None] * (point - path_m - joints[:, column])
         for column, (whose, part) in enumerate(PARTS):
             if whose == side:
                 point = ankle + _AHEAD_M[part] * facing - _ANKLE_M * _UP
-                parts[:, column] += stands[:, None] * (point - path_m - parts[:, column])
-    for span in stays:
-        mask[span] = True
-    return StandingLegs(joints, parts, stands, mask, ground_m)
+                parts[:, column] += stands[:, i, None] * (point - path_m - parts[:, column])
+                mask[:, column] = stays_put
+                sure[:, column] = _BY_THE_KNEE * knee_sure * stays_put
+    return StandingLegs(joints, parts, stands, mask, sure, ground_m)
+
+
+def _length_m(at: dict[str, np.ndarray], confidence: np.ndarray, upper: str, lower: str) -> float:
+    """Of a bone: where both its ends were seen often enough, else the usual."""
+    seen = (confidence[:, _both(upper) + _both(lower)].min(axis=1) >= 2 * _UNSEEN).nonzero()[0]
+    if len(seen) < _ENOUGH_FRAMES:
+        return _USUAL_M[upper, lower]
+    return float(np.median([norm(at[f"{side}_{lower}"] - at[f"{side}_{upper}"])[seen] for side in SIDES]))
+
+
+def _without_moments(flags: np.ndarray, timestamps_s: np.ndarray) -> np.ndarray:
+    """The flags [T] that last, without breaks that do not."""
+    out = flags.copy()
+    for value in (False, True):
+        for first, last in stretches(out == value):
+            if timestamps_s[last] - timestamps_s[first] < _MOMENT_S and first > 0 and last < len(out) - 1:
+                out[first : last + 1] = not value
+    return out
 
 
 def _stays(path_m: np.ndarray, heading_rad: np.ndarray, may: np.ndarray, timestamps_s: np.ndarray) -> list[slice]:
@@ -180,9 +218,7 @@ def _held(values: np.ndarray, stays: list[slice], timestamps_s: np.ndarray, valu
 
 
 def _bent(hip: np.ndarray, ankle: np.ndarray, ahead: np.ndarray, thigh: float, shin: float) -> tuple[np.ndarray, np.ndarray]:
-    """Knee and ankle [T, 3] of a leg from hip to ankle, its knee to the front; of one that does not reach, the ankle as far as it
-    does.
-    """
+    """Knee and ankle [T, 3] of a leg from hip to ankle, its knee ahead. One that does not reach goes as far as it does."""
     way = ankle - hip
     distance = np.clip(norm(way), 1.05 * abs(thigh - shin) + 0.1 * thigh, 0.999 * (thigh + shin))
     along = unit(way)
