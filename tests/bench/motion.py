@@ -76,8 +76,8 @@ FURNISHED: dict[str, str] = {
     "walk followed indoors": "--motion walk --view three_quarter --camera follows --furnished --seconds 3.2",
     "sit_rise filmed indoors": "--motion sit_rise --view three_quarter --camera hand --furnished",
 }
-# The legs are out of the picture all the time.
-WAIST_UP: dict[str, str] = {
+# The legs are out of the picture all the time, or the feet.
+CUT: dict[str, str] = {
     "punch to the waist": "--motion punch --view waist --seconds 3.2",
     "reach to the waist": "--motion reach --view waist --seconds 3.2",
     "squat to the waist": "--motion squat --view waist",
@@ -86,8 +86,12 @@ WAIST_UP: dict[str, str] = {
     "turn to the waist": "--motion walk_turn --view waist --camera follows --seconds 5",
     "arm_swing at a desk": "--motion arm_swing --view desk --seconds 3.2",
     "punch at a desk": "--motion punch --view desk --furnished --seconds 3.2",
+    "squat to the knees": "--motion squat --view knees",
+    "kick to the knees": "--motion kick --view knees",
+    "punch to the knees": "--motion punch --view knees --seconds 3.2",
+    "turn to the knees": "--motion walk_turn --view knees --camera follows --seconds 5",
 }
-_WORDS = CLIPS | FOLLOWED | FURNISHED
+_WORDS = CLIPS | FOLLOWED | FURNISHED | CUT
 TARGETS: dict[str, RigSpec] = {"own": build(), "long legs": build(leg=1.5, arm=0.7), "short legs": build(leg=0.6, arm=1.3)}
 ABLATIONS: dict[str, dict[str, object]] = {
     "level camera": {"camera_pitch_deg": 0.0, "camera_roll_deg": 0.0},
@@ -148,6 +152,7 @@ def rows(context: Context) -> list[Row]:
     out += _of_cameras_that_move(context)
     out += _in_a_room(context)
     out += _of_a_known_camera(context)
+    out += _cut(context)
     return out + _ablations(context, tracks) if context.ablate else out
 
 
@@ -184,13 +189,23 @@ def _of_a_known_camera(context: Context) -> list[Row]:
     """All clips with the pitch that is found, and with one that the user says, the true one or so far off."""
     measure = "limb direction error"
     errors: dict[str, list[float]] = {}
-    for name in _WORDS:
+    for name in CLIPS | FOLLOWED | FURNISHED:
         track, truth = clip(context, name)
         said = {f"{off:+g} degrees": MotionOptions(camera_pitch_deg=truth.pitch_deg + off) for off in _PITCH_OFF_DEG}
         for label, options in {"found": MotionOptions(), **said}.items():
             errors.setdefault(label, []).append(_of_person(perform(track, options), truth)[measure])
     means = {f"{measure}, pitch {label}": float(np.mean(values)) for label, values in errors.items()}
     return _table("known camera: ", means, goals=False)
+
+
+def _cut(context: Context) -> list[Row]:
+    """Clips without legs, by the camera's own lens and by one that nobody knows; and as the lifter guesses the legs."""
+    out = []
+    for lens, lens_known in (("", True), (", no lens known", False)):
+        tracks = {name: clip(context, name, lens_known=lens_known) for name in CUT}
+        out += _table(f"legs cut off{lens}: ", _measured(tracks, MotionOptions()), goals=lens_known)
+        out += _table(f"legs cut off{lens}, as lifted: ", _measured(tracks, MotionOptions(guess_steps=False)), goals=False)
+    return out
 
 
 def _ablations(context: Context, tracks: dict[str, tuple[Pose3DTrack, Truth]]) -> list[Row]:
@@ -252,6 +267,8 @@ def clip(context: Context, name: str, *words_of_infer: str, lens_known: bool = T
         command = [str(context.engine_python), "-m", "lifter", *map(str, arguments)]
         subprocess.run(command, check=True, cwd=context.root, stdout=subprocess.DEVNULL)
     track = read_track(track_path)
+    if name in CUT:  # nobody is ever whole in the picture
+        truths = [replace(truth, inside=np.ones_like(truth.inside)) for truth in truths]
     return track, min(truths, key=lambda truth: _apart_m(track, truth))
 
 
@@ -346,9 +363,13 @@ def _of_person(person: Performance, truth: Truth) -> dict[str, float]:
     seen = (truth.inside & person.track.detected[: len(truth.inside)])[:frames]
     found, exact = person.mask[:frames][seen], truth.contact[:frames][seen]
     pose = person.camera.pose
-    limbs, exact_limbs = (_limbs(joints[:frames][seen]) for joints in (person.joints_m, truth.joints_m))
+    off = _angle_deg(*(_limbs(joints[:frames][seen]) for joints in (person.joints_m, truth.joints_m)))  # [T, 10]
+    hips, exact_hips = person.path_m[:frames, 2][seen], truth.joints_m[:frames, 0, 2][seen]
+    legs = np.array([start.endswith(("hip", "knee")) for start, _ in _LIMBS])
     return {
-        "limb direction error": float(_angle_deg(limbs, exact_limbs).mean()) if seen.any() else np.nan,
+        "limb direction error": float(off.mean()) if seen.any() else np.nan,
+        "leg direction error": float(off[:, legs].mean()) if seen.any() else np.nan,
+        "hip height error": 100 * float(np.abs(hips - exact_hips).mean()) if seen.any() else np.nan,
         "contact F1": 2 * float((found & exact).sum()) / max(float(found.sum() + exact.sum()), 1.0),
         "camera pitch error": abs(float(np.degrees(pose.pitch_rad)) - truth.pitch_deg),
         "camera roll error": abs(float(np.degrees(pose.roll_rad)) - truth.roll_deg),
@@ -521,6 +542,7 @@ _UNITS = {
     "keys turned by": "degrees",
     "keys": "% of dense",
     "path error": "% of distance",
+    "hip height error": "cm",
     "slide": "mm a frame",
     "penetration": "mm",
     "time for 1000 frames": "s",
