@@ -32,6 +32,8 @@ _WIDTHS_S = (0.02, 0.03, 0.045, 0.07, 0.1, 0.15)
 # Below this weight a value is a guess, the noisier the less it weighs; at most so many times as noisy.
 _SURE_WEIGHT = 0.7
 _MOST_DOUBT = 6.0
+# Doubt that lasts longer than twice the first comes and goes within about the second.
+_MOMENT_S, _FADES_S = 0.15, 0.2
 
 
 def calmed(
@@ -57,7 +59,8 @@ def calmed(
     spread = np.broadcast_to(np.maximum(shown, noise), points.shape[:2])
     if weights is not None:
         spread = spread * np.clip(_SURE_WEIGHT / smoothed(weights, timestamps_s, 2 * step), 1.0, _MOST_DOUBT)
-    candidates = [points, *(smoothed(points, timestamps_s, width, weights) for width in widths)]
+    shares = None if weights is None else _fading(weights[:, 0], timestamps_s)[:, None]
+    candidates = [points, *(smoothed(points, timestamps_s, width, shares) for width in widths)]
     left = [1.0, *(min(1.0, np.sqrt(step / (2 * np.sqrt(np.pi) * width))) for width in widths)]  # of the noise
     allowed = np.ones(points.shape[:2], bool)
     level = np.zeros(points.shape[:2])
@@ -75,6 +78,14 @@ def calmed(
     stack = np.stack(candidates)
     frames, columns = np.ogrid[: points.shape[0], : points.shape[1]]
     return (1 - share) * stack[low, frames, columns] + share * stack[high, frames, columns]
+
+
+def _fading(weights: np.ndarray, timestamps_s: np.ndarray) -> np.ndarray:
+    """Weights [T] that fall for more than a moment fall slowly: at once, they would have the last sure value held against what
+    goes on, and then dropped with a jerk.
+    """
+    lasting = rolling_minimum(-rolling_minimum(-weights, timestamps_s, _MOMENT_S), timestamps_s, _MOMENT_S)
+    return smoothed(lasting, timestamps_s, _FADES_S) * weights / lasting
 
 
 def nearest_valid(valid: np.ndarray) -> np.ndarray:

@@ -163,6 +163,17 @@ def test_what_was_not_seen_does_not_pull() -> None:
     assert np.abs(calmed(points, times, patience=20, noise=0.01, weights=weights)).max() < 0.1 * pulled
 
 
+@pytest.mark.parametrize(("leaves_s", "comes_s"), [(1.0, 2.0), (1.3, 3.1), (2.2, 4.0)])
+def test_an_arm_that_leaves_the_picture_goes_on_without_a_jerk(leaves_s: float, comes_s: float) -> None:
+    times = np.arange(100) / 25
+    way = np.stack([0.4 * np.sin(4 * times), 0.3 * np.cos(4 * times), 0.1 * times], axis=1)
+    points = (way + np.random.default_rng(3).normal(0, 0.003, way.shape))[:, None]
+    weights = np.where((times > leaves_s) & (times < comes_s), 0.05, 1.0)[:, None]
+    found = calmed(points, times, patience=2.5, noise=0.004, weights=weights)[:, 0]
+    assert np.linalg.norm(np.diff(found, n=3, axis=0), axis=-1).max() < 0.02
+    assert np.linalg.norm(found - way, axis=-1).max() < 0.08
+
+
 def test_a_doubtful_joint_is_calmed_more_than_a_sure_one() -> None:
     """Both tremble alike for half of the clip, which one of them was not seen in."""
     times = np.arange(120) / 30
