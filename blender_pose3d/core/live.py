@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from .coordinates import to_world
+from .coordinates import to_world, world_from_camera
 from .errors import Pose3DError
+from .motion.unseen import straight_legs
 from .rig import RigSpec
 from .skeleton import INDEX, JOINT_NAMES, LANDMARK_NAMES
 from .solve import SolveOptions, heading_of, solve
@@ -19,6 +20,8 @@ from .tracks import Pose3DTrack, RigMotion
 # What the newest pose is solved with: the twist of straight limbs and the smoothing look back so far.
 _WINDOW_S = 0.5
 _FEWEST_RECORDED = 2
+# Legs are seen or not for so long, not from frame to frame.
+_LEGS_S = 0.3
 _ANKLES = [INDEX[f"{side}_ankle"] for side in ("left", "right")]
 
 
@@ -100,6 +103,7 @@ class LiveSolve:
         self._rig, self._source, self._options = rig, source, options
         self._recent: deque[LivePose] = deque()
         self._first: LivePose | None = None
+        self._sure = np.ones(len(JOINT_NAMES))
 
     def add(self, pose: LivePose) -> None:
         """Take a pose in, which may be one of several that came at once. One that is not newer than the last is passed over."""
@@ -110,9 +114,17 @@ class LiveSolve:
                 return
             # The path counts from here: the first row of every window, long before the others.
             self._first = replace(pose, time_s=pose.time_s - 100.0)
-        self._recent.append(pose)
+        self._recent.append(self._with_legs(pose))
         while self._recent[0].time_s < pose.time_s - _WINDOW_S:
             self._recent.popleft()
+
+    def _with_legs(self, pose: LivePose) -> LivePose:
+        """Before a webcam nobody's legs are in the picture: they stand, instead of going wherever the network guesses them."""
+        passed_s = pose.time_s - self._recent[-1].time_s if self._recent else _LEGS_S
+        if pose.detected:
+            self._sure = self._sure + (pose.confidence - self._sure) * min(1.0, passed_s / _LEGS_S)
+        down = world_from_camera(self._options.camera).T @ [0.0, 0.0, -1.0]
+        return replace(pose, positions_m=straight_legs(pose.positions_m, down, self._sure))
 
     def newest(self) -> RigMotion | None:
         """The rig's newest pose, a motion of one frame; None before anybody was seen."""

@@ -80,6 +80,18 @@ def hidden_legs(
     return hidden
 
 
+def straight_legs(joints_m: np.ndarray, down: np.ndarray, confidence: np.ndarray) -> np.ndarray:
+    """One pose [17, 3] as it comes, with legs straight down [3] from the hips as far as no knee was seen. confidence [17]."""
+    share = float(np.clip(2 - confidence[_both("knee")].max() / _UNSEEN, 0.0, 1.0))
+    out = joints_m.astype(float)
+    for side in SIDES:
+        end = out[INDEX[f"{side}_hip"]]
+        for (_, lower), length in _USUAL_M.items():
+            end, i = end + length * down, INDEX[f"{side}_{lower}"]
+            out[i] += share * (end - out[i])
+    return out
+
+
 def _both(part: str) -> list[int]:
     return [INDEX[f"{side}_{part}"] for side in SIDES]
 
