@@ -25,7 +25,7 @@ from .limits import limited
 from .moving import SeenFeet, camera_told, follow
 from .options import CameraMotion, MotionOptions, Smoothing
 from .root import fitted_path, rays_of, seen_path
-from .unseen import guessed_steps, hidden_legs, standing_legs
+from .unseen import guessed_steps, hidden_legs, knees_inside, standing_legs
 
 # How the motion engine knows a lens that is no guess.
 _KNOWN_LENSES = ("given", "metadata")
@@ -197,6 +197,9 @@ def perform(track: Pose3DTrack, options: MotionOptions, *, contacts: Sequence[Co
             seen_world,
             parts,
             track.confidence,
+            knees_inside(
+                track.confidence, np.stack([marks.of(f"{side}_knee")[0] for side in SIDES], axis=1), track.image_size_px
+            ),
             hidden,
             np.asarray(lift.any(axis=1) | mask.any(axis=1)),
             times,

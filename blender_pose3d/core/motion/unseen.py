@@ -42,10 +42,14 @@ _HIDDEN_S, _CHANGE_S = 1.0, 0.1
 # Below this confidence a joint was not seen, from twice that on it was, and with so many frames of both ends a bone's length is
 # known.
 _UNSEEN, _ENOUGH_FRAMES = 0.25, 5
+# So near to the picture's edge, by its longer side, a knee counts less.
+_EDGE_SHARE = 0.06
 # Of a person of 1.75 m.
 _USUAL_M = {("hip", "knee"): 0.425, ("knee", "ankle"): 0.41}
-# How far a foot that stands may be off the ground below a knee that was seen, and how long that lasts at least.
+# How far a knee that was seen may be above a shin that stands, and how long that lasts at least.
 _OFF_GROUND_M, _MOMENT_S = 0.15, 0.2
+# From this far beside the hip on a knee tells where ahead is.
+_THIGH_STRAIGHT_M = 0.15
 # How much it counts, of one that was seen.
 _BY_THE_KNEE = 0.3
 # How much of its length a leg has that stands. The highest hips stand, but for the least share of the frames.
@@ -59,6 +63,8 @@ _AHEAD_M = {"heel": -0.05, "toe": 0.15}
 # somebody who sits are behind them.
 _STAY_M, _STAY_RAD, _STAY_S, _STAY_M_S, _STEP_S = 0.7, np.radians(70.0), 0.8, 0.35, 0.4
 _UPRIGHT_M = 0.04
+# Hips are behind the feet of somebody who sits, but never farther before them than this, less a share of how far they are down.
+_BEFORE_FEET_M, _CROUCHED_SHARE = 0.1, 0.25
 # A trunk more level than this lies, if the hips are lower by this than they were before.
 _LEVEL, _BENT_M = 0.6, 0.35
 _UP = np.array([0.0, 0.0, 1.0])
@@ -78,6 +84,15 @@ def hidden_legs(
     for first, last in stretches(hidden):
         hidden[first : last + 1] = timestamps_s[last] - timestamps_s[first] >= _HIDDEN_S
     return hidden
+
+
+def knees_inside(confidence: np.ndarray, knees_px: np.ndarray, image_size_px: tuple[int, int]) -> np.ndarray:
+    """How well the better of two knees was seen: [T] 0 to 1. confidence [T, 17]; knees_px [T, 2, 2], left and right. One at the
+    picture's edge is where the detector wants it.
+    """
+    size = np.array(image_size_px, float)
+    inside = np.clip(np.minimum(knees_px, size - knees_px).min(axis=-1) / (_EDGE_SHARE * size.max()), 0.0, 1.0)
+    return (np.clip((confidence[:, _both("knee")] - _UNSEEN) / _UNSEEN, 0.0, 1.0) * inside).max(axis=1)
 
 
 def straight_legs(joints_m: np.ndarray, down: np.ndarray, confidence: np.ndarray) -> np.ndarray:
@@ -115,6 +130,7 @@ def standing_legs(
     path_m: np.ndarray,
     parts_m: np.ndarray,
     confidence: np.ndarray,
+    knees_seen: np.ndarray,
     hidden: np.ndarray,
     walks: np.ndarray,
     timestamps_s: np.ndarray,
@@ -122,10 +138,11 @@ def standing_legs(
     ground_m: float | None,
 ) -> StandingLegs:
     """Legs for the frames in which their feet are hidden [T]. joints_m [T, 17, 3] and parts_m [T, 4, 3] (contacts.PARTS) from the
-    pelvis, and its path [T, 3], z up; confidence [T, 17]; walks [T]: feet step there, by guessed_steps; ground_m: the height of
+    pelvis, and its path [T, 3], z up; confidence [T, 17]; knees_seen [T] as knees_inside tells; walks [T]: feet step there, by
+    guessed_steps; ground_m: the height of
     what is seen of the feet that stand, None where no feet were seen: then the highest hips stand on straight legs.
 
-    Legs of which a knee was seen are left as the lifter has them, and a foot stays while it is not lifted.
+    A thigh whose knee was seen is left as the lifter has it, and the shin stands below it, unless the knee is lifted.
     """
     at = {name: joints_m[:, i] for name, i in INDEX.items()}
     thigh, shin = (_length_m(at, confidence, *bone) for bone in (("hip", "knee"), ("knee", "ankle")))
@@ -146,35 +163,51 @@ def standing_legs(
     joints, parts = joints_m.copy(), parts_m.copy()
     stands, sure = np.zeros((len(path_m), 2)), np.zeros((len(path_m), len(PARTS)))
     mask = np.zeros((len(path_m), len(PARTS)), bool)
+    floor = ground_m + _ANKLE_M
     for i, (side, outward) in enumerate(zip(SIDES, (1.0, -1.0), strict=True)):
-        hip = hips[side]
-        aside = np.cross(_UP, facing)
-        # How far apart the feet are a knee that was seen tells; how far ahead, not even that.
-        apart = outward * _WIDER_M
-        apart += knee_sure[:, None] * (((at[f"{side}_ankle"] - at[f"{side}_hip"]) * aside).sum(-1, keepdims=True) - apart)
-        under = (hip + apart * aside - _BEHIND_M * facing)[:, :2]
+        hip, knee = hips[side], path_m + at[f"{side}_knee"]
+        under_hip = hip + outward * _WIDER_M * np.cross(_UP, facing) - _BEHIND_M * facing
+        under_knee = _under_knee(hip, knee, floor, shin)
+        under = (1 - knee_sure[:, None]) * under_hip + knee_sure[:, None] * under_knee
 
-        def place(span: slice, hip: np.ndarray = hip, under: np.ndarray = under) -> np.ndarray:
-            # Of the frames that a foot stays, those with the highest hips.
-            weight = np.exp(-(((hip[span, 2].max() - hip[span, 2]) / _UPRIGHT_M) ** 2)) + 1e-3
-            return (weight[:, None] * under[span]).sum(0) / weight.sum()
+        def place(span: slice, hip: np.ndarray = hip, under: np.ndarray = under[:, :2]) -> np.ndarray:
+            # Below hips, of the frames that a foot stays those with the highest; below knees that were seen, all.
+            down = hip[span, 2].max() - hip[span, 2]
+            weight = np.exp(-((down / _UPRIGHT_M) ** 2)) + knee_sure[span] + 1e-3
+            there = (weight[:, None] * under[span]).sum(0) / weight.sum()
+            way = facing[span.start, :2]
+            before = (under[span] - there) @ way - _BEFORE_FEET_M + _CROUCHED_SHARE * down
+            return there + way * max(0.0, float(np.percentile(before, _HIGHEST)))
 
-        held = _held(under, stays, timestamps_s, place)
-        ankle = np.concatenate([held, np.full((len(hip), 1), ground_m + _ANKLE_M)], axis=1)
-        low = path_m[:, 2] + at[f"{side}_ankle"][:, 2] - ankle[:, 2] < _OFF_GROUND_M
+        held = _held(under[:, :2], stays, timestamps_s, place)
+        stood = np.concatenate([held, np.full((len(hip), 1), floor)], axis=1)
+        low = knee[:, 2] - floor - shin < _OFF_GROUND_M
         stays_put = stays_at_all & _without_moments(low | (knee_sure < 0.5), timestamps_s)
         stands[:, i] = smoothed(hidden * (1 - knee_sure), timestamps_s, _CHANGE_S)
-        knee, ankle = _bent(hip, ankle, facing + ahead, thigh, shin)
-        for name, point in (("knee", knee), ("ankle", ankle)):
-            column = INDEX[f"{side}_{name}"]
-            joints[:, column] += stands[:, i, None] * (point - path_m - joints[:, column])
+        by_knee = smoothed(stays_put * knee_sure, timestamps_s, _CHANGE_S)[:, None]
+        straight = _bent(hip, stood, facing + ahead, thigh, shin)
+        joint = {"knee": knee, "ankle": path_m + at[f"{side}_ankle"]}
+        joint["ankle"] = joint["ankle"] + by_knee * (knee + shin * unit(under_knee - knee) - joint["ankle"])
+        for name, point in zip(("knee", "ankle"), straight, strict=True):
+            joint[name] = joint[name] + stands[:, i, None] * (point - joint[name])
+            joints[:, INDEX[f"{side}_{name}"]] = joint[name] - path_m
         for column, (whose, part) in enumerate(PARTS):
             if whose == side:
-                point = ankle + _AHEAD_M[part] * facing - _ANKLE_M * _UP
-                parts[:, column] += stands[:, i, None] * (point - path_m - parts[:, column])
+                point = joint["ankle"] + _AHEAD_M[part] * facing - _ANKLE_M * _UP
+                parts[:, column] += np.minimum(stands[:, i, None] + by_knee, 1.0) * (point - path_m - parts[:, column])
                 mask[:, column] = stays_put
                 sure[:, column] = _BY_THE_KNEE * knee_sure * stays_put
     return StandingLegs(joints, parts, stands, mask, sure, ground_m)
+
+
+def _under_knee(hip: np.ndarray, knee: np.ndarray, floor_m: float, shin: float) -> np.ndarray:
+    """Where the ankle of a foot on the ground is, by the knee, [T, 3]: below it, or from a low knee back towards the hip."""
+    back = (hip - knee) * [1.0, 1.0, 0.0]
+    far = norm(back)[:, None]
+    off = np.sqrt(np.maximum(shin**2 - (knee[:, 2:] - floor_m) ** 2, 0.0))
+    under = knee + off * np.minimum(far / _THIGH_STRAIGHT_M, 1.0) * unit(back)
+    under[:, 2] = floor_m
+    return under
 
 
 def _length_m(at: dict[str, np.ndarray], confidence: np.ndarray, upper: str, lower: str) -> float:
