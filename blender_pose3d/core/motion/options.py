@@ -40,10 +40,10 @@ class MotionOptions:
     steady_path: the path from the feet on the ground and the slow part of the camera's depth, instead of depth frame by frame.
     constant_bones: one set of bone lengths for the clip; full_reach: with them, arms reach along the line of sight as far as
     their bones do.
-    foot_lock: feet in contact stay where they are and on the ground; guess_steps: while somebody walks behind something that
-    hides the feet, they step as hips and arms tell; joint_limits: knees, elbows, neck and spine stay within
-    what a body can do; orient_feet, orient_hands: from the detector's landmarks where it is sure of them; follow_hands: fingers
-    as the hands' landmarks have them, where the track has those, instead of relaxed.
+    foot_lock: feet in contact stay where they are and on the ground; guess_steps: where something hides the feet or the picture
+    ends above them, who walks steps as hips and arms tell, and who does not stands; joint_limits: knees, elbows, neck and spine
+    stay within what a body can do; orient_feet, orient_hands: from the detector's landmarks where it is sure of them;
+    follow_hands: fingers as the hands' landmarks have them, where the track has those, instead of relaxed.
     key_tolerance_cm, key_tolerance_deg: how far sparse keys may be from the motion; dense_keys: a key on every frame instead.
     mark_guesses, mark_contacts: markers for stretches that were guessed and for contacts.
     """

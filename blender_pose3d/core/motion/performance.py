@@ -195,6 +195,7 @@ def perform(track: Pose3DTrack, options: MotionOptions, *, contacts: Sequence[Co
         legs = standing_legs(
             joints,
             seen_world,
+            line_world,
             parts,
             track.confidence,
             knees_inside(

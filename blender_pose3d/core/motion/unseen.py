@@ -62,6 +62,7 @@ _AHEAD_M = {"heel": -0.05, "toe": 0.15}
 # end to the other of where they were; a step takes so long. The upright moments of that time say where the feet are: hips of
 # somebody who sits are behind them.
 _STAY_M, _STAY_RAD, _STAY_S, _STAY_M_S, _STEP_S = 0.7, np.radians(70.0), 0.8, 0.35, 0.4
+_ALONG_SHARE = 0.6
 _UPRIGHT_M = 0.04
 # Hips are behind the feet of somebody who sits, but never farther before them than this, less a share of how far they are down.
 _BEFORE_FEET_M, _CROUCHED_SHARE = 0.1, 0.25
@@ -128,6 +129,7 @@ class StandingLegs:
 def standing_legs(
     joints_m: np.ndarray,
     path_m: np.ndarray,
+    sight_m: np.ndarray,
     parts_m: np.ndarray,
     confidence: np.ndarray,
     knees_seen: np.ndarray,
@@ -138,9 +140,9 @@ def standing_legs(
     ground_m: float | None,
 ) -> StandingLegs:
     """Legs for the frames in which their feet are hidden [T]. joints_m [T, 17, 3] and parts_m [T, 4, 3] (contacts.PARTS) from the
-    pelvis, and its path [T, 3], z up; confidence [T, 17]; knees_seen [T] as knees_inside tells; walks [T]: feet step there, by
-    guessed_steps; ground_m: the height of
-    what is seen of the feet that stand, None where no feet were seen: then the highest hips stand on straight legs.
+    pelvis, its path [T, 3], z up, and sight_m [T, 3] there from the camera; confidence [T, 17]; knees_seen [T] as knees_inside
+    tells; walks [T]: feet step there, by guessed_steps; ground_m: the height of what is seen of the feet that stand, None where
+    no feet were seen: then the highest hips stand on straight legs.
 
     A thigh whose knee was seen is left as the lifter has it, and the shin stands below it, unless the knee is lifted.
     """
@@ -152,7 +154,7 @@ def standing_legs(
     if ground_m is None:
         highest = np.percentile(np.mean([hips[side][hidden, 2] for side in SIDES], axis=0), _HIGHEST)
         ground_m = float(highest) - _STRETCHED * (thigh + shin) - _ANKLE_M
-    stays = _stays(path_m, np.unwrap(np.arctan2(ahead[:, 1], ahead[:, 0])), hidden & ~walks, timestamps_s)
+    stays = _stays(path_m, sight_m, np.unwrap(np.arctan2(ahead[:, 1], ahead[:, 0])), hidden & ~walks, timestamps_s)
     stays_at_all = np.zeros(len(path_m), bool)
     for span in stays:
         stays_at_all[span] = True
@@ -228,9 +230,15 @@ def _without_moments(flags: np.ndarray, timestamps_s: np.ndarray) -> np.ndarray:
     return out
 
 
-def _stays(path_m: np.ndarray, heading_rad: np.ndarray, may: np.ndarray, timestamps_s: np.ndarray) -> list[slice]:
-    """The spans of frames in which feet can stay where they are, each as long as it gets."""
+def _stays(
+    path_m: np.ndarray, sight_m: np.ndarray, heading_rad: np.ndarray, may: np.ndarray, timestamps_s: np.ndarray
+) -> list[slice]:
+    """The spans of frames in which feet can stay where they are, each as long as it gets. What hips seem to go along the line of
+    sight, sight_m [T, 3], counts less: much of it is the lifter's doubt when somebody bends.
+    """
+    along = unit(sight_m.mean(axis=0)[:2])
     steady = smoothed(path_m[:, :2], timestamps_s, _CHANGE_S)
+    steady = steady - (1 - _ALONG_SHARE) * (steady @ along)[:, None] * along
     found = []
     for first, last in stretches(may):
         begin = first
