@@ -11,7 +11,7 @@ import numpy as np
 
 from .coordinates import to_world, world_from_camera
 from .errors import Pose3DError
-from .motion.unseen import straight_legs
+from .motion.standing_legs import straight_legs
 from .rig import RigSpec
 from .skeleton import INDEX, JOINT_NAMES, LANDMARK_NAMES
 from .solve import SolveOptions, heading_of, solve

@@ -8,7 +8,7 @@ import pytest
 from blender_pose3d.core.coordinates import CameraPose
 from blender_pose3d.core.motion import MotionOptions, perform
 from blender_pose3d.core.skeleton import INDEX
-from tests.core.motion_tracks import Seen, seen
+from tests.core.motion_tracks import SIZE_PX, Seen, seen
 from tests.core.rigs import angle_deg, build
 from tests.core.test_motion_legs import slide_m, soles, solved
 
@@ -125,3 +125,47 @@ def test_who_was_not_seen_at_all_does_not_stand() -> None:
     clip = to_the_waist(seen("reach"))
     clip.track.confidence[:] = 0.1
     assert not perform(clip.track, MotionOptions()).stands.any()
+
+
+def to_the_knees(clip: Seen) -> Seen:
+    """The feet are cut off; thighs are as exact as all above."""
+    for side in SIDES:
+        ankle = INDEX[f"{side}_ankle"]
+        clip.track.confidence[:, ankle] = 0.0
+        clip.track.positions_m[:, ankle] = clip.track.positions_m[:, INDEX[f"{side}_knee"]] + [0.25, 0.25, 0.1]
+    clip.track.landmark_confidence[:, 27:] = 0.0
+    return clip
+
+
+def test_shins_stand_below_knees_that_were_seen() -> None:
+    clip = to_the_knees(seen("squat", yaw_deg=30.0))
+    person = perform(clip.track, MotionOptions())
+    assert person.mask.all()
+    for at, exact in ((person.joints_m, clip.joints_m),):
+        for side in SIDES:
+            shins = [points[:, INDEX[f"{side}_ankle"]] - points[:, INDEX[f"{side}_knee"]] for points in (at, exact)]
+            assert angle_deg(*shins).mean() < 15
+            thighs = [points[:, INDEX[f"{side}_knee"]] - points[:, INDEX[f"{side}_hip"]] for points in (at, exact)]
+            assert angle_deg(*thighs).mean() < 8
+    _, body = solved(build(), clip)
+    assert slide_m(body, person.mask).max() < 1e-4
+
+
+def test_a_foot_below_a_knee_that_is_lifted_does_not_stand() -> None:
+    clip = to_the_knees(seen("kick"))
+    mask = perform(clip.track, MotionOptions()).mask
+    knees = clip.joints_m[:, [INDEX[f"{side}_knee"] for side in SIDES], 2]
+    kicks = knees > 0.75
+    assert kicks.any(axis=0).all()
+    for i in range(2):
+        assert not mask[kicks[:, i], 2 * i].any()
+        assert mask[~kicks[:, i] & (knees[:, i] < 0.5), 2 * i].mean() > 0.8
+
+
+@pytest.mark.parametrize(("row_px", "stands"), [(SIZE_PX[1] - 2, 1.0), (SIZE_PX[1] - 100, 0.0)])
+def test_a_knee_at_the_pictures_edge_was_not_seen(row_px: int, stands: float) -> None:
+    clip = to_the_waist(seen("reach"))
+    knees = [INDEX[f"{side}_knee"] for side in SIDES]
+    clip.track.confidence[:, knees] = 1.0
+    clip.track.landmarks_px[:, [25, 26], 1] = row_px
+    assert perform(clip.track, MotionOptions()).stands == pytest.approx(stands, abs=0.1)

@@ -25,7 +25,8 @@ from .limits import limited
 from .moving import SeenFeet, camera_told, follow
 from .options import CameraMotion, MotionOptions, Smoothing
 from .root import fitted_path, rays_of, seen_path
-from .unseen import guessed_steps, hidden_legs, knees_inside, standing_legs
+from .standing_legs import hidden_legs, knees_inside, standing_legs
+from .unseen import guessed_steps
 
 # How the motion engine knows a lens that is no guess.
 _KNOWN_LENSES = ("given", "metadata")
