@@ -13,6 +13,7 @@ from blender_pose3d.core.filtering import calmed
 from blender_pose3d.core.motion import MotionOptions, perform
 from blender_pose3d.core.motion.banded import PathFit, second_difference
 from blender_pose3d.core.motion.body import landmarks_of, with_constant_bones
+from blender_pose3d.core.motion.root import without_false_starts
 from blender_pose3d.core.skeleton import INDEX, LANDMARK_NAMES
 from tests.core.motion_tracks import seen
 from tests.core.rigs import other_side
@@ -188,3 +189,31 @@ def test_a_doubtful_joint_is_calmed_more_than_a_sure_one() -> None:
         for j in calmed(points, times, patience=2.5, noise=0.004, weights=weights).swapaxes(0, 1)
     )
     assert doubtful < 0.5 * sure
+
+
+def test_somebody_who_is_found_too_far_away_at_first_is_not_where_they_were_meanwhile() -> None:
+    """At the picture's edge: who comes in was twice as far away for a moment, and the gap before leads up to there."""
+    clip = seen("walk", seconds=3.2)
+    track = clip.track
+    exact = perform(track, MotionOptions()).path_m
+    gone = slice(35, 55)
+    track.detected[gone] = False
+    track.confidence[gone] = 0.0
+    track.landmark_confidence[gone] = 0.0
+    track.root_position_m[55:57] *= np.array([[2.0], [1.3]])
+    share = np.linspace(0, 1, 22)[1:-1, None]
+    track.root_position_m[gone] = (1 - share) * track.root_position_m[34] + share * track.root_position_m[55]
+    path = perform(track, MotionOptions()).path_m
+    assert np.abs(path - exact)[:, 2].max() < 0.1
+    assert np.linalg.norm(path - exact, axis=-1).max() < 0.35
+    assert np.linalg.norm(path - exact, axis=-1)[60:].max() < 0.1
+
+
+def test_who_stays_in_the_picture_or_comes_running_is_believed() -> None:
+    times = np.arange(50) / 25
+    near = np.stack([np.zeros(50), np.zeros(50), 6.0 - 3.0 * times], axis=1)
+    detected = (times > 0.3) & (times < 1.7)
+    np.testing.assert_array_equal(without_false_starts(near, detected, times), near)
+    jump = near.copy()
+    jump[:2] *= 2.0
+    np.testing.assert_array_equal(without_false_starts(jump, np.ones(50, bool), times), jump)

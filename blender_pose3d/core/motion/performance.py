@@ -24,7 +24,7 @@ from .foreshortening import with_reach
 from .limits import limited
 from .moving import SeenFeet, camera_told, follow
 from .options import CameraMotion, MotionOptions, Smoothing
-from .root import fitted_path, rays_of, seen_path
+from .root import fitted_path, rays_of, seen_path, without_false_starts
 from .standing_legs import hidden_legs, knees_inside, standing_legs
 from .unseen import guessed_steps
 
@@ -116,6 +116,7 @@ def perform(track: Pose3DTrack, options: MotionOptions, *, contacts: Sequence[Co
     marks = landmarks_of(track, nearest)
     sure = np.where(track.detected, track.confidence.mean(axis=1), 0.0)
     focal, joints, seen = _refocused(track, marks, options)
+    seen = without_false_starts(seen, track.detected, times)
     if options.constant_bones:
         lifted = joints
         joints = with_constant_bones(joints, track.confidence)

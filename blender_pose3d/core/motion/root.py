@@ -8,6 +8,7 @@ from ..rotations import unit
 from ..skeleton import INDEX
 from .banded import PathFit
 from .body import LANDMARK_JOINTS, Landmarks
+from .contacts import stretches
 
 # Standard deviations of one frame, for a person of 1.75 m. Across the line of sight the camera is exact. Along it the error is
 # slow, so that a frame says little by itself.
@@ -18,6 +19,9 @@ _DEPTH_SHARE = 0.02
 _PIN_ACROSS_M_S = 0.10
 _PIN_ALONG_M_S = 0.4
 _GROUND_M = 0.01
+# So many frames after somebody was found, and before they are lost, may be this much too near or far, as a share of the distance,
+# beyond what somebody goes.
+_FALSE_FRAMES, _FALSE_SHARE, _FASTEST_M_S = 4, 0.1, 3.0
 # Accelerations of a pelvis.
 _ACCELERATION_M_S2 = 5.0
 _JOINTS = [INDEX[name] for name in LANDMARK_JOINTS]
@@ -52,6 +56,29 @@ def seen_path(joints_m: np.ndarray, marks: Landmarks, focal_length_px: float, im
         weight = weight / (1 + (miss / (3 * usual)) ** 2)
     path[:, 2] = np.maximum(path[:, 2], 0.3)
     return path
+
+
+def without_false_starts(seen_m: np.ndarray, detected: np.ndarray, timestamps_s: np.ndarray) -> np.ndarray:
+    """The pelvis [T, 3] in camera space. Frames in which a person who comes or goes was found much nearer or farther than just
+    after or before count as frames without one, and those lie between their neighbours.
+    """
+    found = detected.copy()
+    for first, last in stretches(detected):
+        frames = np.arange(first, last + 1)
+        for edge in (frames, frames[::-1]):
+            if first == 0 and edge[0] == 0 or last == len(detected) - 1 and edge[0] == last:
+                continue  # the clip begins or ends with the person in it
+            for k in range(min(_FALSE_FRAMES, len(edge) - _FALSE_FRAMES)):
+                after = edge[k + 1 : k + 1 + _FALSE_FRAMES]
+                usual = float(np.median(seen_m[after, 2]))
+                goes = _FASTEST_M_S * float(np.median(np.abs(timestamps_s[after] - timestamps_s[edge[k]])))
+                if abs(seen_m[edge[k], 2] - usual) > _FALSE_SHARE * usual + goes:
+                    found[edge[: k + 1]] = False
+    if (found == detected).all() or not found.any():
+        return seen_m
+    times = timestamps_s[found]
+    between = np.stack([np.interp(timestamps_s, times, axis) for axis in seen_m[found].T], axis=1)
+    return np.where(found[:, None], seen_m, between)
 
 
 def pins(sight: np.ndarray, across_m_s: float, along_m_s: float) -> np.ndarray:
