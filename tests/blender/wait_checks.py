@@ -221,7 +221,7 @@ def check_cancelled_while_ik_controls_are_keyed() -> None:
             bpy.context.scene.frame_set(7)
             before = pose_of(figure)
             take = addon_checks.test_folder() / "demo.npz"
-            write_track(take, exact_tracks.motion("walk", fps=12.5, seconds=3).track)
+            write_track(take, exact_tracks.motion("walk", fps=12.5, seconds=5).track)
             bpy.context.scene.pose3d.output.limbs = "ik"
             bpy.context.scene.pose3d.output.mute_constraints = True
             current = run.begin(
