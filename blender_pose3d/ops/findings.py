@@ -7,10 +7,13 @@ from math import degrees
 from ..bridge.apply import AppliedMotion
 from ..core.motion import Performance
 from ..core.motion.moving import camera_told
+from ..core.motion.standing_legs import feet_hidden
 
 _PICTURE_MM = 36.0
 # Less than this is level to the eye.
 _LEVEL_DEG = 0.5
+# Of the frames.
+_MOSTLY = 0.5
 
 
 def of_the_clip(applied: AppliedMotion) -> str:
@@ -18,7 +21,7 @@ def of_the_clip(applied: AppliedMotion) -> str:
     person = applied.person
     if person is None:
         return ""
-    return "\n".join(filter(None, (_lens(person), _camera(person), _moved(person), _who(person))))
+    return "\n".join(filter(None, (_lens(person), _camera(person), _moved(person), _legs(person), _who(person))))
 
 
 def _lens(person: Performance) -> str:
@@ -61,6 +64,14 @@ def _moved(person: Performance) -> str:
     if camera_told(person.track) == "moving":
         return "Camera was carried: the path along the ground is unreliable, the poses are not."
     return ""
+
+
+def _legs(person: Performance) -> str:
+    """Of a clip to the waist: an animator should know which half of the body to look at."""
+    track = person.track
+    if not feet_hidden(track.confidence)[track.detected].mean() > _MOSTLY:
+        return ""
+    return "The feet were not seen: the legs are guessed."
 
 
 def _who(person: Performance) -> str:

@@ -17,6 +17,7 @@ NAMES = (
     "cancelled_at_every_piece",
     "what_the_panel_asks_of_the_engine",
     "ik_and_muted_constraints_are_the_panels",
+    "feet_that_nobody_saw_are_told",
 )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import bpy
@@ -17,6 +18,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
+from blender_pose3d.core.skeleton import INDEX  # noqa: E402
 from blender_pose3d.core.track_io import write_track  # noqa: E402
 from tests.blender import addon_checks, exact_tracks, rig_builders, script  # noqa: E402
 
@@ -184,6 +186,22 @@ def check_ik_and_muted_constraints_are_the_panels() -> None:
         output.limbs = "ik"
         assert bpy.ops.pose3d.solve_take(take=str(take), armature=figure.name) == {"FINISHED"}
         assert "has no IK control" in bpy.context.window_manager.pose3d_run.message
+
+
+def check_feet_that_nobody_saw_are_told() -> None:
+    with addon_checks.registered():
+        figure = rig_builders.build("a_pose")
+        track = exact_tracks.demo(every=5).track
+        take = addon_checks.test_folder() / "demo.npz"
+        for cut, told in ((0.3, False), (0.8, True)):
+            confidence = track.confidence.copy()
+            confidence[
+                : int(cut * len(confidence)), [INDEX[f"{s}_{part}"] for s in ("left", "right") for part in ("knee", "ankle")]
+            ] = 0
+            write_track(take, replace(track, confidence=confidence))
+            assert bpy.ops.pose3d.solve_take(take=str(take), armature=figure.name) == {"FINISHED"}
+            message = bpy.context.window_manager.pose3d_run.message
+            assert ("The feet were not seen: the legs are guessed." in message) == told, message
 
 
 def check_cancelled_while_ik_controls_are_keyed() -> None:

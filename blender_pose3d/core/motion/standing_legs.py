@@ -70,6 +70,11 @@ def hidden_legs(
     return hidden
 
 
+def feet_hidden(confidence: np.ndarray) -> np.ndarray:
+    """Where neither foot was seen: [T] bool. confidence [T, 17]."""
+    return confidence[:, _both("ankle")].max(axis=1) < _UNSEEN
+
+
 def knees_inside(confidence: np.ndarray, knees_px: np.ndarray, image_size_px: tuple[int, int]) -> np.ndarray:
     """How well the better of two knees was seen: [T] 0 to 1. confidence [T, 17]; knees_px [T, 2, 2], left and right. One at the
     picture's edge is where the detector wants it.
