@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .filtering import smoothed
-from .motion.contacts import stretches
+from .motion.contacts import stretches, without_short_breaks
 from .preset import SIDES
 from .skeleton import INDEX
 from .tracks import Pose3DTrack
@@ -44,19 +44,12 @@ def guesses(track: Pose3DTrack) -> tuple[Guess, ...]:
     """The stretches that were guessed, by their start. A limb's are not named where nobody was found at all."""
     times = track.timestamps_s
     gone = ~track.detected
-    found = [Guess(float(times[a]), float(times[b]), WHOLE_BODY) for a, b in stretches(_without_short(gone, times))]
+    found = [
+        Guess(float(times[a]), float(times[b]), WHOLE_BODY) for a, b in stretches(without_short_breaks(gone, times, _SHORTEST_S))
+    ]
     for part, joints in _PARTS.items():
         sure = track.confidence[:, [INDEX[joint] for joint in joints]].astype(float).mean(axis=1)
-        hidden = _without_short(smoothed(sure, times, _STEADY_S) < GUESSED, times) & ~gone
+        hidden = without_short_breaks(smoothed(sure, times, _STEADY_S) < GUESSED, times, _SHORTEST_S) & ~gone
         spans = [(float(times[a]), float(times[b])) for a, b in stretches(hidden)]
         found += [Guess(start, end, part) for start, end in spans if end - start >= _SHORTEST_S]
     return tuple(sorted(found))
-
-
-def _without_short(flags: np.ndarray, times: np.ndarray) -> np.ndarray:
-    """Breaks that are too short are filled."""
-    out = flags.copy()
-    for a, b in stretches(~flags):
-        if a > 0 and b < len(flags) - 1 and times[b] - times[a] < _SHORTEST_S:
-            out[a : b + 1] = True
-    return out

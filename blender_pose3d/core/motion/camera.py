@@ -10,6 +10,7 @@ import numpy as np
 from ..coordinates import CameraPose, world_from_camera
 from ..rotations import about_axis, apply, unit
 from ..skeleton import INDEX
+from .contacts import how_seen
 from .edges import Edges, Level
 from .options import MotionOptions
 
@@ -22,6 +23,7 @@ _USUAL_HEIGHT_M, _HEIGHT_SPREAD_M = 1.35, 0.3
 _BALANCE_RAD = np.radians([2.0, 4.0])
 # The same of a trunk alone, where nobody saw the legs: people lean.
 _TRUNK_RAD = np.radians([6.0, 10.0])
+# Hips that are lower than at their highest by this belong to somebody who crouches or sits, and leans.
 _CROUCHED_M = 0.1
 # How far single frames are from the usual way of somebody's balance, and of a trunk.
 _BALANCE_SPREAD_RAD, _TRUNK_SPREAD_RAD = np.radians([6.0, 10.0])
@@ -55,8 +57,6 @@ _MASS: dict[str, float] = {
 }
 # The weight rests this far before the ankles, for a person of 1.75 m.
 _BEFORE_ANKLES_M = 0.045
-# Below this confidence a joint is a guess, and from twice that on it is sure.
-_UNSEEN = 0.25
 _PICTURE_UP = np.array([0.0, -1.0, 0.0])
 # Upright frames from which a stretch of the way counts in full.
 _HIPS_FRAMES = 4.0
@@ -201,20 +201,16 @@ def _evidence(
     # Somebody who lies stretched is in line too: no way that is nearer to level than to the picture's up.
     upright = upright * (ways @ _PICTURE_UP > 0.5)
     # Legs that nobody saw stand as the lifter likes.
-    seen = _seen(sure)
+    seen = how_seen(sure)
     weights = _agreeing(ways, upright * seen, _BALANCE_SPREAD_RAD)
     trunk = unit(joints[:, INDEX["thorax"]] - joints[:, INDEX["pelvis"]])
     trunk_weights = np.zeros(len(joints))
     if trunk_sure is not None:
-        trunk_weights = (trunk @ _PICTURE_UP > 0.5) * _seen(trunk_sure) * (1 - seen) * _highest(path)
+        trunk_weights = (trunk @ _PICTURE_UP > 0.5) * how_seen(trunk_sure) * (1 - seen) * _highest(path)
     trunk_weights = _agreeing(trunk, trunk_weights, _TRUNK_SPREAD_RAD)
-    hips_seen = 1.0 if trunk_sure is None else _seen(trunk_sure)
+    hips_seen = 1.0 if trunk_sure is None else how_seen(trunk_sure)
     hips, hips_weight = _along_the_way(path, upright * hips_seen, seen)
     return _Evidence(ways, weights, trunk, trunk_weights, points, hips, hips_weight)
-
-
-def _seen(sure: np.ndarray) -> np.ndarray:
-    return np.clip((sure - _UNSEEN) / _UNSEEN, 0.0, 1.0)
 
 
 def _highest(path: np.ndarray) -> np.ndarray:

@@ -81,6 +81,20 @@ def stretches(flags: np.ndarray) -> list[tuple[int, int]]:
     return [(int(a), int(b) - 1) for a, b in zip(edges[::2], edges[1::2], strict=True)]
 
 
+def without_short_breaks(flags: np.ndarray, timestamps_s: np.ndarray, shortest_s: float) -> np.ndarray:
+    """The flags [T] without breaks that are shorter, but for those at the ends."""
+    out = flags.copy()
+    for first, last in stretches(~flags):
+        if first > 0 and last < len(flags) - 1 and timestamps_s[last] - timestamps_s[first] < shortest_s:
+            out[first : last + 1] = True
+    return out
+
+
+def how_seen(confidence: np.ndarray) -> np.ndarray:
+    """0 up to the confidence UNSEEN, 1 from twice that on."""
+    return np.clip((confidence - UNSEEN) / UNSEEN, 0.0, 1.0)
+
+
 def standing(
     parts_m: np.ndarray, path_m: np.ndarray, eye_m: np.ndarray, sure: np.ndarray, timestamps_s: np.ndarray
 ) -> np.ndarray:

@@ -18,7 +18,7 @@ from ..tracks import Pose3DTrack
 from .body import SIDES, Landmarks, landmarks_of, with_constant_bones
 from .by_feet import first_guess_m, settled_m
 from .camera import CameraEstimate, estimate_camera, without_slant
-from .contacts import PARTS, UNSEEN, Contact, contacts_of, heels_off, mask_of, speeds, standing, stretches
+from .contacts import PARTS, UNSEEN, Contact, contacts_of, heels_off, how_seen, mask_of, speeds, standing, stretches
 from .edges import edges_of
 from .foreshortening import with_reach
 from .limits import limited
@@ -143,7 +143,7 @@ def perform(track: Pose3DTrack, options: MotionOptions, *, contacts: Sequence[Co
     # The line of sight from where the camera is, and how far it was carried: seen = line + eye.
     line = seen
     steady = calmed(feet, times, patience=patience, noise=_FOOT_NOISE_M, weights=np.maximum(foot_sure, _LEAST_WEIGHT))
-    held_sure = np.clip((foot_sure - UNSEEN) / UNSEEN, 0.0, 1.0)
+    held_sure = how_seen(foot_sure)
     path_camera = line + carried
     camera = estimate_camera(joints, path_camera, stance_sure, np.zeros((0, 3)), options, edges, trunk_sure=trunk_sure)
     if followed.by_feet is not None:
@@ -191,8 +191,8 @@ def perform(track: Pose3DTrack, options: MotionOptions, *, contacts: Sequence[Co
     joints = apply(turn, joints)
     ground = -camera.height_m
     stands = np.zeros(len(times))
-    hidden = hidden_legs(track.confidence, track.detected, unit(joints[:, INDEX["thorax"]])[:, 2], seen_world[:, 2], times)
-    if options.guess_steps and not unknown and hidden.any():
+    cut_off = hidden_legs(track.confidence, track.detected, unit(joints[:, INDEX["thorax"]])[:, 2], seen_world[:, 2], times)
+    if options.guess_steps and not unknown and cut_off.any():
         known = camera.height_confidence > 0
         legs = standing_legs(
             joints,
@@ -203,12 +203,12 @@ def perform(track: Pose3DTrack, options: MotionOptions, *, contacts: Sequence[Co
             knees_inside(
                 track.confidence, np.stack([marks.of(f"{side}_knee")[0] for side in SIDES], axis=1), track.image_size_px
             ),
-            hidden,
+            cut_off,
             np.asarray(lift.any(axis=1) | mask.any(axis=1)),
             times,
             ground_m=ground if known else None,
         )
-        joints, parts, stands, mask = legs.joints_m, legs.parts_m, legs.stands.max(axis=1), mask | legs.mask
+        joints, parts, stands, mask = legs.joints_m, legs.parts_m, legs.stands, mask | legs.mask
         held_sure = np.maximum(held_sure, legs.sure)
         if not known:
             ground = legs.ground_m
@@ -285,7 +285,7 @@ def _feet(
         ray = rays_of(pixels, focal_length_px, track.image_size_px)
         depth = np.maximum(path[:, 2] + lifted[:, 2], 0.3)
         seen = np.concatenate([ray, np.ones_like(ray[:, :1])], axis=1) * depth[:, None] - path
-        share = smoothed(np.clip((sure - UNSEEN) / UNSEEN, 0.0, 1.0), times, _FOOT_STEADY_S)[:, None]
+        share = smoothed(how_seen(sure), times, _FOOT_STEADY_S)[:, None]
         places.append(share * seen + (1 - share) * lifted)
         trust.append(np.minimum(track.confidence[:, INDEX[f"{side}_ankle"]], sure))
     return np.stack(places, axis=1), np.stack(trust, axis=1)

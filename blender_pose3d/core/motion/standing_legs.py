@@ -15,13 +15,12 @@ from ..filtering import smoothed
 from ..rotations import norm, unit
 from ..skeleton import INDEX
 from .body import SIDES
-from .contacts import PARTS, stretches
+from .contacts import PARTS, UNSEEN, how_seen, stretches, without_short_breaks
 
 # Legs that are hidden for less than this are as the lifter has them; the change takes so long.
 _HIDDEN_S, _CHANGE_S = 1.0, 0.1
-# Below this confidence a joint was not seen, from twice that on it was, and with so many frames of both ends a bone's length is
-# known.
-_UNSEEN, _ENOUGH_FRAMES = 0.25, 5
+# With so many frames in which both its ends were seen a bone's length is known.
+_ENOUGH_FRAMES = 5
 # So near to the picture's edge, by its longer side, a knee counts less.
 _EDGE_SHARE = 0.06
 # Of a person of 1.75 m.
@@ -61,7 +60,7 @@ def hidden_legs(
     cosine of the trunk's angle with the upright; hips_m [T]: how high the hips are, above anything.
     """
     ankles, shoulders = (confidence[:, _both(part)].max(axis=1) for part in ("ankle", "shoulder"))
-    hidden = detected & (smoothed(ankles, timestamps_s, _CHANGE_S) < _UNSEEN) & (shoulders > _UNSEEN)
+    hidden = detected & (smoothed(ankles, timestamps_s, _CHANGE_S) < UNSEEN) & (shoulders > UNSEEN)
     upright = hidden & (trunk_up > _LEVEL)
     # Who bends down has the hips where they are.
     hidden &= upright | (hips_m > hips_m[upright].max() - _BENT_M) if upright.any() else upright
@@ -72,7 +71,7 @@ def hidden_legs(
 
 def feet_hidden(confidence: np.ndarray) -> np.ndarray:
     """Where neither foot was seen: [T] bool. confidence [T, 17]."""
-    return confidence[:, _both("ankle")].max(axis=1) < _UNSEEN
+    return confidence[:, _both("ankle")].max(axis=1) < UNSEEN
 
 
 def knees_inside(confidence: np.ndarray, knees_px: np.ndarray, image_size_px: tuple[int, int]) -> np.ndarray:
@@ -81,12 +80,12 @@ def knees_inside(confidence: np.ndarray, knees_px: np.ndarray, image_size_px: tu
     """
     size = np.array(image_size_px, float)
     inside = np.clip(np.minimum(knees_px, size - knees_px).min(axis=-1) / (_EDGE_SHARE * size.max()), 0.0, 1.0)
-    return (np.clip((confidence[:, _both("knee")] - _UNSEEN) / _UNSEEN, 0.0, 1.0) * inside).max(axis=1)
+    return (how_seen(confidence[:, _both("knee")]) * inside).max(axis=1)
 
 
 def straight_legs(joints_m: np.ndarray, down: np.ndarray, confidence: np.ndarray) -> np.ndarray:
     """One pose [17, 3] as it comes, with legs straight down [3] from the hips as far as no knee was seen. confidence [17]."""
-    share = float(np.clip(2 - confidence[_both("knee")].max() / _UNSEEN, 0.0, 1.0))
+    share = 1.0 - float(how_seen(confidence[_both("knee")]).max())
     out = joints_m.astype(float)
     for side in SIDES:
         end = out[INDEX[f"{side}_hip"]]
@@ -102,7 +101,7 @@ def _both(part: str) -> list[int]:
 
 @dataclass(frozen=True)
 class StandingLegs:
-    """joints_m [T, 17, 3] and parts_m [T, 4, 3] with legs that stand; stands [T, 2] 0 to 1: how far each of them was put there;
+    """joints_m [T, 17, 3] and parts_m [T, 4, 3] with legs that stand; stands [T] 0 to 1: how far they were put there;
     mask [T, 4]: the foot stays on the ground, and sure [T, 4] 0 to 1: its place is known by its knee; ground_m.
     """
 
@@ -149,10 +148,11 @@ def standing_legs(
     facing = unit(_held(ahead, stays, timestamps_s, lambda span: ahead[span].mean(axis=0)))
     knee_sure = smoothed(knees_seen, timestamps_s, _CHANGE_S)
     joints, parts = joints_m.copy(), parts_m.copy()
-    stands, sure = np.zeros((len(path_m), 2)), np.zeros((len(path_m), len(PARTS)))
+    stands = smoothed(hidden * (1 - knee_sure), timestamps_s, _CHANGE_S)[:, None]
+    sure = np.zeros((len(path_m), len(PARTS)))
     mask = np.zeros((len(path_m), len(PARTS)), bool)
     floor = ground_m + _ANKLE_M
-    for i, (side, outward) in enumerate(zip(SIDES, (1.0, -1.0), strict=True)):
+    for side, outward in zip(SIDES, (1.0, -1.0), strict=True):
         hip, knee = hips[side], path_m + at[f"{side}_knee"]
         under_hip = hip + outward * _WIDER_M * np.cross(_UP, facing) - _BEHIND_M * facing
         under_knee = _under_knee(hip, knee, floor, shin)
@@ -171,21 +171,20 @@ def standing_legs(
         stood = np.concatenate([held, np.full((len(hip), 1), floor)], axis=1)
         low = knee[:, 2] - floor - shin < _OFF_GROUND_M
         stays_put = stays_at_all & _without_moments(low | (knee_sure < 0.5), timestamps_s)
-        stands[:, i] = smoothed(hidden * (1 - knee_sure), timestamps_s, _CHANGE_S)
         by_knee = smoothed(stays_put * knee_sure, timestamps_s, _CHANGE_S)[:, None]
         straight = _bent(hip, stood, facing + ahead, thigh, shin)
         joint = {"knee": knee, "ankle": path_m + at[f"{side}_ankle"]}
         joint["ankle"] = joint["ankle"] + by_knee * (knee + shin * unit(under_knee - knee) - joint["ankle"])
         for name, point in zip(("knee", "ankle"), straight, strict=True):
-            joint[name] = joint[name] + stands[:, i, None] * (point - joint[name])
+            joint[name] = joint[name] + stands * (point - joint[name])
             joints[:, INDEX[f"{side}_{name}"]] = joint[name] - path_m
         for column, (whose, part) in enumerate(PARTS):
             if whose == side:
                 point = joint["ankle"] + _AHEAD_M[part] * facing - _ANKLE_M * _UP
-                parts[:, column] += np.minimum(stands[:, i, None] + by_knee, 1.0) * (point - path_m - parts[:, column])
+                parts[:, column] += np.minimum(stands + by_knee, 1.0) * (point - path_m - parts[:, column])
                 mask[:, column] = stays_put
                 sure[:, column] = _BY_THE_KNEE * knee_sure * stays_put
-    return StandingLegs(joints, parts, stands, mask, sure, ground_m)
+    return StandingLegs(joints, parts, stands[:, 0], mask, sure, ground_m)
 
 
 def _under_knee(hip: np.ndarray, knee: np.ndarray, floor_m: float, shin: float) -> np.ndarray:
@@ -200,7 +199,7 @@ def _under_knee(hip: np.ndarray, knee: np.ndarray, floor_m: float, shin: float) 
 
 def _length_m(at: dict[str, np.ndarray], confidence: np.ndarray, upper: str, lower: str) -> float:
     """Of a bone: where both its ends were seen often enough, else the usual."""
-    seen = (confidence[:, _both(upper) + _both(lower)].min(axis=1) >= 2 * _UNSEEN).nonzero()[0]
+    seen = (confidence[:, _both(upper) + _both(lower)].min(axis=1) >= 2 * UNSEEN).nonzero()[0]
     if len(seen) < _ENOUGH_FRAMES:
         return _USUAL_M[upper, lower]
     return float(np.median([norm(at[f"{side}_{lower}"] - at[f"{side}_{upper}"])[seen] for side in SIDES]))
@@ -208,12 +207,8 @@ def _length_m(at: dict[str, np.ndarray], confidence: np.ndarray, upper: str, low
 
 def _without_moments(flags: np.ndarray, timestamps_s: np.ndarray) -> np.ndarray:
     """The flags [T] that last, without breaks that do not."""
-    out = flags.copy()
-    for value in (False, True):
-        for first, last in stretches(out == value):
-            if timestamps_s[last] - timestamps_s[first] < _MOMENT_S and first > 0 and last < len(out) - 1:
-                out[first : last + 1] = not value
-    return out
+    filled = without_short_breaks(flags, timestamps_s, _MOMENT_S)
+    return ~without_short_breaks(~filled, timestamps_s, _MOMENT_S)
 
 
 def _stays(
