@@ -40,6 +40,7 @@ from .errors import LifterError
 from .joints import INDEX, JOINT_NAMES, LIMB_JOINT_NAMES, PARENTS
 from .metrics import mpjpe, p_mpjpe
 from .models import build
+from .models.grown import grown
 
 # Between two lines of the curve, each with a checkpoint.
 _NOTE_EVERY_S = 60.0
@@ -70,7 +71,7 @@ class TrainConfig:
     after so long, to go on with --resume (0: never).
     start_from: weights to begin with; start_from_mean: several, whose mean is begun with (Wortsman et al., Model soups, 2022);
     with minutes = 0 that mean is what is written. Stems of separate dilation and optional parts that they lack begin without
-    effect.
+    effect. grow_from: weights of the same network with a shorter receptive field, as which it begins (models/grown.py).
     """
 
     name: str
@@ -99,6 +100,7 @@ class TrainConfig:
     validation_windows: int = 2048
     start_from: str = ""
     start_from_mean: list = field(default_factory=list)
+    grow_from: str = ""
     acknowledgement: str = ""
     loss: str = "pose"
     sequence_frames: int = 0
@@ -123,6 +125,8 @@ def read_config(path: Path, overrides: list[str]) -> TrainConfig:
         _ranges(config)
         if len(config.frame_s) != 2 or not 0 < config.frame_s[0] <= config.frame_s[1]:
             raise ValueError("frame_s must be two times in seconds, the shorter one first")
+        if config.grow_from and (config.start_from or config.start_from_mean):
+            raise ValueError("a run begins with start_from, start_from_mean or grow_from, not with two of them")
     except OSError as reason:
         raise LifterError(
             f"Cannot read the training configuration {path}: {reason.strerror}.", hint="Give the path of a .toml file."
@@ -319,6 +323,13 @@ class _Run:
             except (RuntimeError, KeyError):
                 what = f"The weights {', '.join(begun)} are not of the network that is trained."
                 raise LifterError(what, hint="Correct start_from or settings.") from None
+        elif config.grow_from:
+            shorter = load_model(config.grow_from).network
+            try:
+                self.network.load_state_dict(grown(self.network, shorter))
+            except ValueError as reason:
+                what = f"The network cannot grow from {config.grow_from}: {reason}."
+                raise LifterError(what, hint="Correct grow_from or settings.") from None
         self._read_data()
         self.averaged = copy.deepcopy(self.network)
         self.optimiser = _optimiser(config, self.network)
@@ -557,7 +568,8 @@ class _Run:
         config = self.config
         settings = asdict(config)
         settings["mocap"] = Path(settings["mocap"]).name
-        settings["start_from"] = Path(settings["start_from"]).name
+        for key in ("start_from", "grow_from"):
+            settings[key] = Path(settings[key]).name
         for key in ("pairs", "start_from_mean"):
             settings[key] = [Path(path).name for path in settings[key]]
         return {

@@ -176,6 +176,28 @@ def test_a_run_starts_from_the_mean_of_several(folder: Path) -> None:
         train.main(folder / "tiny.toml", overrides=[*overrides, "settings = {frames = 27}"], runs_dir=runs)
 
 
+def test_a_run_grows_from_a_shorter_network(folder: Path) -> None:
+    runs, form = folder / "growing", "channels = 32, groups = 4, reduction = 16, branches = 1, dropout = 0.0"
+    overrides = ["minutes = 0.0", "steps = 4", "settings = {frames = 9, " + form + "}", 'name = "short"']
+    train.main(folder / "tiny.toml", overrides=overrides, runs_dir=runs)
+    begun = runs / "short" / "short.safetensors"
+    longer = ["minutes = 0.0", "settings = {frames = 27, " + form + "}", f'grow_from = "{begun.as_posix()}"']
+    train.main(folder / "tiny.toml", overrides=[*longer, "steps = 4", 'name = "long"'], runs_dir=runs)
+    long = load_model(runs / "long" / "long.safetensors")
+    assert (long.network.layers[1].norm.norm.weight != 0).any(), "what was added learns"
+    assert long.card["training"]["grow_from"] == "short.safetensors"
+    config = train.read_config(folder / "tiny.toml", [*longer, 'name = "begun"'])
+    with train.Processes() as processes:
+        run = train._Run(config, runs / "begun", processes, resume=False)
+    windows = torch.randn(6, 27, 17, 2)
+    with torch.inference_mode():
+        torch.testing.assert_close(run.network.eval()(windows), load_model(begun).network(windows[:, 9:18]), atol=1e-5, rtol=1e-4)
+    with pytest.raises(LifterError, match="cannot grow from.*does not grow to 9"):
+        train.main(folder / "tiny.toml", overrides=[*longer, longer[1].replace("27", "9")], runs_dir=runs)
+    with pytest.raises(LifterError, match="settings differ in channels"):
+        train.main(folder / "tiny.toml", overrides=[*longer, longer[1].replace("32", "64")], runs_dir=runs)
+
+
 def test_the_curve_is_written_while_it_runs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(train, "_NOTE_EVERY_S", 0.4)
     train.main(folder / "tiny.toml", overrides=["minutes = 0.04", 'name = "curve"'], runs_dir=folder / "runs")
@@ -384,6 +406,8 @@ def test_mocap_without_anyone_to_validate_on(folder: Path) -> None:
         ("mocap = 'none.npz'", "none.npz"),
         ("pairs = ['none.npz']", "none.npz"),
         ("start_from = 'none.safetensors'", "no model 'none.safetensors'"),
+        ("grow_from = 'none.safetensors'", "no model 'none.safetensors'"),
+        ("start_from = 'one.safetensors'\ngrow_from = 'other.safetensors'", "not with two of them"),
     ],
 )
 def test_a_bad_configuration_is_one_sentence(folder: Path, change: str, says: str) -> None:
