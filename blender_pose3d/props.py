@@ -85,6 +85,12 @@ class Pose3DMotion(bpy.types.PropertyGroup):
         ],
         default=_DEFAULTS.smoothing,
     )
+    upper_body: bpy.props.BoolProperty(  # type: ignore[valid-type]
+        name="Upper Body Only",
+        description="Move trunk, arms and head, and leave hips and legs as they are: over a walk of yours, say, "
+        "or a character that sits",
+        default=_DEFAULTS.upper_body,
+    )
     in_place: bpy.props.BoolProperty(  # type: ignore[valid-type]
         name="In Place",
         description="Leave out the path along the ground, as games want it",

@@ -21,6 +21,7 @@ CAMERA_MOTION = ("auto", "still", "turning", "carried")
 _CHOICES = {"--smoothing": SMOOTHING, "--camera-motion": CAMERA_MOTION}
 MOTION = (
     ("--smoothing", str, f"{{{','.join(SMOOTHING)}}}", "how much trembling is taken out (default: normal)"),
+    ("--upper-body", None, "", "move trunk, arms and head alone, and give hips and legs no keys"),
     ("--in-place", None, "", "leave out the path along the ground"),
     ("--no-vertical", None, "", "leave the hips at their standing height"),
     ("--no-foot-lock", None, "", "do not hold feet that stand where they are"),

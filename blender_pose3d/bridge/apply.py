@@ -105,7 +105,13 @@ def apply_steps(
     require_editable(armature_object)
     context.view_layer.update()
     mapping = choose_mapping(armature_object, preset=preset, presets_folder=resources / "rigs")
-    how = handling(armature_object, read_rig(armature_object, mapping), limbs=limbs, mute_constraints=mute_constraints)
+    how = handling(
+        armature_object,
+        read_rig(armature_object, mapping),
+        limbs=limbs,
+        mute_constraints=mute_constraints,
+        upper_body=options.upper_body,
+    )
     rig = how.rig
     person = None
     if isinstance(options, SolveOptions):
@@ -120,7 +126,8 @@ def apply_steps(
     sparse = None
     if isinstance(options, MotionOptions) and person is not None and not options.dense_keys:
         channels = rotation_channels(armature_object, motion)
-        sparse = yield partial(reduced, motion, rig, channels, options=options, contacts=person.contacts)
+        contacts = () if options.upper_body else person.contacts
+        sparse = yield partial(reduced, motion, rig, channels, options=options, contacts=contacts)
         armature_object = _same_bones(find_armature(), motion)
     scene = context.scene
     clock = Clock(scene.frame_start if frame_start is None else frame_start, fps, float(motion.timestamps_s[0]))
@@ -143,7 +150,7 @@ def apply_steps(
     action, warnings = yield from _with_pauses(steps)
     armature_object, scene = find_armature(), context.scene
     if isinstance(options, MotionOptions) and person is not None:
-        if options.mark_contacts:
+        if options.mark_contacts and not options.upper_body:
             mark_contacts(action, person.contacts, clock)
         if options.mark_guesses:
             mark_guesses(action, guesses(track), clock)

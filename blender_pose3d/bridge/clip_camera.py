@@ -85,6 +85,8 @@ def prepare(armature_object: bpy.types.Object, *, resources: Path) -> Callable[[
 
 def _seen(source: Source, rig: RigSpec) -> Seen:
     person = perform(read_track(source.track), source.options)
+    if source.options.upper_body:
+        person = person.facing_ahead()
     turn = about_axis(_UP, heading_of(rig))
     scale = rig.leg_length_m / leg_length_m(person.joints_m)
     middle = rig.world_points(rig.middle("thigh"))
@@ -92,9 +94,9 @@ def _seen(source: Source, rig: RigSpec) -> Seen:
     offset = np.array([middle[0], middle[1], rig.ground_m]) - scale * apply(turn, start)
     path = offset + scale * apply(turn, person.path_m)
     shift = np.zeros_like(path)
-    if source.options.in_place:
+    if source.options.stays:
         shift[:, :2] = middle[:2] - path[:, :2]
-    if not source.options.keep_vertical:
+    if not source.options.rises:
         shift[:, 2] = middle[2] - path[:, 2]
     return Seen(person, source, turn, scale, offset, shift)
 

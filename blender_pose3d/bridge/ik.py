@@ -66,10 +66,15 @@ class IkLimb:
     hinge: np.ndarray | None = None
 
 
-def find_limbs(armature_object: bpy.types.Object, rig: RigSpec) -> tuple[list[IkLimb], list[str]]:
-    """The limbs that IK controls move: those of the mapping, else as constraints on the limbs' bones say; and warnings."""
+def find_limbs(armature_object: bpy.types.Object, rig: RigSpec, *, upper_body: bool = False) -> tuple[list[IkLimb], list[str]]:
+    """The limbs that IK controls move: those of the mapping, else as constraints on the limbs' bones say; and warnings.
+
+    upper_body: only arms.
+    """
     found, warnings = [], []
     for role, limb in limbs_of(rig).items():
+        if upper_body and "_foot" in role:
+            continue
         title = role.replace("_hand", " arm").replace("_foot", " leg")
         control, pole = rig.mapping.ik.get(role, ("", ""))
         toe = rig.mapping.ik.get(role.replace("_foot", "_toe"), ("", ""))[0] if "_foot" in role else ""

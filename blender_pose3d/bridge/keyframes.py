@@ -52,7 +52,7 @@ def key_motion(
     case. properties: custom properties of pose
     bones (an FK/IK switch, say) that are keyed once. Bones that carry mapped bones but play no role themselves are keyed at rest
     where they are posed otherwise, so that an older pose cannot tilt the result; where the NLA may pose them at another time,
-    they are keyed at rest in any case.
+    they are keyed at rest in any case. What the motion leaves alone, and what carries that, gets no key.
     """
     action = bpy.data.actions.new(action_name)
     action.use_fake_user = False
@@ -78,7 +78,10 @@ def key_motion(
             curve = ensure_fcurve(action, armature_object, data_path, index=component, group_name=group)
             _fill_bezier(curve, points, (left[component], right[component]), kinds)
 
+    alone = left_alone(armature_object, motion)
     for i, name in enumerate(motion.bone_names):
+        if name in alone:
+            continue
         bone = pose_bones[name]
         path = bone.path_from_id()
         if sparse is not None and name not in dense:
@@ -89,13 +92,13 @@ def key_motion(
             write_sparse(f"{path}.location", sparse.location, name)
         elif name == motion.root_bone:
             write(f"{path}.location", motion.root_basis_location, name, frames)
-    for name in motion.bone_names:
+    for name in (name for name in motion.bone_names if name not in alone):
         _write_rest(pose_bones[name], write, once, with_rotation=False, skip_location=name == motion.root_bone, always=by_nla)
     for name, wxyz in motion.held.items():
         bone = pose_bones[name]
         key_rotation(action, armature_object, bone, wxyz[None], once)
         _write_rest(bone, write, once, with_rotation=False, always=by_nla)
-    for bone in _carriers(pose_bones, {*motion.bone_names, *motion.held}):
+    for bone in _carriers(pose_bones, {*motion.bone_names, *motion.held} | alone):
         _write_rest(bone, write, once, with_rotation=True, always=by_nla)
     # What is there twice is as it is the last time.
     for (name, key), value in {(name, key): value for name, key, value in properties}.items():
@@ -104,6 +107,12 @@ def key_motion(
             path = f'{bone.path_from_id()}["{bpy.utils.escape_identifier(key)}"]'
             fill_linear(ensure_fcurve(action, armature_object, path, index=0, group_name=name), once, np.array([value]))
     return action
+
+
+def left_alone(armature_object: bpy.types.Object, motion: RigMotion) -> set[str]:
+    """The bones that a motion leaves as the user has them, and those above them."""
+    bones = [bone for name in motion.left_alone if (bone := armature_object.pose.bones.get(name)) is not None]
+    return {above.name for bone in bones for above in (bone, *bone.parent_recursive)}
 
 
 def rotation_channels(armature_object: bpy.types.Object, motion: RigMotion) -> list[Channel]:

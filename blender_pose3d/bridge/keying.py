@@ -12,6 +12,7 @@ import numpy as np
 
 from ..core.curves import SparseMotion
 from ..core.errors import Pose3DError
+from ..core.preset import Mapping
 from ..core.rig import RigSpec
 from ..core.tracks import RigMotion
 from .constraints import Obstacle, find_obstacles, locks_of, mute, sentences
@@ -34,20 +35,38 @@ class Handling:
 
 
 def handling(
-    armature_object: bpy.types.Object, rig: RigSpec, *, limbs: LimbMode | str = LimbMode.FK, mute_constraints: bool = False
+    armature_object: bpy.types.Object,
+    rig: RigSpec,
+    *,
+    limbs: LimbMode | str = LimbMode.FK,
+    mute_constraints: bool = False,
+    upper_body: bool = False,
 ) -> Handling:
     """What is to be keyed, and what is in its way. Reads only."""
-    found, warnings = find_limbs(armature_object, rig) if LimbMode(limbs) is LimbMode.IK else ([], [])
+    found, warnings = find_limbs(armature_object, rig, upper_body=upper_body) if LimbMode(limbs) is LimbMode.IK else ([], [])
+    turned = [rig.bone_names[bone] for bone in rig.turned_bones()]
+    if upper_body:
+        turned = [name for name in turned if name not in rig.below_waist]
+        rig = replace(rig, mapping=mapping_above_waist(rig))
     controls = [name for one in found for name in (one.control, one.pole, one.toe) if name]
     obstacles = find_obstacles(
         armature_object,
-        list(dict.fromkeys([*(rig.bone_names[bone] for bone in rig.turned_bones()), *controls])),
+        list(dict.fromkeys([*turned, *controls])),
         used=[one.constraint for one in found],
         controls=[one.control for one in found],
     )
     if not mute_constraints and (locks := locks_of(obstacles)):
         rig = replace(rig, mapping=replace(rig.mapping, locks=locks | rig.mapping.locks))
     return Handling(rig, tuple(found), tuple(obstacles), mute_constraints, tuple(warnings))
+
+
+def mapping_above_waist(rig: RigSpec) -> Mapping:
+    """The rig's mapping without the legs' switches."""
+    properties, ik_properties = (
+        tuple(one for one in switches if one[0] not in rig.index or not rig.is_nearest_a_leg(one[0]))
+        for switches in (rig.mapping.properties, rig.mapping.ik_properties)
+    )
+    return replace(rig.mapping, properties=properties, ik_properties=ik_properties)
 
 
 def key(

@@ -11,6 +11,7 @@ from mathutils import Quaternion
 from ..core.curves import AXIS_ANGLE, QUATERNION
 from ..core.preset import Mapping
 from ..core.tracks import RigMotion
+from .keyframes import left_alone
 
 _CHANNELS = ("location", "rotation_quaternion", "rotation_euler", "rotation_axis_angle", "scale")
 
@@ -47,12 +48,13 @@ def restore_pose(armature_object: bpy.types.Object, remembered: RememberedPose) 
 def prepare_pose(armature_object: bpy.types.Object, mapping: Mapping, motion: RigMotion) -> None:
     """What stays the same while poses are shown: bones of the motion and those above them at rest, the FK and IK switches set."""
     bones = armature_object.pose.bones
+    alone = left_alone(armature_object, motion)
     for name in motion.bone_names:
-        if (bone := bones.get(name)) is None:
+        if (bone := bones.get(name)) is None or name in alone:
             continue
         bone.location, bone.scale = (0, 0, 0), (1, 1, 1)
         for above in bone.parent_recursive:
-            if above.name not in motion.bone_names:
+            if above.name not in motion.bone_names and above.name not in alone:
                 above.matrix_basis.identity()
     for name, key, value in mapping.properties:
         if name in bones and key in bones[name]:
@@ -65,7 +67,7 @@ def show_pose(armature_object: bpy.types.Object, motion: RigMotion) -> None:
     bones = armature_object.pose.bones
     for i, name in enumerate(motion.bone_names):
         bone = bones.get(name)
-        if bone is None:
+        if bone is None or name in motion.left_alone:
             continue
         turn = Quaternion(motion.rotations_wxyz[-1, i])
         if bone.rotation_mode == QUATERNION:

@@ -76,17 +76,24 @@ def apply_source(
 ) -> AppliedMotion:
     """Put a sampled animation on another armature, at true speed, from the source's first frame on, as a new action.
 
-    options: in_place, dense_keys and the tolerances of the keys; limbs and mute_constraints as for a clip. Raises Pose3DError
-    (nothing is changed then).
+    options: upper_body, in_place, dense_keys and the tolerances of the keys; limbs and mute_constraints as for a clip.
+    Raises Pose3DError (nothing is changed then).
     """
     options = options or MotionOptions()
     require_editable(armature_object)
     context.view_layer.update()
     mapping = choose_mapping(armature_object, preset=preset, presets_folder=resources / "rigs")
-    how = handling(armature_object, read_rig(armature_object, mapping), limbs=limbs, mute_constraints=mute_constraints)
+    how = handling(
+        armature_object,
+        read_rig(armature_object, mapping),
+        limbs=limbs,
+        mute_constraints=mute_constraints,
+        upper_body=options.upper_body,
+    )
     rig = how.rig
     scene = context.scene
-    motion = resampled(transfer(source, rig, in_place=options.in_place), scene.render.fps / scene.render.fps_base)
+    motion = transfer(source, rig, in_place=options.in_place, upper_body=options.upper_body)
+    motion = resampled(motion, scene.render.fps / scene.render.fps_base)
     sparse = None
     if not options.dense_keys:
         sparse = reduced(motion, rig, rotation_channels(armature_object, motion), options=options)

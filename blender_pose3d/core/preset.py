@@ -15,7 +15,8 @@ from .errors import Pose3DError
 
 FORMAT_VERSION = 2
 SIDES = ("left", "right")
-_SIDED = ("clavicle", "upper_arm", "forearm", "hand", "thigh", "shin", "foot", "toe")
+LEG_PARTS = ("thigh", "shin", "foot", "toe")
+_SIDED = ("clavicle", "upper_arm", "forearm", "hand", *LEG_PARTS)
 CHAIN_ROLES: tuple[str, ...] = ("spine", "neck")
 ROLES: tuple[str, ...] = ("hips", "spine", "chest", "neck", "head", *(f"{side}_{part}" for part in _SIDED for side in SIDES))
 REQUIRED_ROLES: tuple[str, ...] = (

@@ -19,7 +19,7 @@ from .motion.legs import feet_of
 from .motion.moving import camera_told
 from .motion.options import CameraMotion
 from .motion.performance import PICTURE_MM
-from .preset import SIDES
+from .preset import LEG_PARTS, SIDES
 from .rig import RigSpec
 from .rotations import about_axis, apply, transposed, unit
 from .skeleton import INDEX, LANDMARK_INDEX
@@ -200,7 +200,7 @@ def measure(
     overlay = _overlay(rig, body, keyed, person, options)
     series = {
         "confidence": np.interp(times, track.timestamps_s, confidence_of(track)),
-        "slide_mm": _slide_mm(rig, body, person.contacts, times) if not options.in_place else np.full(len(times), np.nan),
+        "slide_mm": _slide_mm(rig, body, person.contacts, times) if not options.stays else np.full(len(times), np.nan),
         "penetration_mm": _penetration_mm(rig, body),
         "jerk_m_s3": _jerk_m_s3(rig, body, times),
         "limit_deg": _beyond_limits_deg(rig, body),
@@ -421,6 +421,8 @@ def _worst_frames(
 
 def _overlay(rig: RigSpec, body: PosedRig, motion: RigMotion, person: Performance, options: MotionOptions) -> Overlay:
     """The armature's pose as the clip's camera would see it: its limbs' directions and its path, with the person's lengths."""
+    if options.upper_body:
+        person = person.facing_ahead()
     back = about_axis(np.array([0.0, 0.0, 1.0]), -motion.heading_rad)
     at = {role: apply(back, body.points_m(bone)) for role in _JOINTS if (bone := rig.bone(role)) is not None}
     rest = rig.world_points(rig.middle("thigh"))
@@ -429,9 +431,9 @@ def _overlay(rig: RigSpec, body: PosedRig, motion: RigMotion, person: Performanc
     pelvis = (hips - place) / motion.scale + person.path_m[0] * [1, 1, 0]
     # What the settings took out of the path is put back, so that the skeleton lies over the person.
     path = np.stack([np.interp(motion.timestamps_s, person.track.timestamps_s, axis) for axis in person.path_m.T], axis=1)
-    if options.in_place:
+    if options.stays:
         pelvis[:, :2] = path[:, :2]
-    if not options.keep_vertical:
+    if not options.rises:
         pelvis[:, 2] = path[:, 2]
 
     def onwards(start: np.ndarray, names: tuple[str, str], way: np.ndarray) -> np.ndarray:
@@ -443,12 +445,13 @@ def _overlay(rig: RigSpec, body: PosedRig, motion: RigMotion, person: Performanc
         for side, other in zip(SIDES, reversed(SIDES), strict=True):
             way = at[f"{side}_{part}"] - at[f"{other}_{part}"]
             points[f"{side}_{joint}"] = onwards(points[middle], (middle, f"{side}_{joint}"), way)
-    for start, end, role, following in _DRAWN_LIMBS:
+    drawn_limbs = [limb for limb in _DRAWN_LIMBS if not (options.upper_body and limb[2].endswith(LEG_PARTS))]
+    for start, end, role, following in drawn_limbs:
         if following in at:
             points[end] = onwards(points[start], (start, end), at[following] - at[role])
     if "head" in at:
         points["head_top"] = onwards(points["thorax"], ("thorax", "head_top"), at["head"] - shoulders)
-    lines = [*_DRAWN_ACROSS, *((start, end) for start, end, _, _ in _DRAWN_LIMBS)]
+    lines = [*_DRAWN_ACROSS, *((start, end) for start, end, _, _ in drawn_limbs)]
     for side in SIDES:
         ankle = points.get(f"{side}_ankle")
         if ankle is not None and f"{side}_toe" in at:

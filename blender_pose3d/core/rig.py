@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from .errors import Pose3DError
-from .preset import CHAIN_ROLES, REQUIRED_ROLES, SIDES, Mapping
+from .preset import CHAIN_ROLES, LEG_PARTS, REQUIRED_ROLES, SIDES, Mapping
 from .rotations import apply, unit
 
 _MODELLING_TOLERANCE_RAD = np.radians(35.0)
@@ -177,6 +177,21 @@ class RigSpec:
     def turned_bones(self) -> list[int]:
         """The same with twist bones: all that a motion turns in every frame."""
         return sorted({*self.mapped_bones(), *(self.index[name] for names in self.mapping.twists.values() for name in names)})
+
+    @cached_property
+    def below_waist(self) -> frozenset[str]:
+        """Names of the bones that an upper body does without: hips, what carries the path, and legs with their twist bones."""
+        roles = [f"{side}_{part}" for part in LEG_PARTS for side in SIDES]
+        chains = [chains.get(role, ()) for chains in (self.mapping.bones, self.mapping.twists) for role in ("hips", *roles)]
+        return frozenset({self.mapping.root, *(name for chain in chains for name in chain)})
+
+    def is_nearest_a_leg(self, name: str) -> bool:
+        """Whether a bone, such as a control with a switch, lies nearer to a leg's bone at rest than to any other with a role."""
+        legs = [self.index[n] for n in self.below_waist - {self.mapping.root, *self.mapping.bones["hips"]}]
+        others = [bone for bone in self.mapped_bones() if bone not in legs]
+        here = self.rest_heads[self.index[name]]
+        to_legs, to_others = (np.linalg.norm(self.rest_heads[bones] - here, axis=1).min() for bones in (legs, others))
+        return bool(to_legs < to_others)
 
 
 def require_own_bones(mapping: Mapping) -> None:

@@ -9,7 +9,7 @@ All directions are in armature axes, so the object's rotation and scale drop out
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -44,6 +44,8 @@ _UP = np.array([0.0, 0.0, 1.0])
 _PLANE_BEND_RAD = np.radians(6.0)
 # About the time that the twist takes from the one to the other.
 _PLANE_TIME_S = 0.1
+# Of the filter on where hips face, where only the rest of the body is wanted: what they do within that is the trunk's.
+_HIPS_STEADY_S = 0.25
 # How far a foot is turned at the ankle to stay level before it follows the shin.
 _ANKLE_RANGE_RAD = np.radians(35.0)
 # How far a head turns against the chest, and over which angle the face loses its say before that.
@@ -64,13 +66,15 @@ _BLOCK = 4096
 @dataclass(frozen=True)
 class SolveOptions:
     """smoothing_s: standard deviation of the zero-phase filter on the joints, 0 for none; in_place: no path along the ground;
-    ground: keep the lowest point on the ground except in jumps; camera: how the camera was held.
+    ground: keep the lowest point on the ground except in jumps; camera: how the camera was held; upper_body: hips, legs and path
+    are left alone.
     """
 
     smoothing_s: float = 0.04
     in_place: bool = False
     ground: bool = True
     camera: CameraPose = field(default_factory=CameraPose)
+    upper_body: bool = False
 
 
 def solve(track: Pose3DTrack, rig: RigSpec, options: SolveOptions | None = None) -> RigMotion:
@@ -83,12 +87,17 @@ def solve(track: Pose3DTrack, rig: RigSpec, options: SolveOptions | None = None)
         raise Pose3DError("Nobody was found in the clip.", hint="Choose a clip or a frame range that shows a person.")
     heading = heading_of(rig)
     joints = smoothed(track.positions_m.astype(float), track.timestamps_s, options.smoothing_s)
-    to_world = about_axis(_UP, heading) @ world_from_camera(options.camera)
-    joints_world = apply(to_world, joints)  # [T, 17, 3]
+    to_world = world_from_camera(options.camera)
+    if options.upper_body:
+        to_world = facing_ahead(apply(to_world, joints), track.timestamps_s) @ to_world
+    to_world = about_axis(_UP, heading) @ to_world  # [3, 3], or [T, 3, 3]
+    joints_world = apply(to_world[..., None, :, :], joints)  # [T, 17, 3]
     pose = Pose(joints_world, track.timestamps_s, rig)
     face = turn_from_face(track, to_world, pose, rig, sigma_s=1.5 * options.smoothing_s)
-    body = PosedRig(rig, own_turns(pose, rig, face), track.frame_count)
+    body = PosedRig(rig, own_turns(pose, rig, face, upper_body=options.upper_body), track.frame_count)
     scale = rig.leg_length_m / leg_length_m(track.positions_m)
+    if options.upper_body:
+        return upper_motion(body, track.timestamps_s, heading_rad=heading, scale=scale)
     path = smoothed(track.root_position_m.astype(float), track.timestamps_s, 2 * options.smoothing_s)
     root_world = apply(to_world, path) * scale
     location = _root_location(body, root_world, track, options)
@@ -98,6 +107,20 @@ def solve(track: Pose3DTrack, rig: RigSpec, options: SolveOptions | None = None)
 def heading_of(rig: RigSpec) -> float:
     """How far a person who faces the camera is turned about the world's up axis to face where the rig does, radians."""
     return float(np.arctan2(rig.front_world[0], -rig.front_world[1]))
+
+
+def facing_ahead(joints_m: np.ndarray, timestamps_s: np.ndarray) -> np.ndarray:
+    """Turns about the world's up axis [T, 3, 3] after which somebody's hips face the camera's side, -y, all the time: what is
+    left for an upper body whose hips and legs do not turn. joints_m [T, 17, 3]: world axes.
+    """
+    across = smoothed(joints_m[:, INDEX[Joint.LEFT_HIP]] - joints_m[:, INDEX[Joint.RIGHT_HIP]], timestamps_s, _HIPS_STEADY_S)
+    return about_axis(_UP, -np.arctan2(across[:, 1], across[:, 0]))
+
+
+def upper_motion(body: PosedRig, timestamps_s: np.ndarray, *, heading_rad: float, scale: float) -> RigMotion:
+    """`as_motion` of an upper body: what is below the waist is at rest, and left alone."""
+    motion = as_motion(body, np.zeros((body.frames, 3)), timestamps_s, heading_rad=heading_rad, scale=scale)
+    return replace(motion, left_alone=body.rig.below_waist)
 
 
 def as_motion(body: PosedRig, location: np.ndarray, timestamps_s: np.ndarray, *, heading_rad: float, scale: float) -> RigMotion:
@@ -147,8 +170,14 @@ class Pose:
         return self.way(Joint(f"{side}_{start}"), Joint(f"{side}_{end}"))
 
 
-def own_turns(pose: Pose, rig: RigSpec, face: tuple[np.ndarray, np.ndarray] | None) -> dict[int, np.ndarray]:
-    """D [T, 3, 3] of every bone that has a direction of its own, by its index."""
+def own_turns(
+    pose: Pose, rig: RigSpec, face: tuple[np.ndarray, np.ndarray] | None, *, upper_body: bool = False
+) -> dict[int, np.ndarray]:
+    """D [T, 3, 3] of every bone that has a direction of its own, by its index. upper_body: hips and legs have none, the spine
+    bends as far as trunk and hips together.
+
+    Raises Pose3DError for an upper body of a rig whose hips carry the trunk.
+    """
     trunk_rest = unit(rig.middle("upper_arm") - rig.middle("thigh"))
     trunk = pose.way(Joint.PELVIS, Joint.THORAX)
     own: dict[int, np.ndarray] = {}
@@ -156,14 +185,18 @@ def own_turns(pose: Pose, rig: RigSpec, face: tuple[np.ndarray, np.ndarray] | No
     chest = turn(pose.way(Joint.RIGHT_SHOULDER, Joint.LEFT_SHOULDER), trunk, rig.across("upper_arm"), trunk_rest)
     hips_bone = rig.bone("hips")
     assert hips_bone is not None
+    if upper_body:
+        hips = np.broadcast_to(np.eye(3), hips.shape)
     own[hips_bone] = hips
     spine = [b for b in rig.chain("spine") if b != hips_bone]
     chest_bone = rig.bone("chest")
     if chest_bone is None and spine:
         chest_bone = spine.pop()
+    if chest_bone is None and upper_body:
+        raise one_bone_trunk(rig)
     if chest_bone is None:  # the hips carry the trunk by themselves
         own[hips_bone] = hips = chest = turn(trunk, pose.way(Joint.RIGHT_HIP, Joint.LEFT_HIP), trunk_rest, rig.across("thigh"))
-    between = _between(hips, chest, len(spine))
+    between = steps_between(hips, chest, len(spine))
     if chest_bone is not None:
         clavicles = _clavicles(rig, pose, chest, trunk_rest)
         between, chest, clavicles = _bent_to(trunk, rig, hips, spine, between, chest_bone, chest, clavicles)
@@ -176,22 +209,31 @@ def own_turns(pose: Pose, rig: RigSpec, face: tuple[np.ndarray, np.ndarray] | No
         believable = np.clip((_NECK_RANGE_RAD - angle_between(chest, turned)) / _NECK_FADE_RAD, 0.0, 1.0)
         head = slerp_matrices(head, turned, trust * believable)
     neck = [b for b in rig.chain("neck") if b not in own]
-    own.update(zip(neck, _between(chest, head, len(neck)), strict=True))
+    own.update(zip(neck, steps_between(chest, head, len(neck)), strict=True))
     if (head_bone := rig.bone("head")) is not None:
         own[head_bone] = head
     limbs = []
     for side in SIDES:
         arm = (pose.limb(side, "shoulder", "elbow"), pose.limb(side, "elbow", "wrist"))
-        leg = (pose.limb(side, "hip", "knee"), pose.limb(side, "knee", "ankle"))
         limbs.append(_limb(rig, side, ("upper_arm", "forearm"), arm, chest, pose.front))
-        limbs.append(_limb(rig, side, ("thigh", "shin"), leg, hips, -pose.front))
+        if not upper_body:
+            leg = (pose.limb(side, "hip", "knee"), pose.limb(side, "knee", "ankle"))
+            limbs.append(_limb(rig, side, ("thigh", "shin"), leg, hips, -pose.front))
     own |= _hinged(limbs, pose.timestamps_s)
-    for side in SIDES:
+    for side in SIDES if not upper_body else ():
         if (foot := rig.bone(f"{side}_foot")) is not None:
             shin = rig.bone(f"{side}_shin")
             assert shin is not None
             own[foot] = _foot(rig, pose, own[shin])
     return own
+
+
+def one_bone_trunk(rig: RigSpec) -> Pose3DError:
+    """What to say where only the upper body is wanted of a rig whose hips carry the trunk."""
+    return Pose3DError(
+        f"The trunk of this armature is one bone, '{rig.mapping.bone('hips')}', so its upper body cannot move alone.",
+        hint="Leave Upper Body Only off, or choose a bone for the chest.",
+    )
 
 
 def turn(primary: np.ndarray, secondary: np.ndarray, rest_primary: np.ndarray, rest_secondary: np.ndarray) -> np.ndarray:
@@ -201,7 +243,7 @@ def turn(primary: np.ndarray, secondary: np.ndarray, rest_primary: np.ndarray, r
     return now @ transposed(rest)
 
 
-def _between(first: np.ndarray, last: np.ndarray, count: int) -> list[np.ndarray]:
+def steps_between(first: np.ndarray, last: np.ndarray, count: int) -> list[np.ndarray]:
     """So many rotations between two, [T, 3, 3], at even steps."""
     if not count:
         return []

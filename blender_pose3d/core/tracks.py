@@ -72,7 +72,8 @@ class RigMotion:
     `rotation_quaternion`), signs continuous in time; root_bone: the bone that carries the path; root_location_m [T, 3]: how far
     its head is from rest, metres, world axes; root_basis_location [T, 3]: the same as the root bone's keyable location.
     heading_rad: how far the track was turned about the world's up axis so that a person who faces the camera faces where the rig
-    does; scale: the rig's leg in lengths of the person's; held: bones that have one rotation [4] all the time, relaxed fingers.
+    does; scale: the rig's leg in lengths of the person's; held: bones that have one rotation [4] all the time, relaxed fingers;
+    left_alone: bones that are at rest here and get no key, so that they do what the user has them do.
     """
 
     bone_names: tuple[str, ...]
@@ -84,3 +85,4 @@ class RigMotion:
     heading_rad: float
     scale: float
     held: dict[str, np.ndarray] = field(default_factory=dict)
+    left_alone: frozenset[str] = frozenset()

@@ -16,8 +16,8 @@ from .errors import Pose3DError
 from .kinematics import PosedRig
 from .preset import FINGER_CHAINS, SIDES
 from .rig import RigSpec
-from .rotations import about_axis, apply, slerp_matrices, unit
-from .solve import FromHips, as_motion, heading_of, rest_axis, turn
+from .rotations import about_axis, apply, slerp_matrices, transposed, unit
+from .solve import FromHips, as_motion, heading_of, one_bone_trunk, rest_axis, steps_between, turn, upper_motion
 from .tracks import RigMotion
 
 _UP = np.array([0.0, 0.0, 1.0])
@@ -51,8 +51,9 @@ class SourceMotion:
         return (count - 1) / float(self.timestamps_s[-1] - self.timestamps_s[0]) if count > 1 else 24.0
 
 
-def transfer(source: SourceMotion, rig: RigSpec, *, in_place: bool = False) -> RigMotion:
-    """The source's motion for `rig`, at the source's times. It begins where the rig stands at rest.
+def transfer(source: SourceMotion, rig: RigSpec, *, in_place: bool = False, upper_body: bool = False) -> RigMotion:
+    """The source's motion for `rig`, at the source's times. It begins where the rig stands at rest. upper_body: hips, legs and
+    path are left alone.
 
     Raises Pose3DError if a skeleton has no legs or cannot be told which way it faces.
     """
@@ -60,8 +61,11 @@ def transfer(source: SourceMotion, rig: RigSpec, *, in_place: bool = False) -> R
     facing = about_axis(_UP, heading)  # the source's world, turned so that it faces where the rig does
     rig = _with_fingers(rig, source.rig)
     own = _own_turns(source, rig, facing)
-    body = PosedRig(rig, own, len(source.turns))
     scale = rig.leg_length_m / source.rig.leg_length_m
+    if upper_body:
+        body = PosedRig(rig, _without_hips(rig, own), len(source.turns))
+        return upper_motion(body, source.timestamps_s, heading_rad=heading, scale=scale)
+    body = PosedRig(rig, own, len(source.turns))
     from_hips = FromHips(body)
     middle = _path(source, from_hips, facing, scale)
     if in_place:
@@ -69,6 +73,24 @@ def transfer(source: SourceMotion, rig: RigSpec, *, in_place: bool = False) -> R
     root = rig.index[rig.mapping.root]
     location = middle + from_hips.head_m(root) - rig.rest_heads_world_m[root]
     return as_motion(body, location, source.timestamps_s, heading_rad=heading, scale=scale)
+
+
+def _without_hips(rig: RigSpec, own: dict[int, np.ndarray]) -> dict[int, np.ndarray]:
+    """D of what is above the waist, seen from where the hips face; the spine bends from hips at rest to the chest.
+
+    Raises Pose3DError for a rig whose hips carry the trunk.
+    """
+    hips, *spine = _trunk(rig)
+    if not spine:
+        raise one_bone_trunk(rig)
+    up, front = (unit(apply(rig.armature_from_world, way)) for way in (_UP, rig.front_world))
+    ahead = apply(own[hips], front)
+    level = ahead - (ahead * up).sum(-1, keepdims=True) * up
+    back = transposed(turn(np.broadcast_to(up, level.shape), level, up, front))
+    upper = {bone: back @ delta for bone, delta in own.items() if rig.bone_names[bone] not in rig.below_waist}
+    at_rest = np.broadcast_to(np.eye(3), back.shape)
+    *lower, chest = spine
+    return upper | {hips: at_rest} | dict(zip(lower, steps_between(at_rest, upper[chest], len(lower)), strict=True))
 
 
 def _with_fingers(rig: RigSpec, source: RigSpec) -> RigSpec:

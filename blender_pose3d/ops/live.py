@@ -14,6 +14,7 @@ from .. import places, prefs
 from ..bridge import live as puppet
 from ..bridge import targets
 from ..bridge.keyframes import require_editable
+from ..bridge.keying import mapping_above_waist
 from ..bridge.rig_reader import choose_mapping, read_rig
 from ..core.coordinates import CameraPose
 from ..core.errors import Pose3DError
@@ -94,7 +95,9 @@ def begin(context: bpy.types.Context, *, record: bool, seconds: float, fast: boo
     words += settings.lens_arguments()
     motion = settings.motion.options()
     camera = CameraPose(settings.motion.camera_pitch, settings.motion.camera_roll) if settings.motion.use_camera else CameraPose()
-    options = SolveOptions(smoothing_s=SIGMA_S[motion.smoothing], in_place=motion.in_place, camera=camera)
+    options = SolveOptions(
+        smoothing_s=SIGMA_S[motion.smoothing], in_place=motion.in_place, camera=camera, upper_body=motion.upper_body
+    )
     job = Job(engine.command("live", words), engine.environment(), beside_a_window=not bpy.app.background)
     session = Live(job, _puppet(context), options)
     session.recording = [] if record else None
@@ -190,6 +193,8 @@ def _puppet(context: bpy.types.Context) -> Puppet | None:
     preset = review.preset_for(context, armature_object, cache_folder=prefs.cache_folder(context))
     mapping = choose_mapping(armature_object, preset=preset, presets_folder=places.resources_root() / "rigs")
     rig = read_rig(armature_object, mapping)
+    if context.scene.pose3d.motion.upper_body:
+        mapping = mapping_above_waist(rig)
     return Puppet(targets.remember(armature_object, context.scene), rig, mapping, puppet.remember_pose(armature_object, mapping))
 
 

@@ -167,6 +167,17 @@ GERMAN: dict[str, str] = {
     "For slow motion or a poor clip; fast gestures lose some of their height": (
         "Für langsame Bewegung oder einen schlechten Clip; schnelle Gesten verlieren etwas an Höhe"
     ),
+    "Upper Body Only": "Nur Oberkörper",
+    "Move trunk, arms and head, and leave hips and legs as they are: over a walk of yours, say, or a character that sits": (
+        "Rumpf, Arme und Kopf bewegen, Hüfte und Beine lassen, wie sie sind: etwa über einem eigenen Gang "
+        "oder für eine Figur, die sitzt"
+    ),
+    "The trunk of this armature is one bone, '{}', so its upper body cannot move alone.": (
+        "Der Rumpf dieses Skeletts ist ein einziger Knochen, „{}“, daher kann sich sein Oberkörper nicht allein bewegen."
+    ),
+    "Leave Upper Body Only off, or choose a bone for the chest.": (
+        "„Nur Oberkörper“ ausgeschaltet lassen oder einen Knochen für die Brust wählen."
+    ),
     "Path": "Weg",
     "In Place": "Auf der Stelle",
     "Leave out the path along the ground, as games want it": "Den Weg über den Boden weglassen, wie Spiele es brauchen",

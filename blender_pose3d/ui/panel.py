@@ -110,11 +110,17 @@ class POSE3D_PT_motion(bpy.types.Panel):
         layout.enabled = not context.window_manager.pose3d_run.is_running
 
         layout.prop(motion, "smoothing")
+        layout.prop(motion, "upper_body")
         path = layout.column(heading="Path")
+        path.active = not motion.upper_body
         path.prop(motion, "in_place")
         path.prop(motion, "keep_vertical")
         body = layout.column(heading="Body")
-        for name in ("foot_lock", "joint_limits", "orient_feet", "orient_hands", "follow_hands"):
+        for name in ("foot_lock", "orient_feet"):
+            feet = body.row()
+            feet.active = not motion.upper_body
+            feet.prop(motion, name)
+        for name in ("joint_limits", "orient_hands", "follow_hands"):
             body.prop(motion, name)
 
         camera = layout.column(heading="Camera", align=True)

@@ -13,7 +13,7 @@ from ..preset import SIDES
 from ..rig import RigSpec
 from ..rotations import about_axis, apply, unit
 from ..skeleton import INDEX
-from ..solve import FromHips, Pose, as_motion, heading_of, leg_length_m, own_turns, turn_from_face
+from ..solve import FromHips, Pose, as_motion, heading_of, leg_length_m, own_turns, turn_from_face, upper_motion
 from ..tracks import Pose3DTrack, RigMotion
 from .camera import CameraEstimate
 from .contacts import Contact
@@ -61,21 +61,43 @@ def solve_motion(
 
 def onto_rig(person: Performance, rig: RigSpec, options: MotionOptions) -> RigMotion:
     """A person's motion as the rig's own: limb directions as they were, feet on the ground by the rig's own legs."""
+    if options.upper_body:
+        person = person.facing_ahead()
     track = person.track
     times = track.timestamps_s.astype(float)
     heading = heading_of(rig)
     turn = about_axis(_UP, heading)
     pose = Pose(apply(turn, person.joints_m), times, rig)
     face = turn_from_face(track, turn @ person.world_from_camera, pose, rig, sigma_s=1.5 * SIGMA_S[options.smoothing])
-    own = own_turns(pose, rig, face)
-    for side in SIDES:
+    own = own_turns(pose, rig, face, upper_body=options.upper_body)
+    for side in SIDES if options.orient_feet and not options.upper_body else ():
         foot, shin = rig.bone(f"{side}_foot"), rig.bone(f"{side}_shin")
-        if options.orient_feet and foot is not None and shin is not None:
+        if foot is not None and shin is not None:
             usual = unit(apply(rig.world_from_armature[:3, :3], apply(own[foot], pose.front)))
             own[foot] = turned_foot(foot_directions(person, side, usual, heading), own[foot], own[shin], pose, rig)
     if options.orient_hands:
         turn_hands(person, rig, own, pose, heading, follow_hands=options.follow_hands)
     scale = rig.leg_length_m / leg_length_m(person.joints_m)
+    if options.upper_body:
+        motion = upper_motion(PosedRig(rig, own, len(times)), times, heading_rad=heading, scale=scale)
+    else:
+        motion = _whole_motion(person, rig, options, pose, own, heading=heading, scale=scale)
+    return followed(motion, rig, track, patience=PATIENCE[options.smoothing]) if options.follow_hands else motion
+
+
+def _whole_motion(
+    person: Performance,
+    rig: RigSpec,
+    options: MotionOptions,
+    pose: Pose,
+    own: dict[int, np.ndarray],
+    *,
+    heading: float,
+    scale: float,
+) -> RigMotion:
+    """The path, and legs that hold the feet on the ground."""
+    track, times = person.track, pose.timestamps_s
+    turn = about_axis(_UP, heading)
     path = scale * apply(turn, person.path_m - person.path_m[0] * [1, 1, 0])
     middle_rest = rig.world_points(rig.middle("thigh"))
     path = path + [middle_rest[0], middle_rest[1], rig.ground_m]
@@ -91,5 +113,4 @@ def onto_rig(person: Performance, rig: RigSpec, options: MotionOptions) -> RigMo
     body = PosedRig(rig, own, len(path))
     root = rig.index[rig.mapping.root]
     location = path + FromHips(body).head_m(root) - rig.rest_heads_world_m[root]
-    motion = as_motion(body, location, times, heading_rad=heading, scale=scale)
-    return followed(motion, rig, track, patience=PATIENCE[options.smoothing]) if options.follow_hands else motion
+    return as_motion(body, location, times, heading_rad=heading, scale=scale)

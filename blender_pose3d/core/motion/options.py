@@ -36,6 +36,7 @@ class MotionOptions:
     camera_height_m: of the camera above the ground, for a person of 1.75 m; all None: estimated from the clip.
     camera_motion: a camera that turns (pans, tilts, rolls) where it stands is followed, so that the person goes where they went,
     and one that is carried, turning or not, as far as the feet tell; AUTO: as the background says which it was.
+    upper_body: hips, legs and path are left alone, and get no keys.
     in_place: no path along the ground; keep_vertical: False leaves the hips at their standing height.
     steady_path: the path from the feet on the ground and the slow part of the camera's depth, instead of depth frame by frame.
     constant_bones: one set of bone lengths for the clip; full_reach: with them, arms reach along the line of sight as far as
@@ -54,6 +55,7 @@ class MotionOptions:
     camera_roll_deg: float | None = None
     camera_height_m: float | None = None
     camera_motion: CameraMotion = CameraMotion.AUTO
+    upper_body: bool = False
     in_place: bool = False
     keep_vertical: bool = True
     steady_path: bool = True
@@ -70,6 +72,16 @@ class MotionOptions:
     dense_keys: bool = False
     mark_guesses: bool = True
     mark_contacts: bool = True
+
+    @property
+    def stays(self) -> bool:
+        """Whether the character stays where it stands."""
+        return self.in_place or self.upper_body
+
+    @property
+    def rises(self) -> bool:
+        """Whether the hips go up and down."""
+        return self.keep_vertical and not self.upper_body
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> MotionOptions:

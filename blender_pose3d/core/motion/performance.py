@@ -13,7 +13,7 @@ from ..filtering import calmed, nearest_valid, smoothed
 from ..resample import neighbours
 from ..rotations import angle_between, apply, norm, slerp_matrices, swing, transposed, unit
 from ..skeleton import INDEX
-from ..solve import leg_length_m
+from ..solve import facing_ahead, leg_length_m
 from ..tracks import Pose3DTrack
 from .body import SIDES, Landmarks, landmarks_of, with_constant_bones
 from .by_feet import first_guess_m, settled_m
@@ -92,6 +92,17 @@ class Performance:
         """The camera's axes at other times than the frames': [N] seconds -> [N, 3, 3]."""
         before, after, share = neighbours(self.track.timestamps_s, times_s)
         return slerp_matrices(self.world_from_camera[before], self.world_from_camera[after], share)
+
+    def facing_ahead(self) -> Performance:
+        """The same with hips that face -y all the time: the camera goes round the person instead."""
+        turns = facing_ahead(self.joints_m, self.track.timestamps_s)
+        return replace(
+            self,
+            joints_m=apply(turns[:, None], self.joints_m),
+            parts_m=apply(turns[:, None], self.parts_m),
+            world_from_camera=turns @ self.world_from_camera,
+            camera_path_m=self.path_m + apply(turns, self.camera_path_m - self.path_m),
+        )
 
     @property
     def camera_carried_m(self) -> float:
