@@ -6,12 +6,14 @@ Called by build.py inside a Blender; the motion engine runs in its own process, 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import subprocess
 import sys
 import tempfile
 import time
+import tomllib
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +23,8 @@ import numpy as np
 
 from . import places
 from .batch import options as shared_options
-from .batch.jobs import LIFTING_OPTIONS, TRACK_SUFFIX
+from .batch.inputs import Inputs
+from .batch.jobs import LIFTING_OPTIONS, TRACK_SUFFIX, BatchJob
 from .bridge import files
 from .bridge.apply import AppliedMotion, apply_track, empty_stretches_s
 from .bridge.ik import LimbMode
@@ -143,9 +146,11 @@ def retarget(options: Options, *, resources: Path, track_file: Path | None = Non
     # The rig before the clip: what is wrong with it is said within seconds.
     armature_object = files.open_rig(rig_file)
     files.require_mapping(armature_object, preset=options.preset, presets_folder=resources / "rigs")
-    track = None
-    if source is None:
-        track = _track(options, resources) if track_file in (None, options.clip) else read_track(track_file)
+    track, lasting = None, track_file
+    if source is None and track_file in (None, options.clip):
+        track, lasting = _track(options, resources, for_blender=out.suffix.lower() == ".blend")
+    elif track_file is not None:
+        track = read_track(track_file)
     scene = bpy.context.scene
     if options.fps or rig_file.path is None or rig_file.path.suffix.lower() != ".blend":
         _set_rate(scene, options.fps or (source or track).fps)
@@ -154,10 +159,8 @@ def retarget(options: Options, *, resources: Path, track_file: Path | None = Non
     if source is not None:
         applied = apply_source(bpy.context, armature_object, replace(source, first_frame=scene.frame_start), **settings)
     else:
-        # What the add-on needs to go on with the result: a track that lasts, not one made for this run alone.
-        lasting = track_file or (options.clip if options.clip.suffix.lower() == TRACK_SUFFIX else None)
         applied = apply_track(bpy.context, armature_object, track, track_path=lasting and lasting.absolute(), **settings)
-        if lasting:  # nobody has heard what the motion engine said when it was made
+        if track_file or options.clip.suffix.lower() == TRACK_SUFFIX:  # nobody has heard what was said when it was made
             applied = replace(applied, warnings=(*track.warnings, *applied.warnings))
     scene.frame_start, scene.frame_end = applied.frame_start, applied.frame_end
     for warning in applied.warnings:
@@ -212,27 +215,36 @@ def _for_a_clip(options: Options) -> str:
     return next((f"--{name.replace('_', '-')}" for name in given), "")
 
 
-def _track(options: Options, resources: Path) -> Pose3DTrack:
+def _track(options: Options, resources: Path, *, for_blender: bool) -> tuple[Pose3DTrack, Path | None]:
+    """The clip's track; and its file where it lasts: one that was given, or what the add-on in Blender is to go on with."""
     if options.clip.suffix.lower() == TRACK_SUFFIX:
         # It says what becomes of the hands in the track as well.
         if idle := _for_a_clip(replace(options, hands=None)):
             raise Pose3DError(
                 f"{options.clip.name} is lifted already, so {idle} has nothing to do.", hint="Leave it out, or give the clip."
             )
-        return _in_range(read_track(options.clip), options)
-    home = places.home_folder()
-    engine = find_engine(resources, None, home)
-    arguments: list[str | Path] = [options.clip.absolute()]
-    with scratch() as folder:
-        out = folder / "track.npz"
-        arguments.append(out)
-        for name in LIFTING_OPTIONS:
-            value = getattr(options, name)
-            if value is not None:
-                arguments += [f"--{name.replace('_', '-')}", *([] if value is True else [str(value)])]
-        with Job(engine.command("infer", arguments), engine.environment()) as job:
-            job.wait(on_event=_ProgressLines())
-        return read_track(out)
+        return _in_range(read_track(options.clip), options), options.clip
+    engine = find_engine(resources, None, places.home_folder())
+    given = {name: value for name in LIFTING_OPTIONS if (value := getattr(options, name)) is not None}
+    given = {name: value if value is True else str(value) for name, value in given.items()}
+    clip = BatchJob(options.clip.absolute(), options.out.absolute(), given, "")
+    with contextlib.ExitStack() as stack:
+        lasting = _lasting(clip, resources) if for_blender else None
+        out = lasting or stack.enter_context(scratch()) / "track.npz"
+        words = [clip.clip, out, *clip.lifting_arguments()]
+        job = stack.enter_context(Job(engine.command("infer", words), engine.environment()))
+        job.wait(on_event=_ProgressLines())
+        return read_track(out), lasting
+
+
+def _lasting(clip: BatchJob, resources: Path) -> Path | None:
+    """Where a clip's track is kept, beside those of batches; None where nothing can be."""
+    manifest = tomllib.loads((resources / "blender_manifest.toml").read_text(encoding="utf-8"))
+    folder = places.tracks_folder()
+    with contextlib.suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder / Inputs(resources=resources, version=str(manifest["version"])).track_name(clip)
+    return None
 
 
 def _in_range(track: Pose3DTrack, options: Options) -> Pose3DTrack:

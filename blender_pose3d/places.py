@@ -41,3 +41,8 @@ def home_folder(user_folder: Path | None = None) -> Path:
     if named := os.environ.get(HOME_VARIABLE):
         return Path(named).absolute()
     return user_folder or resources_root() / ".pose3d"
+
+
+def tracks_folder() -> Path:
+    """Of the tracks that runs without a window keep. Raises Pose3DError like `resources_root`."""
+    return home_folder() / "cache" / "tracks"

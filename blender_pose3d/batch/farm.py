@@ -29,8 +29,9 @@ from ..core.leftovers import scratch
 from . import steps
 from .account import Account, Outcome, State
 from .cache import TrackCache
+from .inputs import Inputs
 from .jobs import BatchJob
-from .runner import Hands, Inputs
+from .runner import Hands
 
 # Of one clip, for machines and processes that are lost, not for clips that fail.
 _RETRIES = 3

@@ -4,6 +4,7 @@ exact FOLDER RIG…           what each rig does on exact tracks; its keyed rota
 round_trip FOLDER FPS RIG…  each rig animated, written to FOLDER in every format, opened again and measured
 props FOLDER                the files that test_retarget.py works on
 inspect FOLDER FILE…        what is in animated files
+solved_again FILE:ARMATURE  what the add-on makes of the contacts in a .blend that `retarget` wrote
 A RIG is "rigify", "metarig", a name of rig_builders.BUILDS, or a file.
 """
 
@@ -22,8 +23,8 @@ from bpy_extras import anim_utils
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from blender_pose3d.bridge import files  # noqa: E402
-from blender_pose3d.bridge.apply import AppliedMotion, apply_track  # noqa: E402
+from blender_pose3d.bridge import clip_camera, files  # noqa: E402
+from blender_pose3d.bridge.apply import AppliedMotion, apply_again, apply_track  # noqa: E402
 from blender_pose3d.bridge.markers import source_of  # noqa: E402
 from blender_pose3d.bridge.measure import angles_deg, joint_limb_directions, posed_limb_directions  # noqa: E402
 from blender_pose3d.bridge.rig_reader import choose_mapping, read_rig  # noqa: E402
@@ -286,9 +287,18 @@ def _inspect(path: Path) -> dict:
     return found | {"seconds": files.read_back(path, armature.name)[1]}
 
 
+def solved_again(rig: str) -> dict:
+    """What the add-on can do with a result: its track, the action of solving its contacts again, and where the person is seen."""
+    armature = files.open_rig(files.parse_rig(rig))
+    source = source_of(armature.animation_data.action)
+    again = apply_again(bpy.context, armature, resources=ROOT)
+    seen = clip_camera.prepare(armature, resources=ROOT)()
+    return {"track": str(source.track), "action": again.action_name, "frames": len(seen.joints_m())}
+
+
 def main(words: list[str]) -> None:
     out, command, *arguments = words
-    commands = {"exact": exact, "round_trip": round_trip, "props": props, "inspect": inspect}
+    commands = {"exact": exact, "round_trip": round_trip, "props": props, "inspect": inspect, "solved_again": solved_again}
     Path(out).write_text(json.dumps(commands[command](*arguments)), encoding="utf-8")
 
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import wave
@@ -19,7 +20,7 @@ import cv2
 import numpy as np
 import pytest
 
-from blender_pose3d.core.track_io import write_track
+from blender_pose3d.core.track_io import read_track, write_track
 from tests.blender import exact_tracks
 from tests.worker.engines import ENGINE_PYTHON, HOME, MODELS
 
@@ -220,6 +221,25 @@ def test_the_same_command_gives_the_same_result_everywhere(blender_pythons, star
     assert np.ptp(motions[0], axis=0).max() > 10, "the person moves"
     for other in motions[1:]:
         assert np.abs(other - motions[0]).max() <= np.degrees(1e-4)
+
+
+@needs_engine
+@pytest.mark.one_blender
+def test_the_add_on_can_go_on_with_a_clips_result(retarget, run_in_blender, environment, props, tmp_path):
+    """Solve Contacts Again, the clip's camera and the skeleton need the track, which lasts longer than the run."""
+    home, out, results = tmp_path / "home", tmp_path / "out.blend", tmp_path / "results.json"
+    shutil.copytree(MODELS, home / "models")
+    environment["POSE3D_HOME"] = str(home)
+    rig = f"{props / 'human.blend'}:{PERSON}"
+    succeeded(retarget(DEMO, rig, out, "--start", "3", "--end", "4"), out)
+    done = run_in_blender(CHECKS, results, "solved_again", f"{out}:{PERSON}")
+    assert done.returncode == 0, done.stdout
+    found = json.loads(results.read_text(encoding="utf-8"))
+    (kept,) = (home / "cache" / "tracks").glob("*")
+    assert Path(found["track"]) == kept and kept.name.startswith("demo-") and found["frames"] == read_track(kept).frame_count
+    assert found["action"] != f"{PERSON} demo" and found["action"].startswith(f"{PERSON} demo")
+    succeeded(retarget(DEMO, rig, tmp_path / "out.glb", "--start", "3", "--end", "3.5"), tmp_path / "out.glb")
+    assert list((home / "cache" / "tracks").glob("*")) == [kept], "a file that no add-on goes on with needs none"
 
 
 @needs_engine

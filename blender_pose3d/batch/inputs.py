@@ -1,0 +1,57 @@
+"""What an output is made from, and what the tracks between are called."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from ..core.errors import Pose3DError
+from .jobs import LIFTING_OPTIONS, BatchJob
+
+_PREFIX = 16  # hexadecimal digits of a hash in a file name
+
+
+class Inputs:
+    """What an output is made from, as hashes of contents, so that a file that was moved or touched is still the same one."""
+
+    def __init__(self, *, resources: Path, version: str) -> None:
+        self._weights, self._version = resources / "lifter" / "weights", version
+        self._known: dict[Path, str] = {}
+
+    def of(self, job: BatchJob) -> dict[str, Any]:
+        """Raises Pose3DError where the clip or the rig cannot be read."""
+        options = {name: self._value(name, value) for name, value in sorted(job.options.items())}
+        return {"clip": self._file(job.clip), "version": self._version, "weights": self._network(job), **options}
+
+    def track_name(self, job: BatchJob) -> str:
+        """The file name of the clip's track: the same for the same clip, lifted with the same options by the same network."""
+        inputs = self.of(job)
+        what = {name: inputs.get(name) for name in ("clip", "version", "weights", *LIFTING_OPTIONS)}
+        return f"{job.clip.stem}-{hashlib.sha256(json.dumps(what).encode()).hexdigest()[:_PREFIX]}.npz"
+
+    def _value(self, name: str, value: str | bool) -> str | bool:
+        """A file's content in place of its path; other values, and what is written, as they are."""
+        if isinstance(value, bool) or name == "report":
+            return value
+        path, _, armature = (value, "", "") if Path(value).is_file() else value.rpartition(":")
+        return f"{self._file(Path(path))}:{armature}" if path and Path(path).is_file() else value
+
+    def _network(self, job: BatchJob) -> str:
+        """All shipped networks count where none is named: only the motion engine knows which one it takes."""
+        if job.is_lifted:
+            return ""
+        name = job.options.get("model") or "*"
+        return "".join(self._file(path)[:_PREFIX] for path in sorted(self._weights.glob(f"{name}.safetensors")))
+
+    def _file(self, path: Path) -> str:
+        if path not in self._known:
+            try:
+                with path.open("rb") as file:
+                    self._known[path] = hashlib.file_digest(file, "sha256").hexdigest()
+            except FileNotFoundError:
+                raise Pose3DError(f"There is no file {path}.", hint="Check the path.") from None
+            except OSError as error:
+                raise Pose3DError(f"{path} cannot be read: {error.strerror}.", hint="Check the path.") from error
+        return self._known[path]
