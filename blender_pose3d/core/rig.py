@@ -180,10 +180,14 @@ class RigSpec:
 
     @cached_property
     def below_waist(self) -> frozenset[str]:
-        """Names of the bones that an upper body does without: hips, what carries the path, and legs with their twist bones."""
+        """Names of the bones that an upper body does without: hips, what carries the path, legs with their twist bones, and bones
+        of the spine that carry legs.
+        """
         roles = [f"{side}_{part}" for part in LEG_PARTS for side in SIDES]
         chains = [chains.get(role, ()) for chains in (self.mapping.bones, self.mapping.twists) for role in ("hips", *roles)]
-        return frozenset({self.mapping.root, *(name for chain in chains for name in chain)})
+        below = {self.index[name] for name in (self.mapping.root, *(name for chain in chains for name in chain))}
+        below.update(bone for bone in self.mapped_bones() if any(self.is_below(leg, bone) for leg in tuple(below)))
+        return frozenset(self.bone_names[bone] for bone in below)
 
     def is_nearest_a_leg(self, name: str) -> bool:
         """Whether a bone, such as a control with a switch, lies nearer to a leg's bone at rest than to any other with a role."""

@@ -173,8 +173,8 @@ class Pose:
 def own_turns(
     pose: Pose, rig: RigSpec, face: tuple[np.ndarray, np.ndarray] | None, *, upper_body: bool = False
 ) -> dict[int, np.ndarray]:
-    """D [T, 3, 3] of every bone that has a direction of its own, by its index. upper_body: hips and legs have none, the spine
-    bends as far as trunk and hips together.
+    """D [T, 3, 3] of every bone that has a direction of its own, by its index. upper_body: hips and legs have none, the chest is
+    turned as far as trunk and hips together, and the spine bends to it.
 
     Raises Pose3DError for an upper body of a rig whose hips carry the trunk.
     """
@@ -190,6 +190,8 @@ def own_turns(
     own[hips_bone] = hips
     spine = [b for b in rig.chain("spine") if b != hips_bone]
     chest_bone = rig.bone("chest")
+    if upper_body:
+        spine = [b for b in spine if rig.bone_names[b] not in rig.below_waist]
     if chest_bone is None and spine:
         chest_bone = spine.pop()
     if chest_bone is None and upper_body:
@@ -199,7 +201,8 @@ def own_turns(
     between = steps_between(hips, chest, len(spine))
     if chest_bone is not None:
         clavicles = _clavicles(rig, pose, chest, trunk_rest)
-        between, chest, clavicles = _bent_to(trunk, rig, hips, spine, between, chest_bone, chest, clavicles)
+        if not upper_body:  # above hips that stay the spine would have to bend farther than the chest, and back again
+            between, chest, clavicles = _bent_to(trunk, rig, hips, spine, between, chest_bone, chest, clavicles)
         own |= {chest_bone: chest, **clavicles}
     own.update(zip(spine, between, strict=True))
     head = _head(pose, trunk_rest)

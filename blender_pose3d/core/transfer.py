@@ -80,7 +80,8 @@ def _without_hips(rig: RigSpec, own: dict[int, np.ndarray]) -> dict[int, np.ndar
 
     Raises Pose3DError for a rig whose hips carry the trunk.
     """
-    hips, *spine = _trunk(rig)
+    hips, *trunk = _trunk(rig)
+    spine = [bone for bone in trunk if rig.bone_names[bone] not in rig.below_waist]
     if not spine:
         raise one_bone_trunk(rig)
     up, front = (unit(apply(rig.armature_from_world, way)) for way in (_UP, rig.front_world))

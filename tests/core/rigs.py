@@ -25,7 +25,8 @@ class Plan:
     last of them the chest (0: none); necks: bones of the neck; clavicles, hands, toes, root_bone: whether there are such bones;
     between: unmapped bones inside arms, legs, spine and neck; arm, leg: factors on their lengths; size: of the whole armature;
     axes_seed: random bone axes, so that tails point anywhere and rolls are any (None: along the bones);
-    free: bones that do not inherit their parent's rotation; world: the armature object's matrix.
+    free: bones that do not inherit their parent's rotation; legs_on: the bone that the thighs hang on;
+    world: the armature object's matrix.
     """
 
     arms_down_deg: float = 0.0
@@ -43,6 +44,7 @@ class Plan:
     size: float = 1.0
     axes_seed: int | None = None
     free: frozenset[str] = frozenset()
+    legs_on: str = "hips"
     world: tuple[tuple[float, ...], ...] = ((1, 0, 0, 0), (0, 1, 0, 0), (0, 0, 1, 0), (0, 0, 0, 1))
 
 
@@ -113,7 +115,7 @@ def build(plan: Plan | None = None, **changes: object) -> RigSpec:
         hip = np.array([sign * 0.09, 0.0, hips_z])
         knee = hip + thigh * np.array([0, -np.sin(knee_bend / 2), -np.cos(knee_bend / 2)])
         foot = knee + shin * np.array([0, np.sin(knee_bend / 2), -np.cos(knee_bend / 2)])
-        add(f"{side}_thigh", "hips", hip, role=f"{side}_thigh")
+        add(f"{side}_thigh", plan.legs_on, hip, role=f"{side}_thigh")
         parent = between(f"{side}_thigh_twist", f"{side}_thigh", hip, knee)
         add(f"{side}_shin", parent, knee, role=f"{side}_shin")
         parent = between(f"{side}_shin_twist", f"{side}_shin", knee, foot)
