@@ -21,7 +21,8 @@ def of_the_clip(applied: AppliedMotion) -> str:
     person = applied.person
     if person is None:
         return ""
-    return "\n".join(filter(None, (_lens(person), _camera(person), _moved(person), _legs(person), _who(person))))
+    legs = "" if applied.options.upper_body else _legs(person)
+    return "\n".join(filter(None, (_lens(person), _camera(person), _moved(person), legs, _who(person))))
 
 
 def _lens(person: Performance) -> str:
@@ -71,7 +72,7 @@ def _legs(person: Performance) -> str:
     track = person.track
     if not feet_hidden(track.confidence)[track.detected].mean() > _MOSTLY:
         return ""
-    return "The feet were not seen: the legs are guessed."
+    return "The feet were not seen: the legs are guessed. Upper Body Only leaves them alone."
 
 
 def _who(person: Performance) -> str:

@@ -117,7 +117,9 @@ GERMAN: dict[str, str] = {
     "Camera was carried: the path along the ground is unreliable, the poses are not.": (
         "Kamera wurde getragen: der Weg am Boden ist unzuverlässig, die Posen nicht."
     ),
-    "The feet were not seen: the legs are guessed.": "Die Füße waren nicht zu sehen: Die Beine sind geraten.",
+    "The feet were not seen: the legs are guessed. Upper Body Only leaves them alone.": (
+        "Die Füße waren nicht zu sehen: Die Beine sind geraten. „Nur Oberkörper“ lässt sie in Ruhe."
+    ),
     "Person {} of {}.": "Person {} von {}.",
     "Limbs": "Gliedmaßen",
     "What of the arms and legs gets keys": "Was von Armen und Beinen Keys bekommt",

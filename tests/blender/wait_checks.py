@@ -202,6 +202,9 @@ def check_feet_that_nobody_saw_are_told() -> None:
             assert bpy.ops.pose3d.solve_take(take=str(take), armature=figure.name) == {"FINISHED"}
             message = bpy.context.window_manager.pose3d_run.message
             assert ("The feet were not seen: the legs are guessed." in message) == told, message
+        bpy.context.scene.pose3d.motion.upper_body = True
+        assert bpy.ops.pose3d.solve_take(take=str(take), armature=figure.name) == {"FINISHED"}
+        assert "The feet" not in bpy.context.window_manager.pose3d_run.message
 
 
 def check_cancelled_while_ik_controls_are_keyed() -> None:
