@@ -33,7 +33,7 @@ from .core import report, report_page
 from .core.errors import Pose3DError
 from .core.leftovers import replacing, scratch
 from .core.motion import MotionOptions
-from .core.track_io import read_track
+from .core.track_io import read_track, write_track
 from .core.tracks import Pose3DTrack
 from .core.transfer import SourceMotion
 from .worker.engine import find_engine
@@ -223,11 +223,17 @@ def _track(options: Options, resources: Path, *, for_blender: bool) -> tuple[Pos
             raise Pose3DError(
                 f"{options.clip.name} is lifted already, so {idle} has nothing to do.", hint="Leave it out, or give the clip."
             )
-        return _in_range(read_track(options.clip), options), options.clip
+        whole = read_track(options.clip)
+        track = _in_range(whole, options)
+        if track.frame_count == whole.frame_count or not for_blender:
+            return track, options.clip
+        part = BatchJob(options.clip.absolute(), options.out.absolute(), _lifting(options), "")
+        lasting = _lasting(part, resources)
+        if lasting is not None:  # of the whole the add-on would show another part
+            write_track(lasting, track)
+        return track, lasting
     engine = find_engine(resources, None, places.home_folder())
-    given = {name: value for name in LIFTING_OPTIONS if (value := getattr(options, name)) is not None}
-    given = {name: value if value is True else str(value) for name, value in given.items()}
-    clip = BatchJob(options.clip.absolute(), options.out.absolute(), given, "")
+    clip = BatchJob(options.clip.absolute(), options.out.absolute(), _lifting(options), "")
     with contextlib.ExitStack() as stack:
         lasting = _lasting(clip, resources) if for_blender else None
         out = lasting or stack.enter_context(scratch()) / "track.npz"
@@ -237,12 +243,20 @@ def _track(options: Options, resources: Path, *, for_blender: bool) -> tuple[Pos
         return read_track(out), lasting
 
 
+def _lifting(options: Options) -> dict[str, str | bool]:
+    """The options that decide what a clip's track is, as a batch has them."""
+    given = {name: value for name in LIFTING_OPTIONS if (value := getattr(options, name)) is not None}
+    return {name: value if value is True else str(value) for name, value in given.items()}
+
+
 def _lasting(clip: BatchJob, resources: Path) -> Path | None:
     """Where a clip's track is kept, beside those of batches; None where nothing can be."""
     manifest = tomllib.loads((resources / "blender_manifest.toml").read_text(encoding="utf-8"))
     folder = places.tracks_folder()
     with contextlib.suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
         return folder / Inputs(resources=resources, version=str(manifest["version"])).track_name(clip)
     return None
 

@@ -46,6 +46,8 @@ _PLANE_BEND_RAD = np.radians(6.0)
 _PLANE_TIME_S = 0.1
 # Of the filter on where hips face, where only the rest of the body is wanted: what they do within that is the trunk's.
 _HIPS_STEADY_S = 0.25
+# A direction whose level part is smaller says nothing of where it faces.
+_LEVEL_SHARE = 0.3
 # How far a foot is turned at the ankle to stay level before it follows the shin.
 _ANKLE_RANGE_RAD = np.radians(35.0)
 # How far a head turns against the chest, and over which angle the face loses its say before that.
@@ -114,7 +116,18 @@ def facing_ahead(joints_m: np.ndarray, timestamps_s: np.ndarray) -> np.ndarray:
     left for an upper body whose hips and legs do not turn. joints_m [T, 17, 3]: world axes.
     """
     across = smoothed(joints_m[:, INDEX[Joint.LEFT_HIP]] - joints_m[:, INDEX[Joint.RIGHT_HIP]], timestamps_s, _HIPS_STEADY_S)
-    return about_axis(_UP, -np.arctan2(across[:, 1], across[:, 0]))
+    return about_axis(_UP, -heading_rad(unit(across)[:, :2]))
+
+
+def heading_rad(level: np.ndarray) -> np.ndarray:
+    """Where directions face, from their level parts [T, 2]: [T] radians, without jumps. One that is nearly upright, as across the
+    hips of somebody who lies on the side, does not say; it faces where those before and after it do.
+    """
+    says = np.flatnonzero(norm(level) > _LEVEL_SHARE)
+    if not len(says):
+        return np.zeros(len(level))
+    angles = np.unwrap(np.arctan2(level[says, 1], level[says, 0]))
+    return np.interp(np.arange(len(level)), says, angles)
 
 
 def upper_motion(body: PosedRig, timestamps_s: np.ndarray, *, heading_rad: float, scale: float) -> RigMotion:

@@ -16,8 +16,8 @@ from .errors import Pose3DError
 from .kinematics import PosedRig
 from .preset import FINGER_CHAINS, SIDES
 from .rig import RigSpec
-from .rotations import about_axis, apply, slerp_matrices, transposed, unit
-from .solve import FromHips, as_motion, heading_of, one_bone_trunk, rest_axis, steps_between, turn, upper_motion
+from .rotations import about_axis, apply, cross, slerp_matrices, unit
+from .solve import FromHips, as_motion, heading_of, heading_rad, one_bone_trunk, rest_axis, steps_between, turn, upper_motion
 from .tracks import RigMotion
 
 _UP = np.array([0.0, 0.0, 1.0])
@@ -85,9 +85,9 @@ def _without_hips(rig: RigSpec, own: dict[int, np.ndarray]) -> dict[int, np.ndar
     if not spine:
         raise one_bone_trunk(rig)
     up, front = (unit(apply(rig.armature_from_world, way)) for way in (_UP, rig.front_world))
-    ahead = apply(own[hips], front)
-    level = ahead - (ahead * up).sum(-1, keepdims=True) * up
-    back = transposed(turn(np.broadcast_to(up, level.shape), level, up, front))
+    side = cross(up, front)
+    now = apply(own[hips], side)
+    back = about_axis(up, -heading_rad(np.stack([now @ side, -now @ front], axis=-1)))
     upper = {bone: back @ delta for bone, delta in own.items() if rig.bone_names[bone] not in rig.below_waist}
     at_rest = np.broadcast_to(np.eye(3), back.shape)
     *lower, chest = spine

@@ -242,6 +242,28 @@ def test_the_add_on_can_go_on_with_a_clips_result(retarget, run_in_blender, envi
     assert list((home / "cache" / "tracks").glob("*")) == [kept], "a file that no add-on goes on with needs none"
 
 
+@pytest.mark.one_blender
+def test_a_part_of_a_track_is_remembered_as_that_part(retarget, run_in_blender, environment, props, track, tmp_path):
+    home, out, results = tmp_path / "home", tmp_path / "out.blend", tmp_path / "results.json"
+    environment["POSE3D_HOME"] = str(home)
+    succeeded(retarget(track, f"{props / 'human.blend'}:{PERSON}", out, "--start", "0.5", "--end", "1.5"), out)
+    done = run_in_blender(CHECKS, results, "solved_again", f"{out}:{PERSON}")
+    assert done.returncode == 0, done.stdout
+    found = json.loads(results.read_text(encoding="utf-8"))
+    kept = read_track(Path(found["track"]))
+    assert found["frames"] == kept.frame_count == 12 and 0.45 < kept.timestamps_s[0] < 0.6
+
+
+@pytest.mark.one_blender
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc is a folder that nobody can write to")
+def test_without_room_for_tracks_the_result_is_written_all_the_same(retarget, environment, props, track, tmp_path):
+    home, out = tmp_path / "home", tmp_path / "out.blend"
+    (home / "cache").mkdir(parents=True)
+    (home / "cache" / "tracks").symlink_to("/proc")
+    environment["POSE3D_HOME"] = str(home)
+    succeeded(retarget(track, f"{props / 'human.blend'}:{PERSON}", out, "--end", "1"), out)
+
+
 @needs_engine
 @pytest.mark.slow
 @pytest.mark.one_blender

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -160,6 +161,36 @@ def test_an_animation_of_another_armature(plan: dict) -> None:
         others = [body.head("right_forearm") - body.head("right_upper_arm") for body in (before, after)]
         np.testing.assert_allclose(angle_deg(ways[0], others[0]), angle_deg(ways[1], others[1]), atol=1e-4)
     assert np.abs(before.heads_world_m - after.heads_world_m).max() > 0.05
+
+
+def steps_deg(turns: np.ndarray) -> np.ndarray:
+    """From frame to frame: [T, 3, 3] -> [T - 1]."""
+    trace = np.einsum("tij,tij->t", turns[1:], turns[:-1])
+    return np.degrees(np.arccos(np.clip((trace - 1) / 2, -1, 1)))
+
+
+@pytest.mark.parametrize("axis", [0, 2], ids=["on the back", "on the side"])
+def test_who_lies_does_not_spin(axis: int) -> None:
+    """Hips one above the other face nowhere, but for what trembles."""
+    a_clip, rig = clip("reach"), build()
+    lies = about_axis(np.eye(3)[axis], np.pi / 2)
+    trembling = 0.005 * np.random.default_rng(0).normal(size=a_clip.track.positions_m.shape)
+    track = replace(a_clip.track, positions_m=a_clip.track.positions_m @ lies.T + trembling)
+    most = {}
+    for upper_body in (True, False):
+        body = posed(rig, solve(track, rig, SolveOptions(upper_body=upper_body)))
+        most[upper_body] = steps_deg(body.turn("chest")).max()
+    assert most[True] < most[False] + 3, most
+
+
+@pytest.mark.parametrize("swing", [(88, 92), (0, 180), (-60, 60)], ids=["push-up", "roll", "bow"])
+def test_an_animation_that_lies_or_rolls_does_not_flip(swing: tuple[float, float]) -> None:
+    rig, there = build(), build(axes_seed=4)
+    source, pitch = performed(there), np.radians(np.linspace(*swing, 12))
+    turns = about_axis(np.array([1.0, 0.0, 0.0]), pitch)  # all of the body about the axis across it
+    source = replace(source, turns=np.broadcast_to(turns[:, None], source.turns.shape))
+    body = posed(rig, transfer(source, rig, upper_body=True))
+    assert steps_deg(body.turn("chest")).max() < np.ptp(swing) / 11 + 1e-3
 
 
 def test_the_report_draws_it_over_the_person() -> None:
