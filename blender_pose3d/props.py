@@ -106,6 +106,11 @@ class Pose3DMotion(bpy.types.PropertyGroup):
         description="Keep feet that stand on the ground where they are, by the character's own legs",
         default=_DEFAULTS.foot_lock,
     )
+    level_ground: bpy.props.BoolProperty(  # type: ignore[valid-type]
+        name="Level Ground",
+        description="All feet stand at one height. Off: on stairs, boxes and ladders they stand as high as they did",
+        default=_DEFAULTS.level_ground,
+    )
     joint_limits: bpy.props.BoolProperty(  # type: ignore[valid-type]
         name="Joint Limits",
         description="Keep knees, elbows, neck and spine within what a body can do",

@@ -25,6 +25,7 @@ MOTION = (
     ("--in-place", None, "", "leave out the path along the ground"),
     ("--no-vertical", None, "", "leave the hips at their standing height"),
     ("--no-foot-lock", None, "", "do not hold feet that stand where they are"),
+    ("--level-ground", None, "", "no stairs: all feet stand at one height"),
     ("--no-joint-limits", None, "", "let joints bend further than a body's do"),
     ("--no-orient-feet", None, "", "do not turn feet as heels and toes were seen"),
     ("--no-orient-hands", None, "", "do not turn hands as thumbs and fingers were seen"),

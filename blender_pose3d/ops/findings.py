@@ -22,7 +22,7 @@ def of_the_clip(applied: AppliedMotion) -> str:
     if person is None:
         return ""
     legs = "" if applied.options.upper_body else _legs(person)
-    return "\n".join(filter(None, (_lens(person), _camera(person), _moved(person), legs, _who(person))))
+    return "\n".join(filter(None, (_lens(person), _camera(person), _moved(person), _ground(person), legs, _who(person))))
 
 
 def _lens(person: Performance) -> str:
@@ -65,6 +65,12 @@ def _moved(person: Performance) -> str:
     if camera_told(person.track) == "moving":
         return "Camera was carried: the path along the ground is unreliable, the poses are not."
     return ""
+
+
+def _ground(person: Performance) -> str:
+    if not person.under_m.any():
+        return ""
+    return f"The ground is not level: feet stand up to {person.under_m.max():.1f} m above its lowest part."
 
 
 def _legs(person: Performance) -> str:

@@ -192,6 +192,13 @@ GERMAN: dict[str, str] = {
     "Keep feet that stand on the ground where they are, by the character's own legs": (
         "Füße, die auf dem Boden stehen, dort lassen, durch die eigenen Beine der Figur"
     ),
+    "Level Ground": "Ebener Boden",
+    "All feet stand at one height. Off: on stairs, boxes and ladders they stand as high as they did": (
+        "Alle Füße stehen auf einer Höhe. Aus: Auf Treppen, Kisten und Leitern stehen sie so hoch wie im Clip"
+    ),
+    "The ground is not level: feet stand up to {} m above its lowest part.": (
+        "Der Boden ist nicht eben: Füße stehen bis zu {} m über seiner tiefsten Stelle."
+    ),
     "Joint Limits": "Gelenkgrenzen",
     "Keep knees, elbows, neck and spine within what a body can do": (
         "Knie, Ellbogen, Hals und Wirbelsäule in dem halten, was ein Körper kann"

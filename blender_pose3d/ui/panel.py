@@ -116,7 +116,7 @@ class POSE3D_PT_motion(bpy.types.Panel):
         path.prop(motion, "in_place")
         path.prop(motion, "keep_vertical")
         body = layout.column(heading="Body")
-        for name in ("foot_lock", "orient_feet"):
+        for name in ("foot_lock", "level_ground", "orient_feet"):
             feet = body.row()
             feet.active = not motion.upper_body
             feet.prop(motion, name)

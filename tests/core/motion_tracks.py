@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 
 import numpy as np
@@ -41,15 +41,21 @@ def seen(
     turned: Callable[[np.ndarray], np.ndarray] | None = None,
     carried: Callable[[np.ndarray], np.ndarray] | None = None,
     background_m: float = 8.0,
+    changed: Callable[[dict[str, np.ndarray], np.ndarray], None] | None = None,
 ) -> Seen:
     """A motion of a person who is turned by yaw_deg, filmed from distance_m.
 
     turned: times [T] -> how far the camera has turned since the first, right, down and clockwise [T, 3], radians.
     carried: times [T] -> how far it went since then [T, 2], to what was its right and ahead at first, before a background that
     is background_m away.
+    changed: what becomes of the person's joints and other points by name, [T, 3] each, given the contacts [T, 4].
     """
     times = np.arange(round((seconds or DEFAULT_SECONDS[name]) * fps)) / fps
     posed, _ = perform(name, Body.varied(body_seed), times, seed=body_seed)
+    if changed is not None:
+        points = np.concatenate([posed.joints_m, posed.extras_m], axis=1).swapaxes(0, 1).copy()
+        changed(dict(zip((*INDEX, *EXTRA_NAMES), points, strict=True)), posed.contact)
+        posed = replace(posed, joints_m=points[: len(INDEX)].swapaxes(0, 1), extras_m=points[len(INDEX) :].swapaxes(0, 1))
     c, s = np.cos(np.radians(yaw_deg)), np.sin(np.radians(yaw_deg))
     turn = np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]])
     joints, extras = (points @ turn.T + [0, distance_m, 0] for points in (posed.joints_m, posed.extras_m))

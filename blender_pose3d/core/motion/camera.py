@@ -27,6 +27,13 @@ _TRUNK_RAD = np.radians([6.0, 10.0])
 _CROUCHED_M = 0.1
 # How far single frames are from the usual way of somebody's balance, and of a trunk.
 _BALANCE_SPREAD_RAD, _TRUNK_SPREAD_RAD = np.radians([6.0, 10.0])
+# Nobody's is off farther than this in the mean: where a level ground would have it so, the ground is not level.
+_OFF_BALANCE_RAD = np.radians(10.0)
+# Of feet on stairs, this percentile of their heights is the ground.
+_LOWEST = 5
+# Frames of somebody who stands, from which their balance counts in full; and the share of all from which it tells more than the
+# ground does.
+_ENOUGH_BALANCE, _STANDS_SHARE = 5, 0.1
 # How far somebody's own balance is off in the mean.
 _SWAY_RAD = np.radians(1.5)
 # How far one foot that stands may be off the ground's plane, and the same along the line of sight, as a share of its distance.
@@ -114,6 +121,10 @@ def estimate_camera(
     if len(standing_points_m):
         unknown[2] = np.median(standing_points_m[:, 1])
     unknown, spread = _solved(unknown, evidence)
+    if not options.level_ground and _off_balance_rad(unknown, evidence) > _OFF_BALANCE_RAD:
+        evidence = replace(evidence, points=np.zeros((0, 3)), hips=np.zeros((0, 3)), hips_weight=np.zeros(0))
+        unknown, spread = _solved(np.array([0.0, 0.0, unknown[2]]), evidence)
+        unknown[2] = -np.percentile(_heights(unknown, standing_points_m), _LOWEST)
     if edges is not None and (level := edges.level(CameraPose(*unknown[:2].tolist()))) is not None:
         unknown, spread = _solved(np.array([*level.held_rad, unknown[2]]), replace(evidence, level=level))
     pose = CameraPose(float(unknown[0]), float(unknown[1]))
@@ -153,9 +164,27 @@ def without_slant(
     rotation = world_from_camera(held)
     _, ahead, up = apply(rotation, unit((evidence.balance_weight[:, None] * evidence.balance).sum(0)))
     slant = _BALANCE_RAD[1] ** 2
-    share = min(1.0, total / 5) * slant / (slant + _SWAY_RAD**2 + doubt)
+    share = min(1.0, total / _ENOUGH_BALANCE) * slant / (slant + _SWAY_RAD**2 + doubt)
     turn = rotation.T @ about_axis(np.array([1.0, 0.0, 0.0]), share * math.atan2(ahead, up)) @ rotation
     return apply(turn, joints_m)
+
+
+def _off_balance_rad(unknown: np.ndarray, evidence: _Evidence) -> float:
+    """How far somebody who stands and walks leans in the mean, if the camera was held so; 0 where too little was seen of it."""
+    total = evidence.balance_weight.sum()
+    if not len(evidence.points) or total < max(_ENOUGH_BALANCE, _STANDS_SHARE * len(evidence.balance)):
+        return 0.0
+    way = apply(_rotation(unknown), unit((evidence.balance_weight[:, None] * evidence.balance).sum(0)))
+    return float(np.arccos(np.clip(way[2], -1.0, 1.0)))
+
+
+def _rotation(unknown: np.ndarray) -> np.ndarray:
+    return world_from_camera(CameraPose(float(unknown[0]), float(unknown[1])))
+
+
+def _heights(unknown: np.ndarray, points_m: np.ndarray) -> np.ndarray:
+    """Of points [K, 3] in camera axes over the camera: [K]."""
+    return apply(_rotation(unknown), points_m)[:, 2]
 
 
 def _solved(unknown: np.ndarray, evidence: _Evidence) -> tuple[np.ndarray, np.ndarray]:
@@ -273,14 +302,14 @@ def _balance(joints: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _residuals(unknown: np.ndarray, evidence: _Evidence) -> tuple[np.ndarray, np.ndarray]:
     """Residuals and weights (inverse variances): balance, edges, ground, belief."""
-    rotation = world_from_camera(CameraPose(float(unknown[0]), float(unknown[1])))
+    rotation = _rotation(unknown)
     parts = [(unknown[:2], np.array([_USUAL_PITCH_RAD, _USUAL_ROLL_RAD]) ** -2.0)]
     total = evidence.balance_weight.sum()
     if total > 1e-6:
         mean = apply(rotation, unit((evidence.balance_weight[:, None] * evidence.balance).sum(0)))
-        few = min(1.0, total / 5)
+        few = min(1.0, total / _ENOUGH_BALANCE)
         parts.append((mean[:2], few / _BALANCE_RAD**2))
-    worth = (1.0 - min(1.0, total / 5)) * min(1.0, evidence.trunk_weight.sum() / 5)
+    worth = (1.0 - min(1.0, total / _ENOUGH_BALANCE)) * min(1.0, evidence.trunk_weight.sum() / 5)
     if worth > 1e-6:
         mean = apply(rotation, unit((evidence.trunk_weight[:, None] * evidence.trunk).sum(0)))
         parts.append((mean[:2], worth / _TRUNK_RAD**2))

@@ -162,12 +162,14 @@ def lock_feet(
     *,
     legs_seen: np.ndarray,
     lift_m: np.ndarray,
+    under_m: np.ndarray,
     lock: bool,
 ) -> tuple[dict[int, np.ndarray], np.ndarray]:
     """The rig's legs so that feet in contact stand still, and the path of the middle of its hips: own (changed), [T, 3] world.
 
     own: D [T, 3, 3] by bone; path_m [T, 3]: the person's pelvis at the rig's size, the ground at rig.ground_m; mask [T, 4] in
     the order of contacts.PARTS; legs_seen [T] 0 to 1; lift_m [T, 2]: how high feet in the air are beyond that, left and right;
+    under_m [T, 2]: how high the ground under each is above rig.ground_m;
     lock=False finds the heights only.
     """
     count = len(path_m)
@@ -188,13 +190,15 @@ def lock_feet(
     for foot in feet:
         for column, offset in zip(columns[foot.side], (foot.heel, foot.ball), strict=True):
             points[:, column] = from_hips.head_m(foot.foot) + apply(linear, apply(own[foot.foot], offset))
-    path = _path(from_hips, points, path_m, mask, timestamps_s, legs_seen, lock)
+    path = _path(from_hips, points, path_m, mask, timestamps_s, legs_seen, under_m, lock)
     if not lock:
         return own, path
     targets = []
     for foot, sole in zip(feet, soles, strict=True):
-        lift = lift_m[:, SIDES.index(foot.side), None] * [0.0, 0.0, 1.0]
-        targets.append(_ankle_path(rig, foot, sole, path + from_hips.head_m(foot.foot)) + lift)
+        side = SIDES.index(foot.side)
+        lift = lift_m[:, side, None] * [0.0, 0.0, 1.0]
+        ground = rig.ground_m + under_m[:, side]
+        targets.append(_ankle_path(rig, foot, sole, path + from_hips.head_m(foot.foot), ground) + lift)
     path = path - [0, 0, 1] * _lowering(from_hips, feet, path, targets, timestamps_s)[:, None]
     for foot, target in zip(feet, targets, strict=True):
         _reach(rig, pose, own, foot, apply(rig.armature_from_world, target - path - from_hips.head_m(foot.thigh)))
@@ -208,17 +212,19 @@ def _path(
     mask: np.ndarray,
     timestamps_s: np.ndarray,
     legs_seen: np.ndarray,
+    under: np.ndarray,
     lock: bool,
 ) -> np.ndarray:
-    """The person's path with heights that suit the rig: feet that stand are on its ground, nothing is below it."""
+    """The person's path with heights that suit the rig: feet that stand are on the ground under them, nothing is below it."""
     rig = from_hips.body.rig
     scale = rig.leg_length_m / 0.835
     clearance = clearance_m(rig)
-    lowest = rig.ground_m - from_hips.lowest_m(clearance)
+    floor = rig.ground_m + under.min(axis=1)
+    lowest = floor - from_hips.lowest_m(clearance)
     if lock:  # the feet are put on the ground by themselves
         clearance[[bone for foot in feet_of(rig) for bone in (foot.foot, foot.toe) if bone is not None]] = -np.inf
-    lying = rig.ground_m - from_hips.lowest_m(clearance)
-    standing = rig.ground_m - points[..., 2]  # of the hips, if that point is on the ground
+    lying = floor - from_hips.lowest_m(clearance)
+    standing = rig.ground_m + under.repeat(2, axis=1) - points[..., 2]  # of the hips, if that point is on the ground
     wanted = np.where(mask, standing, np.nan)
     known = mask.any(axis=1)
     offset = np.median(np.nanmean(wanted[known], axis=1) - path[known, 2]) if known.any() else np.median(lowest - path[:, 2])
@@ -253,11 +259,11 @@ def raised(lacking: np.ndarray, timestamps_s: np.ndarray, sigma_s: float = 0.06)
     return smoothed(widest, timestamps_s, sigma_s)
 
 
-def _ankle_path(rig: RigSpec, foot: Foot, sole: _Sole, ankle: np.ndarray) -> np.ndarray:
+def _ankle_path(rig: RigSpec, foot: Foot, sole: _Sole, ankle: np.ndarray, ground: np.ndarray) -> np.ndarray:
     """Where the ankle is to be, world [T, 3]: as it is in the air, and so that heel or ball stay in place on the ground while
     they stand.
 
-    ankle [T, 3]: where it is.
+    ankle [T, 3]: where it is; ground [T]: how high the ground is under it.
     """
     linear = rig.world_from_armature[:3, :3]
     heel_stands, ball_stands = sole.mask[:, 0] & ~sole.mask[:, 1], sole.mask[:, 1]
@@ -272,12 +278,12 @@ def _ankle_path(rig: RigSpec, foot: Foot, sole: _Sole, ankle: np.ndarray) -> np.
         places = ankle[frames] + from_ankle - from_flat
         weight = np.sin(np.pi * (np.arange(len(frames)) + 0.5) / len(frames))
         place = (weight[:, None] * places).sum(axis=0) / weight.sum()
-        place[2] = rig.ground_m - from_flat[0, 2]
+        place[2] = np.median(ground[frames]) - from_flat[0, 2]
         locked[frames] = place + from_flat - from_ankle
     moved = _carried(locked - ankle, sole.stands, sole.times)
     target = np.where(sole.stands[:, None], locked, ankle + moved)
     low = np.min([apply(linear, apply(sole.delta, point))[:, 2] for point in (foot.heel, foot.ball)], axis=0)
-    lacking = np.where(sole.stands, 0.0, rig.ground_m - target[:, 2] - low)
+    lacking = np.where(sole.stands, 0.0, ground - target[:, 2] - low)
     target[:, 2] += np.where(sole.stands, 0.0, raised(lacking, sole.times, 0.02))
     return target
 

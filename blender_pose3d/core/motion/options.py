@@ -41,6 +41,7 @@ class MotionOptions:
     steady_path: the path from the feet on the ground and the slow part of the camera's depth, instead of depth frame by frame.
     constant_bones: one set of bone lengths for the clip; full_reach: with them, arms reach along the line of sight as far as
     their bones do.
+    level_ground: all feet stand at one height; False: stairs and boxes are found, where feet stand on them.
     foot_lock: feet in contact stay where they are and on the ground; guess_steps: where something hides the feet or the picture
     ends above them, who walks steps as hips and arms tell, and who does not stands; joint_limits: knees, elbows, neck and spine
     stay within what a body can do; orient_feet, orient_hands: from the detector's landmarks where it is sure of them;
@@ -61,6 +62,7 @@ class MotionOptions:
     steady_path: bool = True
     constant_bones: bool = True
     full_reach: bool = True
+    level_ground: bool = False
     foot_lock: bool = True
     guess_steps: bool = True
     joint_limits: bool = True

@@ -24,8 +24,9 @@ from .foreshortening import with_reach
 from .limits import limited
 from .moving import SeenFeet, camera_told, follow
 from .options import CameraMotion, MotionOptions, Smoothing
-from .root import fitted_path, rays_of, seen_path, without_false_starts
+from .root import DEPTH_SHARE, fitted_path, rays_of, seen_path, without_false_starts
 from .standing_legs import hidden_legs, knees_inside, standing_legs
+from .uneven import ground_under
 from .unseen import guessed_steps
 
 # How the motion engine knows a lens that is no guess.
@@ -55,7 +56,8 @@ class Performance:
     track; joints_m [T, 17, 3] relative to the pelvis; path_m [T, 3] of the pelvis; parts_m [T, 4, 3] heels and toes relative
     to the pelvis, in the order of contacts.PARTS; mask [T, 4]: which are in contact, and contacts the same as intervals; stands
     [T] 0 to 1: nobody saw the feet, and legs were put where they stand;
-    lift_m [T, 2]: how high each foot is lifted in steps that nobody saw; camera: as it was held at first; camera_motion: what
+    lift_m [T, 2]: how high each foot is lifted in steps that nobody saw; under_m [T, 2]: how high the ground under each foot is
+    above the lowest, on stairs, say; camera: as it was held at first; camera_motion: what
     it was taken to do, never AUTO; world_from_camera [T, 3, 3]: its axes in every frame, which differ where it turned;
     camera_path_m [T, 3]: where it was; focal_length_px; depth_m [T]: of the pelvis from the camera; smoothing; marks: the
     landmarks; nearest [T]: the nearest frame with a person; sure [T]: how well the body was seen.
@@ -69,6 +71,7 @@ class Performance:
     stands: np.ndarray
     contacts: tuple[Contact, ...]
     lift_m: np.ndarray
+    under_m: np.ndarray
     camera: CameraEstimate
     camera_motion: CameraMotion
     world_from_camera: np.ndarray
@@ -227,9 +230,19 @@ def perform(track: Pose3DTrack, options: MotionOptions, *, contacts: Sequence[Co
     if contacts is not None:  # the camera stays where it was: one marker that is moved does not tilt the ground
         mask = mask_of(contacts, times)
     lift = np.where(mask.reshape(-1, 2, 2).any(axis=2), 0.0, lift)
+    under = np.zeros((len(times), 2))
+    if not (options.level_ground or cut_off.any() or unknown or followed.by_feet is not None):
+        free = fitted_path(seen_world, line_world, sure, parts, mask, held_sure, times, ground_m=None)
+        heights = free[:, 2:] + parts[..., 2]
+        stands_on = mask & (held_sure > 0.5) & (-parts[..., 2].min(axis=1) > _UPRIGHT * leg_m)[:, None]
+        under = ground_under(heights, DEPTH_SHARE * np.abs(line_world[:, 2]), stands_on, times)
+        if under.any() and "height" not in camera.given:
+            ground = float(np.median((heights - under.repeat(2, axis=1))[stands_on]))
+            camera = replace(camera, height_m=-ground)
     path = seen_world
     if options.steady_path:
-        path = fitted_path(seen_world, line_world, sure, parts, mask, held_sure, times, ground_m=ground)
+        grounds = ground + under.repeat(2, axis=1)
+        path = fitted_path(seen_world, line_world, sure, parts, mask, held_sure, times, ground_m=grounds)
     if "height" not in camera.given:
         camera = replace(camera, height_m=camera.height_m + SOLE_BELOW_M)
     return Performance(
@@ -241,6 +254,7 @@ def perform(track: Pose3DTrack, options: MotionOptions, *, contacts: Sequence[Co
         stands=stands,
         contacts=contacts_of(mask, times),
         lift_m=lift,
+        under_m=under,
         camera=camera,
         camera_motion=motion,
         world_from_camera=turn @ first_from,

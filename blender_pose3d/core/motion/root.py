@@ -13,7 +13,7 @@ from .contacts import stretches
 # Standard deviations of one frame, for a person of 1.75 m. Across the line of sight the camera is exact. Along it the error is
 # slow, so that a frame says little by itself.
 _ACROSS_M = 0.012
-_DEPTH_SHARE = 0.02
+DEPTH_SHARE = 0.02
 # How fast a foot that stands may seem to move: little across the line of sight, more along it, where a lifter shortens steps.
 # And how far off the ground it may seem to be.
 _PIN_ACROSS_M_S = 0.10
@@ -118,15 +118,15 @@ def fitted_path(
     timestamps_s: np.ndarray,
     *,
     ground_m: float | np.ndarray | None,
-    depth_share: float = _DEPTH_SHARE,
+    depth_share: float = DEPTH_SHARE,
 ) -> np.ndarray:
     """The pelvis' path [T, 3], z up, by linear least squares on four kinds of evidence: where the camera saw it (seen_m, along
     and across the line of sight, which is line_m [T, 3] from the camera to the pelvis), feet in contact that do not move, the
     ground under them, and a body's inertia.
 
     sure [T] 0 to 1; parts_m [T, 4, 3]: heels and toes relative to the pelvis; mask [T, 4]: in contact, mask_sure [T, 4] 0 to 1;
-    ground_m: the height at which parts in contact are, None where it is not known; depth_share: how far the camera's depth may
-    be off in one frame.
+    ground_m: the height at which parts in contact are, one or [T, 4], None where it is not known; depth_share: how far the
+    camera's depth may be off in one frame.
     """
     frames = len(seen_m)
     sight = unit(line_m)
@@ -136,6 +136,7 @@ def fitted_path(
     pin = np.broadcast_to(pins(sight[1:, None], _PIN_ACROSS_M_S, _PIN_ALONG_M_S), (frames - 1, mask.shape[1], 3, 3))
     held = mask[1:] * mask[:-1] * np.minimum(mask_sure[1:], mask_sure[:-1])  # [T - 1, 4]
     path = seen_m
+    under = np.broadcast_to(np.nan if ground_m is None else ground_m, mask.shape)
     for _ in range(_ROUNDS):
         fit = PathFit(frames, 3)
         fit.values(trust * ((np.eye(3) - along) / _ACROSS_M**2 + along / depth**2), seen_m)
@@ -144,7 +145,7 @@ def fitted_path(
             if ground_m is not None:
                 up = np.zeros((frames, 3, 3))
                 up[:, 2, 2] = mask[:, part] * mask_sure[:, part] / _GROUND_M**2
-                fit.values(up, ground_m - parts_m[:, part])
+                fit.values(up, under[:, part, None] - parts_m[:, part])
         if frames > 2:
             fit.bends(np.full(frames - 2, 1 / _ACCELERATION_M_S2**2), timestamps_s)
         path = fit.solve()
