@@ -28,12 +28,12 @@ _CROUCHED_M = 0.1
 # How far single frames are from the usual way of somebody's balance, and of a trunk.
 _BALANCE_SPREAD_RAD, _TRUNK_SPREAD_RAD = np.radians([6.0, 10.0])
 # Nobody's is off farther than this in the mean: where a level ground would have it so, the ground is not level.
-_OFF_BALANCE_RAD = np.radians(10.0)
+_OFF_BALANCE_RAD = np.radians(12.0)
 # Of feet on stairs, this percentile of their heights is the ground.
 _LOWEST = 5
 # Frames of somebody who stands, from which their balance counts in full; and the share of all from which it tells more than the
 # ground does.
-_ENOUGH_BALANCE, _STANDS_SHARE = 5, 0.1
+_ENOUGH_BALANCE, _STANDS_SHARE = 5, 0.06
 # How far somebody's own balance is off in the mean.
 _SWAY_RAD = np.radians(1.5)
 # How far one foot that stands may be off the ground's plane, and the same along the line of sight, as a share of its distance.
