@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 
 import numpy as np
@@ -70,6 +71,21 @@ def onto_a_box(at: dict[str, np.ndarray], contact: np.ndarray) -> None:
     height = 0.4 * eased(np.clip((np.arange(len(contact)) - first + 1) / (last - first + 2), 0, 1))
     for points in at.values():
         points[:, 2] += height
+
+
+def with_feet_up(frames_s: float) -> Callable[[dict[str, np.ndarray], np.ndarray], None]:
+    """While somebody sits the feet are 0.35 m up, on the bar of a stool, and the stool is as much higher; so many frames are spent
+    on the way up, and on the way down.
+    """
+
+    def changed(at: dict[str, np.ndarray], contact: np.ndarray) -> None:
+        sits = np.flatnonzero(at["pelvis"][:, 2] < at["pelvis"][:, 2].min() + 0.03)
+        frames = np.arange(len(contact))
+        share = eased(np.clip(np.minimum(frames - sits[0], sits[-1] - frames) / frames_s, 0, 1))
+        for points in at.values():
+            points[:, 2] += 0.35 * share
+
+    return changed
 
 
 HELD = CameraPose(pitch_rad=0.12, roll_rad=-0.05)
@@ -149,15 +165,41 @@ def test_level_ground_is_level(motion: str, pitch_deg: float) -> None:
     assert not person.under_m.any()
 
 
+@pytest.mark.parametrize(("frames", "under_m"), [(8, 0.35), (20, 0.0)], ids=["for a second", "for a moment"])
+def test_feet_on_a_bar_do_not_pull_somebody_along_the_line_of_sight(frames: int, under_m: float) -> None:
+    a_clip = seen("sit_rise", camera=HELD, yaw_deg=40, distance_m=5.0, changed=with_feet_up(frames))
+    pelvis = a_clip.joints_m[:, INDEX["pelvis"]]
+
+    def most_off_m(person: Performance) -> float:
+        return float(np.linalg.norm((person.path_m - person.path_m[0] - pelvis + pelvis[0])[:, :2], axis=-1).max())
+
+    person = perform(a_clip.track, MotionOptions())
+    assert most_off_m(person) < 0.1
+    assert most_off_m(perform(a_clip.track, MotionOptions(level_ground=True))) > 0.3
+    np.testing.assert_allclose(person.under_m.max(), under_m, atol=0.05)
+
+
 def test_between_two_steps_the_lower_one_is_under_a_foot() -> None:
     times = np.arange(60) / 30
     mask, heights = np.zeros((60, 4), bool), np.zeros((60, 4))
     mask[:20, :2], mask[30:, :2], mask[15:45, 2:] = True, True, True
     heights[30:, :2], heights[15:45, 2:] = 0.34, 0.17
-    under = ground_under(heights, np.zeros(60), mask, times)
+    under, stands = ground_under(heights, np.zeros(60), mask, times)
     np.testing.assert_allclose(under[:30, 0], 0.0)
     np.testing.assert_allclose(under[30:, 0], 0.34)
     np.testing.assert_allclose(under[:, 1], 0.17)
-    assert not ground_under(heights, np.full(60, 0.1), mask, times).any(), "what the camera may have wrong is no step"
-    assert not ground_under(heights / 4, np.zeros(60), mask, times).any()
-    assert not ground_under(heights, np.zeros(60), np.zeros((60, 4), bool), times).any()
+    assert (stands == mask).all()
+    assert not ground_under(heights, np.full(60, 0.1), mask, times)[0].any(), "what the camera may have wrong is no step"
+    assert not ground_under(heights / 4, np.zeros(60), mask, times)[0].any()
+    assert not ground_under(heights, np.zeros(60), np.zeros((60, 4), bool), times)[0].any()
+
+
+def test_what_stands_high_for_a_moment_stands_on_nothing() -> None:
+    times = np.arange(60) / 30
+    mask, heights = np.zeros((60, 4), bool), np.zeros((60, 4))
+    mask[:25, :2], mask[32:39, :2], mask[44:, :2], mask[:, 2:] = True, True, True, True
+    heights[32:39, :2] = 0.5
+    under, stands = ground_under(heights, np.zeros(60), mask, times)
+    assert not under.any() and not stands[32:39, :2].any()
+    mask[32:39, :2] = False
+    assert (stands == mask).all()

@@ -234,8 +234,10 @@ def perform(track: Pose3DTrack, options: MotionOptions, *, contacts: Sequence[Co
     if not (options.level_ground or cut_off.any() or unknown or followed.by_feet is not None):
         free = fitted_path(seen_world, line_world, sure, parts, mask, held_sure, times, ground_m=None)
         heights = free[:, 2:] + parts[..., 2]
-        stands_on = mask & (held_sure > 0.5) & (-parts[..., 2].min(axis=1) > _UPRIGHT * leg_m)[:, None]
-        under = ground_under(heights, DEPTH_SHARE * np.abs(line_world[:, 2]), stands_on, times)
+        stands_on = mask & (held_sure > 0.5)
+        under, kept = ground_under(heights, DEPTH_SHARE * np.abs(line_world[:, 2]), stands_on, times)
+        if contacts is None:
+            mask = mask & (kept | ~stands_on)
         if under.any() and "height" not in camera.given:
             ground = float(np.median((heights - under.repeat(2, axis=1))[stands_on]))
             camera = replace(camera, height_m=-ground)

@@ -1,4 +1,4 @@
-"""Ground that is not level: stairs, a ladder, a box that somebody steps onto.
+"""Ground that is not level: stairs, a ladder, a box that somebody steps onto, the bar of a stool.
 
 A foot stands where it is the lower of the two, so feet that stand far above the ground are on something. How high each stance is
 says the camera, once it is known how it was held; stances of nearly one height are one level.
@@ -20,34 +20,37 @@ _STANCE_S = 0.15
 _LEVEL_M = 0.08
 
 
-def ground_under(heights_m: np.ndarray, doubt_m: np.ndarray, mask: np.ndarray, timestamps_s: np.ndarray) -> np.ndarray:
-    """How high the ground under each foot is above the lowest, [T, 2] for left and right: all zero where it is level.
+def ground_under(
+    heights_m: np.ndarray, doubt_m: np.ndarray, mask: np.ndarray, timestamps_s: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """How high the ground under each foot is above the lowest, [T, 2] for left and right: all zero where it is level; and the
+    mask without feet that were far above it for a moment only, which stand on nothing.
 
     heights_m [T, 4]: of heels and toes, from anywhere; doubt_m [T]: how far the camera's may be off in one frame; mask [T, 4]: on
     what somebody stands. Between two stances a foot has the lower one's ground under it.
     """
-    out = np.zeros((len(mask), 2))
+    out, stands = np.zeros((len(mask), 2)), mask.copy()
     found = _stances(heights_m, mask, timestamps_s)
     if len(found) < 2:
-        return out
+        return out, stands
     levels = _levels(np.array([height for *_, height in found]))
-    lowest = levels.min()
+    levels -= levels.min()
     lasts = np.array([timestamps_s[last] - timestamps_s[first] for _, first, last, _ in found])
     doubt = np.array([doubt_m[first : last + 1].mean() for _, first, last, _ in found])
-    raised = levels - lowest > np.maximum(_STEP_M, _SURELY * doubt)
-    if not lasts[raised].sum() >= _STEPS_S:
-        return out
+    raised = levels > np.maximum(_STEP_M, _SURELY * doubt)
+    if lasts[raised].sum() < _STEPS_S:
+        for (side, first, last, _), is_raised in zip(found, raised, strict=True):
+            stands[first : last + 1, 2 * side : 2 * side + 2] &= not is_raised
+        return out, stands
     for side in (0, 1):
-        own = [(first, last, level - lowest) for (foot, first, last, _), level in zip(found, levels, strict=True) if foot == side]
-        if not own:
-            continue
-        before = 0
-        for i, (first, last, level) in enumerate(own):
-            out[before:first, side] = min(level, own[i - 1][2] if i else level)
+        own = [(first, last, level) for (foot, first, last, _), level in zip(found, levels, strict=True) if foot == side]
+        before, below = 0, np.inf
+        for first, last, level in own:
+            out[before:first, side] = min(level, below)
             out[first : last + 1, side] = level
-            before = last + 1
-        out[before:, side] = own[-1][2]
-    return out
+            before, below = last + 1, level
+        out[before:, side] = below if own else 0.0
+    return out, stands
 
 
 def _stances(heights_m: np.ndarray, mask: np.ndarray, timestamps_s: np.ndarray) -> list[tuple[int, int, int, float]]:
