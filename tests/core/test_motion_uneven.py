@@ -74,8 +74,8 @@ def onto_a_box(at: dict[str, np.ndarray], contact: np.ndarray) -> None:
 
 
 def with_feet_up(frames_s: float) -> Callable[[dict[str, np.ndarray], np.ndarray], None]:
-    """While somebody sits the feet are 0.35 m up, on the bar of a stool, and the stool is as much higher; so many frames are spent
-    on the way up, and on the way down.
+    """While somebody sits the feet are 0.35 m up, on the bar of a stool, and the stool is as much higher; so many frames are
+    spent on the way up, and on the way down.
     """
 
     def changed(at: dict[str, np.ndarray], contact: np.ndarray) -> None:
