@@ -21,6 +21,7 @@ from .bvh import write_bvh
 from .compat import GLTF_FPS_BASE_IS_INVERTED
 from .keyframes import require_editable
 from .rig_reader import choose_mapping, read_rig
+from .targets import is_moved
 
 RIG_SUFFIXES = (".blend", ".glb", ".gltf", ".fbx", ".bvh")
 OUT_SUFFIXES = (".blend", ".glb", ".fbx", ".bvh")
@@ -83,7 +84,8 @@ def require_mapping(armature_object: bpy.types.Object, *, preset: str, presets_f
 def export(path: Path, armature_object: bpy.types.Object, *, bones: Sequence[str] = ()) -> None:
     """Write the scene's animated armature (and what it carries) to a file, by extension. The file appears whole or not at all.
 
-    bones: those that a .bvh holds, all when empty. Changes what is selected and visible, except in the .blend.
+    bones: those that a .bvh holds, all when empty. But for the .blend, an armature in Rest Position is written as it moves, and
+    what is selected and visible is changed.
     Raises Pose3DError if it cannot be written.
     """
     kind = path.suffix.lower()
@@ -94,8 +96,9 @@ def export(path: Path, armature_object: bpy.types.Object, *, bones: Sequence[str
     partial = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
     remove_stale(path.parent, f".{glob.escape(path.stem)}.*.partial{kind}")
     _enable_addon(kind)
+    position = contextlib.nullcontext() if kind == ".blend" else _in_pose_position(armature_object.data)
     try:
-        with quietly():
+        with quietly(), position:
             _WRITERS[kind](partial, armature_object, bones)
         if not partial.is_file() or partial.stat().st_size == 0:
             raise Pose3DError(f"Blender did not write {path}.", hint="Choose another folder or another kind of file.")
@@ -156,6 +159,9 @@ def _write_fbx(path: Path, armature_object: bpy.types.Object, bones: Sequence[st
 
 
 def _write_bvh(path: Path, armature_object: bpy.types.Object, bones: Sequence[str]) -> None:
+    _show(armature_object)
+    if not is_moved(bpy.context, armature_object):
+        raise _in_hidden_collection(armature_object)
     write_bvh(path, bpy.context, armature_object, bones=bones)
 
 
@@ -169,20 +175,40 @@ _WRITERS: dict[str, Callable[[Path, bpy.types.Object, Sequence[str]], None]] = {
 
 def _select_family(armature_object: bpy.types.Object) -> None:
     """Select the armature and what hangs on it, as far as this view layer shows it, and nothing else."""
+    _show(armature_object)
+    armature_object.hide_select = False
     shown = bpy.context.view_layer.objects
-    if armature_object.name not in shown:
+    below = {armature_object, *armature_object.children_recursive}
+    for item in shown:
+        item.select_set(item in below or item.find_armature() == armature_object)
+    if not armature_object.select_get():
+        raise _in_hidden_collection(armature_object)
+    shown.active = armature_object
+
+
+def _show(armature_object: bpy.types.Object) -> None:
+    if armature_object.name not in bpy.context.view_layer.objects:
         raise Pose3DError(
             f"The armature '{armature_object.name}' is in a collection that the view layer leaves out.",
             hint="Include it in the file.",
         )
     armature_object.hide_set(False)
-    armature_object.hide_viewport = armature_object.hide_select = False
-    below = {armature_object, *armature_object.children_recursive}
-    for item in shown:
-        item.select_set(item in below or item.find_armature() == armature_object)
-    if not armature_object.select_get():
-        raise Pose3DError(f"The armature '{armature_object.name}' is in a hidden collection.", hint="Show it in the file.")
-    shown.active = armature_object
+    armature_object.hide_viewport = False
+
+
+def _in_hidden_collection(armature_object: bpy.types.Object) -> Pose3DError:
+    return Pose3DError(f"The armature '{armature_object.name}' is in a hidden collection.", hint="Show it in the file.")
+
+
+@contextlib.contextmanager
+def _in_pose_position(armature: bpy.types.Armature) -> Iterator[None]:
+    """In Rest Position nothing moves, in the file neither."""
+    before = armature.pose_position
+    armature.pose_position = "POSE"
+    try:
+        yield
+    finally:
+        armature.pose_position = before
 
 
 @contextlib.contextmanager

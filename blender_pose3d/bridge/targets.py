@@ -99,6 +99,13 @@ def named_armature(name: str, scene: bpy.types.Scene) -> bpy.types.Object:
     return found
 
 
+def is_moved(context: bpy.types.Context, armature_object: bpy.types.Object) -> bool:
+    """Whether Blender evaluates the object's animation in this view layer. What only its eye hides is moved all the same."""
+    # Others than those of the view layer itself are not listed, even where a visible mesh draws them in.
+    listed = context.evaluated_depsgraph_get().ids
+    return not armature_object.hide_viewport and any(each.original == armature_object for each in listed)
+
+
 def any_armature() -> bool:
     return any(armature.users for armature in bpy.data.armatures)  # those of deleted characters have none
 
