@@ -84,6 +84,7 @@ def apply_source(
     context.view_layer.update()
     mapping = choose_mapping(armature_object, preset=preset, presets_folder=resources / "rigs")
     how = handling(
+        context,
         armature_object,
         read_rig(armature_object, mapping),
         limbs=limbs,
