@@ -58,20 +58,27 @@ def open_rig(rig: RigFile) -> bpy.types.Object:
 
     Raises Pose3DError if the file has none, or cannot be read.
     """
-    label = rig.path.name if rig.path else "rigify"
-    if rig.path is not None and rig.path.suffix.lower() == ".blend":
-        _reading(label, lambda: bpy.ops.wm.open_mainfile(filepath=str(rig.path), load_ui=False))
-    else:
+    if rig.path is None:
         bpy.ops.wm.read_factory_settings(use_empty=True)
-        if rig.path is None:
-            return _rigify()
-        _reading(label, lambda: _import(rig.path))
-    armatures = [o for o in bpy.context.scene.objects if o.type == "ARMATURE"]
-    if rig.armature:
-        armatures = [o for o in armatures if o.name == rig.armature]
+        return _rigify()
+    armatures = [o for o in _opened(rig.path) if not rig.armature or o.name == rig.armature]
     if not armatures:
         what = f"no armature called '{rig.armature}'" if rig.armature else "no armature"
-        raise Pose3DError(f"{label} has {what}.", hint="Choose a file with a rigged character.")
+        raise Pose3DError(f"{rig.path.name} has {what}.", hint="Choose a file with a rigged character.")
+    return _largest(armatures)
+
+
+def _opened(path: Path) -> list[bpy.types.Object]:
+    """All armatures of a file, which replaces the open one. Raises Pose3DError if it cannot be read."""
+    if path.suffix.lower() == ".blend":
+        _reading(path.name, lambda: bpy.ops.wm.open_mainfile(filepath=str(path), load_ui=False))
+    else:
+        bpy.ops.wm.read_factory_settings(use_empty=True)
+        _reading(path.name, lambda: _import(path))
+    return [o for o in bpy.context.scene.objects if o.type == "ARMATURE"]
+
+
+def _largest(armatures: Sequence[bpy.types.Object]) -> bpy.types.Object:
     return max(armatures, key=lambda o: len(o.data.bones))
 
 
@@ -112,19 +119,22 @@ def export(path: Path, armature_object: bpy.types.Object, *, bones: Sequence[str
 
 
 def read_back(path: Path, armature_name: str = "") -> tuple[int, float]:
-    """Open a written file again: (number of bones, length of the animation in seconds). armature_name: which one, in a .blend.
+    """Open a written file again: (number of bones, length of the animation in seconds).
 
+    armature_name: which one; where none is called so (a .bvh has no names), the largest that moves.
     Raises Pose3DError if there is no animation in it.
     """
-    armature_object = open_rig(RigFile(path, armature_name if path.suffix.lower() == ".blend" else ""))
-    data = armature_object.animation_data
-    if data is None or data.action is None:
+    armatures = _opened(path)
+    moving = [o for o in armatures if o.animation_data is not None and o.animation_data.action is not None]
+    wanted = [o for o in armatures if o.name == armature_name] or moving
+    armature_object = _largest(wanted) if wanted else None
+    if armature_object not in moving:
         raise Pose3DError(f"{path.name} was written, but holds no animation when it is read back.", hint="Please report this.")
     render = bpy.context.scene.render
-    frames = data.action.frame_range[1] - data.action.frame_range[0]
+    first, last = armature_object.animation_data.action.frame_range
     # Blender's FBX importer lays keys out at the rounded rate.
     base = 1.0 if path.suffix.lower() == ".fbx" else render.fps_base
-    return len(armature_object.data.bones), frames * base / render.fps
+    return len(armature_object.data.bones), (last - first) * base / render.fps
 
 
 def _write_blend(path: Path, armature_object: bpy.types.Object, bones: Sequence[str]) -> None:

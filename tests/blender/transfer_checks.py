@@ -232,6 +232,28 @@ def check_a_bvh_file_onto_a_character_of_the_scene() -> None:
     assert np.percentile(apart, 95) < 3.0, apart.max()
 
 
+def check_a_larger_armature_hangs_on_the_character() -> None:
+    """It is in the file as well, and does not move."""
+    folder = test_folder()
+    track = folder / "reach.npz"
+    write_track(track, exact_tracks.motion("reach", fps=8, seconds=2).track)
+    character, larger = rig_builders.build("plain"), rig_builders.build("fingers")
+    larger.parent = character
+    bpy.ops.wm.save_as_mainfile(filepath=str(folder / "two.blend"))
+    for kind in files.OUT_SUFFIXES:
+        out = folder / f"out{kind}"
+        words = [str(track), "--rig", f"{folder / 'two.blend'}:plain", "--out", str(out)]
+        headless.retarget(headless.parse(words), resources=ROOT)
+    for kind in files.OUT_SUFFIXES:
+        assert abs(files.read_back(folder / f"out{kind}")[1] - 2) < 0.2, "whichever moves"
+    try:
+        files.read_back(folder / "two.blend")
+    except Pose3DError as error:
+        assert "holds no animation" in error.sentence, error.sentence
+    else:
+        raise AssertionError("what does not move was read back")
+
+
 def check_the_command_lines_motion_options() -> None:
     """What they change is what the panel's change; what means nothing is one sentence."""
     folder = test_folder()
