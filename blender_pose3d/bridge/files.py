@@ -21,7 +21,7 @@ from .bvh import write_bvh
 from .compat import GLTF_FPS_BASE_IS_INVERTED
 from .keyframes import require_editable
 from .rig_reader import choose_mapping, read_rig
-from .targets import is_moved
+from .targets import called, is_moved
 
 RIG_SUFFIXES = (".blend", ".glb", ".gltf", ".fbx", ".bvh")
 OUT_SUFFIXES = (".blend", ".glb", ".fbx", ".bvh")
@@ -61,7 +61,9 @@ def open_rig(rig: RigFile) -> bpy.types.Object:
     if rig.path is None:
         bpy.ops.wm.read_factory_settings(use_empty=True)
         return _rigify()
-    armatures = [o for o in _opened(rig.path) if not rig.armature or o.name == rig.armature]
+    armatures = _opened(rig.path)
+    if rig.armature:
+        armatures = called(rig.armature, armatures)
     if not armatures:
         what = f"no armature called '{rig.armature}'" if rig.armature else "no armature"
         raise Pose3DError(f"{rig.path.name} has {what}.", hint="Choose a file with a rigged character.")
@@ -126,7 +128,7 @@ def read_back(path: Path, armature_name: str = "") -> tuple[int, float]:
     """
     armatures = _opened(path)
     moving = [o for o in armatures if o.animation_data is not None and o.animation_data.action is not None]
-    wanted = [o for o in armatures if o.name == armature_name] or moving
+    wanted = called(armature_name, armatures) or moving
     armature_object = _largest(wanted) if wanted else None
     if armature_object not in moving:
         raise Pose3DError(f"{path.name} was written, but holds no animation when it is read back.", hint="Please report this.")
@@ -197,7 +199,7 @@ def _select_family(armature_object: bpy.types.Object) -> None:
 
 
 def _show(armature_object: bpy.types.Object) -> None:
-    if armature_object.name not in bpy.context.view_layer.objects:
+    if armature_object not in bpy.context.view_layer.objects.values():
         raise Pose3DError(
             f"The armature '{armature_object.name}' is in a collection that the view layer leaves out.",
             hint="Include it in the file.",

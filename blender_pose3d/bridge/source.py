@@ -151,7 +151,7 @@ def _range(scene: bpy.types.Scene, armature_object: bpy.types.Object) -> tuple[i
 
 def _require_shown(context: bpy.types.Context, armature_object: bpy.types.Object) -> None:
     """Blender does not animate what it does not show."""
-    if armature_object.name not in context.view_layer.objects or not armature_object.visible_get():
+    if not armature_object.visible_get(view_layer=context.view_layer):
         raise Pose3DError(f"'{armature_object.name}' is hidden, so Blender does not move it.", hint="Show it and try again.")
     if armature_object.data.pose_position == "REST":
         raise Pose3DError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import bpy
@@ -41,7 +41,7 @@ def find(target: Target) -> bpy.types.Object:
     scene = find_scene(target)
     for candidate in bpy.data.objects:
         if candidate.session_uid == target.session_uid and candidate.type == "ARMATURE":
-            if scene.objects.get(candidate.name) == candidate:
+            if _holds(scene, candidate):
                 return candidate
             raise Pose3DError(
                 f"The armature “{candidate.name}” was taken out of the scene “{scene.name}” while the clip was read.",
@@ -86,17 +86,39 @@ def in_its_scene(context: bpy.types.Context, target: Target) -> Iterator[None]:
         yield
         return
     armature_object = find(target)
-    layers = [layer for layer in scene.view_layers if armature_object.name in layer.objects]
+    layers = [layer for layer in scene.view_layers if armature_object in layer.objects.values()]
     with context.temp_override(scene=scene, view_layer=(layers or scene.view_layers)[0]):
         yield
 
 
 def named_armature(name: str, scene: bpy.types.Scene) -> bpy.types.Object:
-    """The armature with this name in the scene. Raises Pose3DError."""
-    found = scene.objects.get(name)
-    if found is None or found.type != "ARMATURE":
-        raise Pose3DError(f"The armature “{name}” is not in the scene.", hint="Choose one in the Pose3D tab.")
-    return found
+    """The armature with this name in the scene, as `called` chooses. Raises Pose3DError."""
+    found = called(name, [each for each in scene.objects if each.type == "ARMATURE"])
+    if not found:
+        raise _not_in_scene(name)
+    return found[0]
+
+
+def called(name: str, armatures: Iterable[bpy.types.Object]) -> list[bpy.types.Object]:
+    """Those with this name. One of the file itself is meant where linked ones are called the same."""
+    found = [each for each in armatures if each.name == name]
+    return [each for each in found if each.library is None] or found
+
+
+def in_scene(armature_object: bpy.types.Object, scene: bpy.types.Scene) -> bpy.types.Object:
+    """The armature. Raises Pose3DError where it is not in the scene."""
+    if not _holds(scene, armature_object):
+        raise _not_in_scene(armature_object.name)
+    return armature_object
+
+
+def _holds(scene: bpy.types.Scene, item: bpy.types.Object) -> bool:
+    # A name is looked up sooner than all objects are compared, but may be another's as well.
+    return scene.objects.get(item.name) == item or item in scene.objects.values()
+
+
+def _not_in_scene(name: str) -> Pose3DError:
+    return Pose3DError(f"The armature “{name}” is not in the scene.", hint="Choose one in the Pose3D tab.")
 
 
 def is_moved(context: bpy.types.Context, armature_object: bpy.types.Object) -> bool:

@@ -254,6 +254,46 @@ def check_a_larger_armature_hangs_on_the_character() -> None:
         raise AssertionError("what does not move was read back")
 
 
+def check_a_linked_one_of_the_same_name() -> None:
+    """Whichever came into the scene first: the file's own is animated and exported, the linked one can be the source."""
+    folder = test_folder()
+    take, library, shot = folder / "reach.npz", folder / "library.blend", folder / "shot.blend"
+    write_track(take, exact_tracks.motion("reach", fps=8, seconds=2).track)
+    animated(rig_builders.build("plain")).name = "Hero"
+    bpy.ops.wm.save_as_mainfile(filepath=str(library))
+    for linked_first in (True, False):
+        bpy.ops.wm.read_factory_settings(use_empty=True)
+        scene = bpy.context.scene
+        own = None if linked_first else rig_builders.build("a_pose")
+        if own is not None:
+            own.name = "Hero"
+        with bpy.data.libraries.load(str(library), link=True) as (_, wanted):
+            wanted.objects = ["Hero"]
+        linked = wanted.objects[0]
+        scene.collection.objects.link(linked)
+        if own is None:
+            own = rig_builders.build("a_pose")
+            own.name = "Hero"
+        assert own.name == linked.name == "Hero" and own.library is None
+        with registered():
+            scene.pose3d.armature = own
+            for how in ({}, {"armature": "Hero"}):
+                own.animation_data_clear()
+                assert bpy.ops.pose3d.solve_take(take=str(take), **how) == {"FINISHED"}
+                assert own.animation_data.action is not None
+                assert bpy.ops.pose3d.export_animation(filepath=str(folder / "own.bvh"), overwrite=True, **how) == {"FINISHED"}
+            assert linked.animation_data.action.library is not None, "the linked one still plays its own"
+            scene.pose3d.source = linked
+            assert bpy.ops.pose3d.retarget_animation() == {"FINISHED"}
+            assert own.animation_data.action.frame_range[1] == linked.animation_data.action.frame_range[1] > 30
+            refused("The source is the armature itself", bpy.ops.pose3d.retarget_animation, source="Hero")
+            scene.collection.objects.unlink(own)
+            refused("is not in the scene", bpy.ops.pose3d.solve_take, take=str(take))
+            scene.collection.objects.link(own)
+        bpy.ops.wm.save_as_mainfile(filepath=str(shot))
+        assert files.open_rig(files.RigFile(shot, "Hero")).library is None
+
+
 def check_the_command_lines_motion_options() -> None:
     """What they change is what the panel's change; what means nothing is one sentence."""
     folder = test_folder()
