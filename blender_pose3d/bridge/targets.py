@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import bpy
+from bpy_extras import anim_utils
 
 from ..core.errors import Pose3DError
 
@@ -132,18 +133,52 @@ def any_armature() -> bool:
     return any(armature.users for armature in bpy.data.armatures)  # those of deleted characters have none
 
 
-def shown_action(armature_object: bpy.types.Object) -> bpy.types.Action | None:
-    """The action that the armature plays: the active one, else that of the uppermost NLA track that is heard."""
+@dataclass(frozen=True)
+class Shown:
+    """What an armature plays. slot: its own in the action, None where none is chosen; strip: of the NLA, None where the action is
+    the active one."""
+
+    action: bpy.types.Action
+    slot: bpy.types.ActionSlot | None
+    strip: bpy.types.NlaStrip | None = None
+
+
+def shown(armature_object: bpy.types.Object) -> Shown | None:
+    """The active action, else that of the uppermost NLA track that is heard."""
     data = armature_object.animation_data
     if data is None:
         return None
     if data.action is not None:
-        return data.action
+        return Shown(data.action, data.action_slot)
     for track in reversed(data.nla_tracks):
         for strip in track.strips:
             if not (track.mute or strip.mute) and strip.action is not None:
-                return strip.action
+                return Shown(strip.action, strip.action_slot, strip)
     return None
+
+
+def shown_action(armature_object: bpy.types.Object) -> bpy.types.Action | None:
+    played = shown(armature_object)
+    return played.action if played else None
+
+
+def keyed_range(action: bpy.types.Action, slot: bpy.types.ActionSlot | None) -> tuple[float, float] | None:
+    """First and last frame of what is one slot's, or as the user has set them for the action; None where it has no keys."""
+    if action.use_frame_range:
+        return tuple(action.frame_range)
+    bag = anim_utils.action_get_channelbag_for_slot(action, slot)
+    curves = bag.fcurves if bag is not None else ()
+    ranges = [curve.range() for curve in curves if len(curve.keyframe_points) or len(curve.sampled_points)]
+    return (min(first for first, _ in ranges), max(last for _, last in ranges)) if ranges else None
+
+
+def require_slot(armature_object: bpy.types.Object, action: bpy.types.Action, slot: bpy.types.ActionSlot | None) -> None:
+    """Raises Pose3DError where the armature has not chosen which of the action's animations is its own."""
+    if slot is None and len(action.slots):
+        raise Pose3DError(
+            f"'{armature_object.name}' has no slot of the action '{action.name}', so nothing moves.",
+            hint="Choose one beside the action's name in the Action editor.",
+        )
 
 
 def absolute_path(path: str) -> str:

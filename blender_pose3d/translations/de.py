@@ -686,6 +686,8 @@ GERMAN: dict[str, str] = {
         "Die IK-Steuerungen von „{}“ können keine Keys bekommen, solange es in allen Ansichten verborgen ist."
     ),
     "Show it and its collection and try again.": "Es und seine Sammlung zeigen und es noch einmal versuchen.",
+    "'{}' has no slot of the action '{}', so nothing moves.": "„{}“ hat keinen Slot der Aktion „{}“, deshalb bewegt sich nichts.",
+    "Choose one beside the action's name in the Action editor.": "Im Action-Editor neben dem Namen der Aktion einen wählen.",
     "Choose an armature with an action or NLA strips.": "Ein Skelett mit einer Aktion oder NLA-Streifen wählen.",
     "Choose one that moves.": "Eines wählen, das sich bewegt.",
     "Cut it to the part that is wanted.": "Sie auf den gewünschten Teil kürzen.",

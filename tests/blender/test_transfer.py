@@ -17,6 +17,7 @@ EVERYWHERE = (
     "a_bvh_file_onto_a_character_of_the_scene",
     "a_larger_armature_hangs_on_the_character",
     "a_linked_one_of_the_same_name",
+    "which_animation_is_the_sources",
 )
 
 
