@@ -11,6 +11,9 @@ from bpy_extras import anim_utils
 
 from ..core.errors import Pose3DError
 
+# Of an NLA strip's scale and repeat: what a long clip does not show.
+_SPEED_TOLERANCE = 1e-5
+
 
 @dataclass(frozen=True)
 class Target:
@@ -141,6 +144,27 @@ class Shown:
     action: bpy.types.Action
     slot: bpy.types.ActionSlot | None
     strip: bpy.types.NlaStrip | None = None
+
+    @property
+    def timing(self) -> tuple[float, ...]:
+        """All that says when the strip plays which frame of the action."""
+        strip = self.strip
+        if strip is None:
+            return ()
+        speed = (strip.scale, strip.repeat, float(strip.use_reverse), float(strip.use_animated_time))
+        return (strip.frame_start, strip.action_frame_start, *speed)
+
+    def shift_frames(self) -> int:
+        """How much later the scene has the action's frames. Raises Pose3DError for a strip that does not just play them."""
+        if self.strip is None:
+            return 0
+        start, action_start, *speed = self.timing
+        if any(abs(value - plain) > _SPEED_TOLERANCE for value, plain in zip(speed, (1, 1, 0, 0), strict=True)):
+            raise Pose3DError(
+                f"The NLA strip '{self.strip.name}' does not play its action once, forwards and at its own speed.",
+                hint="Set its Playback Scale and Repeat to 1, without Reversed and Animated Strip Time.",
+            )
+        return round(start - action_start)
 
 
 def shown(armature_object: bpy.types.Object) -> Shown | None:
