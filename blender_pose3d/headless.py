@@ -193,7 +193,8 @@ def _source(options: Options, resources: Path) -> SourceMotion:
         if action is None:
             names = ", ".join(f"'{each.name}'" for each in bpy.data.actions) or "no action"
             raise Pose3DError(f"{options.source} has no action '{options.action}'.", hint=f"It has {names}.")
-        armature_object.animation_data_create().action = action
+        data = armature_object.animation_data_create()
+        data.action, data.use_nla = action, False
     source = sample(bpy.context, armature_object, presets_folder=resources / "rigs")
     times = source.timestamps_s
     keep = np.ones(len(times), bool)

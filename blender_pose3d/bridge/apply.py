@@ -34,7 +34,7 @@ from .markers import (
     source_of,
 )
 from .rig_reader import choose_mapping, read_rig
-from .targets import shown_action
+from .targets import shown
 
 _T = TypeVar("_T")
 
@@ -106,6 +106,7 @@ def apply_steps(
     context.view_layer.update()
     mapping = choose_mapping(armature_object, preset=preset, presets_folder=resources / "rigs")
     how = handling(
+        context,
         armature_object,
         read_rig(armature_object, mapping),
         limbs=limbs,
@@ -219,14 +220,15 @@ def apply_again(
     """Solve the track of the armature's action again with the contacts as its markers say them now, into another new action.
 
     limbs, mute_constraints: as for `apply_steps`; the action does not remember them.
-    Raises Pose3DError if there is no such action, its track is gone, or no marker is a contact (nothing is changed then).
+    The keys begin where they do in the scene, also when an NLA strip was moved. Raises Pose3DError if there is no such action,
+    its strip plays it otherwise, its track is gone, or no marker is a contact (nothing is changed then).
     """
-    action = shown_action(armature_object)
-    if action is None:
+    played = shown(armature_object)
+    if played is None:
         raise Pose3DError(f"'{armature_object.name}' has no action.", hint="Import a clip first.")
-    source = source_of(action)
+    source = source_of(played.action)
     track = read_track(source.track)
-    contacts = contacts_from_markers(action, source.clock, last_s=float(track.timestamps_s[-1]))
+    contacts = contacts_from_markers(played.action, source.clock, last_s=float(track.timestamps_s[-1]))
     return apply_track(
         context,
         armature_object,
@@ -236,7 +238,7 @@ def apply_again(
         options=source.options,
         contacts=contacts,
         track_path=source.track,
-        frame_start=source.clock.frame_start,
+        frame_start=source.clock.frame_start + played.shift_frames(),
         limbs=limbs,
         mute_constraints=mute_constraints,
     )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -27,7 +27,7 @@ from ..core.track_io import read_track
 from .keyframes import key_values
 from .markers import Clock, Source, source_of
 from .rig_reader import choose_mapping, read_rig
-from .targets import shown_action
+from .targets import shown
 
 CAMERA_PROPERTY = "pose3d_clip_camera"
 _SENSOR_MM = 36.0
@@ -40,8 +40,9 @@ _CAMERA_FROM_BLENDER = np.diag([1.0, -1.0, -1.0])
 class Seen:
     """A person as the clip showed them, where the character is. world = offset_m + scale * turn @ person's world + shift_m[t].
 
-    person; source: of the action; turn [3, 3]; scale; offset_m [3]; shift_m [T, 3]: how far the character is from where the
-    person went, because the motion is In Place or without Up and Down; what the person sees and is seen by goes along.
+    person; source: of the action, with the scene's clock; turn [3, 3]; scale; offset_m [3]; shift_m [T, 3]: how far the character
+    is from where the person went, because the motion is In Place or without Up and Down; what the person sees and is seen by goes
+    along.
     """
 
     person: Performance
@@ -71,14 +72,17 @@ class Seen:
 
 
 def prepare(armature_object: bpy.types.Object, *, resources: Path) -> Callable[[], Seen]:
-    """For the action that the armature plays; what it returns takes long, touches no bpy data and may run in a thread.
+    """For the action that the armature plays, when it does. What it returns takes long, touches no bpy data and may run in a
+    thread.
 
-    Both raise Pose3DError, where Pose3D did not make the action, or its track is gone.
+    Both raise Pose3DError, where Pose3D did not make the action, its track is gone, or an NLA strip plays it otherwise.
     """
-    action = shown_action(armature_object)
-    if action is None:
+    played = shown(armature_object)
+    if played is None:
         raise Pose3DError(f"'{armature_object.name}' has no action.", hint="Import a clip first.")
-    source = source_of(action)
+    source = source_of(played.action)
+    clock = replace(source.clock, frame_start=source.clock.frame_start + played.shift_frames())
+    source = replace(source, clock=clock)
     mapping = choose_mapping(armature_object, preset=source.preset, presets_folder=resources / "rigs")
     return partial(_seen, source, read_rig(armature_object, mapping))
 

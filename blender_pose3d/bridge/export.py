@@ -13,7 +13,7 @@ from ..core.errors import Pose3DError
 from . import files
 from .markers import source_of
 from .rig_reader import choose_mapping, read_rig
-from .targets import shown_action
+from .targets import Shown, keyed_range, require_slot, shown
 
 EXPORT_SUFFIXES = (".bvh", ".fbx", ".glb")
 _EXPORTERS = {".fbx": "io_scene_fbx", ".glb": "io_scene_gltf2"}
@@ -35,23 +35,28 @@ def export_animation(
         raise Pose3DError(f"There is no folder {path.parent}.", hint="Make it, or choose another one.")
     if path.exists() and not overwrite:
         raise Pose3DError(f"{path} exists already.", hint="Choose another name, or tick Replace Existing File.")
-    action = exported_action(armature_object)
-    first, last = (round(frame) for frame in action.frame_range)
-    bones = keyed_bones(armature_object, action, resources) if path.suffix.lower() == ".bvh" else ()
+    played = _played(armature_object)
+    first, last = (round(frame) for frame in keyed_range(played.action, played.slot) or played.action.frame_range)
+    bones = keyed_bones(armature_object, played.action, resources) if path.suffix.lower() == ".bvh" else ()
     with _scene_as_it_was(context, armature_object), _enabled_addons_as_they_were(path):
         scene = context.scene
         scene.frame_start, scene.frame_end = first, last
-        _play_only(armature_object, action)
+        _play_only(armature_object, played)
         files.export(path, armature_object, bones=bones)
     return first, last
 
 
 def exported_action(armature_object: bpy.types.Object) -> bpy.types.Action:
     """The action that an export would write. Raises Pose3DError if there is none."""
-    action = shown_action(armature_object)
-    if action is None:
+    return _played(armature_object).action
+
+
+def _played(armature_object: bpy.types.Object) -> Shown:
+    played = shown(armature_object)
+    if played is None:
         raise Pose3DError(f"'{armature_object.name}' has no action.", hint="Import a clip first.")
-    return action
+    require_slot(armature_object, played.action, played.slot)
+    return played
 
 
 def keyed_bones(armature_object: bpy.types.Object, action: bpy.types.Action, resources: Path) -> tuple[str, ...]:
@@ -65,13 +70,12 @@ def keyed_bones(armature_object: bpy.types.Object, action: bpy.types.Action, res
     return (*(rig.bone_names[bone] for bone in rig.mapped_bones()), *fingers)
 
 
-def _play_only(armature_object: bpy.types.Object, action: bpy.types.Action) -> None:
+def _play_only(armature_object: bpy.types.Object, played: Shown) -> None:
     """An action out of the NLA in its own frames, as the exporters take it."""
     data = armature_object.animation_data
-    if data.action != action:
-        data.action = action
-        if data.action_slot is None and action.slots:
-            data.action_slot = action.slots[0]
+    if data.action != played.action:
+        data.action = played.action
+        data.action_slot = played.slot
 
 
 @contextlib.contextmanager

@@ -21,6 +21,7 @@ from .bvh import write_bvh
 from .compat import GLTF_FPS_BASE_IS_INVERTED
 from .keyframes import require_editable
 from .rig_reader import choose_mapping, read_rig
+from .targets import called, is_moved
 
 RIG_SUFFIXES = (".blend", ".glb", ".gltf", ".fbx", ".bvh")
 OUT_SUFFIXES = (".blend", ".glb", ".fbx", ".bvh")
@@ -57,20 +58,29 @@ def open_rig(rig: RigFile) -> bpy.types.Object:
 
     Raises Pose3DError if the file has none, or cannot be read.
     """
-    label = rig.path.name if rig.path else "rigify"
-    if rig.path is not None and rig.path.suffix.lower() == ".blend":
-        _reading(label, lambda: bpy.ops.wm.open_mainfile(filepath=str(rig.path), load_ui=False))
-    else:
+    if rig.path is None:
         bpy.ops.wm.read_factory_settings(use_empty=True)
-        if rig.path is None:
-            return _rigify()
-        _reading(label, lambda: _import(rig.path))
-    armatures = [o for o in bpy.context.scene.objects if o.type == "ARMATURE"]
+        return _rigify()
+    armatures = _opened(rig.path)
     if rig.armature:
-        armatures = [o for o in armatures if o.name == rig.armature]
+        armatures = called(rig.armature, armatures)
     if not armatures:
         what = f"no armature called '{rig.armature}'" if rig.armature else "no armature"
-        raise Pose3DError(f"{label} has {what}.", hint="Choose a file with a rigged character.")
+        raise Pose3DError(f"{rig.path.name} has {what}.", hint="Choose a file with a rigged character.")
+    return _largest(armatures)
+
+
+def _opened(path: Path) -> list[bpy.types.Object]:
+    """All armatures of a file, which replaces the open one. Raises Pose3DError if it cannot be read."""
+    if path.suffix.lower() == ".blend":
+        _reading(path.name, lambda: bpy.ops.wm.open_mainfile(filepath=str(path), load_ui=False))
+    else:
+        bpy.ops.wm.read_factory_settings(use_empty=True)
+        _reading(path.name, lambda: _import(path))
+    return [o for o in bpy.context.scene.objects if o.type == "ARMATURE"]
+
+
+def _largest(armatures: Sequence[bpy.types.Object]) -> bpy.types.Object:
     return max(armatures, key=lambda o: len(o.data.bones))
 
 
@@ -83,7 +93,8 @@ def require_mapping(armature_object: bpy.types.Object, *, preset: str, presets_f
 def export(path: Path, armature_object: bpy.types.Object, *, bones: Sequence[str] = ()) -> None:
     """Write the scene's animated armature (and what it carries) to a file, by extension. The file appears whole or not at all.
 
-    bones: those that a .bvh holds, all when empty. Changes what is selected and visible, except in the .blend.
+    bones: those that a .bvh holds, all when empty. But for the .blend, an armature in Rest Position is written as it moves, and
+    what is selected and visible is changed.
     Raises Pose3DError if it cannot be written.
     """
     kind = path.suffix.lower()
@@ -94,8 +105,9 @@ def export(path: Path, armature_object: bpy.types.Object, *, bones: Sequence[str
     partial = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
     remove_stale(path.parent, f".{glob.escape(path.stem)}.*.partial{kind}")
     _enable_addon(kind)
+    position = contextlib.nullcontext() if kind == ".blend" else _in_pose_position(armature_object.data)
     try:
-        with quietly():
+        with quietly(), position:
             _WRITERS[kind](partial, armature_object, bones)
         if not partial.is_file() or partial.stat().st_size == 0:
             raise Pose3DError(f"Blender did not write {path}.", hint="Choose another folder or another kind of file.")
@@ -109,19 +121,22 @@ def export(path: Path, armature_object: bpy.types.Object, *, bones: Sequence[str
 
 
 def read_back(path: Path, armature_name: str = "") -> tuple[int, float]:
-    """Open a written file again: (number of bones, length of the animation in seconds). armature_name: which one, in a .blend.
+    """Open a written file again: (number of bones, length of the animation in seconds).
 
+    armature_name: which one; where none is called so (a .bvh has no names), the largest that moves.
     Raises Pose3DError if there is no animation in it.
     """
-    armature_object = open_rig(RigFile(path, armature_name if path.suffix.lower() == ".blend" else ""))
-    data = armature_object.animation_data
-    if data is None or data.action is None:
+    armatures = _opened(path)
+    moving = [o for o in armatures if o.animation_data is not None and o.animation_data.action is not None]
+    wanted = called(armature_name, armatures) or moving
+    armature_object = _largest(wanted) if wanted else None
+    if armature_object not in moving:
         raise Pose3DError(f"{path.name} was written, but holds no animation when it is read back.", hint="Please report this.")
     render = bpy.context.scene.render
-    frames = data.action.frame_range[1] - data.action.frame_range[0]
+    first, last = armature_object.animation_data.action.frame_range
     # Blender's FBX importer lays keys out at the rounded rate.
     base = 1.0 if path.suffix.lower() == ".fbx" else render.fps_base
-    return len(armature_object.data.bones), frames * base / render.fps
+    return len(armature_object.data.bones), (last - first) * base / render.fps
 
 
 def _write_blend(path: Path, armature_object: bpy.types.Object, bones: Sequence[str]) -> None:
@@ -156,6 +171,9 @@ def _write_fbx(path: Path, armature_object: bpy.types.Object, bones: Sequence[st
 
 
 def _write_bvh(path: Path, armature_object: bpy.types.Object, bones: Sequence[str]) -> None:
+    _show(armature_object)
+    if not is_moved(bpy.context, armature_object):
+        raise _in_hidden_collection(armature_object)
     write_bvh(path, bpy.context, armature_object, bones=bones)
 
 
@@ -169,20 +187,40 @@ _WRITERS: dict[str, Callable[[Path, bpy.types.Object, Sequence[str]], None]] = {
 
 def _select_family(armature_object: bpy.types.Object) -> None:
     """Select the armature and what hangs on it, as far as this view layer shows it, and nothing else."""
+    _show(armature_object)
+    armature_object.hide_select = False
     shown = bpy.context.view_layer.objects
-    if armature_object.name not in shown:
+    below = {armature_object, *armature_object.children_recursive}
+    for item in shown:
+        item.select_set(item in below or item.find_armature() == armature_object)
+    if not armature_object.select_get():
+        raise _in_hidden_collection(armature_object)
+    shown.active = armature_object
+
+
+def _show(armature_object: bpy.types.Object) -> None:
+    if armature_object not in bpy.context.view_layer.objects.values():
         raise Pose3DError(
             f"The armature '{armature_object.name}' is in a collection that the view layer leaves out.",
             hint="Include it in the file.",
         )
     armature_object.hide_set(False)
-    armature_object.hide_viewport = armature_object.hide_select = False
-    below = {armature_object, *armature_object.children_recursive}
-    for item in shown:
-        item.select_set(item in below or item.find_armature() == armature_object)
-    if not armature_object.select_get():
-        raise Pose3DError(f"The armature '{armature_object.name}' is in a hidden collection.", hint="Show it in the file.")
-    shown.active = armature_object
+    armature_object.hide_viewport = False
+
+
+def _in_hidden_collection(armature_object: bpy.types.Object) -> Pose3DError:
+    return Pose3DError(f"The armature '{armature_object.name}' is in a hidden collection.", hint="Show it in the file.")
+
+
+@contextlib.contextmanager
+def _in_pose_position(armature: bpy.types.Armature) -> Iterator[None]:
+    """In Rest Position nothing moves, in the file neither."""
+    before = armature.pose_position
+    armature.pose_position = "POSE"
+    try:
+        yield
+    finally:
+        armature.pose_position = before
 
 
 @contextlib.contextmanager

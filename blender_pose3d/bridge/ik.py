@@ -17,13 +17,14 @@ import bpy
 import numpy as np
 from mathutils import Matrix
 
+from ..core.errors import Pose3DError
 from ..core.hinges import Limb, hinged, limbs_of, solved_axis, with_limbs
 from ..core.kinematics import PosedRig, posed
 from ..core.rig import RigSpec
 from ..core.rotations import apply, continuous, quaternion_from_matrix, unit
 from ..core.tracks import RigMotion
 from .keyframes import key_rest, key_rotation, key_values
-from .targets import Keyed
+from .targets import Keyed, is_moved
 
 # A rest pose that is bent less than this does not show its plane.
 _SHOWN = 1e-3
@@ -64,6 +65,23 @@ class IkLimb:
     constraint: tuple[str, str] = ("", "")
     stretches: bool = False
     hinge: np.ndarray | None = None
+
+
+def require_moved(context: bpy.types.Context, armature_object: bpy.types.Object) -> None:
+    """Controls are keyed by poses that Blender is asked for. Raises Pose3DError where it would tell old ones."""
+    name = armature_object.name
+    if armature_object.data.pose_position == "REST":
+        raise Pose3DError(
+            f"The IK controls of '{name}' cannot be keyed while it shows its rest position.",
+            hint="Choose Pose Position in its Armature properties.",
+        )
+    if armature_object.data.is_editmode:
+        raise Pose3DError(f"The IK controls of '{name}' cannot be keyed in Edit Mode.", hint="Leave Edit Mode and try again.")
+    if not is_moved(context, armature_object):
+        raise Pose3DError(
+            f"The IK controls of '{name}' cannot be keyed while it is hidden in all viewports.",
+            hint="Show it and its collection and try again.",
+        )
 
 
 def find_limbs(armature_object: bpy.types.Object, rig: RigSpec, *, upper_body: bool = False) -> tuple[list[IkLimb], list[str]]:
@@ -192,7 +210,7 @@ def key_controls(
 ) -> Pauses[None]:
     """Key the limbs' controls and pole targets on every frame `frames` [T] of the motion, which is keyed in this action already.
 
-    Raises Pose3DError where the armature or the action is gone after a pause.
+    Raises Pose3DError where after a pause the armature or the action is gone, or Blender no longer moves it.
     Chains with bones of their own are solved by Blender to a tenth of a millimetre, which is several at the knee of a leg that is
     all but straight: there the FK keys are then made those of what Blender found.
     """
@@ -379,6 +397,7 @@ def _evaluated(context: bpy.types.Context, keyed: Keyed, names: set[str], frames
     while waiting:
         yield
         scene, armature_object = context.scene, keyed.armature
+        require_moved(context, armature_object)
         before, began_s = (scene.frame_current, scene.frame_subframe), time.perf_counter()
         while waiting and time.perf_counter() - began_s < HELD_S:
             scene.frame_set(waiting.pop(0))

@@ -16,7 +16,7 @@ from ..core.preset import Mapping
 from ..core.rig import RigSpec
 from ..core.tracks import RigMotion
 from .constraints import Obstacle, find_obstacles, locks_of, mute, sentences
-from .ik import IkLimb, LimbMode, Pauses, as_ik_bends, find_limbs, key_controls, keyed_bones
+from .ik import IkLimb, LimbMode, Pauses, as_ik_bends, find_limbs, key_controls, keyed_bones, require_moved
 from .keyframes import key_motion
 from .targets import Keyed
 
@@ -35,6 +35,7 @@ class Handling:
 
 
 def handling(
+    context: bpy.types.Context,
     armature_object: bpy.types.Object,
     rig: RigSpec,
     *,
@@ -42,8 +43,10 @@ def handling(
     mute_constraints: bool = False,
     upper_body: bool = False,
 ) -> Handling:
-    """What is to be keyed, and what is in its way. Reads only."""
+    """What is to be keyed, and what is in its way. Reads only. Raises Pose3DError where IK controls cannot be keyed now."""
     found, warnings = find_limbs(armature_object, rig, upper_body=upper_body) if LimbMode(limbs) is LimbMode.IK else ([], [])
+    if found:
+        require_moved(context, armature_object)
     turned = [rig.bone_names[bone] for bone in rig.turned_bones()]
     if upper_body:
         turned = [name for name in turned if name not in rig.below_waist]

@@ -6,10 +6,12 @@ Markers are the action's own (pose markers): the scene's timeline belongs to the
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from operator import itemgetter
 from pathlib import Path
 
 import bpy
@@ -79,8 +81,9 @@ def contacts_from_markers(action: bpy.types.Action, clock: Clock, *, last_s: flo
         )
     found = []
     for (side, part), changes in events.items():
-        began: float | None = None if not sorted(changes)[0][1] else clock.first_s
-        for frame, goes_up in sorted(changes):
+        changes = _in_turn(changes)
+        began = clock.first_s if changes[0][1] else None
+        for frame, goes_up in changes:
             time_s = min(max(clock.time_s(frame), clock.first_s), last_s)
             if not goes_up:
                 began = time_s if began is None else began
@@ -90,6 +93,20 @@ def contacts_from_markers(action: bpy.types.Action, clock: Clock, *, last_s: flo
         if began is not None:
             found.append(Contact(began, last_s, side, part))
     return tuple(sorted(found))
+
+
+def _in_turn(changes: list[tuple[int, bool]]) -> list[tuple[int, bool]]:
+    """By frames (frame, goes up). On one frame a part that is down goes up before it comes down again; another, the reverse."""
+    out = []
+    is_down = min(changes)[1]
+    for frame, here in itertools.groupby(sorted(changes), key=itemgetter(0)):
+        left = [goes_up for _, goes_up in here]
+        while left:
+            goes_up = is_down if is_down in left else not is_down
+            left.remove(goes_up)
+            out.append((frame, goes_up))
+            is_down = not goes_up
+    return out
 
 
 def mark_guesses(action: bpy.types.Action, guesses: Sequence[Guess], clock: Clock) -> None:

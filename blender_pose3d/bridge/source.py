@@ -20,6 +20,7 @@ from .ik import LimbMode
 from .keyframes import require_editable, rotation_channels
 from .keying import handling, key
 from .rig_reader import choose_mapping, read_rig
+from .targets import keyed_range, require_slot
 
 _MOST_FRAMES = 200_000
 
@@ -84,6 +85,7 @@ def apply_source(
     context.view_layer.update()
     mapping = choose_mapping(armature_object, preset=preset, presets_folder=resources / "rigs")
     how = handling(
+        context,
         armature_object,
         read_rig(armature_object, mapping),
         limbs=limbs,
@@ -128,14 +130,9 @@ def _lacking(source: RigSpec, rig: RigSpec) -> list[str]:
 def _range(scene: bpy.types.Scene, armature_object: bpy.types.Object) -> tuple[int, int, str]:
     """First and last frame, and the animation's name. An armature that constraints or drivers move has the scene's range."""
     data = armature_object.animation_data
-    spans: list[tuple[float, float]] = []
-    name = armature_object.name
-    if data is not None and data.action is not None:
-        spans, name = [tuple(data.action.frame_range)], data.action.name
-    elif data is not None and data.use_nla:
-        strips = [strip for track in data.nla_tracks if not track.mute for strip in track.strips if not strip.mute]
-        spans = [(strip.frame_start, strip.frame_end) for strip in strips]
-    if not spans and not any(bone.constraints for bone in armature_object.pose.bones) and not armature_object.constraints:
+    spans = _spans(armature_object)
+    name = data.action.name if data is not None and data.action is not None else armature_object.name
+    if not spans and not _is_driven(armature_object):
         raise Pose3DError(f"'{armature_object.name}' has no animation.", hint="Choose an armature with an action or NLA strips.")
     spans = spans or [(scene.frame_start, scene.frame_end)]
     first, last = int(np.floor(min(a for a, _ in spans))), int(np.ceil(max(b for _, b in spans)))
@@ -148,9 +145,29 @@ def _range(scene: bpy.types.Scene, armature_object: bpy.types.Object) -> tuple[i
     return first, last, name
 
 
+def _spans(armature_object: bpy.types.Object) -> list[tuple[float, float]]:
+    """First and last frame of the action and of each NLA strip under it."""
+    data = armature_object.animation_data
+    if data is None:
+        return []
+    tracks = [track for track in data.nla_tracks if not track.mute] if data.use_nla else []
+    spans = [(strip.frame_start, strip.frame_end) for track in tracks for strip in track.strips if not strip.mute]
+    if data.action is not None:
+        if not spans:
+            require_slot(armature_object, data.action, data.action_slot)
+        spans += filter(None, [keyed_range(data.action, data.action_slot)])
+    return spans
+
+
+def _is_driven(armature_object: bpy.types.Object) -> bool:
+    data = armature_object.animation_data
+    constrained = armature_object.constraints or any(bone.constraints for bone in armature_object.pose.bones)
+    return bool(constrained or (data is not None and data.drivers))
+
+
 def _require_shown(context: bpy.types.Context, armature_object: bpy.types.Object) -> None:
     """Blender does not animate what it does not show."""
-    if armature_object.name not in context.view_layer.objects or not armature_object.visible_get():
+    if not armature_object.visible_get(view_layer=context.view_layer):
         raise Pose3DError(f"'{armature_object.name}' is hidden, so Blender does not move it.", hint="Show it and try again.")
     if armature_object.data.pose_position == "REST":
         raise Pose3DError(

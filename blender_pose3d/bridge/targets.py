@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import bpy
+from bpy_extras import anim_utils
 
 from ..core.errors import Pose3DError
+
+# Of an NLA strip's scale and repeat: what a long clip does not show.
+_SPEED_TOLERANCE = 1e-5
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,7 @@ def find(target: Target) -> bpy.types.Object:
     scene = find_scene(target)
     for candidate in bpy.data.objects:
         if candidate.session_uid == target.session_uid and candidate.type == "ARMATURE":
-            if scene.objects.get(candidate.name) == candidate:
+            if _holds(scene, candidate):
                 return candidate
             raise Pose3DError(
                 f"The armature “{candidate.name}” was taken out of the scene “{scene.name}” while the clip was read.",
@@ -86,35 +90,119 @@ def in_its_scene(context: bpy.types.Context, target: Target) -> Iterator[None]:
         yield
         return
     armature_object = find(target)
-    layers = [layer for layer in scene.view_layers if armature_object.name in layer.objects]
+    layers = [layer for layer in scene.view_layers if armature_object in layer.objects.values()]
     with context.temp_override(scene=scene, view_layer=(layers or scene.view_layers)[0]):
         yield
 
 
 def named_armature(name: str, scene: bpy.types.Scene) -> bpy.types.Object:
-    """The armature with this name in the scene. Raises Pose3DError."""
-    found = scene.objects.get(name)
-    if found is None or found.type != "ARMATURE":
-        raise Pose3DError(f"The armature “{name}” is not in the scene.", hint="Choose one in the Pose3D tab.")
-    return found
+    """The armature with this name in the scene, as `called` chooses. Raises Pose3DError."""
+    found = called(name, [each for each in scene.objects if each.type == "ARMATURE"])
+    if not found:
+        raise _not_in_scene(name)
+    return found[0]
+
+
+def called(name: str, armatures: Iterable[bpy.types.Object]) -> list[bpy.types.Object]:
+    """Those with this name. One of the file itself is meant where linked ones are called the same."""
+    found = [each for each in armatures if each.name == name]
+    return [each for each in found if each.library is None] or found
+
+
+def in_scene(armature_object: bpy.types.Object, scene: bpy.types.Scene) -> bpy.types.Object:
+    """The armature. Raises Pose3DError where it is not in the scene."""
+    if not _holds(scene, armature_object):
+        raise _not_in_scene(armature_object.name)
+    return armature_object
+
+
+def _holds(scene: bpy.types.Scene, item: bpy.types.Object) -> bool:
+    # A name is looked up sooner than all objects are compared, but may be another's as well.
+    return scene.objects.get(item.name) == item or item in scene.objects.values()
+
+
+def _not_in_scene(name: str) -> Pose3DError:
+    return Pose3DError(f"The armature “{name}” is not in the scene.", hint="Choose one in the Pose3D tab.")
+
+
+def is_moved(context: bpy.types.Context, armature_object: bpy.types.Object) -> bool:
+    """Whether Blender evaluates the object's animation in this view layer. What only its eye hides is moved all the same."""
+    # Others than those of the view layer itself are not listed, even where a visible mesh draws them in.
+    listed = context.evaluated_depsgraph_get().ids
+    return not armature_object.hide_viewport and any(each.original == armature_object for each in listed)
 
 
 def any_armature() -> bool:
     return any(armature.users for armature in bpy.data.armatures)  # those of deleted characters have none
 
 
-def shown_action(armature_object: bpy.types.Object) -> bpy.types.Action | None:
-    """The action that the armature plays: the active one, else that of the uppermost NLA track that is heard."""
+@dataclass(frozen=True)
+class Shown:
+    """What an armature plays. slot: its own in the action, None where none is chosen; strip: of the NLA, None where the action is
+    the active one."""
+
+    action: bpy.types.Action
+    slot: bpy.types.ActionSlot | None
+    strip: bpy.types.NlaStrip | None = None
+
+    @property
+    def timing(self) -> tuple[float, ...]:
+        """All that says when the strip plays which frame of the action."""
+        strip = self.strip
+        if strip is None:
+            return ()
+        speed = (strip.scale, strip.repeat, float(strip.use_reverse), float(strip.use_animated_time))
+        return (strip.frame_start, strip.action_frame_start, *speed)
+
+    def shift_frames(self) -> int:
+        """How much later the scene has the action's frames. Raises Pose3DError for a strip that does not just play them."""
+        if self.strip is None:
+            return 0
+        start, action_start, *speed = self.timing
+        if any(abs(value - plain) > _SPEED_TOLERANCE for value, plain in zip(speed, (1, 1, 0, 0), strict=True)):
+            raise Pose3DError(
+                f"The NLA strip '{self.strip.name}' does not play its action once, forwards and at its own speed.",
+                hint="Set its Playback Scale and Repeat to 1, without Reversed and Animated Strip Time.",
+            )
+        return round(start - action_start)
+
+
+def shown(armature_object: bpy.types.Object) -> Shown | None:
+    """The active action, else that of the uppermost NLA track that is heard."""
     data = armature_object.animation_data
     if data is None:
         return None
     if data.action is not None:
-        return data.action
+        return Shown(data.action, data.action_slot)
     for track in reversed(data.nla_tracks):
         for strip in track.strips:
             if not (track.mute or strip.mute) and strip.action is not None:
-                return strip.action
+                return Shown(strip.action, strip.action_slot, strip)
     return None
+
+
+def shown_action(armature_object: bpy.types.Object) -> bpy.types.Action | None:
+    played = shown(armature_object)
+    return played.action if played else None
+
+
+def keyed_range(action: bpy.types.Action, slot: bpy.types.ActionSlot | None) -> tuple[float, float] | None:
+    """First and last frame of what is one slot's, or as the user has set them for the action; None where it has no keys."""
+    if action.use_frame_range:
+        return tuple(action.frame_range)
+    bag = anim_utils.action_get_channelbag_for_slot(action, slot)
+    curves = bag.fcurves if bag is not None else ()
+    ranges = [curve.range() for curve in curves if len(curve.keyframe_points) or len(curve.sampled_points)]
+    return (min(first for first, _ in ranges), max(last for _, last in ranges)) if ranges else None
+
+
+def require_slot(armature_object: bpy.types.Object, action: bpy.types.Action, slot: bpy.types.ActionSlot | None) -> None:
+    """Raises Pose3DError where the armature has not chosen which of the action's animations is its own."""
+    if slot is None and len(action.slots):
+        raise Pose3DError(
+            f"'{armature_object.name}' has no slot of the action '{action.name}', so nothing moves.",
+            hint="Choose one beside the action's name in the Action editor.",
+        )
 
 
 def absolute_path(path: str) -> str:

@@ -331,7 +331,7 @@ def chosen_armature(context: bpy.types.Context) -> bpy.types.Object | None:
     """The armature of the settings, else the active one. Raises Pose3DError when the first is no longer in the scene."""
     chosen = context.scene.pose3d.armature
     if chosen is not None:
-        return targets.named_armature(chosen.name, context.scene)
+        return targets.in_scene(chosen, context.scene)
     active = context.view_layer.objects.active
     return active if active is not None and active.type == "ARMATURE" else None
 

@@ -120,10 +120,11 @@ class POSE3D_OT_draw_skeleton(bpy.types.Operator):
             overlay.switch(False)
             return {"FINISHED"}
         try:
-            action = shown_action(_armature(context))
-            if action is None:
+            played = targets.shown(_armature(context))
+            if played is None:
                 raise Pose3DError("The armature has no action.", hint="Import a clip first.")
-            source_of(action)
+            source_of(played.action)
+            played.shift_frames()
         except Pose3DError as error:
             self.report({"ERROR"}, error.sentence)
             return {"CANCELLED"}

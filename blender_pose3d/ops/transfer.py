@@ -75,11 +75,11 @@ class POSE3D_OT_retarget_animation(_Retarget):
     )
 
     def motion(self, context: bpy.types.Context, armature_object: bpy.types.Object, *, presets_folder: Path) -> SourceMotion:
-        chosen = context.scene.pose3d.source
-        name = self.source or (chosen.name if chosen else "")
-        if not name:
+        scene = context.scene
+        chosen = scene.pose3d.source
+        if not self.source and chosen is None:
             raise Pose3DError("No source is chosen.", hint="Choose the armature that has the animation.")
-        source_object = targets.named_armature(name, context.scene)
+        source_object = targets.named_armature(self.source, scene) if self.source else targets.in_scene(chosen, scene)
         if source_object == armature_object:
             raise Pose3DError("The source is the armature itself.", hint="Choose another source.")
         return sample(context, source_object, presets_folder=presets_folder, preset=as_preset(AUTO, source_object))

@@ -682,6 +682,25 @@ GERMAN: dict[str, str] = {
     "The animation of '{}' is {} frames long.": "Die Animation von „{}“ ist {} Bilder lang.",
     "'{}' is hidden, so Blender does not move it.": "„{}“ ist verborgen, deshalb bewegt Blender es nicht.",
     "'{}' shows its rest position.": "„{}“ zeigt seine Ruheposition.",
+    "The IK controls of '{}' cannot be keyed while it shows its rest position.": (
+        "Die IK-Steuerungen von „{}“ können keine Keys bekommen, solange es seine Ruheposition zeigt."
+    ),
+    "The IK controls of '{}' cannot be keyed in Edit Mode.": (
+        "Die IK-Steuerungen von „{}“ können im Bearbeitungsmodus keine Keys bekommen."
+    ),
+    "Leave Edit Mode and try again.": "Den Bearbeitungsmodus verlassen und es noch einmal versuchen.",
+    "The IK controls of '{}' cannot be keyed while it is hidden in all viewports.": (
+        "Die IK-Steuerungen von „{}“ können keine Keys bekommen, solange es in allen Ansichten verborgen ist."
+    ),
+    "Show it and its collection and try again.": "Es und seine Sammlung zeigen und es noch einmal versuchen.",
+    "The NLA strip '{}' does not play its action once, forwards and at its own speed.": (
+        "Der NLA-Streifen „{}“ spielt seine Aktion nicht einmal, vorwärts und in ihrer eigenen Geschwindigkeit ab."
+    ),
+    "Set its Playback Scale and Repeat to 1, without Reversed and Animated Strip Time.": (
+        "Abspielskalierung und Wiederholung auf 1 setzen, ohne Umgekehrt und animierte Streifenzeit."
+    ),
+    "'{}' has no slot of the action '{}', so nothing moves.": "„{}“ hat keinen Slot der Aktion „{}“, deshalb bewegt sich nichts.",
+    "Choose one beside the action's name in the Action editor.": "Im Action-Editor neben dem Namen der Aktion einen wählen.",
     "Choose an armature with an action or NLA strips.": "Ein Skelett mit einer Aktion oder NLA-Streifen wählen.",
     "Choose one that moves.": "Eines wählen, das sich bewegt.",
     "Cut it to the part that is wanted.": "Sie auf den gewünschten Teil kürzen.",

@@ -6,6 +6,7 @@ import threading
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import bpy
 import numpy as np
@@ -13,7 +14,7 @@ from mathutils import Matrix
 
 from .. import places
 from ..bridge.clip_camera import Seen, prepare
-from ..bridge.targets import shown_action
+from ..bridge.targets import shown
 from ..core.errors import Pose3DError
 from ..core.rotations import apply
 from ..core.skeleton import INDEX
@@ -41,6 +42,7 @@ _ENDS = [INDEX[name] for bone in BONES for name in bone]
 _COLOURS = np.array([[0.90, 0.12, 0.10, 1.0], [0.98, 0.80, 0.15, 1.0], [0.10, 0.80, 0.70, 1.0]])
 _WIDTH_PX = 4.0
 _LOOK_S = 0.1
+_Key: TypeAlias = tuple[float, ...]  # an armature, its action, and when an NLA strip plays it
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ class _Overlay:
         self.is_on = False
         self.live: tuple[np.ndarray, np.ndarray] | None = None  # world [17, 3], confidence [17]
         self.skeleton: Skeleton | None = None
-        self.key: tuple[int, int] | None = None  # armature and action that `skeleton` is of, or that have none
+        self.key: _Key | None = None  # what `skeleton` is of, or what has none
         self.handle: object | None = None
         self.failed = False
 
@@ -130,15 +132,15 @@ def _target(context: bpy.types.Context) -> bpy.types.Object | None:
     return chosen if chosen is not None and chosen.type == "ARMATURE" else None
 
 
-def _key(armature_object: bpy.types.Object | None) -> tuple[int, int] | None:
-    action = shown_action(armature_object) if armature_object is not None else None
-    return None if action is None else (armature_object.session_uid, action.session_uid)
+def _key(armature_object: bpy.types.Object | None) -> _Key | None:
+    played = shown(armature_object) if armature_object is not None else None
+    return None if played is None else (armature_object.session_uid, played.action.session_uid, *played.timing)
 
 
 class _Loading:
     """The person's motion is worked out beside Blender's main thread, which would stand still for long clips."""
 
-    def __init__(self, key: tuple[int, int], work: Callable[[], Seen], world: Matrix) -> None:
+    def __init__(self, key: _Key, work: Callable[[], Seen], world: Matrix) -> None:
         self.key, self.work, self.world = key, work, world
         self.skeleton: Skeleton | None = None
         self.thread = threading.Thread(target=self._run, name="pose3d-skeleton", daemon=True)

@@ -18,7 +18,8 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from blender_pose3d.bridge import files  # noqa: E402
-from blender_pose3d.bridge.apply import AppliedMotion, apply_track  # noqa: E402
+from blender_pose3d.bridge.apply import AppliedMotion, apply_steps, apply_track  # noqa: E402
+from blender_pose3d.core.errors import Pose3DError  # noqa: E402
 from blender_pose3d.core.motion import MotionOptions  # noqa: E402
 from blender_pose3d.core.solve import SolveOptions  # noqa: E402
 from tests.blender import exact_tracks, rig_builders, script  # noqa: E402
@@ -179,6 +180,74 @@ def obstacles() -> dict:
     return out
 
 
+def hidden_rig(how: str) -> bpy.types.Object:
+    """A control rig as Blender does not move it; how "eye" it does."""
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    armature = rig_builders.with_ik_switch()
+    scene, layer = bpy.context.scene, bpy.context.view_layer
+    collection = bpy.data.collections.new("Rigs")
+    scene.collection.children.link(collection)
+    scene.collection.objects.unlink(armature)
+    collection.objects.link(armature)
+    if how == "rest":
+        armature.data.pose_position = "REST"
+    elif how == "edit":
+        layer.objects.active = armature
+        bpy.ops.object.mode_set(mode="EDIT")
+    elif how == "eye":
+        armature.hide_set(True)
+    elif how == "object":
+        armature.hide_viewport = True
+    elif how == "collection":
+        collection.hide_viewport = True
+    elif how == "excluded":
+        layer.layer_collection.children["Rigs"].exclude = True
+    return armature
+
+
+def unmoved() -> dict:
+    """What IK controls are keyed by is what Blender shows; by an armature that it does not move, good keys would be lost."""
+    given = exact_tracks.motion("walk", fps=8, seconds=1)
+    settings = {"preset": "auto", "resources": ROOT, "options": MotionOptions(mark_guesses=False)}
+    out = {}
+    for how in ("eye", "rest", "edit", "object", "collection", "excluded"):
+        armature = hidden_rig(how)
+        old = give_action(armature, bones=("c_leg_fk.l", "c_hand_ik.l"))
+        kept = curves_of(old)
+        try:
+            applied = apply_track(bpy.context, armature, given.track, limbs="ik", **settings)
+        except Pose3DError as error:
+            whole = curves_of(old) == kept and list(bpy.data.actions) == [old] and armature.animation_data.action == old
+            out[how] = {"sentence": error.sentence, "whole": whole}
+        else:
+            curves = curves_of(armature.animation_data.action)
+            turned = [keys for (_, path, _), keys in curves.items() if path == 'pose.bones["c_leg_fk.l"].rotation_quaternion']
+            out[how] = {"turned": max(float(np.ptp([key[1] for key in keys])) for keys in turned), "warnings": applied.warnings}
+    return out | {"while_it_is_keyed": hidden_meanwhile(given, settings)}
+
+
+def hidden_meanwhile(given: exact_tracks.Exact, settings: dict) -> dict:
+    """The armature goes out of sight at every pause in turn: it is as it was, or it was keyed all the same."""
+    paused = whole = 0
+    while True:
+        armature = hidden_rig("eye")
+        old = give_action(armature, bones=("c_leg_fk.l",))
+        steps = apply_steps(bpy.context, lambda armature=armature: armature, given.track, limbs="ik", **settings)
+        try:
+            work = next(steps)
+            for _ in range(paused):
+                work = steps.send(work())
+            armature.hide_viewport = True
+            while True:
+                work = steps.send(work())
+        except StopIteration:
+            return {"paused": paused, "whole": whole}
+        except Pose3DError as error:
+            assert "is hidden" in error.sentence, error.sentence
+            whole += list(bpy.data.actions) == [old] and armature.animation_data.action == old
+        paused += 1
+
+
 def keyed_in(path: Path) -> dict[str, int]:
     """Data path -> keys of its first component, of the armature's action in a file."""
     armature = files.open_rig(files.RigFile(path))
@@ -196,6 +265,7 @@ CASES: dict[str, Callable[[], dict]] = {
     "switch_sparse": lambda: switch(options="sparse", motion="walk_turn"),
     "rigify": rigify,
     "obstacles": obstacles,
+    "unmoved": unmoved,
     "rigify_sparse": lambda: rigify(options="sparse", motion="walk_turn"),
 }
 

@@ -382,6 +382,23 @@ def contacts_are_markers_that_can_be_moved() -> None:
         raise AssertionError("a track that is gone was read")
 
 
+def contacts_that_meet_on_a_frame_are_two() -> None:
+    """One ends and the next begins between two frames of the scene; and one is shorter than a frame."""
+    fresh("plain")
+    clock = markers.Clock(11, 24, 0.0)
+    begun = [0.0, 1.0, 2.5, 3.0, 3.5, 3.51]
+    ended = [0.99, 2.0, 2.51, 3.49, 3.5, 4.0]
+    contacts = [Contact(a, b, "left", "heel") for a, b in zip(begun, ended, strict=True)]
+    contacts.append(Contact(0.5, 1.0, "left", "toe"))
+    action = bpy.data.actions.new("Contacts")
+    markers.mark_contacts(action, contacts, clock)
+    found = markers.contacts_from_markers(action, clock, last_s=5.0)
+    assert len(found) == len(contacts), found
+    for ours, theirs in zip(found, sorted(contacts), strict=True):
+        assert (ours.side, ours.part) == (theirs.side, theirs.part)
+        assert max(abs(ours.start_s - theirs.start_s), abs(ours.end_s - theirs.end_s)) < 1 / 24, (ours, theirs)
+
+
 def guessed_stretches_are_marked() -> None:
     given = exact_tracks.motion("reach", fps=20, seconds=4)
     confidence, detected = given.track.confidence.copy(), given.track.detected.copy()
@@ -568,6 +585,7 @@ CHECKS: tuple[Callable[[], None], ...] = (
     halves_of_frames_are_between,
     sparse_keys_are_within_the_bound,
     contacts_are_markers_that_can_be_moved,
+    contacts_that_meet_on_a_frame_are_two,
     guessed_stretches_are_marked,
     marks_do_not_hinder_exports,
     motion_plays_at_true_speed,

@@ -60,6 +60,7 @@ def scene_state() -> dict[str, object]:
             o.name: (o.select_get(), o.hide_get(), o.hide_viewport, o.hide_select, [list(row) for row in o.matrix_world])
             for o in layer.objects
         },
+        "positions": {armature.name: armature.pose_position for armature in bpy.data.armatures},
         "actions": {
             o.name: (o.animation_data.action, o.animation_data.action_slot, len(o.animation_data.nla_tracks))
             for o in layer.objects
@@ -209,6 +210,52 @@ def check_exports_leave_the_scene_as_it_was() -> None:
             bones, seconds = files.read_back(addon_checks.test_folder() / f"{kind}-{pushed}.{kind}")
             assert abs(seconds - wanted_s) < 1.01 / 24, (kind, seconds, wanted_s)
             assert bones >= 17, (kind, bones)
+
+
+def check_what_rests_or_is_hidden_is_exported_as_it_moves() -> None:
+    folder = addon_checks.test_folder()
+    with addon_checks.registered():
+        figure, applied = imported()
+        hidden = bpy.data.collections.new("Hidden")
+        bpy.context.scene.collection.children.link(hidden)
+        bpy.context.scene.collection.objects.unlink(figure)
+        hidden.objects.link(figure)
+        frames = np.linspace(applied.frame_start, applied.frame_end, 9).astype(int)
+        moved_m = distance_to_hips_m(figure, frames)
+        assert np.ptp(moved_m) > 0.2, moved_m
+        figure.data.pose_position, figure.hide_viewport = "REST", True
+        before = scene_state()
+        for kind in ("bvh", "fbx", "glb"):
+            path = folder / f"rest.{kind}"
+            assert bpy.ops.pose3d.export_animation(filepath=str(path), armature=figure.name) == {"FINISHED"}
+            after = scene_state()
+            assert after == before, (kind, {k: (before[k], after[k]) for k in before if before[k] != after[k]})
+        figure.data.pose_position, figure.hide_viewport = "POSE", False
+        bpy.context.view_layer.layer_collection.children["Hidden"].hide_viewport = True
+        eyes = folder / "eyes.bvh"
+        assert bpy.ops.pose3d.export_animation(filepath=str(eyes), armature=figure.name) == {"FINISHED"}
+        hidden.hide_viewport = True
+        refused("is in a hidden collection", filepath=str(folder / "none.bvh"), armature=figure.name)
+        hidden.hide_viewport = False
+        bpy.context.view_layer.layer_collection.children["Hidden"].exclude = True
+        refused("that the view layer leaves out", filepath=str(folder / "none.bvh"), armature=figure.name)
+        assert not (folder / "none.bvh").exists()
+    for name in ("rest.bvh", "rest.fbx", "rest.glb", "eyes.bvh"):
+        figure = files.open_rig(files.RigFile(folder / name))
+        first = figure.animation_data.action.frame_range[0]
+        read_m = distance_to_hips_m(figure, np.round(frames - frames[0] + first).astype(int))
+        assert np.abs(read_m - moved_m).max() < 0.02, (name, read_m, moved_m)
+
+
+def distance_to_hips_m(figure: bpy.types.Object, frames: np.ndarray) -> np.ndarray:
+    """Of the left hand, in each of the frames: [T]."""
+    found = []
+    for frame in frames:
+        bpy.context.scene.frame_set(int(frame))
+        posed = figure.evaluated_get(bpy.context.evaluated_depsgraph_get())
+        hand, hips = (posed.matrix_world @ posed.pose.bones[name].head for name in ("LeftHand", "Hips"))
+        found.append((hand - hips).length)
+    return np.array(found)
 
 
 def check_refusals_of_an_export() -> None:

@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from blender_pose3d.bridge import clip_camera  # noqa: E402
-from blender_pose3d.bridge.apply import AppliedMotion  # noqa: E402
+from blender_pose3d.bridge.apply import AppliedMotion, apply_again  # noqa: E402
 from blender_pose3d.bridge.output import apply_with_output  # noqa: E402
 from blender_pose3d.core.coordinates import CameraPose  # noqa: E402
 from blender_pose3d.core.motion import MotionOptions  # noqa: E402
@@ -235,6 +235,39 @@ def check_the_clip_plays_at_its_own_speed() -> None:
                 time_s = 0.08 + (frame - start) / scene_fps
                 assert abs((number - 1) / 25 - time_s) <= 0.5 / 25 + 1e-4, (scene_fps, frame, number, time_s)
             assert applied.frame_start == start
+
+
+def check_an_nla_strip_that_was_moved() -> None:
+    """Camera, clip and skeleton go with it, and what is solved again begins where it does."""
+    track = walk()
+    with addon_checks.registered():
+        bpy.context.scene.pose3d.output.nla_strip = True
+        figure, applied = imported("a_pose", track, in_place=True, keep_vertical=False)
+        strip = figure.animation_data.nla_tracks[0].strips[0]
+        there = overlay._key(figure)
+        strip.frame_start_ui = 101
+        later = replace(applied, frame_start=101, frame_end=applied.frame_end + 100)
+        assert (strip.frame_start, strip.frame_end) == (101, later.frame_end) and overlay._key(figure) != there
+        camera = camera_for(figure, track)
+        found = errors_px(figure, later, camera, track)
+        assert found["hip"] < 8 and found["ankle"] < 12 and found["seen"] < 1, found
+        assert camera.data.background_images[0].image_user.frame_start == 101
+        assert [round(frame) for frame in camera.animation_data.action.frame_range] == [101, later.frame_end]
+        # Its first ten frames are cut off: what is left stays where it is.
+        strip.action_frame_start += 10
+        strip.frame_start += 10
+        assert clip_camera.prepare(figure, resources=ROOT)().clock.frame_start == 101
+        again = apply_again(bpy.context, figure, resources=ROOT)
+        assert (again.frame_start, again.frame_end) == (101, later.frame_end)
+        assert clip_camera.prepare(figure, resources=ROOT)().clock.frame_start == 101
+        assert len(again.person.contacts) == len(applied.person.contacts) > 2
+        figure.animation_data.action = None
+        for name, value in (("scale", 2.0), ("repeat", 2.0), ("use_reverse", True)):
+            plain = getattr(strip, name)
+            setattr(strip, name, value)
+            refused("does not play its action once, forwards and at its own speed", filepath=str(CLIP))
+            setattr(strip, name, plain)
+        camera_for(figure, track)
 
 
 def begun_later(track: Pose3DTrack, first_s: float) -> Pose3DTrack:

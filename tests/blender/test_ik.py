@@ -40,7 +40,7 @@ def test_ik_is_what_fk_is(blender_python, checked):
     faults = []
     for case in CASES:
         found = results[case]
-        if case == "obstacles":
+        if case in ("obstacles", "unmoved"):
             continue
         assert found["poles"] == 4, (case, found["poles"])
         assert found["frames"] >= 100 and found["moved_mm"] > 400, case
@@ -80,6 +80,16 @@ def test_what_stands_in_the_way_is_told_and_left_alone(blender_python, checked):
     assert "the location of 'RightHand'" in drivers and "the rotation of 'Neck'" in drivers
     assert "'Head' (y)" in locks and found["head_y"] < 1e-6
     assert found["worst_limb_deg"] > 5 and not found["keyed"] and not found["changed"]
+
+
+def test_what_blender_does_not_move_is_refused_and_stays(blender_python, checked):
+    found = dict(checked(blender_python)["unmoved"])
+    assert found.pop("eye")["turned"] > 0.1
+    meanwhile = found.pop("while_it_is_keyed")
+    assert meanwhile["paused"] == meanwhile["whole"] > 3, meanwhile
+    told = {"rest": "shows its rest position", "edit": "in Edit Mode"}
+    for how, one in found.items():
+        assert told.get(how, "is hidden in all viewports") in one["sentence"] and one["whole"], (how, one)
 
 
 def test_it_can_be_muted_for_the_new_action(blender_python, checked):

@@ -14,6 +14,7 @@ NAMES = (
     "a_failed_solve_gives_the_rate_back",
     "an_nla_strip_plays_as_the_action_did",
     "exports_leave_the_scene_as_it_was",
+    "what_rests_or_is_hidden_is_exported_as_it_moves",
     "refusals_of_an_export",
 )
 

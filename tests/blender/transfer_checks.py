@@ -232,6 +232,140 @@ def check_a_bvh_file_onto_a_character_of_the_scene() -> None:
     assert np.percentile(apart, 95) < 3.0, apart.max()
 
 
+def check_a_larger_armature_hangs_on_the_character() -> None:
+    """It is in the file as well, and does not move."""
+    folder = test_folder()
+    track = folder / "reach.npz"
+    write_track(track, exact_tracks.motion("reach", fps=8, seconds=2).track)
+    character, larger = rig_builders.build("plain"), rig_builders.build("fingers")
+    larger.parent = character
+    bpy.ops.wm.save_as_mainfile(filepath=str(folder / "two.blend"))
+    for kind in files.OUT_SUFFIXES:
+        out = folder / f"out{kind}"
+        words = [str(track), "--rig", f"{folder / 'two.blend'}:plain", "--out", str(out)]
+        headless.retarget(headless.parse(words), resources=ROOT)
+    for kind in files.OUT_SUFFIXES:
+        assert abs(files.read_back(folder / f"out{kind}")[1] - 2) < 0.2, "whichever moves"
+    try:
+        files.read_back(folder / "two.blend")
+    except Pose3DError as error:
+        assert "holds no animation" in error.sentence, error.sentence
+    else:
+        raise AssertionError("what does not move was read back")
+
+
+def check_a_linked_one_of_the_same_name() -> None:
+    """Whichever came into the scene first: the file's own is animated and exported, the linked one can be the source."""
+    folder = test_folder()
+    take, library, shot = folder / "reach.npz", folder / "library.blend", folder / "shot.blend"
+    write_track(take, exact_tracks.motion("reach", fps=8, seconds=2).track)
+    animated(rig_builders.build("plain")).name = "Hero"
+    bpy.ops.wm.save_as_mainfile(filepath=str(library))
+    for linked_first in (True, False):
+        bpy.ops.wm.read_factory_settings(use_empty=True)
+        scene = bpy.context.scene
+        own = None if linked_first else rig_builders.build("a_pose")
+        if own is not None:
+            own.name = "Hero"
+        with bpy.data.libraries.load(str(library), link=True) as (_, wanted):
+            wanted.objects = ["Hero"]
+        linked = wanted.objects[0]
+        scene.collection.objects.link(linked)
+        if own is None:
+            own = rig_builders.build("a_pose")
+            own.name = "Hero"
+        assert own.name == linked.name == "Hero" and own.library is None
+        with registered():
+            scene.pose3d.armature = own
+            for how in ({}, {"armature": "Hero"}):
+                own.animation_data_clear()
+                assert bpy.ops.pose3d.solve_take(take=str(take), **how) == {"FINISHED"}
+                assert own.animation_data.action is not None
+                assert bpy.ops.pose3d.export_animation(filepath=str(folder / "own.bvh"), overwrite=True, **how) == {"FINISHED"}
+            assert linked.animation_data.action.library is not None, "the linked one still plays its own"
+            scene.pose3d.source = linked
+            assert bpy.ops.pose3d.retarget_animation() == {"FINISHED"}
+            assert own.animation_data.action.frame_range[1] == linked.animation_data.action.frame_range[1] > 30
+            refused("The source is the armature itself", bpy.ops.pose3d.retarget_animation, source="Hero")
+            scene.collection.objects.unlink(own)
+            refused("is not in the scene", bpy.ops.pose3d.solve_take, take=str(take))
+            scene.collection.objects.link(own)
+        bpy.ops.wm.save_as_mainfile(filepath=str(shot))
+        assert files.open_rig(files.RigFile(shot, "Hero")).library is None
+
+
+def check_which_animation_is_the_sources() -> None:
+    source, target = animated(rig_builders.build("plain"), motion="walk"), rig_builders.build("a_pose")
+    data = source.animation_data
+    action, slot = data.action, data.action_slot
+    last = round(action.frame_range[1])
+
+    def frames() -> int:
+        return len(sample(bpy.context, source, presets_folder=_PRESETS).timestamps_s)
+
+    assert frames() == last > 20
+    # A second character in the same action, which goes on.
+    prop = bpy.data.objects.new("Prop", None)
+    prop.animation_data_create().action = action
+    prop.animation_data.action_slot = action.slots.new("OBJECT", "Prop")
+    prop.keyframe_insert("location", frame=500)
+    assert action.frame_range[1] == 500 and frames() == last
+    exported = test_folder() / "slots.bvh"
+    data.action_slot = None
+    with registered():
+        refused("has no slot of the action", bpy.ops.pose3d.retarget_animation, source=source.name, armature=target.name)
+        refused("has no slot of the action", bpy.ops.pose3d.export_animation, filepath=str(exported), armature=source.name)
+        data.action_slot = slot
+        assert bpy.ops.pose3d.export_animation(filepath=str(exported), armature=source.name) == {"FINISHED"}
+    assert f"Frames: {last}\n" in exported.read_text()
+    action.use_frame_range, action.frame_start, action.frame_end = True, 5, 14
+    assert frames() == 10
+    action.use_frame_range = False
+    # A correction of one key over the animation in the NLA; and an action with nothing in it.
+    strip = data.nla_tracks.new().strips.new("walk", 11, action)
+    strip.action_slot = slot
+    for name, bones in (("Correction", ["Head"]), ("Nothing", [])):
+        data.action, data.action_blend_type = bpy.data.actions.new(name), "COMBINE"
+        for bone in bones:
+            source.pose.bones[bone].keyframe_insert("rotation_quaternion", frame=1)
+        first = 1 if bones else 11
+        assert frames() == 10 + last - first + 1, (name, frames())
+    data.use_nla = False
+    with registered():
+        refused("has no animation", bpy.ops.pose3d.retarget_animation, source=source.name, armature=target.name)
+    driver = source.pose.bones["LeftArm"].driver_add("rotation_quaternion", 1).driver
+    driver.expression = "frame / 50"
+    bpy.context.scene.frame_start, bpy.context.scene.frame_end = 3, 30
+    assert frames() == 28
+    _an_action_by_its_name(source, action)
+
+
+def _an_action_by_its_name(source: bpy.types.Object, action: bpy.types.Action) -> None:
+    """On the command line it alone is played; whose slot is whose must be known."""
+    source.animation_data.use_nla = True
+    source.animation_data.nla_tracks.new().strips.new("later", 700, action)
+    assert source.animation_data.action != action
+    action.use_fake_user = True
+    written, rig = test_folder() / "actions.blend", test_folder() / "rig.blend"
+    files.export(written, source)
+    words = ["--source", str(written), "--action", action.name, "--rig", str(rig), "--out", str(test_folder() / "o.blend")]
+    bpy.data.objects.remove(source)
+    bpy.ops.wm.save_as_mainfile(filepath=str(rig))
+    applied = headless.retarget(headless.parse(words), resources=ROOT)
+    assert applied.frame_end - applied.frame_start < 100
+    figure = files.open_rig(files.RigFile(written, "plain"))
+    fresh = bpy.data.objects.new("Fresh", figure.data)
+    bpy.context.scene.collection.objects.link(fresh)
+    bpy.data.objects.remove(figure)
+    bpy.ops.wm.save_as_mainfile(filepath=str(written))
+    try:
+        headless.retarget(headless.parse(words), resources=ROOT)
+    except Pose3DError as error:
+        assert "has no slot of the action" in error.sentence, error.sentence
+    else:
+        raise AssertionError("an action of two characters was taken for one's")
+
+
 def check_the_command_lines_motion_options() -> None:
     """What they change is what the panel's change; what means nothing is one sentence."""
     folder = test_folder()
