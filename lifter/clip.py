@@ -2,7 +2,7 @@
 
 OpenCV's FFmpeg backend decodes (AV1 and interlaced clips: pyav_capture.py). Its automatic rotation is switched off and the turn
 that the file asks for (the display matrix that phones write) is applied here, so the picture is upright whatever OpenCV's default
-is.
+is. OpenCV knows a display matrix as an angle only: one that mirrors is read by pyav_capture.py.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import numpy as np
 
 from .errors import LifterError
 from .focal import noted_mm
-from .pyav_capture import PyAVCapture, pyav_capture
+from .pyav_capture import PyAVCapture, read_first_frame
 
 _ROTATIONS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
 _USUAL_FPS = 30.0
@@ -40,7 +40,8 @@ class Clip:
 
     `fps` is the header's rate, not a promise: frames carry their own times. `size_px` is (width, height) of the upright picture.
     `frame_count` and `duration_s` are the header's estimates, None where it has none. `start_s` and `end_s` are the chosen range.
-    `focal_length_35mm` is the lens as the camera noted it, in millimetres of a 36 mm wide picture, None where it did not.
+    `rotation_deg` is how far decoded pictures are turned clockwise to be upright; where `mirrored`, left and right change sides
+    before. `focal_length_35mm` is the lens as the camera noted it, in millimetres of a 36 mm wide picture, None where it did not.
     `seekable`: not one that is always decoded from its beginning.
     """
 
@@ -55,6 +56,7 @@ class Clip:
     end_s: float | None = None
     focal_length_35mm: float | None = None
     seekable: bool = True
+    mirrored: bool = False
 
     @property
     def expected_frame_count(self) -> int | None:
@@ -77,7 +79,7 @@ def open_clip(path: str | Path, *, start_s: float | None = None, end_s: float | 
     # Refused before minutes are spent on it; but who names an end may use the part that is there.
     if end_s is None and _is_cut_short(path):
         raise LifterError(f"{path} is truncated.", hint="Copy the clip again, or use a part that is there with --end.")
-    capture = _capture(path, thread_count())
+    capture, mirrored_deg = _capture(path, thread_count())
     try:
         ok, frame = capture.read()
         if not ok:
@@ -86,7 +88,8 @@ def open_clip(path: str | Path, *, start_s: float | None = None, end_s: float | 
         fps = fps if math.isfinite(fps) and 0 < fps <= _MOST_FPS else _USUAL_FPS
         count = capture.get(cv2.CAP_PROP_FRAME_COUNT)
         frame_count = int(count) if math.isfinite(count) and 0 < count < 1e9 else None
-        orientation = _Orientation.of(capture, frame)
+        rotation_deg = _rotation_deg(capture) if mirrored_deg is None else mirrored_deg
+        orientation = _Orientation(rotation_deg, mirrored_deg is not None, _pixel_aspect(capture))
         size_px = orientation.size_px(frame)
     finally:
         capture.release()
@@ -102,6 +105,7 @@ def open_clip(path: str | Path, *, start_s: float | None = None, end_s: float | 
         duration_s=duration_s,
         size_px=size_px,
         rotation_deg=orientation.rotation_deg,
+        mirrored=orientation.mirrored,
         sha256=_sha256(path),
         start_s=start_s or 0.0,
         end_s=end_s,
@@ -140,7 +144,7 @@ def frames(
             ok, frame = capture.retrieve()
             if not ok:
                 continue
-            orientation = orientation or _Orientation.of(capture, frame)
+            orientation = orientation or _Orientation(clip.rotation_deg, clip.mirrored, _pixel_aspect(capture))
             yielded = True
             yield timestamp_s, orientation.upright(_rgb(frame))
     finally:
@@ -165,7 +169,7 @@ def _shortly_before(
     clip: Clip, start_s: float, threads: int, *, or_at_the_beginning: bool
 ) -> tuple[cv2.VideoCapture | PyAVCapture, _Clock]:
     """The clip opened at its beginning, or where its stamps say so at a frame shortly before `start_s`; and its clock."""
-    capture, clock = _capture(clip.path, threads), _Clock(1 / clip.fps)
+    capture, clock = _capture(clip.path, threads)[0], _Clock(1 / clip.fps)
     if start_s < _SEEK_FROM_S or isinstance(capture, PyAVCapture):
         return capture, clock
     if capture.grab():
@@ -178,7 +182,7 @@ def _shortly_before(
     capture.release()
     if not or_at_the_beginning:
         raise LifterError(f"{clip.path} can only be decoded from its beginning.", hint="Save it anew as an .mp4.")
-    return _capture(clip.path, threads), _Clock(1 / clip.fps)
+    return _capture(clip.path, threads)[0], _Clock(1 / clip.fps)
 
 
 def _stamp_s(capture: cv2.VideoCapture | PyAVCapture) -> float:
@@ -253,17 +257,11 @@ class _Grid:
 
 @dataclass(frozen=True)
 class _Orientation:
-    """How a decoded frame becomes the displayed picture: non-square pixels stretched, then turned clockwise."""
+    """How a decoded frame becomes the displayed picture: non-square pixels stretched, then mirrored, then turned clockwise."""
 
     rotation_deg: int
+    mirrored: bool
     pixel_aspect: float
-
-    @staticmethod
-    def of(capture: cv2.VideoCapture | PyAVCapture, frame: np.ndarray) -> _Orientation:
-        rotation_deg = round(capture.get(cv2.CAP_PROP_ORIENTATION_META) / 90) * 90 % 360
-        numerator, denominator = capture.get(cv2.CAP_PROP_SAR_NUM), capture.get(cv2.CAP_PROP_SAR_DEN)
-        aspect = numerator / denominator if numerator > 0 and denominator > 0 else 1.0
-        return _Orientation(rotation_deg, aspect if 0.25 < aspect < 4 else 1.0)
 
     def size_px(self, frame: np.ndarray) -> tuple[int, int]:
         height, width = frame.shape[:2]
@@ -273,9 +271,21 @@ class _Orientation:
     def upright(self, rgb: np.ndarray) -> np.ndarray:
         if self.pixel_aspect != 1.0:
             rgb = cv2.resize(rgb, (round(rgb.shape[1] * self.pixel_aspect), rgb.shape[0]))
+        if self.mirrored:
+            rgb = cv2.flip(rgb, 1)
         if self.rotation_deg:
             rgb = cv2.rotate(rgb, _ROTATIONS[self.rotation_deg])
         return rgb
+
+
+def _rotation_deg(capture: cv2.VideoCapture | PyAVCapture) -> int:
+    return round(capture.get(cv2.CAP_PROP_ORIENTATION_META) / 90) * 90 % 360
+
+
+def _pixel_aspect(capture: cv2.VideoCapture | PyAVCapture) -> float:
+    numerator, denominator = capture.get(cv2.CAP_PROP_SAR_NUM), capture.get(cv2.CAP_PROP_SAR_DEN)
+    aspect = numerator / denominator if numerator > 0 and denominator > 0 else 1.0
+    return aspect if 0.25 < aspect < 4 else 1.0
 
 
 def _rgb(frame: np.ndarray) -> np.ndarray:
@@ -301,14 +311,20 @@ def _first_stamp_s(path: Path) -> float:
         return 0.0
 
 
-def _capture(path: Path, threads: int) -> cv2.VideoCapture | PyAVCapture:
+def _capture(path: Path, threads: int) -> tuple[cv2.VideoCapture | PyAVCapture, int | None]:
+    """The file opened, and how far it is to be turned clockwise after mirroring, None where it is not mirrored."""
     # The absolute path keeps FFmpeg from reading a file name such as "concat:x" as a protocol.
     capture = cv2.VideoCapture(os.fspath(path.resolve()), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, threads])
     if not capture.isOpened():
         capture.release()
         raise LifterError(f"{path} {_why_unopened(path)}.", hint=_NO_VIDEO_HINT)
     capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 0)
-    return pyav_capture(path.resolve(), capture, threads) or capture
+    first = read_first_frame(path.resolve())
+    if first is None:
+        return capture, None
+    if first.not_by_opencv:
+        return PyAVCapture(path.resolve(), capture, threads, interlaced=first.interlaced), first.mirrored_deg
+    return capture, first.mirrored_deg
 
 
 def _check_range(start_s: float | None, end_s: float | None) -> None:

@@ -142,6 +142,7 @@ def _provenance(clip: Clip, model: LandmarkModel, sample_fps: float | None) -> d
             "name": clip.path.name,
             "sha256": clip.sha256,
             "rotation_deg": clip.rotation_deg,
+            **({"mirrored": True} if clip.mirrored else {}),
             "focal_length_35mm": clip.focal_length_35mm,
         },
         "landmark_model": {"name": model.path.name, "sha256": model.sha256, "published": model.known},

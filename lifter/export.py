@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import warnings
 from dataclasses import asdict
@@ -46,13 +47,14 @@ def export_onnx(model: str | None, out: Path) -> float:
     def windows(count: int) -> torch.Tensor:
         return 0.3 * torch.randn(count, config.frames, config.joints, config.inputs, generator=generator)
 
+    _keep_off_stdout()
     with replacing(out) as partial:
         with warnings.catch_warnings():
             # The exporter that torch prefers now needs one more package and says nothing more about these networks.
             warnings.simplefilter("ignore", DeprecationWarning)
             try:
                 torch.onnx.export(
-                    _OneInput(network).eval(),
+                    _OneInput(_with_weights(network)).eval(),
                     (windows(_TRACED_WINDOWS),),
                     str(partial),
                     input_names=["windows"],
@@ -62,10 +64,7 @@ def export_onnx(model: str | None, out: Path) -> float:
                     dynamo=False,
                 )
             except torch.onnx.errors.OnnxExporterError as reason:
-                what = str(reason).splitlines()[0].rstrip(".")
-                raise LifterError(
-                    f"The network '{loaded.name}' cannot be written as ONNX: {what}.", hint="Use another."
-                ) from None
+                raise LifterError(f"The network '{loaded.name}' cannot be written as ONNX.", hint="Use another.") from reason
         graph = onnx.load(str(partial))
         notes = {
             "name": loaded.name,
@@ -90,6 +89,22 @@ def export_onnx(model: str | None, out: Path) -> float:
                 f"ONNX's poses differ from torch's by {worst:.2g} m.", hint="Another version of onnxruntime may do better."
             )
     return worst
+
+
+def _with_weights(network: nn.Module) -> nn.Module:
+    """A copy whose batch norms all have weights, ones where they had none: the exporter counts the channels by them."""
+    out = copy.deepcopy(network)
+    for norm in out.modules():
+        if isinstance(norm, nn.BatchNorm1d) and not norm.affine:
+            norm.weight, norm.bias = nn.Parameter(torch.ones(norm.num_features)), nn.Parameter(torch.zeros(norm.num_features))
+    return out
+
+
+def _keep_off_stdout() -> None:
+    """What the exporter says of its failures, past Python, goes to stderr: stdout is for the worker's lines."""
+    set_stream = getattr(torch._C, "_jit_set_onnx_log_output_stream", None)
+    if set_stream is not None:
+        set_stream("stderr")
 
 
 class _OneInput(nn.Module):

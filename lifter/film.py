@@ -10,7 +10,7 @@ import numpy as np
 from .clip import frames, open_clip
 from .errors import LifterError
 from .files import check_writable
-from .preview import Landmarks2D, draw_landmarks, read_landmarks, write_video
+from .preview import Landmarks2D, draw_landmarks, nearest_pictures, read_landmarks, write_video
 
 
 def write_film(clip_path: Path, track_path: Path, out: Path, *, progress: Callable[[int, int | None], None] | None = None) -> int:
@@ -31,17 +31,11 @@ def _pictures(
     times = landmarks.timestamps_s
     slack_s = 0.5 / landmarks.fps
     clip = open_clip(clip_path, start_s=max(0.0, float(times[0]) - slack_s), end_s=float(times[-1]) + slack_s)
-    row = 0
-    for timestamp_s, rgb in frames(clip):
-        # A frame's time in the track is its time in the clip; half a frame of slack covers rounding.
-        if row == len(times):
-            return
-        if timestamp_s < times[row] - slack_s:
-            continue
+    row = -1
+    for row, rgb in enumerate(nearest_pictures(frames(clip), times, after_end_s=slack_s)):
         drawn = draw_landmarks(rgb, landmarks.landmarks_px[row], landmarks.confidence[row])
         yield drawn[: drawn.shape[0] // 2 * 2, : drawn.shape[1] // 2 * 2]
-        row += 1
         if progress is not None:
-            progress(row, len(times))
-    if row == 0:
+            progress(row + 1, len(times))
+    if row < 0:
         raise LifterError(f"{clip_path} has no frame at the times of the track.", hint="Give the clip it was made from.")

@@ -9,8 +9,9 @@ first frame, the last to the last, so a renderer may leave frames out. The previ
 from __future__ import annotations
 
 import argparse
+import math
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -106,19 +107,28 @@ def side_by_side(left: np.ndarray, right: np.ndarray, *, height_px: int) -> np.n
     return np.hstack(parts)
 
 
+def nearest_pictures(
+    pictures: Iterator[tuple[float, np.ndarray]], times_s: Iterable[float], *, after_end_s: float = math.inf
+) -> Iterator[np.ndarray]:
+    """Of (time in seconds, picture), in their order, the picture nearest to each of the times, which never go back.
+
+    It ends with the first time that lies farther than `after_end_s` behind the last picture.
+    """
+    before = now = next(pictures)
+    for time_s in times_s:
+        while now[0] < time_s and (following := next(pictures, None)) is not None:
+            before, now = now, following
+        if time_s - now[0] > after_end_s:
+            return
+        yield (before if time_s - before[0] < now[0] - time_s else now)[1]
+
+
 def preview_pictures(clip_path: Path, landmarks: Landmarks2D, rendered: Sequence[Path]) -> Iterator[np.ndarray]:
     """One picture [H, W, 3] RGB for each rendered one. Raises LifterError."""
     frame_of = np.linspace(0, len(landmarks.timestamps_s) - 1, num=len(rendered)).round().astype(int)
     height_px = 0
-    clip_frames = frames(open_clip(clip_path))
-    timestamp_s, rgb = next(clip_frames)
-    for path, frame in zip(rendered, frame_of, strict=True):
-        # A frame's time in the track is its time in the clip: half a frame of slack covers rounding.
-        while timestamp_s < landmarks.timestamps_s[frame] - 0.5 / landmarks.fps:
-            following = next(clip_frames, None)
-            if following is None:
-                break
-            timestamp_s, rgb = following
+    pictures = nearest_pictures(frames(open_clip(clip_path)), landmarks.timestamps_s[frame_of])
+    for path, frame, rgb in zip(rendered, frame_of, pictures, strict=True):
         right = cv2.imread(str(path), cv2.IMREAD_COLOR)
         if right is None:
             raise LifterError(f"{path} is not a picture that can be read.", hint="Render the frames again.")

@@ -2,34 +2,66 @@
 
 Of interlaced clips OpenCV decodes the frames but cannot convert them: every picture would be black. FFmpeg's bwdif fills in the
 lines of the other half here. For AV1 OpenCV's wheels have no decoder that does without a graphics card.
+
+And what OpenCV does not say of a clip's first frame: whether it is to be shown mirrored.
 """
 
 from __future__ import annotations
 
 import contextlib
+import math
 import os
+import struct
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import av
 import cv2
+from av.sidedata.sidedata import Type
 
 _NOT_BY_OPENCV = ("av1",)
 
 
-def pyav_capture(path: Path, header: cv2.VideoCapture, threads: int) -> PyAVCapture | None:
-    """The clip by PyAV where OpenCV, which opened it as `header`, cannot show it; None for all others, and for what PyAV cannot
-    decode either.
+@dataclass(frozen=True)
+class FirstFrame:
+    """mirrored_deg: where the file asks for a mirrored picture, how far it is turned clockwise after left and right changed
+    sides; else None.
     """
+
+    interlaced: bool
+    codec: str
+    mirrored_deg: int | None
+
+    @property
+    def not_by_opencv(self) -> bool:
+        """Whether OpenCV cannot show such a clip."""
+        return self.interlaced or self.codec in _NOT_BY_OPENCV
+
+
+def read_first_frame(path: Path) -> FirstFrame | None:
+    """What PyAV says of a clip's first frame; None where it cannot decode one."""
     try:
         with av.open(os.fspath(path)) as container:
             stream = container.streams.video[0]
-            interlaced = bool(next(container.decode(stream)).interlaced_frame)
-            codec = stream.codec_context.codec.canonical_name
+            frame = next(container.decode(stream))
+            matrix = frame.side_data.get(Type.DISPLAYMATRIX)
+            return FirstFrame(
+                interlaced=bool(frame.interlaced_frame),
+                codec=stream.codec_context.codec.canonical_name,
+                mirrored_deg=None if matrix is None else _mirrored_deg(bytes(matrix)),
+            )
     except (av.FFmpegError, StopIteration, IndexError, ValueError):
         return None
-    return PyAVCapture(path, header, threads, interlaced=interlaced) if interlaced or codec in _NOT_BY_OPENCV else None
+
+
+def _mirrored_deg(display_matrix: bytes) -> int | None:
+    """Of FFmpeg's display matrix (nine int32, by rows; a point of the picture is a row before it): see FirstFrame."""
+    a, b, _, c, d = struct.unpack_from("=5i", display_matrix)
+    if a * d - b * c >= 0:
+        return None
+    return round(math.degrees(math.atan2(-b, -a)) / 90) * 90 % 360
 
 
 class PyAVCapture:

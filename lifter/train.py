@@ -122,8 +122,9 @@ def read_config(path: Path, overrides: list[str]) -> TrainConfig:
             given = type(getattr(config, name))
             if given is not kind and (given, kind) != (int, float):
                 raise TypeError(f"{name} must be a {kind.__name__}")
+        _check_numbers(config)
         _ranges(config)
-        if len(config.frame_s) != 2 or not 0 < config.frame_s[0] <= config.frame_s[1]:
+        if len(config.frame_s) != 2 or not 0 < config.frame_s[0] <= config.frame_s[1] < math.inf:
             raise ValueError("frame_s must be two times in seconds, the shorter one first")
         if config.grow_from and (config.start_from or config.start_from_mean):
             raise ValueError("a run begins with start_from, start_from_mean or grow_from, not with two of them")
@@ -135,6 +136,28 @@ def read_config(path: Path, overrides: list[str]) -> TrainConfig:
         raise LifterError(f"The training configuration {path.name} is not right: {reason}.", hint="Correct it.") from None
     base = path.parent
     return replace(config, mocap=str((base / config.mocap).resolve()), pairs=[str((base / p).resolve()) for p in config.pairs])
+
+
+# Names of numbers, what they may be, and how that is said.
+_NUMBERS: tuple[tuple[tuple[str, ...], Callable[[float], bool], str], ...] = (
+    (("batch", "validation_windows"), lambda value: value >= 1, "1 or more"),
+    (("steps", "threads", "sequence_frames"), lambda value: value >= 0, "0 or more"),
+    (("minutes", "call_minutes", "weight_decay", "bone_loss"), lambda value: 0 <= value < math.inf, "0 or more, and finite"),
+    (("pairs_share", "errors_share", "warmup_share"), lambda value: 0 <= value <= 1, "from 0 to 1"),
+    (("learning_rate",), lambda value: 0 < value < math.inf, "more than 0, and finite"),
+    (("ema_decay",), lambda value: 0 <= value < 1, "0 or more and below 1"),
+)
+
+
+def _check_numbers(config: TrainConfig) -> None:
+    """Raises ValueError for a number that means nothing."""
+    for names, fits, said in _NUMBERS:
+        for name in names:
+            value = getattr(config, name)
+            if not fits(value):
+                raise ValueError(f"{name} must be {said}, not {value}")
+    if abs(config.seed) >= 10**18:  # torch's generators take 64 bits
+        raise ValueError("seed must have 18 digits at most")
 
 
 def _ranges(config: TrainConfig) -> tuple[NoiseModel, Augmentation, CameraRange, BodyRange]:
@@ -330,6 +353,7 @@ class _Run:
             except ValueError as reason:
                 what = f"The network cannot grow from {config.grow_from}: {reason}."
                 raise LifterError(what, hint="Correct grow_from or settings.") from None
+        _check_batch(config, self.network, processes.count)
         self._read_data()
         self.averaged = copy.deepcopy(self.network)
         self.optimiser = _optimiser(config, self.network)
@@ -462,6 +486,10 @@ class _Run:
         if self.rendered is None:
             return self.motion.sample(batch)
         n_pairs = round(batch * self.config.pairs_share)
+        if n_pairs == 0:
+            return self.motion.sample(batch)
+        if n_pairs == batch:
+            return self.rendered.sample(batch)
         windows, truth = self.motion.sample(batch - n_pairs)
         more, more_truth = self.rendered.sample(n_pairs)
         return torch.cat([windows, more]), torch.cat([truth, more_truth])
@@ -677,6 +705,19 @@ def _trained_on(config: TrainConfig, network: nn.Module) -> tuple[int, int]:
             f"Sequences of {length} frames do not fit a network of {frames} frames.", hint="Correct sequence_frames."
         )
     return length, length - 1 if target == frames - 1 else length // 2
+
+
+def _check_batch(config: TrainConfig, network: nn.Module, processes: int) -> None:
+    """Raises LifterError where a process's share of a batch has one pose only, and the network batch norms."""
+    length = _trained_on(config, network)[0]
+    poses = len(range(length)[network.output_frames(length)]) if network.outputs_sequence else 1
+    normalises = any(isinstance(module, nn.BatchNorm1d) for module in network.modules())
+    if normalises and config.batch // processes * poses < 2:
+        raise LifterError(
+            f"A batch of {config.batch} is too small: {config.architecture} networks need the statistics of two windows or more"
+            + (" in each process." if processes > 1 else "."),
+            hint="Give a larger batch.",
+        )
 
 
 def _optimiser(config: TrainConfig, network: nn.Module) -> torch.optim.Optimizer:

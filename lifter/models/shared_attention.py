@@ -120,7 +120,7 @@ class SharedAttention(nn.Module):
         h = self.dropout(F.mish(self.stem_norm(self.stem(three_taps(x.flatten(2), 1)))))
         for block in self.blocks:
             h, look = block(h, look)
-        pose = self.head(h).float().unflatten(-1, (self.config.joints, 3))
+        pose = self.head(h).float().view(*h.shape[:-1], self.config.joints, 3)  # ONNX would have unflatten for one batch size
         if self.project is not None:
             pose = self.project(pose, x[:, self.output_frames(x.shape[1])])
         return pose if every_frame else pose[:, 0]

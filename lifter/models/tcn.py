@@ -112,7 +112,7 @@ class TCN(nn.Module):
         return self.dropout(F.relu(self.stem_norm(self.stem(joined))))
 
     def last(self, h: Tensor) -> Tensor:  # [..., C] -> [..., J, 3]
-        return self.head(h).float().unflatten(-1, (self.config.joints, 3))
+        return self.head(h).float().view(*h.shape[:-1], self.config.joints, 3)  # ONNX would have unflatten for one batch size
 
 
 def three_taps(x: Tensor, dilation: int) -> Tensor:

@@ -101,13 +101,18 @@ def write_sound(path: Path) -> Path:
 
 def set_rotation(path: Path, clockwise_deg: int) -> None:
     """Write the display matrix that a phone writes into an MP4's track header."""
+    set_display_matrix(path, {0: (1, 0, 0, 1), 90: (0, 1, -1, 0), 180: (-1, 0, 0, -1), 270: (0, -1, 1, 0)}[clockwise_deg])
+
+
+def set_display_matrix(path: Path, turn: tuple[int, int, int, int]) -> None:
+    """Write into an MP4's track header that (x, y) is shown at (a x + c y, b x + d y), moved into view; turn: a, b, c, d."""
     content = bytearray(path.read_bytes())
     # Version and flags, two times, track, reserved, duration (24 bytes), reserved, layer, group, volume, reserved (16).
     matrix_at = content.index(b"tkhd") + 4 + 24 + 16
-    a, b, c, d = {0: (1, 0, 0, 1), 90: (0, 1, -1, 0), 180: (-1, 0, 0, -1), 270: (0, -1, 1, 0)}[clockwise_deg]
+    a, b, c, d = turn
     one, w_one = 1 << 16, 1 << 30
-    x = {90: HEIGHT_PX, 180: WIDTH_PX}.get(clockwise_deg, 0)
-    y = {180: HEIGHT_PX, 270: WIDTH_PX}.get(clockwise_deg, 0)
+    x = WIDTH_PX * (a < 0) + HEIGHT_PX * (c < 0)
+    y = WIDTH_PX * (b < 0) + HEIGHT_PX * (d < 0)
     matrix = struct.pack(">9i", a * one, b * one, 0, c * one, d * one, 0, x * one, y * one, w_one)
     content[matrix_at : matrix_at + 36] = matrix
     path.write_bytes(content)

@@ -22,6 +22,7 @@ from .conftest import (
     number_of,
     numbered_picture,
     red_corner,
+    set_display_matrix,
     set_rotation,
     write_clip,
     write_sound,
@@ -169,6 +170,45 @@ def test_a_phones_rotation_is_applied(clockwise_deg: int, corner: str, size_px: 
     for _, rgb in frames(clip):
         assert rgb.shape == (size_px[1], size_px[0], 3)
         assert red_corner(rgb) == corner
+
+
+# How (x, y) is shown, and the same of an array of rows.
+MIRRORED = {
+    "left and right": ((-1, 0, 0, 1), lambda stored: stored[:, ::-1]),
+    "upside down": ((1, 0, 0, -1), lambda stored: stored[::-1]),
+    "transposed": ((0, 1, 1, 0), lambda stored: stored.transpose(1, 0, 2)),
+    "transposed the other way": ((0, -1, -1, 0), lambda stored: stored[::-1, ::-1].transpose(1, 0, 2)),
+}
+
+
+@pytest.mark.parametrize("how", MIRRORED)
+@pytest.mark.parametrize(("name", "options"), [("a.mp4", {"key_frames": 10}), ("av1.mp4", {"codec": "libsvtav1", "rate": 10})])
+def test_a_mirrored_picture_is_shown_as_players_show_it(how: str, name: str, options: dict, tmp_path: Path) -> None:
+    path = write_clip(tmp_path / name, STEADY_MS[:60], **options)
+    stored = dict(frames(open_clip(path)))
+    turn, shown = MIRRORED[how]
+    set_display_matrix(path, turn)
+    clip = open_clip(path)
+    assert clip.mirrored and clip.size_px == shown(stored[0.0]).shape[1::-1]
+    pictures = dict(frames(clip))
+    assert list(pictures) == list(stored)
+    for time_s, rgb in pictures.items():
+        np.testing.assert_array_equal(rgb, shown(stored[time_s]))
+    late = dict(frames(open_clip(path, start_s=4.0)))  # gone to by a seek, as pieces in parallel are
+    assert list(late) == [time_s for time_s in stored if time_s >= 4.0]
+    for time_s, rgb in late.items():
+        np.testing.assert_array_equal(rgb, pictures[time_s])
+
+
+def test_a_mirrored_picture_of_pixels_that_are_not_square(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "a.mp4", [0, 40], pixel_aspect=Fraction(4, 3))
+    stored = [rgb for _, rgb in frames(open_clip(path))]
+    turn, shown = MIRRORED["transposed"]
+    set_display_matrix(path, turn)
+    clip = open_clip(path)
+    assert clip.size_px == (HEIGHT_PX, round(WIDTH_PX * 4 / 3))
+    for (_, rgb), other in zip(frames(clip), stored, strict=True):
+        np.testing.assert_array_equal(rgb, shown(other))
 
 
 def test_pixels_that_are_not_square_become_square(tmp_path: Path) -> None:

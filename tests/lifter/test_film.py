@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -20,7 +21,7 @@ def track(path: Path, rows: range) -> Path:
     landmarks_px[:, LANDMARK_INDEX["nose"]] = [(10 + row, HEIGHT_PX - 8) for row in rows]
     np.savez(
         path,
-        fps=np.float64(25),
+        fps=np.float64(25 / rows.step),
         timestamps_s=np.array(rows) / 25,
         landmarks_px=landmarks_px,
         landmark_confidence=np.ones((len(rows), 33), np.float32),
@@ -28,7 +29,7 @@ def track(path: Path, rows: range) -> Path:
     return path
 
 
-@pytest.mark.parametrize("rows", [range(50), range(10, 30)])
+@pytest.mark.parametrize("rows", [range(50), range(10, 30), range(0, 50, 5), range(3, 47, 4)])
 def test_every_frame_of_the_track_is_drawn_on_its_own_picture(steady_clip: Path, tmp_path: Path, rows: range) -> None:
     out = tmp_path / "film.mp4"
     done: list[tuple[int, int | None]] = []
@@ -36,12 +37,16 @@ def test_every_frame_of_the_track_is_drawn_on_its_own_picture(steady_clip: Path,
     assert count == len(rows) and done[-1] == (len(rows), len(rows))
     with av.open(str(out)) as film:
         pictures = [frame.to_ndarray(format="rgb24") for frame in film.decode(film.streams.video[0])]
-        assert film.streams.video[0].average_rate == 25
+        assert film.streams.video[0].average_rate == Fraction(25, rows.step)
     assert len(pictures) == len(rows) and pictures[0].shape == (HEIGHT_PX, WIDTH_PX, 3)
     for row, picture in zip(rows, pictures, strict=True):
         assert number_of(picture) == row
         bright = picture[HEIGHT_PX - 8].astype(int).min(-1) > 150
         assert abs(np.flatnonzero(bright).mean() - (10 + row)) < 2
+
+
+def test_frames_of_a_longer_track_have_no_picture_after_the_clips_end(steady_clip: Path, tmp_path: Path) -> None:
+    assert write_film(steady_clip, track(tmp_path / "t.npz", range(40, 70)), tmp_path / "film.mp4") == 10
 
 
 def test_what_cannot_be_drawn_says_why(steady_clip: Path, tmp_path: Path) -> None:

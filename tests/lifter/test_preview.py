@@ -70,6 +70,16 @@ def test_every_rendered_picture_is_beside_its_own_frame(clip: Path, track: Path,
         assert picture[:, 140:].mean() == pytest.approx(200, abs=3)
 
 
+def test_a_sampled_tracks_frames_are_beside_their_own_pictures(clip: Path, track: Path, tmp_path: Path) -> None:
+    with np.load(track) as whole:
+        sampled = {name: whole[name] if name == "fps" else whole[name][::4] for name in whole.files}
+    np.savez(track, **{**sampled, "fps": np.float64(FPS / 4)})
+    landmarks = preview.read_landmarks(track)
+    rendered = sorted(render(tmp_path / "frames", FRAMES // 4).iterdir())
+    for number, picture in enumerate(preview.preview_pictures(clip, landmarks, rendered)):
+        assert picture[5:20, 5:50].mean() == pytest.approx(level_of(4 * number), abs=3)
+
+
 def test_landmarks_are_drawn_in_the_colour_of_their_side(track: Path) -> None:
     landmarks = preview.read_landmarks(track)
     blank = grey(0)

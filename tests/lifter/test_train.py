@@ -18,6 +18,8 @@ from lifter import train
 from lifter.checkpoint import load_model
 from lifter.data.batches import MotionBatches, NoiseModel
 from lifter.data.mocap import read_mocap
+from lifter.data.pairs import PairBatches
+from lifter.data.sequences import SequencePairs
 from lifter.errors import LifterError
 from lifter.joints import INDEX
 from lifter.models import build
@@ -196,6 +198,32 @@ def test_a_run_grows_from_a_shorter_network(folder: Path) -> None:
         train.main(folder / "tiny.toml", overrides=[*longer, longer[1].replace("27", "9")], runs_dir=runs)
     with pytest.raises(LifterError, match="settings differ in channels"):
         train.main(folder / "tiny.toml", overrides=[*longer, longer[1].replace("32", "64")], runs_dir=runs)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "from_pairs"),
+    [
+        (["pairs_share = 1.0"], 24),
+        (["pairs_share = 0.01"], 0),
+        (["batch = 4", "pairs_share = 0.9"], 4),
+        (["batch = 2", "pairs_share = 0.5"], 1),
+        (["batch = 2", "validation_windows = 1", "pairs_share = 0.1", "errors_share = 0.1"], 0),
+        (["batch = 4", "pairs_share = 1", 'architecture = "mixste"', "settings = {frames = 9, width = 16, depth = 1}"], 4),
+        (["batch = 1", 'architecture = "mixste"', "settings = {frames = 9, width = 16, depth = 1}"], 0),
+        (['batch = 1\nsequence_frames = 12\narchitecture = "tcn"', 'settings = {frames = 9, channels = 16, form = "dense"}'], 0),
+    ],
+)
+def test_a_batch_may_be_all_pairs_or_all_motion_capture(
+    folder: Path, overrides: list[str], from_pairs: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[int] = []
+    for kind in (PairBatches, SequencePairs):
+        sample = kind.sample
+        monkeypatch.setattr(kind, "sample", lambda self, count, sample=sample: taken.append(count) or sample(self, count))
+    overrides = [*overrides, "steps = 2", "minutes = 0.0", 'name = "share"']
+    assert train.main(folder / "tiny.toml", overrides=overrides, runs_dir=folder / "runs") == 0
+    assert set(taken) == ({from_pairs} if from_pairs else set())
+    assert load_model(folder / "runs" / "share" / "share.safetensors").card["steps"] == 2
 
 
 def test_the_curve_is_written_while_it_runs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -399,6 +427,29 @@ def test_mocap_without_anyone_to_validate_on(folder: Path) -> None:
         ("frame_s = [0.2, 0.1]", "frame_s must be two times"),
         ("frame_s = [0.1]", "frame_s must be two times"),
         ("frame_s = ['a', 'b']", "not right"),
+        ("frame_s = [0.1, inf]", "frame_s must be two times"),
+        ("batch = 0", "batch must be 1 or more, not 0"),
+        ("batch = -4", "batch must be 1 or more, not -4"),
+        ("batch = 1", "A batch of 1 is too small"),
+        ('batch = 1\narchitecture = "tcn"\nsettings = {frames = 9, channels = 32, form = "dense"}', "A batch of 1 is too small"),
+        ("validation_windows = 0", "validation_windows must be 1 or more"),
+        ("pairs_share = 1.5", "pairs_share must be from 0 to 1, not 1.5"),
+        ("pairs_share = -0.1", "pairs_share must be from 0 to 1"),
+        ("errors_share = nan", "errors_share must be from 0 to 1"),
+        ("warmup_share = 2", "warmup_share must be from 0 to 1"),
+        ("steps = -3", "steps must be 0 or more, not -3"),
+        ("minutes = -1", "minutes must be 0 or more"),
+        ("minutes = inf", "minutes must be 0 or more, and finite"),
+        ("call_minutes = -1.0", "call_minutes must be 0 or more"),
+        ("threads = -1", "threads must be 0 or more"),
+        ("sequence_frames = -9", "sequence_frames must be 0 or more"),
+        ("weight_decay = -0.1", "weight_decay must be 0 or more"),
+        ("bone_loss = -1", "bone_loss must be 0 or more"),
+        ("learning_rate = 0.0", "learning_rate must be more than 0"),
+        ("learning_rate = -0.1", "learning_rate must be more than 0"),
+        ("ema_decay = 1.0", "ema_decay must be 0 or more and below 1, not 1.0"),
+        ("ema_decay = -0.5", "ema_decay must be 0 or more and below 1"),
+        ("seed = 1_000_000_000_000_000_000_000", "seed must have 18 digits at most"),
         ("seed = ", "not right"),
         ("optimiser = 'sgd'", "no optimiser 'sgd'"),
         ("architecture = 'resnet'", "No network is called 'resnet'"),
