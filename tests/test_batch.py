@@ -151,6 +151,25 @@ def test_a_result_that_another_job_reads_is_refused(folder: Path) -> None:
     (folder / "t.json").write_text(json.dumps([{"clip": "a.mp4", "rig": "rig.blend", "out": "rig.blend"}]))
     with pytest.raises(Pose3DError, match=r"Row 1 of t.json: .*rig.blend is read by"):
         read(folder / "t.json")
+    hero = folder / "hero.v2.blend"
+    hero.write_text("the user's own")
+    preset = '{"clip": "b.MOV", "rig": "rigify", "preset": "bones.json"}'
+    tables = {
+        "plain.csv": ("clip,rig,out\na.mp4,rigify,hero.v2.blend\nb.MOV,hero.v2.blend,o.glb\n", "Row 2", hero, "Row 3"),
+        "named.csv": ("clip,rig,out\na.mp4,rigify,hero.v2.blend\nb.MOV,hero.v2.blend:rig,o.glb\n", "Row 2", hero, "Row 3"),
+        "slash.csv": ("clip,rig,out\na.mp4,rigify,hero.v2.blend\nb.MOV,hero.v2.blend:a/b,o.glb\n", "Row 2", hero, "Row 3"),
+        "own.csv": ("clip,rig,out\na.mp4,hero.v2.blend:rig,hero.v2.blend\n", "Row 2", hero, "Row 2"),
+        "preset.json": (
+            f'[{{"clip": "a.mp4", "rig": "rigify", "report": "bones.json"}}, {preset}]',
+            "Row 1",
+            "bones.json",
+            "Row 2",
+        ),
+    }
+    for name, (text, writes, path, reads) in tables.items():
+        (folder / name).write_text(text)
+        with pytest.raises(Pose3DError, match=rf"{writes} of {name}: {folder / path} is read by {reads} of {name}\."):
+            read(folder / name)
 
 
 def test_a_dry_run_changes_nothing(folder: Path) -> None:
