@@ -227,6 +227,23 @@ def test_tracks_are_shared_by_what_is_lifted_alike(folder: Path, inputs: Callabl
     assert len({name(), name(start="1"), name(end="1"), name(model="atcn-27")}) == 4
 
 
+def test_a_network_may_be_named_by_its_path(folder: Path, inputs: Callable[[], Inputs]) -> None:
+    def track(model: str) -> str:
+        (job,) = read(folder / "a.mp4", rig="rigify", model=model)
+        assert state(job, inputs) == (None, "new")
+        return inputs().track_name(job)
+
+    shipped = WEIGHTS_DIR / f"{DEFAULT_MODEL}.safetensors"
+    own, named = folder / "own.safetensors", str(folder / "own")
+    shutil.copy(shipped, own)
+    names = [track(model) for model in (str(own), named, str(shipped), DEFAULT_MODEL, f"{DEFAULT_MODEL[:-1]}?", "a" * 300)]
+    assert names[0] == names[2], "the same content"
+    own.write_text("trained on")
+    assert track(str(own)) != names[0] and track(named) != names[1]
+    (job,) = read(folder / "a.mp4", rig="rigify", model=f"{DEFAULT_MODEL[:-1]}?")
+    assert inputs().of(job)["weights"] == "", "which names no network"
+
+
 def test_half_a_line_of_a_journal_is_passed_over(folder: Path) -> None:
     for name in ("a.glb", "b.glb"):
         log = journal.Journal(folder)

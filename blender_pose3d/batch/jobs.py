@@ -248,7 +248,7 @@ def _filled(pattern: str, clip: Path, rig: str, number: int, at: str) -> str:
 def _rig_file(rig: str) -> Path:
     """Without the armature's name that may follow."""
     head, named, _ = rig.rpartition(".blend:")
-    return Path(f"{head}.blend" if named and not Path(rig).is_file() else rig)
+    return Path(f"{head}.blend" if named and not os.path.isfile(rig) else rig)
 
 
 def _read_by(job: BatchJob) -> Iterator[Path]:
