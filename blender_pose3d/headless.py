@@ -316,7 +316,11 @@ def _require_unread(path: Path, what: str, options: Options, rig_file: files.Rig
 
 
 def _require_writable(path: Path) -> None:
-    if path.is_dir():
+    try:
+        is_folder = path.is_dir()
+    except OSError as reason:  # as where the name is too long
+        raise Pose3DError(f"{path} cannot be written: {reason.strerror}.", hint="Give another name.") from None
+    if is_folder:
         raise Pose3DError(f"{path} is a folder.", hint="Give the name of a file.")
     if not path.parent.is_dir():
         raise Pose3DError(f"There is no folder {path.parent}.", hint="Make it, or choose another one.")

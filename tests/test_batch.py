@@ -227,6 +227,20 @@ def test_tracks_are_shared_by_what_is_lifted_alike(folder: Path, inputs: Callabl
     assert len({name(), name(start="1"), name(end="1"), name(model="atcn-27")}) == 4
 
 
+def test_the_name_of_a_track_leaves_room_for_temporary_ones(folder: Path, inputs: Callable[[], Inputs]) -> None:
+    names = []
+    for stem in ("動" * 83, "動" * 82 + "作", "x" * 99 + "動" * 50, "clip" * 25):
+        (folder / f"{stem}.mp4").write_text(stem)
+        names.append(inputs().track_name(read(folder / f"{stem}.mp4", rig="rigify")[0]))
+    for name, kept in zip(names, ("動" * 33, "動" * 33, "x" * 99, "clip" * 25), strict=True):
+        assert name.startswith(f"{kept}-") and len(name.encode()) <= 130
+        assert TrackCache(folder).hold(name) is None
+    assert len(set(names)) == 4
+    (folder / names[0]).mkdir()
+    with pytest.raises(Pose3DError, match=f"The track .*{names[0]} cannot be read"):
+        TrackCache(folder).hold(names[0])
+
+
 def test_a_network_may_be_named_by_its_path(folder: Path, inputs: Callable[[], Inputs]) -> None:
     def track(model: str) -> str:
         (job,) = read(folder / "a.mp4", rig="rigify", model=model)
@@ -468,7 +482,12 @@ def test_each_rig_with_each_preset_is_looked_at_once(folder: Path) -> None:
 def test_a_folder_that_cannot_be_written_is_said_before_anything_starts(folder: Path, inputs: Callable[[], Inputs]) -> None:
     (folder / "out.glb").mkdir()
     (folder / "file").touch()
-    for out, said in ((folder / "out.glb", "is a folder"), (folder / "file" / "o.glb", "cannot be written")):
+    long = folder / f"{'x' * 300}.glb"
+    for out, said in (
+        (folder / "out.glb", "is a folder"),
+        (folder / "file" / "o.glb", "cannot be written"),
+        (long, "x.glb cannot be"),
+    ):
         planned = plan(read(folder / "a.mp4", rig="rigify", out=str(out)), inputs())
         with pytest.raises(Pose3DError, match=said):
             run(planned, inputs(), lambda jobs, account: pytest.fail("started"), results=None, say=print)

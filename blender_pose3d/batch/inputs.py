@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import Pose3DError
+from ..core.leftovers import short_stem
 from .jobs import LIFTING_OPTIONS, BatchJob
 
 _PREFIX = 16  # hexadecimal digits of a hash in a file name
@@ -30,7 +31,7 @@ class Inputs:
         """The file name of the clip's track: the same for the same clip, lifted with the same options by the same network."""
         inputs = self.of(job)
         what = {name: inputs.get(name) for name in ("clip", "version", "weights", *LIFTING_OPTIONS)}
-        return f"{job.clip.stem}-{hashlib.sha256(json.dumps(what).encode()).hexdigest()[:_PREFIX]}.npz"
+        return f"{short_stem(job.clip)}-{hashlib.sha256(json.dumps(what).encode()).hexdigest()[:_PREFIX]}.npz"
 
     def _value(self, name: str, value: str | bool) -> str | bool:
         """A file's content in place of its path; other values, and what is written, as they are."""

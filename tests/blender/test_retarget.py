@@ -255,6 +255,20 @@ def test_a_part_of_a_track_is_remembered_as_that_part(retarget, run_in_blender, 
 
 
 @pytest.mark.one_blender
+def test_a_clip_may_have_as_long_a_name_as_there_is(retarget, environment, props, track, tmp_path):
+    home, out = tmp_path / "home", tmp_path / "out.blend"
+    environment["POSE3D_HOME"] = str(home)
+    clip = tmp_path / f"{'動' * 83}.npz"
+    shutil.copy(track, clip)
+    succeeded(retarget(clip, f"{props / 'human.blend'}:{PERSON}", out, "--start", "0.5", "--end", "1.5"), out)
+    (kept,) = (home / "cache" / "tracks").glob("*")
+    assert kept.name.startswith("動動") and read_track(kept).frame_count == 12
+    out, report = clip.with_suffix(".glb"), clip.with_name(f"{'動' * 82}.json")
+    succeeded(retarget(clip, f"{props / 'human.blend'}:{PERSON}", out, "--report", report), out)
+    assert report.is_file() and report.with_suffix(".html").is_file()
+
+
+@pytest.mark.one_blender
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc is a folder that nobody can write to")
 def test_without_room_for_tracks_the_result_is_written_all_the_same(retarget, environment, props, track, tmp_path):
     home, out = tmp_path / "home", tmp_path / "out.blend"
@@ -438,6 +452,7 @@ def test_bad_outputs_and_clips(retarget, props, track, tmp_path):
         cases.append((track, Path("/proc/out.glb"), "cannot be written"))
     for clip, out, words in cases:
         refused(retarget(clip, rig, out, timeout_s=SECONDS_TO_REFUSE), words, out)
+    refused(retarget(track, rig, tmp_path / f"{'動' * 90}.glb"), "動.glb cannot be written", tmp_path / "out.glb")
 
 
 @pytest.mark.one_blender
