@@ -103,7 +103,13 @@ def read_detections(
     people = {number: [_within_reach(person, image_size_px) for person in frame] for number, frame in people.items()}
     numbers = np.arange(min(people), max(people) + 1)
     known = sorted(people)
-    meant = chosen(follow([people[n] for n in known], [n / fps for n in known]), person, image_size_px)
+    everybody = follow([people[n] for n in known], [n / fps for n in known])
+    if not everybody:
+        raise LifterError(
+            f"{path} has no person in any frame who can be followed: too few joints were found.",
+            hint="Choose a video that shows one, or another detector.",
+        )
+    meant = chosen(everybody, person, image_size_px)
     followed = {known[frame]: people[known[frame]][place] for frame, place in meant.places.items()}
     seen = landmarks_of(np.stack([followed.get(int(n), np.full((len(names), 3), np.nan)) for n in numbers]), names)
     detected = np.isfinite(seen[..., 0]).any(1)

@@ -430,6 +430,7 @@ BAD: list[tuple[str, Callable[[Path], Path], str]] = [
     ("openpose", _json([1]), "frame 0 is no OpenPose output"),
     ("openpose", _openpose(*[9.0] * 54), "54 numbers in pose_keypoints_2d where BODY_25 has 75"),
     ("openpose", _openpose(*[None] * 75), "no person in any frame"),  # type: ignore[list-item]
+    ("openpose", _openpose(*[50.0, 60.0, 0.9] * 3, *[50.0, 60.0, 0.05] * 22), "no person in any frame who can be followed"),
     ("openpose", _openpose(), "0 numbers"),
     ("openpose", _json({"people": [7]}), "0 numbers"),
     ("openpose", _json({"people": [{"pose_keypoints_2d": "text"}]}), "0 numbers"),
@@ -450,6 +451,7 @@ BAD: list[tuple[str, Callable[[Path], Path], str]] = [
         "17 joints here and 26 there",
     ),
     ("coco", _people(*({"image_id": n, "keypoints": _PLACES} for n in (1, 10**9))), "frames from 0 to"),
+    ("coco", _people({"image_id": 1, "keypoints": [9.0] * 9 + [0.0] * 42}), "no person in any frame who can be followed"),
     ("coco", _people({"image_id": 1, "keypoints": [0.5] * 51}), "shares of the picture, not pixels"),
     ("coco", _archive(a=_VIDEO), "no JSON file"),
     ("videopose3d", _json([]), "not a zip file"),
@@ -465,9 +467,11 @@ BAD: list[tuple[str, Callable[[Path], Path], str]] = [
 
 @pytest.mark.parametrize(("form", "make", "says"), BAD)
 def test_what_cannot_be_used_is_one_sentence(form: str, make: Callable[[Path], Path], says: str, tmp_path: Path) -> None:
-    with pytest.raises(LifterError, match=says) as caught:
-        read_detections(make(tmp_path), form, fps=25, image_size_px=SIZE)
-    assert str(tmp_path) in caught.value.message and "\n" not in caught.value.message and caught.value.hint
+    path = make(tmp_path)
+    for person in ("longest", "anyone", "1"):
+        with pytest.raises(LifterError, match=says) as caught:
+            read_detections(path, form, fps=25, image_size_px=SIZE, person=person)
+        assert str(tmp_path) in caught.value.message and "\n" not in caught.value.message and caught.value.hint
 
 
 def test_videopose3d_archives_may_know_the_size_and_hold_many_videos(tmp_path: Path) -> None:
