@@ -340,6 +340,20 @@ def test_time_is_the_videos(tmp_path: Path) -> None:
     assert read("COCO results", tmp_path, frames).timestamps_s[0] == 0
 
 
+@pytest.mark.parametrize("name", ["frame{:04d}_1080p.jpg", "take2_{}_cam2.png", "cam1/{:06d}.jpg", "{}.jpg", "3_{}_{:d}.jpg"])
+def test_the_frames_number_is_the_one_that_no_two_names_share(name: str, tmp_path: Path) -> None:
+    _, frames = motion("walk", frames=12)
+    expected = read("AlphaPose", tmp_path, frames)
+    frames[4] = []
+    people = coco_people(frames, lambda n: name.format(n, n // 4))
+    people += coco_people(frames[:1], lambda n: name.format(n, n // 4))  # the same person once more, in the same picture
+    (tmp_path / "named.json").write_text(json.dumps(people))
+    adapted = read_detections(tmp_path / "named.json", "coco", fps=25, image_size_px=SIZE)
+    np.testing.assert_array_equal(adapted.timestamps_s, expected.timestamps_s)
+    assert np.flatnonzero(~adapted.detected).tolist() == [4]
+    np.testing.assert_array_equal(adapted.landmarks_px[adapted.detected], expected.landmarks_px[adapted.detected])
+
+
 # ----------------------------------------------------------------------------------------------------- several people
 
 
@@ -444,6 +458,12 @@ BAD: list[tuple[str, Callable[[Path], Path], str]] = [
     ("coco", _instances(keypoints=[[1, 2]] * 17, keypoint_scores=[1]), "has not the 17 joints"),
     ("coco", _people({"keypoints": _PLACES}), "no image_id"),
     ("coco", _people({"image_id": "cover.jpg", "keypoints": _PLACES}), "no image_id with a number"),
+    ("coco", _people({"image_id": f"{'9' * 5000}.jpg", "keypoints": _PLACES}), "no image_id with a number"),
+    (
+        "coco",
+        _people(*({"image_id": name, "keypoints": _PLACES} for name in ("a/1.jpg", "b/1.jpg", "b/2.jpg"))),
+        "its image_ids, such as a/1.jpg and b/1.jpg, have no number that is another one in each",
+    ),
     ("coco", _people({"image_id": "0.jpg", "keypoints": [1.0] * 50}), "50 numbers in keypoints where COCO's 17 joints have 51"),
     (
         "coco",
