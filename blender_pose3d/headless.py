@@ -138,10 +138,13 @@ def retarget(options: Options, *, resources: Path, track_file: Path | None = Non
         )
     if options.fps is not None and not 1 <= options.fps <= 1000:
         raise Pose3DError(f"{options.fps:g} is no frame rate.", hint="Give 1 to 1000 frames a second.")
-    if rig_file.path is not None and out.exists() and out.samefile(rig_file.path):
-        raise Pose3DError(f"{out} is the rig itself, which Pose3D does not overwrite.", hint="Give another name for the result.")
-    for path in filter(None, (out, options.report and options.report.absolute())):
-        _require_writable(path)
+    report_file = options.report and options.report.absolute()
+    if report_file == out:
+        raise Pose3DError(f"{out} would be both the result and the report.", hint="Give another name for the report.")
+    for path, what in ((out, "result"), (report_file, "report")):
+        if path is not None:
+            _require_unread(path, what, options, rig_file)
+            _require_writable(path)
     source = _source(options, resources) if options.source is not None else None
     # The rig before the clip: what is wrong with it is said within seconds.
     armature_object = files.open_rig(rig_file)
@@ -299,8 +302,26 @@ def _set_rate(scene: bpy.types.Scene, fps: float) -> None:
     scene.render.fps_base = scene.render.fps / fps
 
 
+def _require_unread(path: Path, what: str, options: Options, rig_file: files.RigFile) -> None:
+    """Raises Pose3DError where an output is one of the files that are read."""
+    read = {"rig": rig_file.path, "preset": Path(options.preset), "network": options.model and Path(options.model)}
+    if options.source is None:
+        read["clip"] = options.clip
+    else:
+        read["source"] = files.parse_rig(options.source).path
+    for name, file in read.items():
+        if file is not None and os.path.isfile(path) and os.path.isfile(file) and path.samefile(file):
+            raise Pose3DError(
+                f"{path} is the {name} itself, which Pose3D does not overwrite.", hint=f"Give another name for the {what}."
+            )
+
+
 def _require_writable(path: Path) -> None:
-    if path.is_dir():
+    try:
+        is_folder = path.is_dir()
+    except OSError as reason:  # as where the name is too long
+        raise Pose3DError(f"{path} cannot be written: {reason.strerror}.", hint="Give another name.") from None
+    if is_folder:
         raise Pose3DError(f"{path} is a folder.", hint="Give the name of a file.")
     if not path.parent.is_dir():
         raise Pose3DError(f"There is no folder {path.parent}.", hint="Make it, or choose another one.")

@@ -103,7 +103,13 @@ def read_detections(
     people = {number: [_within_reach(person, image_size_px) for person in frame] for number, frame in people.items()}
     numbers = np.arange(min(people), max(people) + 1)
     known = sorted(people)
-    meant = chosen(follow([people[n] for n in known], [n / fps for n in known]), person, image_size_px)
+    everybody = follow([people[n] for n in known], [n / fps for n in known])
+    if not everybody:
+        raise LifterError(
+            f"{path} has no person in any frame who can be followed: too few joints were found.",
+            hint="Choose a video that shows one, or another detector.",
+        )
+    meant = chosen(everybody, person, image_size_px)
     followed = {known[frame]: people[known[frame]][place] for frame, place in meant.places.items()}
     seen = landmarks_of(np.stack([followed.get(int(n), np.full((len(names), 3), np.nan)) for n in numbers]), names)
     detected = np.isfinite(seen[..., 0]).any(1)
@@ -207,18 +213,31 @@ def _read_videopose3d(path: Path, video: str) -> tuple[_People, tuple[str, ...],
 def _by_image(path: Path, content: list[Any]) -> _People:
     """People with an image_id each: a file's name with the frame's number in it, or the number of an image."""
     people: _People = {}
-    named = False
-    for person in content:
-        image = person.get("image_id") if isinstance(person, dict) else None
-        if isinstance(image, str) and (digits := re.findall(r"\d+", Path(image).stem)):
-            number, named = int(digits[-1]), True
-        elif isinstance(image, int):
-            number = image
-        else:
+    images = [person.get("image_id") if isinstance(person, dict) else None for person in content]
+    numbers = _numbers_in(path, dict.fromkeys(image for image in images if isinstance(image, str)))
+    for person, image in zip(content, images, strict=True):
+        if not isinstance(image, str | int):
             raise _bad(path, "a person has no image_id with a number in it", "coco")
+        number = numbers[image] if isinstance(image, str) else image
         people.setdefault(number, []).append(_flat(path, number, person, "keypoints", tuple(_COCO_FAMILY), "coco"))
     # A video's frames are called by their number, which is their time; numbers of a data set's images are just numbers.
-    return people if named else _from_zero(people)
+    return people if numbers else _from_zero(people)
+
+
+def _numbers_in(path: Path, images: Iterable[str]) -> dict[str, int]:
+    """The frame's number in the name of each image: the last of the numbers in the names that no two names share. Where all have
+    the same size or camera behind it, that is not it."""
+    found = {image: [int(d) for d in re.findall(r"\d+", Path(image).stem) if len(d) < 19] for image in images}
+    if not all(found.values()):
+        raise _bad(path, "a person has no image_id with a number in it", "coco")
+    for place in range(1, min(map(len, found.values()), default=0) + 1):
+        numbers = {image: each[-place] for image, each in found.items()}
+        if len(set(numbers.values())) == len(numbers):
+            return numbers
+    if found:
+        names = " and ".join(list(found)[:2])
+        raise _bad(path, f"its image_ids, such as {names}, have no number that is another one in each", "coco")
+    return {}
 
 
 def _instances(path: Path, number: int, instances: Any) -> list[np.ndarray]:

@@ -151,6 +151,25 @@ def test_a_result_that_another_job_reads_is_refused(folder: Path) -> None:
     (folder / "t.json").write_text(json.dumps([{"clip": "a.mp4", "rig": "rig.blend", "out": "rig.blend"}]))
     with pytest.raises(Pose3DError, match=r"Row 1 of t.json: .*rig.blend is read by"):
         read(folder / "t.json")
+    hero = folder / "hero.v2.blend"
+    hero.write_text("the user's own")
+    preset = '{"clip": "b.MOV", "rig": "rigify", "preset": "bones.json"}'
+    tables = {
+        "plain.csv": ("clip,rig,out\na.mp4,rigify,hero.v2.blend\nb.MOV,hero.v2.blend,o.glb\n", "Row 2", hero, "Row 3"),
+        "named.csv": ("clip,rig,out\na.mp4,rigify,hero.v2.blend\nb.MOV,hero.v2.blend:rig,o.glb\n", "Row 2", hero, "Row 3"),
+        "slash.csv": ("clip,rig,out\na.mp4,rigify,hero.v2.blend\nb.MOV,hero.v2.blend:a/b,o.glb\n", "Row 2", hero, "Row 3"),
+        "own.csv": ("clip,rig,out\na.mp4,hero.v2.blend:rig,hero.v2.blend\n", "Row 2", hero, "Row 2"),
+        "preset.json": (
+            f'[{{"clip": "a.mp4", "rig": "rigify", "report": "bones.json"}}, {preset}]',
+            "Row 1",
+            "bones.json",
+            "Row 2",
+        ),
+    }
+    for name, (text, writes, path, reads) in tables.items():
+        (folder / name).write_text(text)
+        with pytest.raises(Pose3DError, match=rf"{writes} of {name}: {folder / path} is read by {reads} of {name}\."):
+            read(folder / name)
 
 
 def test_a_dry_run_changes_nothing(folder: Path) -> None:
@@ -206,6 +225,37 @@ def test_tracks_are_shared_by_what_is_lifted_alike(folder: Path, inputs: Callabl
 
     assert name() == name(fps="30") == name(rig="rigify", out="o.fbx")
     assert len({name(), name(start="1"), name(end="1"), name(model="atcn-27")}) == 4
+
+
+def test_the_name_of_a_track_leaves_room_for_temporary_ones(folder: Path, inputs: Callable[[], Inputs]) -> None:
+    names = []
+    for stem in ("動" * 83, "動" * 82 + "作", "x" * 99 + "動" * 50, "clip" * 25):
+        (folder / f"{stem}.mp4").write_text(stem)
+        names.append(inputs().track_name(read(folder / f"{stem}.mp4", rig="rigify")[0]))
+    for name, kept in zip(names, ("動" * 33, "動" * 33, "x" * 99, "clip" * 25), strict=True):
+        assert name.startswith(f"{kept}-") and len(name.encode()) <= 130
+        assert TrackCache(folder).hold(name) is None
+    assert len(set(names)) == 4
+    (folder / names[0]).mkdir()
+    with pytest.raises(Pose3DError, match=f"The track .*{names[0]} cannot be read"):
+        TrackCache(folder).hold(names[0])
+
+
+def test_a_network_may_be_named_by_its_path(folder: Path, inputs: Callable[[], Inputs]) -> None:
+    def track(model: str) -> str:
+        (job,) = read(folder / "a.mp4", rig="rigify", model=model)
+        assert state(job, inputs) == (None, "new")
+        return inputs().track_name(job)
+
+    shipped = WEIGHTS_DIR / f"{DEFAULT_MODEL}.safetensors"
+    own, named = folder / "own.safetensors", str(folder / "own")
+    shutil.copy(shipped, own)
+    names = [track(model) for model in (str(own), named, str(shipped), DEFAULT_MODEL, f"{DEFAULT_MODEL[:-1]}?", "a" * 300)]
+    assert names[0] == names[2], "the same content"
+    own.write_text("trained on")
+    assert track(str(own)) != names[0] and track(named) != names[1]
+    (job,) = read(folder / "a.mp4", rig="rigify", model=f"{DEFAULT_MODEL[:-1]}?")
+    assert inputs().of(job)["weights"] == "", "which names no network"
 
 
 def test_half_a_line_of_a_journal_is_passed_over(folder: Path) -> None:
@@ -432,7 +482,12 @@ def test_each_rig_with_each_preset_is_looked_at_once(folder: Path) -> None:
 def test_a_folder_that_cannot_be_written_is_said_before_anything_starts(folder: Path, inputs: Callable[[], Inputs]) -> None:
     (folder / "out.glb").mkdir()
     (folder / "file").touch()
-    for out, said in ((folder / "out.glb", "is a folder"), (folder / "file" / "o.glb", "cannot be written")):
+    long = folder / f"{'x' * 300}.glb"
+    for out, said in (
+        (folder / "out.glb", "is a folder"),
+        (folder / "file" / "o.glb", "cannot be written"),
+        (long, "x.glb cannot be"),
+    ):
         planned = plan(read(folder / "a.mp4", rig="rigify", out=str(out)), inputs())
         with pytest.raises(Pose3DError, match=said):
             run(planned, inputs(), lambda jobs, account: pytest.fail("started"), results=None, say=print)

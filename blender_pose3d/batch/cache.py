@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import IO
 
+from ..core.errors import Pose3DError
 from ..core.leftovers import UNFINISHED_TRACKS, remove_stale
 from .jobs import TRACK_SUFFIX
 
@@ -31,12 +32,16 @@ class TrackCache:
         self.folder, self._limit_bytes = folder, limit_bytes
 
     def hold(self, name: str) -> Track | None:
-        """The track of that name, in use from now on; None where there is none."""
+        """The track of that name, in use from now on; None where there is none. Raises Pose3DError where it cannot be read."""
         path = self.folder / name
         try:
             file = path.open("rb")
         except FileNotFoundError:
             return None
+        except OSError as error:
+            raise Pose3DError(
+                f"The track {path} cannot be read: {error.strerror}.", hint="Delete it, or mend its folder."
+            ) from error
         with contextlib.suppress(OSError):
             _lock(file, shared=True)
             # Between the two lines above it may have been deleted.

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 from ..core.errors import Pose3DError
+from ..core.leftovers import short_stem
 from .jobs import LIFTING_OPTIONS, BatchJob
 
 _PREFIX = 16  # hexadecimal digits of a hash in a file name
@@ -29,21 +31,24 @@ class Inputs:
         """The file name of the clip's track: the same for the same clip, lifted with the same options by the same network."""
         inputs = self.of(job)
         what = {name: inputs.get(name) for name in ("clip", "version", "weights", *LIFTING_OPTIONS)}
-        return f"{job.clip.stem}-{hashlib.sha256(json.dumps(what).encode()).hexdigest()[:_PREFIX]}.npz"
+        return f"{short_stem(job.clip)}-{hashlib.sha256(json.dumps(what).encode()).hexdigest()[:_PREFIX]}.npz"
 
     def _value(self, name: str, value: str | bool) -> str | bool:
         """A file's content in place of its path; other values, and what is written, as they are."""
         if isinstance(value, bool) or name == "report":
             return value
-        path, _, armature = (value, "", "") if Path(value).is_file() else value.rpartition(":")
-        return f"{self._file(Path(path))}:{armature}" if path and Path(path).is_file() else value
+        path, _, armature = (value, "", "") if os.path.isfile(value) else value.rpartition(":")
+        return f"{self._file(Path(path))}:{armature}" if os.path.isfile(path) else value
 
     def _network(self, job: BatchJob) -> str:
-        """All shipped networks count where none is named: only the motion engine knows which one it takes."""
-        if job.is_lifted:
+        """All shipped networks count where none is named: only the motion engine knows which one it takes. What is named by its
+        path counts as the option that it is."""
+        name = str(job.options.get("model") or "")
+        if job.is_lifted or name.endswith(".safetensors"):
             return ""
-        name = job.options.get("model") or "*"
-        return "".join(self._file(path)[:_PREFIX] for path in sorted(self._weights.glob(f"{name}.safetensors")))
+        named = self._weights / f"{name}.safetensors"
+        paths = sorted(self._weights.glob("*.safetensors")) if not name else [named] if os.path.isfile(named) else []
+        return "".join(self._file(path)[:_PREFIX] for path in paths)
 
     def _file(self, path: Path) -> str:
         if path not in self._known:

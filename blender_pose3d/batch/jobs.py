@@ -232,7 +232,7 @@ def _filled(pattern: str, clip: Path, rig: str, number: int, at: str) -> str:
         "folder": os.fspath(clip.parent),
         "stem": clip.stem,
         "name": clip.name,
-        "rig": Path(re.sub(r"(\.blend):[^/\\]*$", r"\1", rig)).stem,
+        "rig": _rig_file(rig).stem,
         "row": str(number),
     }
 
@@ -245,10 +245,22 @@ def _filled(pattern: str, clip: Path, rig: str, number: int, at: str) -> str:
     return os.path.abspath(re.sub(r"\{([^{}]*)\}", value, pattern))
 
 
+def _rig_file(rig: str) -> Path:
+    """Without the armature's name that may follow."""
+    head, named, _ = rig.rpartition(".blend:")
+    return Path(f"{head}.blend" if named and not os.path.isfile(rig) else rig)
+
+
+def _read_by(job: BatchJob) -> Iterator[Path]:
+    """The files that a job reads, among names that are none: rigify, a preset's, a network's."""
+    yield from (job.clip, _rig_file(str(job.options["rig"])))
+    yield from (Path(str(job.options[name])) for name in ("preset", "model") if name in job.options)
+
+
 def _require_apart(jobs: Sequence[BatchJob]) -> None:
     """No two jobs write the same file, and none writes what another reads."""
     written: dict[Path, BatchJob] = {}
-    read = {job.clip: job for job in jobs} | {Path(str(job.options["rig"])): job for job in jobs}
+    read = {path: job for job in jobs for path in _read_by(job)}
     for job in jobs:
         for path in job.outputs:
             if path in written:

@@ -115,7 +115,11 @@ def _require_writable(path: Path) -> None:
             pass
     except OSError as error:
         raise Pose3DError(f"The folder {path.parent} cannot be written: {error.strerror}.", hint=hint) from error
-    if path.is_dir():
+    try:
+        is_folder = path.is_dir()
+    except OSError as error:  # as where the name is too long
+        raise Pose3DError(f"{path} cannot be written: {error.strerror}.", hint="Choose another --out.") from error
+    if is_folder:
         raise Pose3DError(f"{path} is a folder.", hint="Choose another --out, which names a file.")
 
 

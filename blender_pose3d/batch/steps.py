@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import Pose3DError
+from ..core.leftovers import short_stem
 from ..worker.protocol import Progress, Result
 from .cache import Track, TrackCache
 from .jobs import BatchJob
@@ -113,7 +114,7 @@ def solve(blender: Served, job: BatchJob, track: Track) -> Result:
 
 def _remove_partials(job: BatchJob) -> None:
     """What a killed run left of this output under a temporary name."""
-    pattern = f".{glob.escape(job.out.stem)}.*.partial{job.out.suffix}"
+    pattern = f".{glob.escape(short_stem(job.out))}.*.partial{job.out.suffix}"
     for path in job.out.parent.glob(pattern):
         with contextlib.suppress(OSError):
             path.unlink()

@@ -16,7 +16,7 @@ import addon_utils
 import bpy
 
 from ..core.errors import Pose3DError
-from ..core.leftovers import remove_stale
+from ..core.leftovers import remove_stale, short_stem
 from .bvh import write_bvh
 from .compat import GLTF_FPS_BASE_IS_INVERTED
 from .keyframes import require_editable
@@ -102,8 +102,9 @@ def export(path: Path, armature_object: bpy.types.Object, *, bones: Sequence[str
         raise Pose3DError(
             f"'{path.suffix}' is not a kind of file that Pose3D writes.", hint=f"Use one of: {', '.join(OUT_SUFFIXES)}."
         )
-    partial = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
-    remove_stale(path.parent, f".{glob.escape(path.stem)}.*.partial{kind}")
+    name = f".{short_stem(path)}"
+    partial = path.with_name(f"{name}.{os.getpid()}.partial{path.suffix}")
+    remove_stale(path.parent, f"{glob.escape(name)}.*.partial{kind}")
     _enable_addon(kind)
     position = contextlib.nullcontext() if kind == ".blend" else _in_pose_position(armature_object.data)
     try:

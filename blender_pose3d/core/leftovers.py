@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import glob
+import hashlib
 import os
 import shutil
 import sys
@@ -18,6 +19,7 @@ _SESSION_PREFIX = "blender_"  # of the folder in which a Blender has its own tem
 _SCRATCH_PREFIX = "pose3d-scratch-"
 _SCRATCH_PATTERN = f"{_SCRATCH_PREFIX}????????"
 _WRITTEN_S = 600.0  # nobody writes for so long without the file growing
+_LONGEST_STEM_BYTES = 100  # file systems take names of 255, and temporary names are longer
 _SCRATCH_S = 7 * 86400.0  # longer than any run that still needs its folder
 
 
@@ -29,13 +31,24 @@ def remove_stale(folder: Path, pattern: str, *, older_than_s: float = _WRITTEN_S
                 shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
 
 
+def short_stem(path: Path) -> str:
+    """The name of a file without its suffix; of a long one the beginning, and a hash that tells it from others."""
+    stem, whole = path.stem, path.stem.encode(errors="surrogatepass")
+    if len(whole) <= _LONGEST_STEM_BYTES:
+        return stem
+    while len(stem.encode(errors="surrogatepass")) > _LONGEST_STEM_BYTES:
+        stem = stem[:-1]
+    return f"{stem}-{hashlib.sha256(whole).hexdigest()[:8]}"
+
+
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """A path beside `path` to write to: on success it takes that place, on any exception it is deleted.
 
     What killed runs left of the same file goes first. Raises OSError."""
-    remove_stale(path.parent, f".{glob.escape(path.name)}.*.partial")
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    name = f".{short_stem(path)}{path.suffix}"
+    remove_stale(path.parent, f"{glob.escape(name)}.*.partial")
+    partial = path.with_name(f"{name}.{os.getpid()}.partial")
     try:
         yield partial
         os.replace(partial, path)

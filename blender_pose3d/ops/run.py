@@ -26,6 +26,7 @@ from ..bridge.apply import AppliedMotion, Steps
 from ..bridge.markers import source_of
 from ..bridge.output import Output, output_steps
 from ..core.errors import Pose3DError
+from ..core.leftovers import short_stem
 from ..core.motion import MotionOptions
 from ..core.takes import prune
 from ..core.track_io import read_track
@@ -476,4 +477,4 @@ def _track_name(request: Request) -> str:
         status.st_mtime_ns,
         *request.lifting,
     )
-    return f"{request.clip.stem}-{hashlib.sha256(repr(key).encode()).hexdigest()[:12]}.npz"
+    return f"{short_stem(request.clip)}-{hashlib.sha256(repr(key).encode()).hexdigest()[:12]}.npz"

@@ -255,6 +255,20 @@ def test_a_part_of_a_track_is_remembered_as_that_part(retarget, run_in_blender, 
 
 
 @pytest.mark.one_blender
+def test_a_clip_may_have_as_long_a_name_as_there_is(retarget, environment, props, track, tmp_path):
+    home, out = tmp_path / "home", tmp_path / "out.blend"
+    environment["POSE3D_HOME"] = str(home)
+    clip = tmp_path / f"{'動' * 83}.npz"
+    shutil.copy(track, clip)
+    succeeded(retarget(clip, f"{props / 'human.blend'}:{PERSON}", out, "--start", "0.5", "--end", "1.5"), out)
+    (kept,) = (home / "cache" / "tracks").glob("*")
+    assert kept.name.startswith("動動") and read_track(kept).frame_count == 12
+    out, report = clip.with_suffix(".glb"), clip.with_name(f"{'動' * 82}.json")
+    succeeded(retarget(clip, f"{props / 'human.blend'}:{PERSON}", out, "--report", report), out)
+    assert report.is_file() and report.with_suffix(".html").is_file()
+
+
+@pytest.mark.one_blender
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc is a folder that nobody can write to")
 def test_without_room_for_tracks_the_result_is_written_all_the_same(retarget, environment, props, track, tmp_path):
     home, out = tmp_path / "home", tmp_path / "out.blend"
@@ -397,6 +411,7 @@ def test_cut_off_rigs(retarget, props, track, tmp_path):
 
 OPTION_FAULTS = {
     "unknown preset": (("--preset", "nobody"), "There is no preset 'nobody'"),
+    "preset of no file's length": (("--preset", "x" * 300), "There is no preset 'xxx"),
     "preset that is not there": (("--preset", "{folder}/none.json"), "Cannot read the preset"),
     "broken preset": (("--preset", "{folder}/broken.json"), "The preset broken.json cannot be used"),
     "preset for another rig": (("--preset", "kaykit"), "No bone of the armature is the"),
@@ -437,6 +452,7 @@ def test_bad_outputs_and_clips(retarget, props, track, tmp_path):
         cases.append((track, Path("/proc/out.glb"), "cannot be written"))
     for clip, out, words in cases:
         refused(retarget(clip, rig, out, timeout_s=SECONDS_TO_REFUSE), words, out)
+    refused(retarget(track, rig, tmp_path / f"{'動' * 90}.glb"), "動.glb cannot be written", tmp_path / "out.glb")
 
 
 @pytest.mark.one_blender
@@ -446,3 +462,27 @@ def test_the_rig_is_not_overwritten(retarget, props, track):
     done = retarget(track, rig, rig)
     assert done.returncode == 2 and "is the rig itself" in done.stderr and len(done.stderr.splitlines()) == 1
     assert hashlib.sha256(rig.read_bytes()).hexdigest() == digest
+
+
+@pytest.mark.one_blender
+def test_nothing_that_is_read_is_overwritten(retarget, run_in_blender, environment, props, track, tmp_path):
+    rig, take, preset = props / "human.blend", tmp_path / "take.bvh", tmp_path / "bones.json"
+    clip, linked = tmp_path / "clip.npz", tmp_path / "linked.bvh"
+    succeeded(retarget(track, f"{rig}:{PERSON}", take), take)
+    shutil.copy(track, clip)
+    shutil.copy(ROOT / "rigs" / "mixamo.json", preset)
+    os.link(take, linked)
+    read = {path: path.read_bytes() for path in (rig, take, preset, clip)}
+    new, person = tmp_path / "new.glb", f"{rig}:{PERSON}"
+    cases = [
+        ((clip, "--rig", rig, "--out", new, "--report", clip), "clip.npz is the clip itself"),
+        ((clip, "--rig", person, "--out", new, "--report", rig), "human.blend is the rig itself"),
+        ((clip, "--rig", person, "--out", new, "--preset", preset, "--report", preset), "bones.json is the preset itself"),
+        ((clip, "--rig", person, "--out", new, "--report", new), "new.glb would be both the result and the report"),
+        (("--source", take, "--rig", "rigify", "--out", take), "take.bvh is the source itself"),
+        (("--source", take, "--rig", "rigify", "--out", linked), "linked.bvh is the source itself"),
+        (("--source", person, "--rig", "rigify", "--out", rig), "human.blend is the source itself"),
+    ]
+    for words, says in cases:
+        refused(run_in_blender(BUILD, "retarget", *words, environment=environment, apart=True), says, new)
+        assert {path: path.read_bytes() for path in read} == read, says

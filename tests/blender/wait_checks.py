@@ -141,7 +141,7 @@ def check_what_the_panel_asks_of_the_engine() -> None:
 
     with addon_checks.registered():
         figure = rig_builders.build("a_pose")
-        clip = addon_checks.test_folder() / "clip.mp4"
+        clip = addon_checks.test_folder() / f"{'動' * 83}.mp4"
         clip.write_bytes(b"not read")
         settings = bpy.context.scene.pose3d
 
@@ -161,6 +161,7 @@ def check_what_the_panel_asks_of_the_engine() -> None:
         assert words(lens="PIXELS", focal_length_px=1234) == ["--focal-px", "1234"]
         assert words(use_range=True, start_s=1.5, end_s=2) == ["--start", "1.5", "--end", "2.0", "--focal-px", "1234"]
         assert len(names) == 7, "different settings, different tracks"
+        assert all(name.startswith("動動") and len(name.encode()) < 150 for name in names), names
         choices = [item.identifier for item in settings.bl_rna.properties["person"].enum_items]
         print("people:", " ".join(choices))
 

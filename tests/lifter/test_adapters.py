@@ -340,6 +340,20 @@ def test_time_is_the_videos(tmp_path: Path) -> None:
     assert read("COCO results", tmp_path, frames).timestamps_s[0] == 0
 
 
+@pytest.mark.parametrize("name", ["frame{:04d}_1080p.jpg", "take2_{}_cam2.png", "cam1/{:06d}.jpg", "{}.jpg", "3_{}_{:d}.jpg"])
+def test_the_frames_number_is_the_one_that_no_two_names_share(name: str, tmp_path: Path) -> None:
+    _, frames = motion("walk", frames=12)
+    expected = read("AlphaPose", tmp_path, frames)
+    frames[4] = []
+    people = coco_people(frames, lambda n: name.format(n, n // 4))
+    people += coco_people(frames[:1], lambda n: name.format(n, n // 4))  # the same person once more, in the same picture
+    (tmp_path / "named.json").write_text(json.dumps(people))
+    adapted = read_detections(tmp_path / "named.json", "coco", fps=25, image_size_px=SIZE)
+    np.testing.assert_array_equal(adapted.timestamps_s, expected.timestamps_s)
+    assert np.flatnonzero(~adapted.detected).tolist() == [4]
+    np.testing.assert_array_equal(adapted.landmarks_px[adapted.detected], expected.landmarks_px[adapted.detected])
+
+
 # ----------------------------------------------------------------------------------------------------- several people
 
 
@@ -430,6 +444,7 @@ BAD: list[tuple[str, Callable[[Path], Path], str]] = [
     ("openpose", _json([1]), "frame 0 is no OpenPose output"),
     ("openpose", _openpose(*[9.0] * 54), "54 numbers in pose_keypoints_2d where BODY_25 has 75"),
     ("openpose", _openpose(*[None] * 75), "no person in any frame"),  # type: ignore[list-item]
+    ("openpose", _openpose(*[50.0, 60.0, 0.9] * 3, *[50.0, 60.0, 0.05] * 22), "no person in any frame who can be followed"),
     ("openpose", _openpose(), "0 numbers"),
     ("openpose", _json({"people": [7]}), "0 numbers"),
     ("openpose", _json({"people": [{"pose_keypoints_2d": "text"}]}), "0 numbers"),
@@ -443,6 +458,12 @@ BAD: list[tuple[str, Callable[[Path], Path], str]] = [
     ("coco", _instances(keypoints=[[1, 2]] * 17, keypoint_scores=[1]), "has not the 17 joints"),
     ("coco", _people({"keypoints": _PLACES}), "no image_id"),
     ("coco", _people({"image_id": "cover.jpg", "keypoints": _PLACES}), "no image_id with a number"),
+    ("coco", _people({"image_id": f"{'9' * 5000}.jpg", "keypoints": _PLACES}), "no image_id with a number"),
+    (
+        "coco",
+        _people(*({"image_id": name, "keypoints": _PLACES} for name in ("a/1.jpg", "b/1.jpg", "b/2.jpg"))),
+        "its image_ids, such as a/1.jpg and b/1.jpg, have no number that is another one in each",
+    ),
     ("coco", _people({"image_id": "0.jpg", "keypoints": [1.0] * 50}), "50 numbers in keypoints where COCO's 17 joints have 51"),
     (
         "coco",
@@ -450,6 +471,7 @@ BAD: list[tuple[str, Callable[[Path], Path], str]] = [
         "17 joints here and 26 there",
     ),
     ("coco", _people(*({"image_id": n, "keypoints": _PLACES} for n in (1, 10**9))), "frames from 0 to"),
+    ("coco", _people({"image_id": 1, "keypoints": [9.0] * 9 + [0.0] * 42}), "no person in any frame who can be followed"),
     ("coco", _people({"image_id": 1, "keypoints": [0.5] * 51}), "shares of the picture, not pixels"),
     ("coco", _archive(a=_VIDEO), "no JSON file"),
     ("videopose3d", _json([]), "not a zip file"),
@@ -465,9 +487,11 @@ BAD: list[tuple[str, Callable[[Path], Path], str]] = [
 
 @pytest.mark.parametrize(("form", "make", "says"), BAD)
 def test_what_cannot_be_used_is_one_sentence(form: str, make: Callable[[Path], Path], says: str, tmp_path: Path) -> None:
-    with pytest.raises(LifterError, match=says) as caught:
-        read_detections(make(tmp_path), form, fps=25, image_size_px=SIZE)
-    assert str(tmp_path) in caught.value.message and "\n" not in caught.value.message and caught.value.hint
+    path = make(tmp_path)
+    for person in ("longest", "anyone", "1"):
+        with pytest.raises(LifterError, match=says) as caught:
+            read_detections(path, form, fps=25, image_size_px=SIZE, person=person)
+        assert str(tmp_path) in caught.value.message and "\n" not in caught.value.message and caught.value.hint
 
 
 def test_videopose3d_archives_may_know_the_size_and_hold_many_videos(tmp_path: Path) -> None:
