@@ -28,6 +28,7 @@ from .batch.jobs import LIFTING_OPTIONS, TRACK_SUFFIX, BatchJob
 from .bridge import files
 from .bridge.apply import AppliedMotion, apply_track, empty_stretches_s
 from .bridge.ik import LimbMode
+from .bridge.keying import require_animatable
 from .bridge.source import apply_source, sample
 from .core import report, report_page
 from .core.errors import Pose3DError
@@ -148,7 +149,7 @@ def retarget(options: Options, *, resources: Path, track_file: Path | None = Non
     source = _source(options, resources) if options.source is not None else None
     # The rig before the clip: what is wrong with it is said within seconds.
     armature_object = files.open_rig(rig_file)
-    files.require_mapping(armature_object, preset=options.preset, presets_folder=resources / "rigs")
+    require_rig(armature_object, options, resources=resources)
     track, lasting = None, track_file
     if source is None and track_file in (None, options.clip):
         track, lasting = _track(options, resources, for_blender=out.suffix.lower() == ".blend")
@@ -183,6 +184,18 @@ def retarget(options: Options, *, resources: Path, track_file: Path | None = Non
             told |= _report_of_track(track)
         _write_reports(options, told, _quality(track, applied) if track is not None else None, resources)
     return applied
+
+
+def require_rig(armature_object: bpy.types.Object, options: Options, *, resources: Path) -> None:
+    """Raises Pose3DError where the rig cannot be animated as the options say."""
+    require_animatable(
+        bpy.context,
+        armature_object,
+        preset=options.preset,
+        presets_folder=resources / "rigs",
+        limbs=options.limbs,
+        upper_body=options.motion.upper_body,
+    )
 
 
 def _source(options: Options, resources: Path) -> SourceMotion:

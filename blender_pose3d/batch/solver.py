@@ -37,7 +37,7 @@ def main(*, resources: Path) -> int:
             options = headless.parse(work["arguments"])
             if work["track"] is None:
                 armature_object = files.open_rig(files.parse_rig(options.rig))
-                files.require_mapping(armature_object, preset=options.preset, presets_folder=resources / "rigs")
+                headless.require_rig(armature_object, options, resources=resources)
                 _answer(answers, {"event": "result", "output": "", "summary": {}})
                 continue
             applied = headless.retarget(options, resources=resources, track_file=Path(work["track"]))

@@ -19,8 +19,6 @@ from ..core.errors import Pose3DError
 from ..core.leftovers import remove_stale, short_stem
 from .bvh import write_bvh
 from .compat import GLTF_FPS_BASE_IS_INVERTED
-from .keyframes import require_editable
-from .rig_reader import choose_mapping, read_rig
 from .targets import called, is_moved
 
 RIG_SUFFIXES = (".blend", ".glb", ".gltf", ".fbx", ".bvh")
@@ -82,12 +80,6 @@ def _opened(path: Path) -> list[bpy.types.Object]:
 
 def _largest(armatures: Sequence[bpy.types.Object]) -> bpy.types.Object:
     return max(armatures, key=lambda o: len(o.data.bones))
-
-
-def require_mapping(armature_object: bpy.types.Object, *, preset: str, presets_folder: Path) -> None:
-    """Fail early where the rig cannot be animated. Raises Pose3DError."""
-    require_editable(armature_object)
-    read_rig(armature_object, choose_mapping(armature_object, preset=preset, presets_folder=presets_folder))
 
 
 def export(path: Path, armature_object: bpy.types.Object, *, bones: Sequence[str] = ()) -> None:

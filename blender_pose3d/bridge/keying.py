@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import bpy
@@ -14,10 +15,12 @@ from ..core.curves import SparseMotion
 from ..core.errors import Pose3DError
 from ..core.preset import Mapping
 from ..core.rig import RigSpec
+from ..core.solve import require_upper_body
 from ..core.tracks import RigMotion
 from .constraints import Obstacle, find_obstacles, locks_of, mute, sentences
 from .ik import IkLimb, LimbMode, Pauses, as_ik_bends, find_limbs, key_controls, keyed_bones, require_moved
-from .keyframes import key_motion
+from .keyframes import key_motion, require_editable
+from .rig_reader import choose_mapping, read_rig
 from .targets import Keyed
 
 
@@ -61,6 +64,23 @@ def handling(
     if not mute_constraints and (locks := locks_of(obstacles)):
         rig = replace(rig, mapping=replace(rig.mapping, locks=locks | rig.mapping.locks))
     return Handling(rig, tuple(found), tuple(obstacles), mute_constraints, tuple(warnings))
+
+
+def require_animatable(
+    context: bpy.types.Context,
+    armature_object: bpy.types.Object,
+    *,
+    preset: str,
+    presets_folder: Path,
+    limbs: LimbMode | str = LimbMode.FK,
+    upper_body: bool = False,
+) -> None:
+    """Fail early, before a clip is read, where the rig cannot be animated so. Raises Pose3DError."""
+    require_editable(armature_object)
+    rig = read_rig(armature_object, choose_mapping(armature_object, preset=preset, presets_folder=presets_folder))
+    if upper_body:
+        require_upper_body(rig)
+    handling(context, armature_object, rig, limbs=limbs, upper_body=upper_body)
 
 
 def mapping_above_waist(rig: RigSpec) -> Mapping:

@@ -199,6 +199,7 @@ def own_turns(
     hips_bone = rig.bone("hips")
     assert hips_bone is not None
     if upper_body:
+        require_upper_body(rig)
         hips = np.broadcast_to(np.eye(3), hips.shape)
     own[hips_bone] = hips
     spine = [b for b in rig.chain("spine") if b != hips_bone]
@@ -207,8 +208,6 @@ def own_turns(
         spine = [b for b in spine if rig.bone_names[b] not in rig.below_waist]
     if chest_bone is None and spine:
         chest_bone = spine.pop()
-    if chest_bone is None and upper_body:
-        raise one_bone_trunk(rig)
     if chest_bone is None:  # the hips carry the trunk by themselves
         own[hips_bone] = hips = chest = turn(trunk, pose.way(Joint.RIGHT_HIP, Joint.LEFT_HIP), trunk_rest, rig.across("thigh"))
     between = steps_between(hips, chest, len(spine))
@@ -244,12 +243,14 @@ def own_turns(
     return own
 
 
-def one_bone_trunk(rig: RigSpec) -> Pose3DError:
-    """What to say where only the upper body is wanted of a rig whose hips carry the trunk."""
-    return Pose3DError(
-        f"The trunk of this armature is one bone, '{rig.mapping.bone('hips')}', so its upper body cannot move alone.",
-        hint="Leave Upper Body Only off, or choose a bone for the chest.",
-    )
+def require_upper_body(rig: RigSpec) -> None:
+    """Raises Pose3DError where the hips carry the trunk, so that what is above them cannot move alone."""
+    trunk = {*rig.mapping.bones.get("spine", ()), *rig.mapping.bones.get("chest", ())}
+    if not trunk - rig.below_waist:
+        raise Pose3DError(
+            f"The trunk of this armature is one bone, '{rig.mapping.bone('hips')}', so its upper body cannot move alone.",
+            hint="Leave Upper Body Only off, or choose a bone for the chest.",
+        )
 
 
 def turn(primary: np.ndarray, secondary: np.ndarray, rest_primary: np.ndarray, rest_secondary: np.ndarray) -> np.ndarray:

@@ -17,7 +17,7 @@ from .kinematics import PosedRig
 from .preset import FINGER_CHAINS, SIDES
 from .rig import RigSpec
 from .rotations import about_axis, apply, cross, slerp_matrices, unit
-from .solve import FromHips, as_motion, heading_of, heading_rad, one_bone_trunk, rest_axis, steps_between, turn, upper_motion
+from .solve import FromHips, as_motion, heading_of, heading_rad, require_upper_body, rest_axis, steps_between, turn, upper_motion
 from .tracks import RigMotion
 
 _UP = np.array([0.0, 0.0, 1.0])
@@ -80,10 +80,9 @@ def _without_hips(rig: RigSpec, own: dict[int, np.ndarray]) -> dict[int, np.ndar
 
     Raises Pose3DError for a rig whose hips carry the trunk.
     """
+    require_upper_body(rig)
     hips, *trunk = _trunk(rig)
     spine = [bone for bone in trunk if rig.bone_names[bone] not in rig.below_waist]
-    if not spine:
-        raise one_bone_trunk(rig)
     up, front = (unit(apply(rig.armature_from_world, way)) for way in (_UP, rig.front_world))
     side = cross(up, front)
     now = apply(own[hips], side)

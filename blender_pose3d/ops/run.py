@@ -21,8 +21,9 @@ from typing import Any
 import bpy
 
 from .. import places, prefs, props
-from ..bridge import files, targets
+from ..bridge import targets
 from ..bridge.apply import AppliedMotion, Steps
+from ..bridge.keying import require_animatable
 from ..bridge.markers import source_of
 from ..bridge.output import Output, output_steps
 from ..core.errors import Pose3DError
@@ -353,8 +354,15 @@ def begin(context: bpy.types.Context, requests: Sequence[Request]) -> Run:
                 f"The cache folder {cache} cannot be made: {error.strerror}.", hint="Choose another in the preferences."
             ) from error
     # Before the clip, which may take minutes: what is wrong with the armature is said at once.
-    armature_object = targets.find(requests[0].target)
-    files.require_mapping(armature_object, preset=requests[0].preset, presets_folder=places.resources_root() / "rigs")
+    first = requests[0]
+    require_animatable(
+        context,
+        targets.find(first.target),
+        preset=first.preset,
+        presets_folder=places.resources_root() / "rigs",
+        limbs=first.output.limbs,
+        upper_body=first.options.upper_body,
+    )
     run = Run(requests, engine, cache, cache_limit_bytes=prefs.cache_limit_bytes(context))
     run.start()
     _current, _last_log = run, ""

@@ -27,4 +27,14 @@ def test_an_armatures_animation(run_in_blender, tmp_path):
 
 @pytest.mark.one_blender
 def test_rigify_and_files(run_in_blender, tmp_path):
-    run_checks(run_in_blender, CHECKS, ("rigify_both_ways", "files_as_a_source", "the_command_lines_motion_options"), tmp_path)
+    run_checks(
+        run_in_blender,
+        CHECKS,
+        (
+            "rigify_both_ways",
+            "files_as_a_source",
+            "the_command_lines_motion_options",
+            "what_cannot_be_keyed_is_told_before_the_clip_is_read",
+        ),
+        tmp_path,
+    )

@@ -406,6 +406,22 @@ def check_the_command_lines_motion_options() -> None:
             raise AssertionError(f"{wrong} was taken")
 
 
+def check_what_cannot_be_keyed_is_told_before_the_clip_is_read() -> None:
+    folder = test_folder()
+    clip = folder / "clip.mp4"
+    clip.write_bytes(b"nothing that could be read")
+    figure = rig_builders.with_ik_constraints("a_pose")
+    figure.data.pose_position = "REST"
+    bpy.ops.wm.save_as_mainfile(filepath=str(folder / "rests.blend"))
+    words = [str(clip), "--rig", str(folder / "rests.blend"), "--out", str(folder / "out.blend"), "--limbs", "ik"]
+    try:
+        headless.retarget(headless.parse(words), resources=ROOT)
+    except Pose3DError as error:
+        assert "IK controls" in error.message, error.message
+    else:
+        raise AssertionError("it was taken")
+
+
 def _limbs(source) -> np.ndarray:
     from blender_pose3d.bridge.measure import LIMBS
 
