@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from lifter.landmark_model import LandmarkModel, find_landmark_model
+from tests.scheduling import as_before
 
 # What torch.compile makes, it makes here: a pool of processes is much for a function of one line, and one more thing to wait for.
 os.environ["TORCHINDUCTOR_COMPILE_THREADS"] = "1"
@@ -69,7 +70,7 @@ def write_clip(
     key_frames: one in so many frames, the codec's choice if left out. rate: what the header says, in frames a second.
     """
     options = {"movflags": "faststart"} if fast_start else {}
-    with av.open(str(path), "w", options=options) as container:
+    with as_before(), av.open(str(path), "w", options=options) as container:
         stream = container.add_stream(codec, rate=rate)
         stream.width, stream.height = size
         stream.pix_fmt = pixels

@@ -123,6 +123,13 @@ def test_what_can_only_be_decoded_from_its_beginning_says_so(tmp_path: Path) -> 
     assert not open_clip(write_clip(tmp_path / "av1.mp4", STEADY_MS, codec="libsvtav1", rate=10)).seekable
 
 
+@pytest.mark.skipif(not hasattr(os, "sched_getscheduler"), reason="other systems schedule otherwise")
+def test_a_clip_that_is_written_leaves_the_scheduling_as_it_was(tmp_path: Path) -> None:
+    before = os.sched_getscheduler(0)
+    list(frames(open_clip(write_clip(tmp_path / "av1.mp4", STEADY_MS, codec="libsvtav1", rate=10))))
+    assert os.sched_getscheduler(0) == before
+
+
 def test_a_stream_without_times_gets_its_rate(tmp_path: Path) -> None:
     # Raw H.264 carries pictures and nothing else.
     write_clip(tmp_path / "a.h264", [i * 40 for i in range(20)])

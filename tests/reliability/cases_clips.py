@@ -18,6 +18,7 @@ import numpy as np
 
 from tests.lifter.conftest import write_sound, write_video_without_frames
 from tests.reliability.corpus import DONE, REFUSED, Case
+from tests.scheduling import as_before
 
 DEMO = Path(__file__).resolve().parents[1] / "data" / "demo.mp4"
 SIZE_PX = 200
@@ -55,7 +56,7 @@ def write(
 ) -> Path:
     """Pictures as a clip; times: of each, in units of `base` seconds."""
     pictures = list(pictures)
-    with av.open(str(path), "w", format=form, options=header or {}) as container:
+    with as_before(), av.open(str(path), "w", format=form, options=header or {}) as container:
         stream = container.add_stream(codec, rate=1 / base, options=options or {})
         stream.height, stream.width = pictures[0].shape[:2]
         stream.pix_fmt = pixels
