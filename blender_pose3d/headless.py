@@ -28,7 +28,7 @@ from .batch.jobs import LIFTING_OPTIONS, TRACK_SUFFIX, BatchJob
 from .bridge import files
 from .bridge.apply import AppliedMotion, apply_track, empty_stretches_s
 from .bridge.ik import LimbMode
-from .bridge.keying import require_animatable
+from .bridge.keying import handling_by_preset
 from .bridge.source import apply_source, sample
 from .core import report, report_page
 from .core.errors import Pose3DError
@@ -188,7 +188,7 @@ def retarget(options: Options, *, resources: Path, track_file: Path | None = Non
 
 def require_rig(armature_object: bpy.types.Object, options: Options, *, resources: Path) -> None:
     """Raises Pose3DError where the rig cannot be animated as the options say."""
-    require_animatable(
+    handling_by_preset(
         bpy.context,
         armature_object,
         preset=options.preset,

@@ -21,8 +21,8 @@ from ..core.solve import SolveOptions, solve
 from ..core.track_io import read_track
 from ..core.tracks import Pose3DTrack, RigMotion
 from .ik import LimbMode, Pauses
-from .keyframes import require_editable, rotation_channels
-from .keying import handling, key_steps
+from .keyframes import rotation_channels
+from .keying import handling_by_preset, key_steps
 from .markers import (
     Clock,
     Source,
@@ -33,7 +33,6 @@ from .markers import (
     remember_source,
     source_of,
 )
-from .rig_reader import choose_mapping, read_rig
 from .targets import shown
 
 _T = TypeVar("_T")
@@ -102,13 +101,11 @@ def apply_steps(
     """
     options = options or MotionOptions()
     armature_object = find_armature()
-    require_editable(armature_object)
-    context.view_layer.update()
-    mapping = choose_mapping(armature_object, preset=preset, presets_folder=resources / "rigs")
-    how = handling(
+    how = handling_by_preset(
         context,
         armature_object,
-        read_rig(armature_object, mapping),
+        preset=preset,
+        presets_folder=resources / "rigs",
         limbs=limbs,
         mute_constraints=mute_constraints,
         upper_body=options.upper_body,
@@ -164,7 +161,7 @@ def apply_steps(
     scene.frame_set(scene.frame_current)
     return AppliedMotion(
         action_name=action.name,
-        preset=mapping.preset,
+        preset=rig.mapping.preset,
         warnings=(
             *check_mapping(rig),
             *warnings,

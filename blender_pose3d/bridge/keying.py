@@ -66,21 +66,25 @@ def handling(
     return Handling(rig, tuple(found), tuple(obstacles), mute_constraints, tuple(warnings))
 
 
-def require_animatable(
+def handling_by_preset(
     context: bpy.types.Context,
     armature_object: bpy.types.Object,
     *,
     preset: str,
     presets_folder: Path,
     limbs: LimbMode | str = LimbMode.FK,
+    mute_constraints: bool = False,
     upper_body: bool = False,
-) -> None:
-    """Fail early, before a clip is read, where the rig cannot be animated so. Raises Pose3DError."""
+) -> Handling:
+    """`handling` of an armature whose bones a preset names. Raises Pose3DError where the armature cannot be animated so, which is
+    asked before a clip is read as well.
+    """
     require_editable(armature_object)
+    context.view_layer.update()
     rig = read_rig(armature_object, choose_mapping(armature_object, preset=preset, presets_folder=presets_folder))
     if upper_body:
         require_upper_body(rig)
-    handling(context, armature_object, rig, limbs=limbs, upper_body=upper_body)
+    return handling(context, armature_object, rig, limbs=limbs, mute_constraints=mute_constraints, upper_body=upper_body)
 
 
 def mapping_above_waist(rig: RigSpec) -> Mapping:

@@ -17,8 +17,8 @@ from ..core.rig import RigSpec, check_mapping
 from ..core.transfer import SourceMotion, transfer
 from .apply import AppliedMotion
 from .ik import LimbMode
-from .keyframes import require_editable, rotation_channels
-from .keying import handling, key
+from .keyframes import rotation_channels
+from .keying import handling_by_preset, key
 from .rig_reader import choose_mapping, read_rig
 from .targets import keyed_range, require_slot
 
@@ -81,13 +81,11 @@ def apply_source(
     Raises Pose3DError (nothing is changed then).
     """
     options = options or MotionOptions()
-    require_editable(armature_object)
-    context.view_layer.update()
-    mapping = choose_mapping(armature_object, preset=preset, presets_folder=resources / "rigs")
-    how = handling(
+    how = handling_by_preset(
         context,
         armature_object,
-        read_rig(armature_object, mapping),
+        preset=preset,
+        presets_folder=resources / "rigs",
         limbs=limbs,
         mute_constraints=mute_constraints,
         upper_body=options.upper_body,
@@ -105,7 +103,7 @@ def apply_source(
     scene.frame_set(scene.frame_current, subframe=scene.frame_subframe)
     return AppliedMotion(
         action_name=action.name,
-        preset=mapping.preset,
+        preset=rig.mapping.preset,
         warnings=(
             *(f"Source: {warning}" for warning in check_mapping(source.rig)),
             *check_mapping(rig),

@@ -23,7 +23,7 @@ import bpy
 from .. import places, prefs, props
 from ..bridge import targets
 from ..bridge.apply import AppliedMotion, Steps
-from ..bridge.keying import require_animatable
+from ..bridge.keying import handling_by_preset
 from ..bridge.markers import source_of
 from ..bridge.output import Output, output_steps
 from ..core.errors import Pose3DError
@@ -355,7 +355,7 @@ def begin(context: bpy.types.Context, requests: Sequence[Request]) -> Run:
             ) from error
     # Before the clip, which may take minutes: what is wrong with the armature is said at once.
     first = requests[0]
-    require_animatable(
+    handling_by_preset(
         context,
         targets.find(first.target),
         preset=first.preset,
