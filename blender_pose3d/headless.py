@@ -153,7 +153,7 @@ def retarget(options: Options, *, resources: Path, track_file: Path | None = Non
     track, lasting = None, track_file
     if source is None and track_file in (None, options.clip):
         track, lasting = _track(options, resources, for_blender=out.suffix.lower() == ".blend")
-    elif track_file is not None:
+    elif source is None and track_file is not None:
         track = read_track(track_file)
     scene = bpy.context.scene
     if options.fps or rig_file.path is None or rig_file.path.suffix.lower() != ".blend":

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import addon_utils
 import bpy
@@ -164,10 +165,39 @@ def _write_fbx(path: Path, armature_object: bpy.types.Object, bones: Sequence[st
 
 
 def _write_bvh(path: Path, armature_object: bpy.types.Object, bones: Sequence[str]) -> None:
-    _show(armature_object)
-    if not is_moved(bpy.context, armature_object):
-        raise _in_hidden_collection(armature_object)
-    write_bvh(path, bpy.context, armature_object, bones=bones)
+    with _collections_shown(armature_object):
+        _show(armature_object)
+        if not is_moved(bpy.context, armature_object):
+            raise _in_hidden_collection(armature_object)
+        write_bvh(path, bpy.context, armature_object, bones=bones)
+
+
+@contextlib.contextmanager
+def _collections_shown(armature_object: bpy.types.Object) -> Iterator[None]:
+    """The collections that hold an object are in the view layer and visible meanwhile."""
+    states: list[tuple[Any, str, bool]] = []
+    wanted: list[bpy.types.LayerCollection] = []
+
+    def look(layer: bpy.types.LayerCollection) -> bool:
+        states.extend((layer, name, getattr(layer, name)) for name in ("exclude", "hide_viewport"))
+        states.append((layer.collection, "hide_viewport", layer.collection.hide_viewport))
+        place = len(wanted)
+        below = [look(child) for child in layer.children]
+        if inside := any(below) or armature_object in layer.collection.objects.values():
+            wanted.insert(place, layer)  # before what is in it: a collection brings those in it along
+        return inside
+
+    look(bpy.context.view_layer.layer_collection)
+    hidden = [layer for layer in wanted if layer.exclude or layer.hide_viewport or layer.collection.hide_viewport]
+    try:
+        for layer in hidden:
+            layer.exclude = layer.hide_viewport = layer.collection.hide_viewport = False
+        bpy.context.view_layer.update()
+        yield
+    finally:
+        for owner, name, value in states if hidden else ():
+            if getattr(owner, name) != value:
+                setattr(owner, name, value)
 
 
 _WRITERS: dict[str, Callable[[Path, bpy.types.Object, Sequence[str]], None]] = {

@@ -234,13 +234,14 @@ def check_what_rests_or_is_hidden_is_exported_as_it_moves() -> None:
         bpy.context.view_layer.layer_collection.children["Hidden"].hide_viewport = True
         eyes = folder / "eyes.bvh"
         assert bpy.ops.pose3d.export_animation(filepath=str(eyes), armature=figure.name) == {"FINISHED"}
-        hidden.hide_viewport = True
-        refused("is in a hidden collection", filepath=str(folder / "none.bvh"), armature=figure.name)
-        hidden.hide_viewport = False
-        bpy.context.view_layer.layer_collection.children["Hidden"].exclude = True
-        refused("that the view layer leaves out", filepath=str(folder / "none.bvh"), armature=figure.name)
-        assert not (folder / "none.bvh").exists()
-    for name in ("rest.bvh", "rest.fbx", "rest.glb", "eyes.bvh"):
+        layer = bpy.context.view_layer.layer_collection.children["Hidden"]
+        for name, owner, flag in (("hidden", hidden, "hide_viewport"), ("excluded", layer, "exclude")):
+            setattr(owner, flag, True)
+            path = folder / f"{name}.bvh"
+            assert bpy.ops.pose3d.export_animation(filepath=str(path), armature=figure.name) == {"FINISHED"}
+            assert getattr(owner, flag) and layer.hide_viewport, "it is hidden again"
+            setattr(owner, flag, False)
+    for name in ("rest.bvh", "rest.fbx", "rest.glb", "eyes.bvh", "hidden.bvh", "excluded.bvh"):
         figure = files.open_rig(files.RigFile(folder / name))
         first = figure.animation_data.action.frame_range[0]
         read_m = distance_to_hips_m(figure, np.round(frames - frames[0] + first).astype(int))
