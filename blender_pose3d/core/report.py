@@ -17,8 +17,7 @@ from .motion import Contact, MotionOptions, Performance
 from .motion.contacts import PARTS, mask_of
 from .motion.legs import feet_of
 from .motion.moving import camera_told
-from .motion.options import CameraMotion
-from .motion.performance import PICTURE_MM
+from .motion.options import PICTURE_MM, CameraMotion
 from .preset import LEG_PARTS, SIDES
 from .rig import RigSpec
 from .rotations import about_axis, apply, transposed, unit

@@ -7,9 +7,9 @@ from math import degrees
 from ..bridge.apply import AppliedMotion
 from ..core.motion import Performance
 from ..core.motion.moving import camera_told
+from ..core.motion.options import PICTURE_MM
 from ..core.motion.standing_legs import feet_hidden
 
-_PICTURE_MM = 36.0
 # Less than this is level to the eye.
 _LEVEL_DEG = 0.5
 # Of the frames.
@@ -28,7 +28,7 @@ def of_the_clip(applied: AppliedMotion) -> str:
 def _lens(person: Performance) -> str:
     track = person.track
     told = track.provenance
-    lens = f"{person.focal_length_px / max(track.image_size_px) * _PICTURE_MM:.0f}"
+    lens = f"{person.focal_length_px / max(track.image_size_px) * PICTURE_MM:.0f}"
     sure = f"{_share(told.get('focal_length_confidence')):.0%}"
     match told.get("focal_length"):
         case "metadata":

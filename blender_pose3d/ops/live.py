@@ -19,7 +19,7 @@ from ..bridge.rig_reader import choose_mapping, read_rig
 from ..core.coordinates import CameraPose
 from ..core.errors import Pose3DError
 from ..core.live import LivePose, LiveSolve, Source, as_track, read_pose, read_source, standing
-from ..core.motion.performance import SIGMA_S
+from ..core.motion.options import SIGMA_S
 from ..core.preset import Mapping
 from ..core.rig import RigSpec
 from ..core.solve import SolveOptions

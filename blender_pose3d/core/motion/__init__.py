@@ -19,8 +19,8 @@ from .camera import CameraEstimate
 from .contacts import Contact
 from .extremities import foot_directions, turn_hands, turned_foot
 from .legs import lock_feet
-from .options import CameraMotion, MotionOptions, Smoothing
-from .performance import PATIENCE, SIGMA_S, Performance, perform
+from .options import PATIENCE, SIGMA_S, CameraMotion, MotionOptions, Smoothing
+from .performance import Performance, perform
 
 __all__ = [
     "CameraEstimate",

@@ -12,7 +12,8 @@ from ..preset import SIDES
 from ..rig import RigSpec
 from ..rotations import about_axis, angle_between, apply, frame, slerp_matrices, swing, transposed, unit
 from ..solve import Pose
-from .performance import PATIENCE, Performance
+from .options import PATIENCE
+from .performance import Performance
 
 _UP = np.array([0.0, 0.0, 1.0])
 _FOOT_NOISE_M = 0.006

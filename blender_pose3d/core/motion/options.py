@@ -17,6 +17,13 @@ class Smoothing(StrEnum):
     STRONG = "strong"
 
 
+# How many times what noise explains the smoothing may change a position.
+PATIENCE: dict[Smoothing, float] = {Smoothing.NONE: 0.0, Smoothing.LIGHT: 1.0, Smoothing.NORMAL: 2.5, Smoothing.STRONG: 6.0}
+SIGMA_S: dict[Smoothing, float] = {Smoothing.NONE: 0.0, Smoothing.LIGHT: 0.02, Smoothing.NORMAL: 0.04, Smoothing.STRONG: 0.08}
+# How wide a picture is to which a focal length in millimetres refers.
+PICTURE_MM = 36.0
+
+
 class CameraMotion(StrEnum):
     """What the camera did while it filmed."""
 
