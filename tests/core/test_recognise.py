@@ -15,7 +15,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from blender_pose3d.core import recognise as recognise_module
 from blender_pose3d.core.errors import Pose3DError
 from blender_pose3d.core.preset import (
     FINGERS,
@@ -29,6 +28,7 @@ from blender_pose3d.core.preset import (
     preset_text,
 )
 from blender_pose3d.core.recognise import SURE, Skeleton, map_bones, recognise
+from blender_pose3d.core.recognise.names import read_name
 from tests.core import rigs
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -446,7 +446,7 @@ def test_exchanged_names_are_noticed_and_the_body_is_followed(naming: str) -> No
     ],
 )
 def test_names_say_part_and_side(name: str, part: str, side: str) -> None:
-    said = recognise_module._read_name(name)
+    said = read_name(name)
     assert (said.part, said.side, said.junk) == (part, side, False)
 
 
@@ -454,7 +454,7 @@ def test_names_say_part_and_side(name: str, part: str, side: str) -> None:
     "name", ["upperarm_twist_01_l", "foot_ik.L", "左足ＩＫ", "thigh_pole.R", "Hair_L1", "skirt.003", "LeftEye"]
 )
 def test_names_of_helpers_are_known(name: str) -> None:
-    assert recognise_module._read_name(name).junk
+    assert read_name(name).junk
 
 
 def _mixamo(exchange: bool) -> Skeleton:

@@ -1,0 +1,135 @@
+"""Which bone of an armature plays which role, found from its hierarchy, its rest pose and, where they say something, its names.
+
+Two legs and two arms are two pairs of limbs: each limb an upper bone, a lower one and an end, of equal lengths left and right.
+Every pair that could be one is scored as legs and as arms, then every two pairs together (trunk, head, proportions, what hangs
+where).
+The best reading wins; a role's confidence is how far behind the best reading lies in which another bone plays it. Lengths between
+joints do not change with the pose, so A-poses, T-poses and twisted ones are alike; only "up" is taken from the world.
+Which side is the left one is told by what points forwards: feet, knees, elbows, face and thumbs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from ..errors import Pose3DError
+from ..preset import RECOGNISED, REQUIRED_ROLES, SIDES, Evidence, Mapping, Preset, choose
+from .body import Body, both, find_body
+from .names import ARM_PARTS, LEG_PARTS, listed
+from .roles import ABOVE_SHOULDERS, SURE, mapping_of
+from .sides import SIDES_SURE, exchanged, sides_shown
+from .tree import Skeleton, Tree
+
+__all__ = ["SURE", "Skeleton", "map_bones", "recognise"]
+
+_HINT = "Choose a preset, or write one for this rig (rigs/README.md says how) and give its file."
+
+
+def map_bones(skeleton: Skeleton, presets: list[Preset], wanted: str = "auto") -> Mapping:
+    """The mapping of the preset that is wanted; for "auto" of the preset whose names fit, else as `recognise` finds it.
+
+    Sides that the rest pose shows the other way round are exchanged for "auto" and only warned of for a named preset.
+    Raises Pose3DError if a required role is left without a bone.
+    """
+    try:
+        mapping = choose(presets, list(skeleton.names), wanted)
+    except Pose3DError as by_name:
+        if wanted != "auto" or not presets:
+            raise
+        return recognise(skeleton, why_not_by_name=by_name.message)
+    tree = Tree(skeleton)
+    if wanted == "auto":
+        mapping = _with_arms_on_chest(tree, mapping)
+    shown, cues = sides_shown(tree, {role: skeleton.names.index(bones[0]) for role, bones in mapping.bones.items()})
+    if shown > -SIDES_SURE or len(cues) < 2:
+        return mapping
+    told = f"Left and right look exchanged: {listed(cues)} show the bones named left on the character's right"
+    if wanted == "auto":
+        warning = f"{told}; they are taken the other way round. Name the preset ({mapping.preset}) to follow the names."
+        mapping = exchanged(mapping)
+    else:
+        warning = f"{told}. Exchange them in the mapping, or choose Automatic."
+    return replace(mapping, warnings=(*mapping.warnings, warning))
+
+
+def _with_arms_on_chest(tree: Tree, mapping: Mapping) -> Mapping:
+    """The mapping with the bones of the neck that the arms hang on, below the shoulders, as the top of the trunk: a neck that
+    turned would move the shoulders. Skeletons of other builds carry the names of a family.
+    """
+    index = tree.names.index
+    arms = [index(mapping.bones.get(f"{side}_clavicle", mapping.bones[f"{side}_upper_arm"])[0]) for side in SIDES]
+    thighs, uppers = ([index(mapping.bones[f"{side}_{part}"][0]) for side in SIDES] for part in ("thigh", "upper_arm"))
+    shoulders = tree.heads[uppers].mean(axis=0)
+    trunk = shoulders - tree.heads[thighs].mean(axis=0)
+    hub, chest, neck = tree.common(*arms), mapping.bones.get("chest", ()), list(mapping.bones.get("neck", ()))
+    moved: list[str] = []
+    while neck and chest and hub >= 0 and tree.is_below(hub, index(neck[0])):
+        if (shoulders - tree.heads[index(neck[0])]) @ trunk < -ABOVE_SHOULDERS * float(trunk @ trunk):
+            break
+        moved.append(neck.pop(0))
+    if not moved:
+        return mapping
+    spine = (*mapping.bones.get("spine", ()), *chest, *moved[:-1])
+    bones = {**mapping.bones, "spine": spine, "chest": (moved[-1],), "neck": tuple(neck)}
+    told = Evidence(0.95, "shape", f"the arms hang on {moved[-1]!r}, below the shoulders")
+    evidence = {**mapping.evidence, "spine": mapping.evidence.get("spine", told), "chest": told}
+    kept = {role: names for role, names in bones.items() if names}
+    return replace(mapping, bones=kept, evidence={role: one for role, one in evidence.items() if role in kept})
+
+
+def recognise(skeleton: Skeleton, *, why_not_by_name: str = "") -> Mapping:
+    """The roles of an armature that no preset knows. Mapping.preset is RECOGNISED; evidence and warnings say how sure it is.
+
+    Raises Pose3DError if no two legs and two arms on a trunk can be found.
+    """
+    if len(skeleton.names) < 11 or not np.isfinite(skeleton.heads).all():
+        few = f"it has {len(skeleton.names)} bones, too few for a body"
+        raise _not_found(few if len(skeleton.names) < 11 else "its bones are not at finite places", why_not_by_name)
+    tree = Tree(skeleton)
+    body = find_body(tree, tree.deforming) or (None if tree.deforming.all() else find_body(tree, np.ones(len(tree.names), bool)))
+    named = _by_name(tree)
+    if body is not None and not _names_deny(tree, named, body):
+        return mapping_of(tree, body)
+    if not all(role in named for role in REQUIRED_ROLES):
+        raise _not_found("no bone carries two legs, and a trunk with two arms", why_not_by_name)
+    evidence = {role: Evidence(0.5, "name", f"'{tree.names[bone]}' is called so") for role, bone in named.items()}
+    return Mapping(
+        preset=RECOGNISED,
+        bones={role: (tree.names[bone],) for role, bone in named.items()},
+        root=tree.names[named["hips"]],
+        evidence=evidence,
+        warnings=("The arms and legs are no whole chains; the bones were told by their names alone. Check the mapping.",),
+    )
+
+
+def _names_deny(tree: Tree, named: dict[str, int], body: Body) -> bool:
+    """Whether the names tell whole arms and legs, and the shape takes bones for them that are called something else."""
+    if not all(role in named for role in REQUIRED_ROLES):
+        return False
+    for pair, parts in ((body.legs, LEG_PARTS), (body.arms, ARM_PARTS)):
+        for place, part in (("upper", parts[0]), ("lower", parts[1])):
+            found = both(pair, place)
+            told = {tree.said[bone].part for bone in found}
+            if found != {named[f"{side}_{part}"] for side in SIDES} and told not in ({part}, {"leg"}):
+                return True
+    return False
+
+
+def _not_found(why: str, by_name: str) -> Pose3DError:
+    names = " No preset knows its bone names either." if by_name else ""
+    return Pose3DError(f"No bone of the armature is the hips: {why}.{names}", hint=_HINT)
+
+
+def _by_name(tree: Tree) -> dict[str, int]:
+    """Role -> the first bone that is called so, for armatures whose chains are broken."""
+    found: dict[str, int] = {}
+    for bone, name in enumerate(tree.said):
+        part = "shin" if name.part == "leg" and f"{name.side}_thigh" in found else "thigh" if name.part == "leg" else name.part
+        sided = part in (*LEG_PARTS, *ARM_PARTS, "toe", "clavicle")
+        whole = part in ("hips", "chest", "head") and not name.side
+        role = f"{name.side}_{part}" if sided and name.side else part if whole else ""
+        if role and not name.junk:
+            found.setdefault(role, bone)
+    return found
