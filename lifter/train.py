@@ -13,34 +13,33 @@ from __future__ import annotations
 
 import copy
 import csv
-import math
 import os
 import pickle
-import re
 import time
-import tomllib
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field, fields, replace
-from functools import cache
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
 
 import torch
-import torch.distributed as dist
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from .checkpoint import load_model, save_model
-from .data.batches import Augmentation, BodyRange, CameraRange, DetectorErrors, MotionBatches, NoiseModel
+from .data.batches import CameraRange, DetectorErrors, MotionBatches, NoiseModel
 from .data.mocap import MotionClip, read_mocap, split_by_subject
 from .data.pairs import PairBatches, Pairs, read_pairs
 from .data.sequences import SequenceBatches, SequencePairs
 from .errors import LifterError
-from .joints import INDEX, JOINT_NAMES, LIMB_JOINT_NAMES, PARENTS
+from .joints import INDEX, LIMB_JOINT_NAMES
 from .metrics import mpjpe, p_mpjpe
 from .models import build
 from .models.grown import grown
+from .training.ahead import Ahead, Clock
+from .training.config import TrainConfig, ranges, read_config
+from .training.losses import loss_of
+from .training.optimisers import learning_rate_at, mean_of, move_average, optimiser_of, weights_for
+from .training.processes import Processes
 
 # Between two lines of the curve, each with a checkpoint.
 _NOTE_EVERY_S = 60.0
@@ -51,169 +50,6 @@ _STATISTICS_FRAMES, _STATISTICS_BATCHES = 200_000, 32
 # Between the seeds of two processes.
 _SEED_STEP = 1000
 _LIMBS = [INDEX[name] for name in LIMB_JOINT_NAMES]
-_BONES = [(j, p) for j, p in enumerate(PARENTS) if p >= 0]
-# MixSTE's: what is far from the trunk counts more.
-_PART_WEIGHTS = {"knee": 2.5, "ankle": 2.5, "head_top": 1.5, "shoulder": 1.5, "elbow": 4.0, "wrist": 4.0}
-SEQUENCE_WEIGHTS = tuple(_PART_WEIGHTS.get(name.removeprefix("left_").removeprefix("right_"), 1.0) for name in JOINT_NAMES)
-
-
-@dataclass(frozen=True)
-class TrainConfig:
-    """One run. `pairs_share` of each batch comes from rendered pairs, the rest from motion capture with the noise model.
-
-    cameras, bodies, augmentation, noise: values of CameraRange, BodyRange, Augmentation and NoiseModel (data/batches.py).
-    frame_s: the shortest and the longest time between the frames of a window of motion capture.
-    minutes: of training; steps: instead of minutes, where runs are compared or repeated (0: minutes count).
-    batch: windows of all processes together, or sequences for a network that is trained on them; sequence_frames: their length
-    (0: the network's own).
-    optimiser: adamw, radam or ranger. loss: "pose", or for sequences "sequence", MixSTE's. validation_windows: at most, in
-    each validation set. compile: torch.compile the network; on a CPU its costly parts (models/fused.py). call_minutes: stop
-    after so long, to go on with --resume (0: never).
-    start_from: weights to begin with; start_from_mean: several, whose mean is begun with (Wortsman et al., Model soups, 2022);
-    with minutes = 0 that mean is what is written. Stems of separate dilation and optional parts that they lack begin without
-    effect. grow_from: weights of the same network with a shorter receptive field, as which it begins (models/grown.py).
-    """
-
-    name: str
-    mocap: str
-    pairs: list = field(default_factory=list)
-    augmentation: dict = field(default_factory=dict)
-    cameras: dict = field(default_factory=dict)
-    bodies: dict = field(default_factory=dict)
-    frame_s: list = field(default_factory=lambda: [1 / 60, 1 / 8])
-    errors_share: float = 0.0
-    architecture: str = "atcn"
-    settings: dict = field(default_factory=dict)
-    noise: dict = field(default_factory=dict)
-    minutes: float = 60.0
-    steps: int = 0
-    batch: int = 512
-    pairs_share: float = 0.15
-    optimiser: str = "adamw"
-    learning_rate: float = 1e-3
-    weight_decay: float = 0.01
-    warmup_share: float = 0.02
-    bone_loss: float = 0.5
-    ema_decay: float = 0.999
-    seed: int = 1
-    threads: int = 0
-    validation_windows: int = 2048
-    start_from: str = ""
-    start_from_mean: list = field(default_factory=list)
-    grow_from: str = ""
-    acknowledgement: str = ""
-    loss: str = "pose"
-    sequence_frames: int = 0
-    compile: bool = False
-    call_minutes: float = 0.0
-
-
-def read_config(path: Path, overrides: list[str]) -> TrainConfig:
-    """A TOML file and `key=value` overrides (TOML values). Raises LifterError for unknown keys or bad values."""
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-        for item in overrides:
-            values.update(tomllib.loads(item))
-        known = {f.name for f in fields(TrainConfig)}
-        if unknown := sorted(set(values) - known):
-            raise LifterError(f"{path.name} has an unknown key '{unknown[0]}'.", hint=f"Known are: {', '.join(sorted(known))}.")
-        config = TrainConfig(**values)
-        for name, kind in get_type_hints(TrainConfig).items():
-            given = type(getattr(config, name))
-            if given is not kind and (given, kind) != (int, float):
-                raise TypeError(f"{name} must be a {kind.__name__}")
-        _check_numbers(config)
-        _ranges(config)
-        if len(config.frame_s) != 2 or not 0 < config.frame_s[0] <= config.frame_s[1] < math.inf:
-            raise ValueError("frame_s must be two times in seconds, the shorter one first")
-        if config.grow_from and (config.start_from or config.start_from_mean):
-            raise ValueError("a run begins with start_from, start_from_mean or grow_from, not with two of them")
-    except OSError as reason:
-        raise LifterError(
-            f"Cannot read the training configuration {path}: {reason.strerror}.", hint="Give the path of a .toml file."
-        ) from None
-    except (ValueError, TypeError, RecursionError) as reason:
-        raise LifterError(f"The training configuration {path.name} is not right: {reason}.", hint="Correct it.") from None
-    base = path.parent
-    return replace(config, mocap=str((base / config.mocap).resolve()), pairs=[str((base / p).resolve()) for p in config.pairs])
-
-
-# Names of numbers, what they may be, and how that is said.
-_NUMBERS: tuple[tuple[tuple[str, ...], Callable[[float], bool], str], ...] = (
-    (("batch", "validation_windows"), lambda value: value >= 1, "1 or more"),
-    (("steps", "threads", "sequence_frames"), lambda value: value >= 0, "0 or more"),
-    (("minutes", "call_minutes", "weight_decay", "bone_loss"), lambda value: 0 <= value < math.inf, "0 or more, and finite"),
-    (("pairs_share", "errors_share", "warmup_share"), lambda value: 0 <= value <= 1, "from 0 to 1"),
-    (("learning_rate",), lambda value: 0 < value < math.inf, "more than 0, and finite"),
-    (("ema_decay",), lambda value: 0 <= value < 1, "0 or more and below 1"),
-)
-
-
-def _check_numbers(config: TrainConfig) -> None:
-    """Raises ValueError for a number that means nothing."""
-    for names, fits, said in _NUMBERS:
-        for name in names:
-            value = getattr(config, name)
-            if not fits(value):
-                raise ValueError(f"{name} must be {said}, not {value}")
-    if abs(config.seed) >= 10**18:  # torch's generators take 64 bits
-        raise ValueError("seed must have 18 digits at most")
-
-
-def _ranges(config: TrainConfig) -> tuple[NoiseModel, Augmentation, CameraRange, BodyRange]:
-    """What the configuration has tables for."""
-    return (
-        NoiseModel(**config.noise),
-        Augmentation(**config.augmentation),
-        CameraRange(**config.cameras),
-        BodyRange(**config.bodies),
-    )
-
-
-@cache
-def _constants(device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
-    """The bones' ends and starts, and SEQUENCE_WEIGHTS: sent to a GPU once, since it waits for what is sent."""
-    children, parents = torch.tensor(_BONES, device=device).unbind(1)
-    return children, parents, torch.tensor(SEQUENCE_WEIGHTS, device=device)
-
-
-def pose_loss(predicted: Tensor, truth: Tensor, bone_weight: float) -> Tensor:
-    """MPJPE plus `bone_weight` times the error of the bone vectors, over the joints whose truth is known. [B, 17, 3], metres."""
-    known = truth.isfinite().all(-1)  # [B, 17]
-    truth = torch.where(known[..., None], truth, predicted.detach())
-    joint = ((predicted - truth).norm(dim=-1) * known)[:, 1:].sum() / known[:, 1:].sum()
-    children, parents, _ = _constants(predicted.device)
-    both = known[:, children] & known[:, parents]
-    difference = (predicted[:, children] - predicted[:, parents]) - (truth[:, children] - truth[:, parents])
-    return joint + bone_weight * ((difference.norm(dim=-1) * both).sum() / both.sum())
-
-
-def sequence_loss(predicted: Tensor, truth: Tensor) -> Tensor:
-    """MixSTE's loss: weighted MPJPE + 0.5 temporal consistency + 2 velocity error. [B, T, 17, 3], metres; NaN where not known.
-
-    Temporal consistency is the weighted mean square of the estimate's change from frame to frame; the velocity error is the mean
-    norm of what that change and the truth's differ by.
-    """
-    known = truth.isfinite().all(-1)  # [B, T, 17]
-    truth = torch.where(known[..., None], truth, predicted.detach())
-    _, _, weight = _constants(predicted.device)
-    joint = ((predicted - truth).norm(dim=-1) * weight * known).sum() / known.sum()
-    if predicted.shape[1] < 2:
-        return joint
-    change, true_change = predicted.diff(dim=1), truth.diff(dim=1)
-    both = known[:, 1:] & known[:, :-1]
-    consistency = (change.square() * weight[:, None]).mean()
-    velocity = ((change - true_change).norm(dim=-1) * both).sum() / both.sum()
-    return joint + 0.5 * consistency + 2.0 * velocity
-
-
-def _loss(config: TrainConfig, network: nn.Module, predicted: Tensor, truth: Tensor) -> Tensor:
-    if not network.outputs_sequence:
-        return pose_loss(predicted, truth, config.bone_loss)
-    truth = truth[:, network.output_frames(truth.shape[1])]
-    if config.loss == "sequence":
-        return sequence_loss(predicted, truth)
-    return pose_loss(predicted.flatten(0, 1), truth.flatten(0, 1), config.bone_loss)
 
 
 class Validation:
@@ -261,14 +97,6 @@ class Validation:
         return out
 
 
-def _learning_rate(config: TrainConfig, spent: float) -> float:
-    """`spent`: share of the run. Linear warm-up, then a cosine to 1 %."""
-    if spent < config.warmup_share:
-        return config.learning_rate * (0.05 + 0.95 * spent / config.warmup_share)
-    along = (spent - config.warmup_share) / (1 - config.warmup_share)
-    return config.learning_rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(along, 1.0))))
-
-
 def main(config_path: Path, *, resume: bool = False, overrides: list[str] | None = None, runs_dir: Path = Path("runs")) -> int:
     """Run a training configuration to its end and write weights and card into `runs_dir`/<name>/; returns the exit code."""
     config = read_config(config_path, overrides or [])
@@ -277,56 +105,6 @@ def main(config_path: Path, *, resume: bool = False, overrides: list[str] | None
     with Processes() as processes:
         _Run(config, runs_dir / config.name, processes, resume=resume).train()
     return 0
-
-
-class Processes:
-    """The processes that train together, as torchrun starts them, or this one alone. device: where this one trains."""
-
-    def __init__(self) -> None:
-        self.count, self.rank = int(os.environ.get("WORLD_SIZE", 1)), int(os.environ.get("RANK", 0))
-        number = int(os.environ.get("LOCAL_RANK", 0))
-        self.device = torch.device("cuda", number) if torch.cuda.is_available() else torch.device("cpu")
-        self.words: dist.ProcessGroup | None = None
-        self.started = False
-
-    def __enter__(self) -> Processes:
-        if self.device.type == "cuda":
-            torch.cuda.set_device(self.device)
-        if self.count > 1:
-            self.started = not dist.is_initialized()
-            if self.started:
-                dist.init_process_group("nccl" if self.device.type == "cuda" else "gloo")
-            self.words = dist.new_group(backend="gloo")  # numbers that no GPU has to wait for
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self.words is not None:
-            dist.destroy_process_group(None if self.started else self.words)
-
-    def average(self, tensors: list[Tensor]) -> None:
-        """Each of the tensors becomes the mean over the processes."""
-        if self.count == 1 or not tensors:
-            return
-        flat = torch.cat([t.flatten() for t in tensors])
-        dist.all_reduce(flat)
-        parts = (flat / self.count).split([t.numel() for t in tensors])
-        torch._foreach_copy_(tensors, [part.view_as(t) for part, t in zip(parts, tensors, strict=True)])
-
-    def agreed(self, numbers: list[float]) -> list[float]:
-        """What the first process says."""
-        if self.count == 1:
-            return numbers
-        said = torch.tensor(numbers, dtype=torch.float64)
-        dist.broadcast(said, 0, group=self.words)
-        return said.tolist()
-
-    def gathered(self, value: Any) -> list[Any]:
-        """Everybody's value, for the first process; the others' list is empty."""
-        if self.count == 1:
-            return [value]
-        values = [None] * self.count if self.rank == 0 else None
-        dist.gather_object(value, values, group=self.words)
-        return values or []
 
 
 class _Run:
@@ -342,7 +120,7 @@ class _Run:
         self.network = build(config.architecture, config.settings).to(self.device)
         if begun := [config.start_from] * bool(config.start_from) or config.start_from_mean:
             try:
-                self.network.load_state_dict(_mean_of([_weights_for(self.network, path) for path in begun]))
+                self.network.load_state_dict(mean_of([weights_for(self.network, path) for path in begun]))
             except (RuntimeError, KeyError):
                 what = f"The weights {', '.join(begun)} are not of the network that is trained."
                 raise LifterError(what, hint="Correct start_from or settings.") from None
@@ -356,7 +134,7 @@ class _Run:
         _check_batch(config, self.network, processes.count)
         self._read_data()
         self.averaged = copy.deepcopy(self.network)
-        self.optimiser = _optimiser(config, self.network)
+        self.optimiser = optimiser_of(config, self.network)
         self.state = {"step": 0, "spent_s": 0.0, "making_s": 0.0}
         torch.manual_seed(config.seed + processes.rank)  # dropout
         cuda = self.device.type == "cuda"
@@ -371,7 +149,7 @@ class _Run:
             self.curve.unlink(missing_ok=True)
         for module in self.network.modules():
             if isinstance(module, nn.BatchNorm1d):
-                module.momentum = 1.0  # the batch's own statistics; `_average` keeps the running ones
+                module.momentum = 1.0  # the batch's own statistics; `move_average` keeps the running ones
         self.statistics = [b for b in self.network.buffers() if b.is_floating_point()]
         self.forward: Callable[..., Tensor] = self.network
         if config.compile and cuda:
@@ -381,8 +159,8 @@ class _Run:
 
             fuse(self.network)
         # On a GPU batches are queued behind the steps anyway.
-        self.ahead = None if cuda else _Ahead(self._batch, list(self.batch_generators.values()))
-        self.clock, self.loss_sum = _Clock(self.device), torch.zeros((), device=self.device)
+        self.ahead = None if cuda else Ahead(self._batch, list(self.batch_generators.values()))
+        self.clock, self.loss_sum = Clock(self.device), torch.zeros((), device=self.device)
         self.flops = config.batch * training_flops(config, _trained_on(config, self.network)[0])
         self.noted, self.noted_at = dict(self.state), time.monotonic()
 
@@ -394,7 +172,7 @@ class _Run:
         if not training or not validation:
             what = "training" if not training else "validation"
             raise LifterError(f"The motion capture {config.mocap} has no clip for {what}.", hint="Give one with more subjects.")
-        noise, augmentation, cameras, bodies = _ranges(config)
+        noise, augmentation, cameras, bodies = ranges(config)
         motion_type, pairs_type = (SequenceBatches, SequencePairs) if network.outputs_sequence else (MotionBatches, PairBatches)
         pairs = [read_pairs(Path(path)) for path in config.pairs]
         seen = [p.chosen(~p.held_out) for p in pairs if not p.held_out.all()]
@@ -464,11 +242,11 @@ class _Run:
         windows, truth = self.ahead.take() if self.ahead else self._batch()
         self.clock.mark()
         for group in self.optimiser.param_groups:
-            group["lr"] = _learning_rate(config, spent)
+            group["lr"] = learning_rate_at(config, spent)
         network.train()
         with torch.autocast(self.device.type, torch.bfloat16):
             predicted = self.forward(windows, every_frame=True) if network.outputs_sequence else self.forward(windows)
-        loss = _loss(config, network, predicted, truth)
+        loss = loss_of(config, network, predicted, truth)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         self.processes.average([p.grad for p in network.parameters() if p.grad is not None] + self.statistics)
@@ -476,7 +254,7 @@ class _Run:
         self.optimiser.step()
         decay = min(config.ema_decay, (1 + state["step"]) / (10 + state["step"]))
         # 0.1 -> 0.001, as the paper; not slower than the weights, or a short run's statistics are those of other weights.
-        _average(self.averaged, network, decay, momentum=max(0.1 * (0.01**spent), 1 - decay))
+        move_average(self.averaged, network, decay, momentum=max(0.1 * (0.01**spent), 1 - decay))
         state["step"] += 1
         self.loss_sum += loss.detach()  # read once a minute: to read is to wait for the device
 
@@ -627,65 +405,6 @@ def _cost_name(device: torch.device) -> str:
     return "gpu_hours" if device.type == "cuda" else "core_hours"
 
 
-class _Ahead:
-    """Batches made by a thread of its own, each while the one before it is trained on.
-
-    generators: what `make` takes its random numbers from; nobody else may take any until the batch that waits is forgotten.
-    """
-
-    def __init__(self, make: Callable[[], tuple[Tensor, Tensor]], generators: list[torch.Generator]) -> None:
-        self._make, self._generators = make, generators
-        # One processor: with all of them a batch takes longer, beside a step that has all of them too.
-        self._pool = ThreadPoolExecutor(1, "batches", initializer=torch.set_num_threads, initargs=(1,))
-        self._waiting: Future[tuple[list[Tensor], tuple[Tensor, Tensor]]] | None = None
-
-    def take(self) -> tuple[Tensor, Tensor]:
-        """The next batch; the one after it is begun."""
-        made = self._waiting or self._pool.submit(self._made)
-        self._waiting = None
-        batch = made.result()[1]
-        self._waiting = self._pool.submit(self._made)
-        return batch
-
-    def forget(self) -> None:
-        """As if the batch that waits had never been begun: it will be the next one again."""
-        if self._waiting is None:
-            return
-        states = self._waiting.result()[0]
-        self._waiting = None
-        for generator, state in zip(self._generators, states, strict=True):
-            generator.set_state(state)
-
-    def _made(self) -> tuple[list[Tensor], tuple[Tensor, Tensor]]:
-        return [generator.get_state() for generator in self._generators], self._make()
-
-
-class _Clock:
-    """Seconds spent on something, by the device's own clock: CUDA runs behind the Python that feeds it."""
-
-    def __init__(self, device: torch.device) -> None:
-        self.cuda = device.type == "cuda"
-        self.marks: list[Any] = []
-
-    def mark(self) -> None:
-        """Begin, or end what was begun."""
-        if self.cuda:
-            event = torch.cuda.Event(enable_timing=True)
-            event.record()
-            self.marks.append(event)
-        else:
-            self.marks.append(time.monotonic())
-
-    def taken_s(self) -> float:
-        """The sum since the last call."""
-        began, ended = self.marks[::2], self.marks[1::2]
-        self.marks = []
-        if not self.cuda:
-            return sum(b - a for a, b in zip(began, ended, strict=True))
-        torch.cuda.synchronize()
-        return sum(a.elapsed_time(b) for a, b in zip(began, ended, strict=True)) / 1000
-
-
 def _trained_on(config: TrainConfig, network: nn.Module) -> tuple[int, int]:
     """(frames, target) of the training windows or sequences. Raises LifterError where configuration and network do not fit."""
     frames, target = network.config.frames, network.config.target
@@ -718,73 +437,6 @@ def _check_batch(config: TrainConfig, network: nn.Module, processes: int) -> Non
             + (" in each process." if processes > 1 else "."),
             hint="Give a larger batch.",
         )
-
-
-def _optimiser(config: TrainConfig, network: nn.Module) -> torch.optim.Optimizer:
-    common: dict[str, Any] = {"lr": config.learning_rate, "betas": (0.95, 0.999), "weight_decay": config.weight_decay}
-    if config.optimiser == "radam":
-        return torch.optim.RAdam(network.parameters(), decoupled_weight_decay=True, **common)
-    if config.optimiser == "adamw":  # one fused pass over the weights: a third of the step on two CPU cores otherwise
-        return torch.optim.AdamW(network.parameters(), fused=True, **common)
-    if config.optimiser == "ranger":
-        return Ranger(network.parameters(), decoupled_weight_decay=True, eps=1e-5, **common)
-    raise LifterError(f"There is no optimiser '{config.optimiser}'.", hint="Use adamw, radam or ranger.")
-
-
-class Ranger(torch.optim.RAdam):
-    """RAdam with Lookahead (Zhang et al. 2019): after every k-th step slow weights go `alpha` of the way; it goes on there."""
-
-    def __init__(self, params: Any, *, k: int = 6, alpha: float = 0.5, **options: Any) -> None:
-        super().__init__(params, **options)
-        for group in self.param_groups:
-            group |= {"k": k, "alpha": alpha, "fast_steps": 0}
-
-    @torch.no_grad()
-    def step(self, closure: Any = None) -> Any:
-        moving = [[p for p in group["params"] if p.grad is not None] for group in self.param_groups]
-        started = {p: p.clone() for params in moving for p in params if "slow" not in self.state.get(p, {})}
-        loss = super().step(closure)
-        for p, slow in started.items():
-            self.state[p]["slow"] = slow
-        for group, params in zip(self.param_groups, moving, strict=True):
-            group["fast_steps"] += 1
-            if params and group["fast_steps"] % group["k"] == 0:
-                slow_weights = [self.state[p]["slow"] for p in params]
-                torch._foreach_lerp_(slow_weights, params, group["alpha"])
-                torch._foreach_copy_(params, slow_weights)
-        return loss
-
-
-_LEVEL_STEM = r"level_stems\.\d+\."
-_LAST_NORM = re.compile(_LEVEL_STEM + r"norm\.norm\.(weight|bias)")
-_ADDED = re.compile(_LEVEL_STEM + r"|enhance\.|project\.")
-
-
-def _weights_for(network: nn.Module, path: str | Path) -> dict[str, Tensor]:
-    """The weights in a file; stems and optional parts that the network has and the file has not add nothing."""
-    own, weights = network.state_dict(), load_model(path).network.state_dict()
-    lacking = own.keys() - weights.keys()
-    if all(map(_ADDED.match, lacking)):
-        weights |= {name: torch.zeros_like(own[name]) if _LAST_NORM.fullmatch(name) else own[name] for name in lacking}
-    return weights
-
-
-def _mean_of(states: list[dict[str, Tensor]]) -> dict[str, Tensor]:
-    first = states[0]
-    return {k: sum(s[k] for s in states) / len(states) if v.is_floating_point() else v for k, v in first.items()}
-
-
-@torch.no_grad()
-def _average(averaged: nn.Module, network: nn.Module, decay: float, *, momentum: float) -> None:
-    """Moving averages: of the parameters by `decay`, of the batch norms' statistics by `momentum`."""
-    torch._foreach_lerp_(list(averaged.parameters()), list(network.parameters()), 1 - decay)
-    pairs = list(zip(averaged.buffers(), network.buffers(), strict=True))
-    statistics = [pair for pair in pairs if pair[0].is_floating_point()]
-    if statistics:
-        torch._foreach_lerp_([mine for mine, _ in statistics], [theirs for _, theirs in statistics], momentum)
-    for mine, theirs in pairs:
-        if not mine.is_floating_point():  # how many batches there were
-            mine.copy_(theirs)
 
 
 def _write_row(path: Path, row: dict[str, float]) -> None:

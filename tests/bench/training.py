@@ -13,7 +13,9 @@ from pathlib import Path
 import torch
 
 from lifter.checkpoint import available_models
-from lifter.train import Processes, TrainConfig, _Run, read_config
+from lifter.train import _Run
+from lifter.training.config import TrainConfig, read_config
+from lifter.training.processes import Processes
 
 from . import Context, Row
 

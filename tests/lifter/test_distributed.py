@@ -12,7 +12,8 @@ import pytest
 import torch
 
 from lifter.models import build
-from lifter.train import TrainConfig, sequence_loss
+from lifter.training.config import TrainConfig
+from lifter.training.losses import sequence_loss
 from tests.lifter import archives
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -146,7 +147,8 @@ def test_a_run_that_was_cut_short_goes_on_to_the_same_weights(results: dict) -> 
 
 def test_a_batch_that_cannot_be_shared_out_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from lifter.errors import LifterError
-    from lifter.train import Processes, _Run
+    from lifter.train import _Run
+    from lifter.training.processes import Processes
 
     processes = Processes()
     processes.count = 7

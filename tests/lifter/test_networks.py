@@ -21,7 +21,8 @@ from lifter.errors import LifterError
 from lifter.joints import INDEX
 from lifter.models import DESCRIBED, NETWORKS, build, describe
 from lifter.models.parts import projection_miss
-from lifter.train import SEQUENCE_WEIGHTS, Ranger, sequence_loss
+from lifter.training.losses import SEQUENCE_WEIGHTS, sequence_loss
+from lifter.training.optimisers import Ranger
 from tests.lifter import archives
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -23,7 +23,10 @@ from lifter.data.sequences import SequencePairs
 from lifter.errors import LifterError
 from lifter.joints import INDEX
 from lifter.models import build
-from lifter.train import TrainConfig, pose_loss, read_config
+from lifter.training.config import TrainConfig, read_config
+from lifter.training.losses import pose_loss
+from lifter.training.optimisers import learning_rate_at, weights_for
+from lifter.training.processes import Processes
 from tests.lifter import archives
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -96,7 +99,7 @@ def test_a_network_learns(folder: Path) -> None:
 def test_the_averaged_network_has_batch_norm_statistics_of_its_own(folder: Path) -> None:
     """What is measured and shipped: each batch norm's running mean is that of what reaches it in this very network."""
     config = train.read_config(folder / "tiny.toml", ["steps = 12", 'name = "own"'])
-    with train.Processes() as processes:
+    with Processes() as processes:
         run = train._Run(config, folder / "own", processes, resume=False)
         run.train()
         states = {name: generator.get_state() for name, generator in run.generators.items()}
@@ -134,7 +137,7 @@ def test_optional_parts_start_from_weights_without_them(folder: Path) -> None:
     train.main(folder / "tiny.toml", overrides=["minutes = 0.0", "steps = 2"], runs_dir=begun.parents[1])
     without = load_model(begun).network
     both = build("atcn", {**dataclasses.asdict(without.config), "enhance": True, "project": True}).eval()
-    both.load_state_dict(train._weights_for(both, begun))
+    both.load_state_dict(weights_for(both, begun))
     windows = torch.randn(6, 9, 17, 2)
     with torch.inference_mode():
         torch.testing.assert_close(both(windows), without(windows), atol=1e-6, rtol=0)
@@ -150,7 +153,7 @@ def test_separate_dilation_starts_from_weights_without_it(folder: Path) -> None:
     train.main(folder / "tiny.toml", overrides=overrides, runs_dir=runs)
     trained, none = (load_model(path).network for path in (runs / "trained" / "trained.safetensors", begun))
     dilated = build("atcn", {**dataclasses.asdict(none.config), "dilation": "separate"}).eval()
-    dilated.load_state_dict(train._weights_for(dilated, begun))
+    dilated.load_state_dict(weights_for(dilated, begun))
     windows = torch.randn(6, 27, 17, 2)
     with torch.inference_mode():
         torch.testing.assert_close(dilated(windows), none(windows), atol=1e-6, rtol=0)
@@ -189,7 +192,7 @@ def test_a_run_grows_from_a_shorter_network(folder: Path) -> None:
     assert (long.network.layers[1].norm.norm.weight != 0).any(), "what was added learns"
     assert long.card["training"]["grow_from"] == "short.safetensors"
     config = train.read_config(folder / "tiny.toml", [*longer, 'name = "begun"'])
-    with train.Processes() as processes:
+    with Processes() as processes:
         run = train._Run(config, runs / "begun", processes, resume=False)
     windows = torch.randn(6, 27, 17, 2)
     with torch.inference_mode():
@@ -321,7 +324,7 @@ def test_batches_made_ahead_are_the_same_batches(folder: Path, monkeypatch: pyte
     train.main(folder / "tiny.toml", overrides=[*overrides, 'name = "ahead"'], runs_dir=folder / "runs")
     monkeypatch.setattr(train, "_NOTE_EVERY_S", 60.0)
     train.main(folder / "tiny.toml", overrides=[*overrides, 'name = "seldom"'], runs_dir=folder / "runs")
-    monkeypatch.setattr(train, "_Ahead", lambda *_: None)
+    monkeypatch.setattr(train, "Ahead", lambda *_: None)
     train.main(folder / "tiny.toml", overrides=[*overrides, 'name = "plain"'], runs_dir=folder / "runs")
     ahead, seldom, plain = (_saved(folder / "runs" / name / "checkpoint.pt") for name in ("ahead", "seldom", "plain"))
     assert len(plain) > 50 and any("generator" in name for name in plain)
@@ -504,6 +507,6 @@ def test_the_loss_by_hand() -> None:
 
 def test_the_learning_rate_rises_and_falls() -> None:
     config = TrainConfig(name="a", mocap="b", learning_rate=1.0, warmup_share=0.1)
-    rates = [train._learning_rate(config, share / 100) for share in range(101)]
+    rates = [learning_rate_at(config, share / 100) for share in range(101)]
     assert rates[0] == pytest.approx(0.05) and max(rates) == rates[10] == pytest.approx(1.0)
     assert rates[10:] == sorted(rates[10:], reverse=True) and rates[-1] == pytest.approx(0.01)

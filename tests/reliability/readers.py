@@ -264,7 +264,7 @@ def _imported(path: Path) -> object:
 
 
 def _config(path: Path) -> object:
-    from lifter.train import read_config
+    from lifter.training.config import read_config
 
     return read_config(path, [])
 

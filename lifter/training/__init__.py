@@ -1,0 +1,1 @@
+"""The parts of a training run: its configuration, losses, optimisers, and what several processes share."""
