@@ -135,6 +135,47 @@ def test_feet_stand_as_high_as_they_did(name: str) -> None:
     np.testing.assert_allclose(np.ptp(person.path_m[:, 2]), np.ptp(rise), atol=0.12)
 
 
+def turned_over(points: np.ndarray, about: np.ndarray, angle_rad: np.ndarray) -> np.ndarray:
+    """Points [T, 3] turned backwards about the axis to the left through others [T, 3]."""
+    c, s = np.cos(angle_rad), np.sin(angle_rad)
+    off = points - about
+    return about + np.stack([off[:, 0], c * off[:, 1] - s * off[:, 2], s * off[:, 1] + c * off[:, 2]], axis=-1)
+
+
+def onto_the_head(at: dict[str, np.ndarray], contact: np.ndarray) -> None:
+    """Over backwards, a second and a half with the feet in the air, and back."""
+    lowest, pelvis = min(points[:, 2].min() for points in at.values()), at["pelvis"].copy()
+    angle = np.pi * eased(np.clip(np.interp(np.arange(len(contact)) / 25, [0.8, 2.3, 3.8, 5.3], [0, 1, 1, 0]), 0, 1))
+    for points in at.values():
+        points[:] = turned_over(points, pelvis, angle)
+    down = np.min([points[:, 2] for points in at.values()], axis=0) - lowest
+    for points in at.values():
+        points[:, 2] -= down
+
+
+def with_legs_raised(at: dict[str, np.ndarray], contact: np.ndarray) -> None:
+    """On the back all the time; the legs go up and past the hips, stay there for a second, and go down."""
+    pelvis = at["pelvis"].copy()
+    raised = np.radians(105) * eased(np.clip(np.interp(np.arange(len(contact)) / 25, [0.8, 2.3, 3.3, 4.8], [0, 1, 1, 0]), 0, 1))
+    for name, points in at.items():
+        points[:] = turned_over(points, pelvis, np.full(len(points), np.pi / 2)) - [0, 0, 0.8]
+        if name.partition("_")[2] in ("knee", *_OF_FOOT):
+            points[:] = turned_over(points, pelvis - [0, 0, 0.8], raised)
+
+
+@pytest.mark.parametrize("changed", [onto_the_head, with_legs_raised])
+def test_feet_in_the_air_stand_on_nothing(changed: Callable[[dict[str, np.ndarray], np.ndarray], None]) -> None:
+    a_clip = seen("stand", seconds=6.0, yaw_deg=70, distance_m=6.0, changed=changed)
+    person = perform(a_clip.track, MotionOptions())
+    feet = np.stack([a_clip.joints_m[:, INDEX[f"{side}_ankle"], 2] for side in ("left", "right")], axis=1)
+    above = feet > a_clip.joints_m[:, INDEX["pelvis"], 2, None] + 0.3
+    assert above.sum() > 40
+    assert not (person.mask.reshape(-1, 2, 2).any(axis=2) & above).any()
+    assert not person.under_m.any()
+    rise = a_clip.joints_m[:, INDEX["pelvis"], 2]
+    assert np.abs(person.path_m[:, 2] - person.path_m[0, 2] - rise + rise[0]).max() < 0.15
+
+
 @pytest.mark.parametrize("plan", [{}, {"leg": 1.5}, {"leg": 0.6, "axes_seed": 3}])
 @pytest.mark.parametrize("name", CLIPS)
 def test_so_do_the_rigs(name: str, plan: dict) -> None:

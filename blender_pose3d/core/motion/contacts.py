@@ -38,6 +38,8 @@ _TWO_STANDS_S, _STEP_M, _ENDS_S, _PARTED, _STEP_S = 0.6, 0.08, 0.12, 0.1, 0.6
 # Below this confidence a foot is a guess.
 UNSEEN = 0.25
 _HEIGHT_STEADY_S, _SURE_STEADY_S = 0.03, 0.04
+# No foot stands whose ankle is so much higher than the pelvis.
+_ABOVE_HIPS_M = 0.1
 # How much a speed along the line of sight counts.
 _ALONG_SHARE = 0.3
 
@@ -108,6 +110,13 @@ def standing(
     # A foot behind a table may stand or not.
     found = found & (smoothed(sure, timestamps_s, _SURE_STEADY_S) > UNSEEN)
     return _step_by_step(found, places, eye_m, timestamps_s)
+
+
+def overhead(ankles_m: np.ndarray, timestamps_s: np.ndarray) -> np.ndarray:
+    """Which feet are above the hips, of somebody on their head or their back, and so stand on nothing: [T, 4] for heels and toes.
+    ankles_m [T, 2]: how high the ankles are above the pelvis, left and right.
+    """
+    return np.asarray(smoothed(ankles_m, timestamps_s, _HEIGHT_STEADY_S) > _ABOVE_HIPS_M).repeat(2, axis=1)
 
 
 def _step_by_step(mask: np.ndarray, places_m: np.ndarray, eye_m: np.ndarray, times: np.ndarray) -> np.ndarray:

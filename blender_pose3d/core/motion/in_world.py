@@ -17,7 +17,7 @@ from ..solve import leg_length_m
 from .body import SIDES
 from .by_feet import first_guess_m, settled_m
 from .camera import CameraEstimate, estimate_camera
-from .contacts import UNSEEN, heels_off, how_seen, speeds, standing, stretches
+from .contacts import UNSEEN, heels_off, how_seen, overhead, speeds, standing, stretches
 from .in_camera import InCamera
 from .options import CameraMotion, MotionOptions
 from .root import DEPTH_SHARE, fitted_path
@@ -25,6 +25,7 @@ from .standing_legs import hidden_legs, knees_inside, standing_legs
 from .uneven import ground_under
 from .unseen import guessed_steps
 
+_ANKLES = [INDEX[f"{side}_ankle"] for side in SIDES]
 # Of the leg's length: hips that are higher above the feet than this are carried by them.
 _UPRIGHT = 0.5
 _ROUNDS = 3
@@ -97,6 +98,7 @@ def settled(seen: InCamera, options: MotionOptions) -> InWorld:
         parts, path = apply(turn, seen.steady_feet_m), apply(turn, path_camera)
         line, eye = apply(turn, seen.line_m), _level(apply(turn, carried))
         mask = standing(apply(turn, seen.feet_m), path, eye, seen.foot_sure, times)
+        mask &= ~overhead(apply(turn, seen.joints_m[:, _ANKLES])[..., 2], times)
         if by_feet is not None:
             ahead = replace(by_feet, sight=apply(turn, by_feet.sight))
             eye = settled_m(eye, line[:, None] + parts, mask * held_sure, times, ahead)
