@@ -44,12 +44,19 @@ _UP = np.array([0.0, 0.0, 1.0])
 _PLANE_BEND_RAD = np.radians(6.0)
 # About the time that the twist takes from the one to the other.
 _PLANE_TIME_S = 0.1
+# Bent by this much, a limb surely shows its plane. Where that is more than the second angle from the rest pose's guess, a limb
+# made straight begins to stay as it is, and from twice that on it does, for about the time over the square root of the pull.
+_PLANE_SURE_RAD = np.radians(12.0)
+_PLANE_NEAR_RAD = np.radians(60.0)
+_PLANE_PULL = 0.02
 # Of the filter on where hips face, where only the rest of the body is wanted: what they do within that is the trunk's.
 _HIPS_STEADY_S = 0.25
 # A direction whose level part is smaller says nothing of where it faces.
 _LEVEL_SHARE = 0.3
 # How far a foot is turned at the ankle to stay level before it follows the shin.
 _ANKLE_RANGE_RAD = np.radians(35.0)
+# From this swing of the shin on a foot is less level, and at the second not at all.
+_ANKLE_LEVEL_RAD = np.radians((100.0, 160.0))
 # How far a head turns against the chest, and over which angle the face loses its say before that.
 _NECK_RANGE_RAD = np.radians(100.0)
 _NECK_FADE_RAD = np.radians(20.0)
@@ -400,7 +407,8 @@ def _hinge_axes(upper: np.ndarray, lower: np.ndarray, reference: np.ndarray, tim
     """The bend axes of limbs, square to `upper`, continuous where they are straight: all [L, T, 3].
 
     The angle from `reference` to the seen axis is found as the unit complex number z that minimises the integral of
-    w |z - seen|^2 + |z - 1|^2 + time^2 |dz/dt|^2, where w grows with the bend: a tridiagonal system.
+    w |z - seen|^2 + |z - near|^2 + time^2 |dz/dt|^2, where w grows with the bend: a tridiagonal system. near is 1, the reference,
+    unless the limb is bent far from there before or after.
     """
     seen = cross(upper, lower)
     side = cross(upper, reference)
@@ -408,10 +416,27 @@ def _hinge_axes(upper: np.ndarray, lower: np.ndarray, reference: np.ndarray, tim
     z_seen = (_dot(seen, reference) + 1j * _dot(seen, side)) / np.maximum(sine, 1e-12)
     weight = np.minimum(np.square(np.square(sine / np.sin(_PLANE_BEND_RAD))), 1e4)
     coupling = (_PLANE_TIME_S / np.diff(timestamps_s)) ** 2
-    main = weight + 1.0 + np.append(0.0, coupling) + np.append(coupling, 0.0)
-    z = _tridiagonal(main, -coupling, weight * z_seen + 1.0)
+    main = np.append(0.0, coupling) + np.append(coupling, 0.0)
+    near = _near(np.angle(z_seen), weight * (sine > np.sin(_PLANE_SURE_RAD)), main, coupling)
+    z = _tridiagonal(main + weight + 1.0, -coupling, weight * z_seen + near)
     z = z / np.maximum(np.abs(z), 1e-9)
     return unit(z.real[..., None] * reference + z.imag[..., None] * side)
+
+
+def _near(seen_rad: np.ndarray, weight: np.ndarray, main: np.ndarray, coupling: np.ndarray) -> np.ndarray:
+    """What a straight limb's axis is near to, from 0, the reference: unit complex numbers [L, T]. A mean of an axis and one the
+    opposite way would be any: so where the limb is surely bent that way, before or after, it goes there in good time.
+    """
+    turned = np.zeros(seen_rad.shape)
+    for limb, sure in enumerate(weight > 0):
+        if sure.any():
+            unwrapped = np.unwrap(seen_rad[limb, sure])
+            turned[limb, sure] = unwrapped - 2 * np.pi * np.round(np.median(unwrapped) / (2 * np.pi))
+    if (np.abs(turned) <= _PLANE_NEAR_RAD).all():
+        return np.ones(seen_rad.shape, complex)
+    slow = _tridiagonal(main + weight + _PLANE_PULL, -coupling, weight * turned)
+    far = np.clip(np.abs(slow) / _PLANE_NEAR_RAD - 1, 0, 1)
+    return np.exp(1j * slow * far * far * (3 - 2 * far))
 
 
 def _dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -444,18 +469,15 @@ def _tridiagonal(main: np.ndarray, off: np.ndarray, right: np.ndarray) -> np.nda
 
 
 def _foot(rig: RigSpec, pose: Pose, shin: np.ndarray) -> np.ndarray:
-    """The foot stays level as far as the ankle allows, facing where the shin faces; beyond that it follows the shin."""
-    left_rest = cross(pose.up, pose.front)
-    facing = apply(shin, pose.front)
-    level = facing - (facing * pose.up).sum(-1, keepdims=True) * pose.up
-    # A shin that lies down says nothing of the heading by its front; the side of the knee still does.
-    sideways = apply(shin, left_rest)
-    sideways = cross(sideways, np.broadcast_to(pose.up, sideways.shape))
-    level = np.where((sideways * level).sum(-1, keepdims=True) < 0, -sideways, sideways) + level
-    upright = np.broadcast_to(pose.up, level.shape)
-    flat = turn(upright, level, pose.up, pose.front)
+    """The foot stays level as far as the ankle allows, facing where the shin faces; beyond that it follows the shin, as it does
+    where the knee is below it: nothing says that it is level there.
+    """
+    # The shin's turn about the vertical, without its swing: swing-twist decomposition.
+    q = quaternion_from_matrix(shin)
+    flat = about_axis(pose.up, 2 * np.arctan2(q[..., 1:] @ pose.up, q[..., 0]))
     apart = angle_between(shin, flat)
-    share = np.minimum(1.0, _ANKLE_RANGE_RAD / np.maximum(apart, 1e-9))
+    fades = np.clip((_ANKLE_LEVEL_RAD[1] - apart) / (_ANKLE_LEVEL_RAD[1] - _ANKLE_LEVEL_RAD[0]), 0.0, 1.0)
+    share = np.minimum(1.0, _ANKLE_RANGE_RAD / np.maximum(apart, 1e-9)) * fades * fades * (3 - 2 * fades)
     return slerp_matrices(shin, flat, share)
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from blender_pose3d.core.coordinates import CameraPose
 from blender_pose3d.core.errors import Pose3DError
 from blender_pose3d.core.rig import RigSpec, check_mapping
+from blender_pose3d.core.rotations import about_axis, unit
 from blender_pose3d.core.skeleton import INDEX, LANDMARK_INDEX
 from blender_pose3d.core.solve import SolveOptions, _tridiagonal, solve
 from blender_pose3d.core.tracks import Pose3DTrack, RigMotion
@@ -254,6 +255,32 @@ def test_twist_does_not_depend_on_the_frame_rate() -> None:
         turns[fps] = {bone: body.turn(bone) for bone in ("left_upper_arm", "right_shin", "right_forearm")}
     for bone, slow in turns[25.0].items():
         assert _turned_deg(turns[100.0][bone][::4], slow).max() < 6, bone
+
+
+@pytest.mark.parametrize("arms_down_deg", [0.0, 45.0, 85.0])
+@pytest.mark.parametrize(
+    ("upper_way", "bends_to"),
+    [((0.12, 0.0, 1.0), (0.0, 1.0, 0.0)), ((0.3, 0.3, -1.0), (-1.0, 0.3, 0.0))],
+    ids=["overhead", "behind"],
+)
+def test_an_arm_that_is_straightened_does_not_snap_round(
+    arms_down_deg: float, upper_way: tuple[float, ...], bends_to: tuple[float, ...]
+) -> None:
+    """Bent behind the head or the back, its plane is nearly opposite to what the rest pose says of a straight arm."""
+    times = np.arange(0, 4.5, 1 / 30)
+    elbow = np.radians(np.interp(times, [0, 1, 2, 2.3, 3.3, 4.5], [120, 120, 2, 2, 120, 120]))
+    joints = np.repeat(joints_world_m("stand")[:1], len(times), axis=0).copy()
+    along = np.array(upper_way) / np.linalg.norm(upper_way)
+    aside = np.array(bends_to) - (np.array(bends_to) @ along) * along
+    way = np.cos(elbow)[:, None] * along + np.sin(elbow)[:, None] * aside / np.linalg.norm(aside)
+    joints[:, INDEX["left_elbow"]] = joints[:, INDEX["left_shoulder"]] + 0.28 * along
+    joints[:, INDEX["left_wrist"]] = joints[:, INDEX["left_elbow"]] + 0.25 * way
+    rig = build(arms_down_deg=arms_down_deg, axes_seed=1)
+    _, body = solved(rig, track_of(joints, fps=30))
+    turn = body.turn("left_upper_arm")
+    assert _turned_deg(turn[1:], turn[:-1]).max() < 6
+    # The plane is the same all the time.
+    assert _turned_deg(turn, turn[:1]).max() < 35
 
 
 def test_a_straight_arm_twists_as_its_rest_pose_says() -> None:
@@ -504,6 +531,21 @@ def test_feet_stay_level_while_standing_and_squatting() -> None:
         for side in ("left", "right"):
             sole = body.turn(f"{side}_foot") @ np.array([0, 0, 1.0])
             assert angle_deg(sole, np.array([0, 0, 1.0])).max() < 12, motion
+
+
+@pytest.mark.parametrize("axis", [(1.0, 0, 0), (0, 1.0, 0), (0.6, 0.8, 0), (0.5, 0.2, 0.9)])
+@pytest.mark.parametrize("facing_deg", [0.0, 90.0, 180.0])
+def test_a_foot_turns_over_with_the_body(axis: tuple[float, float, float], facing_deg: float) -> None:
+    """A cartwheel, a somersault: twice round in four seconds."""
+    joints = np.repeat(joints_world_m("stand")[:1], 101, axis=0)
+    pelvis = joints[:, :1].copy()
+    facing = about_axis(np.array([0, 0, 1.0]), np.radians(facing_deg))
+    over = about_axis(unit(np.array(axis)), np.linspace(0, 4 * np.pi, len(joints)))
+    joints = np.einsum("tij,tkj->tki", over @ facing, joints - pelvis) + pelvis
+    _, body = solved(build(axes_seed=2), track_of(joints))
+    for side in ("left", "right"):
+        foot, shin = (body.turn(f"{side}_{part}") for part in ("foot", "shin"))
+        assert _turned_deg(foot[1:], foot[:-1]).max() < 2.5 * _turned_deg(shin[1:], shin[:-1]).max(), side
 
 
 # ---------------------------------------------------------------------------------------------------------- camera
