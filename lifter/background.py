@@ -26,6 +26,8 @@ from .joints import LANDMARK_NAMES
 _LONG_SIDE_PX = 480
 _EVERY_S, _FAST_SHARE = 0.1, 0.008
 _MOST_CORNERS, _FEWEST_CORNERS = 120, 16
+# So many of a cell of the grid are taken, out of so many that are at least so good, as a share of the best one.
+_CELL_CORNERS, _LOOKED_AT_CORNERS, _LEAST_CORNER = 6, 1000, 0.002
 # A person is so thick around the lines between the landmarks, in lengths of the trunk; the head and shadows at the feet more.
 _THICK, _HEAD, _FEET = 0.4, 0.45, 0.6
 _TRUNK = ("left_shoulder", "right_shoulder", "right_hip", "left_hip")
@@ -359,12 +361,29 @@ def _around(bodies: list[np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
     return mask
 
 
+def _corners(grey: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """The best corners of a picture [h, w] where mask [h, w] is not 0, as OpenCV has them, [N, 1, 2], but so many from each part
+    of it at most: nothing has better corners than what is written over a picture, a title or the time, and that is in few places.
+    """
+    found = cv2.goodFeaturesToTrack(grey, _LOOKED_AT_CORNERS, _LEAST_CORNER, 8, mask=mask)  # the best ones first
+    if found is None:
+        return np.zeros((0, 1, 2), np.float32)
+    columns, rows = (found[:, 0] / grey.shape[::-1] * _CELLS).astype(int).T
+    taken = np.zeros((_CELLS, _CELLS), int)
+    kept = []
+    for corner, (row, column) in enumerate(zip(rows.tolist(), columns.tolist(), strict=True)):
+        taken[row, column] += 1
+        if taken[row, column] <= _CELL_CORNERS:
+            kept.append(corner)
+    return found[kept[:_MOST_CORNERS]]
+
+
 def _step(
     before: np.ndarray, after: np.ndarray, bodies: list[np.ndarray], lenses: tuple[float, ...]
 ) -> tuple[_Step, _Ahead] | None:
     """From one small picture to the next; None where there is too little to follow."""
-    corners = cv2.goodFeaturesToTrack(before, _MOST_CORNERS, 0.01, 8, mask=_around(bodies, before.shape))
-    if corners is None or len(corners) < _FEWEST_CORNERS:
+    corners = _corners(before, _around(bodies, before.shape))
+    if len(corners) < _FEWEST_CORNERS:
         return None
     moved, status, _ = cv2.calcOpticalFlowPyrLK(before, after, corners, None, winSize=(15, 15), maxLevel=3)
     known = status[:, 0] == 1

@@ -51,9 +51,10 @@ def filmed(
     low: Callable[[float], np.ndarray] | None = None,
     focal_share: float = 0.9,
     motion: BackgroundMotion | None = None,
+    written: Callable[[np.ndarray, int], None] | None = None,
 ) -> BackgroundMotion:
     """view: seconds -> `turned` or `carried`; low: the same for the lowest fifth of the picture, something near; focal_share: the
-    focal length in widths of the picture.
+    focal length in widths of the picture; written: draws over a picture [h, w, 3], given its number.
     """
     random = np.random.default_rng(1)
     motion = motion or BackgroundMotion()
@@ -72,6 +73,8 @@ def filmed(
         left = 100 + 6 * n  # somebody walks from left to right, before the wall
         picture[60:330, left + 50 : left + 110] = np.roll(_WALL, 7 * n, axis=1)[:270, :60]
         rgb = np.repeat(picture.clip(0, 255).astype(np.uint8)[..., None], 3, axis=2)
+        if written is not None:
+            written(rgb, n)
         body = np.array([STANDING[name] for name in LANDMARK_NAMES]) * [160, 270] + [left, 60]
         motion.look(n / FPS, rgb, [body / [WIDTH, HEIGHT]])
     return motion
@@ -108,6 +111,39 @@ def told(view: Callable[[float], np.ndarray], **settings: Any) -> dict[str, Any]
 )
 def test_what_the_camera_did(view: Callable[[float], np.ndarray], camera: str) -> None:
     assert told(view)["camera"] == camera
+
+
+def subtitles(rgb: np.ndarray, n: int) -> None:
+    text = ("Somebody walks across the room,", "and nobody knows what for.")[n // 25]
+    for colour, width in (((0, 0, 0), 6), ((255, 255, 255), 2)):
+        cv2.putText(rgb, text, (60, 335), cv2.FONT_HERSHEY_SIMPLEX, 0.9, colour, width, cv2.LINE_AA)
+
+
+def a_ticker(rgb: np.ndarray, n: int) -> None:
+    rgb[315:] = (20, 20, 90)
+    cv2.putText(rgb, "+++ somebody walks +++ fair weather" * 3, (600 - 8 * n, 345), cv2.FONT_HERSHEY_SIMPLEX, 0.9, (255,) * 3, 2)
+
+
+def the_time(rgb: np.ndarray, n: int) -> None:
+    rgb[8:40, 200:460] = 0
+    cv2.putText(rgb, f"01:00:{n // 25:02d}:{n % 25:02d} CAM A", (205, 32), cv2.FONT_HERSHEY_SIMPLEX, 0.7, (255,) * 3, 2)
+
+
+@pytest.mark.parametrize(
+    ("view", "camera", "written"),
+    [
+        *((lambda t: turned(), "still", written) for written in (subtitles, a_ticker, the_time)),
+        # A ticker that runs with the background, and faster, might as well be something near.
+        *((lambda t: turned(10 * t - 10), "turning", written) for written in (subtitles, the_time)),
+        *((lambda t: carried(0.25 * t - 0.25, 0), "moving", written) for written in (subtitles, a_ticker, the_time)),
+    ],
+)
+def test_what_is_written_over_a_picture_is_no_background(
+    view: Callable[[float], np.ndarray], camera: str, written: Callable[[np.ndarray, int], None]
+) -> None:
+    """Before a wall whose own corners are faint."""
+    faint = 128 + (_WALL.astype(float) - 128) * 0.25
+    assert told(view, wall=faint.astype(np.uint8), written=written)["camera"] == camera
 
 
 @pytest.mark.parametrize(("nearer", "camera"), [(1.0, "turning"), (1.1, "turning"), (1.6, "moving"), (0.0, "turning")])
