@@ -27,7 +27,7 @@ _LONG_SIDE_PX = 480
 _EVERY_S, _FAST_SHARE = 0.1, 0.008
 _MOST_CORNERS, _FEWEST_CORNERS = 120, 16
 # So many of a cell of the grid are taken, out of so many that are at least so good, as a share of the best one.
-_CELL_CORNERS, _LOOKED_AT_CORNERS, _LEAST_CORNER = 6, 1000, 0.002
+_CELL_CORNERS, _LOOKED_AT_CORNERS, _LEAST_CORNER = 10, 1000, 0.002
 # A person is so thick around the lines between the landmarks, in lengths of the trunk; the head and shadows at the feet more.
 _THICK, _HEAD, _FEET = 0.4, 0.45, 0.6
 _TRUNK = ("left_shoulder", "right_shoulder", "right_hip", "left_hip")
