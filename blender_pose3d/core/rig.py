@@ -224,6 +224,11 @@ def check_mapping(spec: RigSpec) -> list[str]:
         if hips is not None and bone not in (None, hips) and spec.is_below(hips, bone):
             above = f"'{spec.bone_names[bone]}' ({role.replace('_', ' ')})"
             warnings.append(f"'{spec.bone_names[hips]}' (hips) is below {above}.")
+    for side in SIDES:
+        thigh = spec.bone(f"{side}_thigh")
+        # Of a rig's controls constraints say what follows what.
+        if hips is not None and thigh is not None and not spec.is_below(thigh, hips) and not spec.mapping.properties:
+            warnings.append(f"'{spec.bone_names[thigh]}' ({side} thigh) is not below '{spec.bone_names[hips]}' (hips).")
     for role in CHAIN_ROLES:
         chain = spec.chain(role)
         warnings += [

@@ -988,6 +988,7 @@ GERMAN: dict[str, str] = {
     "This is a fault of Pose3D; please report it.": "Das ist ein Fehler von Pose3D; bitte melden.",
     "Please report this.": "Das bitte melden.",
     "'{}' ({} {}) is not below {}.": "„{}“ ({} {}) liegt nicht unter {}.",
+    "'{}' ({} thigh) is not below '{}' (hips).": "„{}“ (Oberschenkel, {}) liegt nicht unter „{}“ (Hüfte).",
     "Choose another bone or preset.": "Einen anderen Knochen oder eine andere Vorgabe wählen.",
     "The pole target of the {} is no bone of '{}' but '{}', which is not keyed; the limb keeps its FK keys.": (
         "Das Polziel von {} ist kein Knochen von „{}“, sondern „{}“, das keine Schlüsselbilder bekommt; das Glied behält seine FK-Schlüsselbilder."

@@ -23,6 +23,7 @@ from blender_pose3d.core.preset import (
     ROLES,
     SIDES,
     Mapping,
+    Preset,
     load_preset,
     load_presets,
     preset_text,
@@ -479,6 +480,54 @@ def test_automatic_exchanges_a_presets_sides_where_the_body_shows_the_other_ones
     assert "Left and right look exchanged" in automatic.warnings[0] and "mixamo" in automatic.warnings[0]
     by_name = map_bones(_mixamo(True), PRESETS, "mixamo")
     assert by_name.bone("left_hand") == "LeftHand" and "Exchange them" in by_name.warnings[0]
+
+
+def _called(spec: rigs.RigSpec, names: dict[str, str]) -> tuple[Skeleton, Mapping]:
+    """An armature whose bones are called otherwise, and what they play. names: a bone's own, or `*_` before what a bone of both
+    sides is called, with `*` for L or R in the new name.
+    """
+
+    def called(bone: str) -> str:
+        side, _, part = bone.partition("_")
+        return names.get(f"*_{part}", bone).replace("*", side[0].upper()) if side in SIDES else names.get(bone, bone)
+
+    skeleton = of_spec(spec)
+    bones = {role: tuple(map(called, chain)) for role, chain in spec.mapping.bones.items()}
+    return replace(skeleton, names=tuple(map(called, skeleton.names))), replace(spec.mapping, bones=bones)
+
+
+_BLENDER = {f"*_{part}": f"{part}.*" for part in ("upper_arm", "forearm", "hand", "thigh", "shin", "foot", "toe")}
+_BLENDER |= {"spine_1": "spine", "neck_1": "neck", "*_clavicle": "shoulder.*"}
+_JOINTS = {"*_upper_arm": "*_Shoulder", "*_forearm": "*_Elbow", "*_hand": "*_Hand", "*_thigh": "*_Hip", "*_shin": "*_Knee"}
+_JOINTS |= {"*_foot": "*_Foot", "*_toe": "*_Toe", "*_clavicle": "*_Clavicle", "hips": "Pelvis", "spine_1": "Spine1"}
+_JOINTS |= {"chest": "Spine2", "neck_1": "Neck", "head": "Head"}
+
+
+@pytest.mark.parametrize(
+    ("names", "plan"),
+    [
+        (_BLENDER, {}),
+        (_BLENDER, {"root_bone": False, "toes": False}),
+        (_BLENDER | {"hips": "pelvis"}, {}),
+        (_JOINTS, {}),
+        (_JOINTS, {"toes": False}),
+    ],
+    ids=["hips and spine", "without a root", "pelvis and spine", "joints", "joints without toes"],
+)
+def test_a_family_whose_names_fit_by_chance_gives_way_to_the_shape(names: dict[str, str], plan: dict[str, object]) -> None:
+    """Rigify's metarig calls its hips spine, and SMPL its toes foot; so do these bones' names, which mean something else."""
+    skeleton, truth = _called(rigs.build(spine_bones=2, **plan), names)
+    found = map_bones(skeleton, PRESETS)
+    assert found.preset == RECOGNISED
+    assert not wrong_roles(found, truth, {name: name for name in skeleton.names})
+    own = load_preset_of(found)
+    assert map_bones(skeleton, [*PRESETS, own]).preset == own.name, "the user's own preset is taken before the shape"
+
+
+def load_preset_of(mapping: Mapping) -> Preset:
+    """A mapping as the user's own preset, without what tells where legs, feet and trunk are."""
+    bones = {role: (chain,) for role, chain in mapping.bones.items() if role in REQUIRED_ROLES}
+    return Preset(name="my rig", title="My rig", bones=bones, own=True)
 
 
 @pytest.mark.parametrize("path", [*DESCRIBED, *GLBS], ids=lambda p: p.stem)

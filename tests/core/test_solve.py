@@ -621,3 +621,14 @@ def test_a_mapping_across_limbs_is_warned_of() -> None:
     bones = {**rig.mapping.bones, "left_forearm": ("right_forearm",)}
     warnings = check_mapping(replace(rig, mapping=replace(rig.mapping, bones=bones)))
     assert any("'right_forearm' (left forearm) is not below 'left_upper_arm' (left upper arm)" in w for w in warnings)
+
+
+def test_legs_that_do_not_hang_on_the_hips_are_warned_of() -> None:
+    """As where a preset is named whose hips are called like another rig's first bone of the spine."""
+    rig = build(spine_bones=2)
+    bones = {**rig.mapping.bones, "hips": ("spine_1",), "spine": ()}
+    warnings = check_mapping(replace(rig, mapping=replace(rig.mapping, bones=bones)))
+    assert warnings == [f"'{side}_thigh' ({side} thigh) is not below 'spine_1' (hips)." for side in rigs.SIDES]
+    # Of a rig's controls constraints say what follows what.
+    switch = (("spine_1", "IK_FK", 1.0),)
+    assert check_mapping(replace(rig, mapping=replace(rig.mapping, bones=bones, properties=switch))) == []

@@ -28,7 +28,7 @@ _HINT = "Choose a preset, or write one for this rig (rigs/README.md says how) an
 
 
 def map_bones(skeleton: Skeleton, presets: list[Preset], wanted: str = "auto") -> Mapping:
-    """The mapping of the preset that is wanted; for "auto" of the preset whose names fit, else as `recognise` finds it.
+    """The mapping of the preset that is wanted; for "auto" of the preset whose names fit a body, else as `recognise` finds it.
 
     Sides that the rest pose shows the other way round are exchanged for "auto" and only warned of for a named preset.
     Raises Pose3DError if a required role is left without a bone.
@@ -41,6 +41,8 @@ def map_bones(skeleton: Skeleton, presets: list[Preset], wanted: str = "auto") -
         return recognise(skeleton, why_not_by_name=by_name.message)
     tree = Tree(skeleton)
     if wanted == "auto":
+        if (found := _found_better(tree, skeleton, mapping, presets)) is not None:
+            return found
         mapping = _with_arms_on_chest(tree, mapping)
     shown, cues = sides_shown(tree, {role: skeleton.names.index(bones[0]) for role, bones in mapping.bones.items()})
     if shown > -SIDES_SURE or len(cues) < 2:
@@ -52,6 +54,30 @@ def map_bones(skeleton: Skeleton, presets: list[Preset], wanted: str = "auto") -
     else:
         warning = f"{told}. Exchange them in the mapping, or choose Automatic."
     return replace(mapping, warnings=(*mapping.warnings, warning))
+
+
+def _found_better(tree: Tree, skeleton: Skeleton, mapping: Mapping, presets: list[Preset]) -> Mapping | None:
+    """What `recognise` finds where a preset's names fit by chance, and make less of a body: Rigify's metarig calls spine what is
+    the hips, and SMPL foot what is the toes. None where the preset is right, or is the user's own, who may want it so.
+    """
+    faults = _faults(tree, mapping)
+    if not faults or any(preset.own for preset in presets if preset.name == mapping.preset):
+        return None
+    try:
+        found = recognise(skeleton)
+    except Pose3DError:
+        return None
+    return found if _faults(tree, found) < faults else None
+
+
+def _faults(tree: Tree, mapping: Mapping) -> int:
+    """How many of these a mapping lacks: legs that hang on the hips, a foot, anything of the trunk above the hips."""
+    roles = mapping.bones.keys()
+    hips, *thighs = (tree.names.index(mapping.bones[role][0]) for role in ("hips", *(f"{side}_thigh" for side in SIDES)))
+    # Of a rig's controls constraints say what follows what.
+    hang = bool(mapping.properties) or all(tree.is_below(thigh, hips) for thigh in thighs)
+    feet = any(f"{side}_foot" in roles for side in SIDES)
+    return (not hang) + (not feet) + (not {"spine", "chest", "neck", "head"} & roles)
 
 
 def _with_arms_on_chest(tree: Tree, mapping: Mapping) -> Mapping:
