@@ -17,7 +17,7 @@ from ..core.preset import Mapping
 from ..core.rig import RigSpec
 from ..core.solve import require_upper_body
 from ..core.tracks import RigMotion
-from .constraints import Obstacle, find_obstacles, locks_of, mute, sentences
+from .constraints import Kind, Obstacle, find_obstacles, locks_of, mute, sentences
 from .ik import IkLimb, LimbMode, Pauses, as_ik_bends, find_limbs, key_controls, keyed_bones, require_moved
 from .keyframes import key_motion, require_editable
 from .rig_reader import choose_mapping, read_rig
@@ -55,12 +55,15 @@ def handling(
         turned = [name for name in turned if name not in rig.below_waist]
         rig = replace(rig, mapping=mapping_above_waist(rig))
     controls = [name for one in found for name in (one.control, one.pole, one.toe) if name]
+    moved = [] if upper_body else [rig.mapping.root]
     obstacles = find_obstacles(
         armature_object,
-        list(dict.fromkeys([*turned, *controls])),
+        list(dict.fromkeys([*turned, *controls, *moved])),
         used=[one.constraint for one in found],
         controls=[one.control for one in found],
     )
+    unturned = {*moved}.difference(turned, controls)
+    obstacles = [one for one in obstacles if one.kind is not Kind.LOCK or one.bone not in unturned]
     if not mute_constraints and (locks := locks_of(obstacles)):
         rig = replace(rig, mapping=replace(rig.mapping, locks=locks | rig.mapping.locks))
     return Handling(rig, tuple(found), tuple(obstacles), mute_constraints, tuple(warnings))

@@ -58,7 +58,10 @@ def read_skeleton(armature_object: bpy.types.Object) -> Skeleton:
 
 
 def read_rig(armature_object: bpy.types.Object, mapping: Mapping) -> RigSpec:
-    """The armature at rest, as arrays. Raises Pose3DError for an armature that cannot be solved."""
+    """The armature at rest, as arrays; the mapping's root is one that Blender moves.
+
+    Raises Pose3DError for an armature that cannot be solved.
+    """
     require_own_bones(mapping)
     bones = _parents_first(armature_object.data.bones)
     index = {bone.name: i for i, bone in enumerate(bones)}
@@ -73,8 +76,15 @@ def read_rig(armature_object: bpy.types.Object, mapping: Mapping) -> RigSpec:
         world_from_armature=np.array(armature_object.matrix_world, dtype=float),
         inherits_rotation=np.array([bone.use_inherit_rotation for bone in bones]),
         local_location=np.array([bone.use_local_location for bone in bones]),
-        mapping=mapping,
+        mapping=replace(mapping, root=_movable(armature_object.data.bones[mapping.root]).name),
     )
+
+
+def _movable(bone: bpy.types.Bone) -> bpy.types.Bone:
+    """The bone, or the nearest above it that may carry a path: Blender passes over the location of connected bones."""
+    while bone.use_connect and bone.parent is not None:
+        bone = bone.parent
+    return bone
 
 
 def _parents_first(bones: bpy.types.ArmatureBones) -> list[bpy.types.Bone]:

@@ -177,7 +177,17 @@ def obstacles() -> dict:
             "changed": sorted(str(key) for key in kept if kept[key] != now[key]),
             "old_keys": len(before_muted),
         }
-    return out
+    return out | {"root": _root_held()}
+
+
+def _root_held() -> list[str]:
+    """The warnings where what carries the path plays no role, and is constrained."""
+    armature = fresh("connected_hips")
+    limit = armature.pose.bones["Root"].constraints.new("LIMIT_LOCATION")
+    limit.name = "Stay"
+    armature.pose.bones["Root"].lock_rotation = (True, True, True)
+    given = exact_tracks.motion("reach", seconds=1)
+    return list(apply_track(bpy.context, armature, given.track, preset="auto", resources=ROOT).warnings)
 
 
 def hidden_rig(how: str) -> bpy.types.Object:
@@ -260,6 +270,7 @@ CASES: dict[str, Callable[[], dict]] = {
     "constraints_a_pose_on_hips": lambda: constraints("a_pose", parent="Hips", motion="walk_turn"),
     "constraints_sparse": lambda: constraints("turned_object", options="sparse", motion="walk_turn"),
     "constraints_mirrored": lambda: constraints("mirrored", motion="kick"),
+    "constraints_connected_hips": lambda: constraints("connected_hips", parent="Root", motion="walk_turn"),
     "constraints_centimetres": lambda: constraints("centimetres_y_up", motion="punch"),
     "switch": switch,
     "switch_sparse": lambda: switch(options="sparse", motion="walk_turn"),

@@ -113,7 +113,7 @@ def check_the_pose_is_the_persons() -> None:
     source = read_source(json.loads(lines(track)[1]))
     poses = [read_pose(json.loads(line)) for line in lines(track)[2:]]
     with addon_checks.registered():
-        for build in ("a_pose", "euler", "axis_angle", "posed_root", "turned_object"):
+        for build in ("a_pose", "euler", "axis_angle", "posed_root", "connected_hips", "turned_object"):
             bpy.ops.wm.read_factory_settings(use_empty=True)
             figure = rig_builders.build(build)
             mapping = choose_mapping(figure, preset="auto", presets_folder=ROOT / "rigs")

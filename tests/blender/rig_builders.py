@@ -42,7 +42,8 @@ class Build:
     `tails_anywhere` random bone axes; lengths: bone -> factor on its offset from its parent; placed: the object's matrix;
     built_in: axes and units of the bones themselves, taken back by the object; parented: the object hangs on a turned and scaled
     empty; modes: rotation modes, in turn; under_root: the hips hang on a root bone that is posed; loose: hips with location in
-    their parent's axes and thighs that do not inherit rotation; asymmetric: the right arm hangs and is bent, the right leg stands
+    their parent's axes and thighs that do not inherit rotation; hips_connected: to that root bone, so that Blender passes over
+    their location; asymmetric: the right arm hangs and is bent, the right leg stands
     aside; free: bones that do not inherit rotation; connected: bones begin where their parents end, where those do end there, and
     inherit no scale; fingers: five on each hand, of three bones.
     """
@@ -59,6 +60,7 @@ class Build:
     modes: tuple[str, ...] = ("QUATERNION",)
     under_root: bool = False
     loose: bool = False
+    hips_connected: bool = False
     asymmetric: bool = False
     free: tuple[str, ...] = ()
     connected: bool = False
@@ -99,6 +101,7 @@ BUILDS: dict[str, Build] = {
     "axis_angle": Build(modes=("AXIS_ANGLE",), seed=10),
     "posed_root": Build(under_root=True, seed=11),
     "loose": Build(under_root=True, loose=True, seed=12),
+    "connected_hips": Build(under_root=True, hips_connected=True, arms_down_deg=40, elbows_bent_deg=10, seed=17),
     "asymmetric": Build(asymmetric=True, arms_down_deg=10, seed=13),
     "free_limbs": Build(free=("LeftArm", "RightForeArm", "LeftHand", "Spine1", "Head", "RightLeg", "LeftFoot"), seed=14),
     "fingers": Build(fingers=True, seed=16),
@@ -131,6 +134,8 @@ def build(name: str) -> bpy.types.Object:
             if how.connected:
                 edit.inherit_scale = "NONE"
                 edit.use_connect = edit.parent is not None and (edit.parent.tail - edit.head).length < 1e-4
+            if how.hips_connected:
+                edit.use_connect = bone == "Hips"
             if how.loose:
                 edit.use_local_location = bone != "Hips"
                 edit.use_inherit_rotation = not bone.endswith("UpLeg")
@@ -182,7 +187,7 @@ def _placed_bones(how: Build) -> dict[str, tuple[str, Vector, Vector]]:
         children = [child for child, parent in parents.items() if parent == bone]
         side = -1 if bone.startswith("Right") else 1
         tip = next((Vector((side * x, y, z)) for end, (x, y, z) in _TIPS.items() if bone.endswith(end)), Vector((0, 0, 0.1)))
-        onward = heads[children[0]] if len(children) == 1 and bone != "Root" else head + tip
+        onward = heads[children[0]] if len(children) == 1 and (bone != "Root" or how.hips_connected) else head + tip
         out[bone] = (parents[bone], head, onward)
     return out
 

@@ -80,6 +80,8 @@ def test_what_stands_in_the_way_is_told_and_left_alone(blender_python, checked):
     assert "the location of 'RightHand'" in drivers and "the rotation of 'Neck'" in drivers
     assert "'Head' (y)" in locks and found["head_y"] < 1e-6
     assert found["worst_limb_deg"] > 5 and not found["keyed"] and not found["changed"]
+    (root,) = checked(blender_python)["obstacles"]["root"]
+    assert "'Stay' on 'Root'" in root
 
 
 def test_what_blender_does_not_move_is_refused_and_stays(blender_python, checked):

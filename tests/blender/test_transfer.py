@@ -11,6 +11,7 @@ from tests.blender.check_runner import run_checks
 CHECKS = Path(__file__).with_name("transfer_checks.py")
 EVERYWHERE = (
     "an_armatures_action_on_every_rig",
+    "connected_hips_move",
     "nothing_of_the_users_is_changed",
     "what_cannot_be_a_source",
     "constraints_are_a_source",

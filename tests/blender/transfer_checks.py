@@ -48,6 +48,29 @@ def limbs_apart_deg(source: bpy.types.Object, target: bpy.types.Object) -> float
     return float(angles_deg(ours, turned(theirs, heading_of(b) - heading_of(a))).max())
 
 
+def path_of(armature: bpy.types.Object) -> np.ndarray:
+    """How far the thighs have come since the first frame, in lengths of the leg: [T, 3], the world's axes."""
+    frames = range(*(int(frame) for frame in armature.animation_data.action.frame_range))
+    leg_m, places = spec_of(armature).leg_length_m, []
+    for frame in frames:
+        bpy.context.scene.frame_set(frame)
+        now = armature.evaluated_get(bpy.context.evaluated_depsgraph_get())
+        places.append(np.mean([now.matrix_world @ now.pose.bones[f"{side}UpLeg"].head for side in ("Left", "Right")], axis=0))
+    return (np.array(places) - places[0]) / leg_m
+
+
+def check_connected_hips_move() -> None:
+    """Blender passes over the location of a bone that is connected to its parent: that carries the path."""
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    source = animated(rig_builders.build("plain"), motion="walk_turn")
+    target = rig_builders.build("connected_hips")
+    with registered():
+        bpy.context.scene.pose3d.motion.dense_keys = True
+        bpy.ops.pose3d.retarget_animation(source=source.name, armature=target.name)
+    walked, wanted = path_of(target), path_of(source)
+    assert np.abs(wanted).max() > 0.5 and np.abs(walked - wanted).max() < 0.02, (walked[-1], wanted[-1])
+
+
 def settled() -> dict[str, object]:
     scene = bpy.context.scene
     return {
