@@ -551,7 +551,8 @@ class FromHips:
 
 
 def clearance_m(rig: RigSpec) -> np.ndarray:
-    """How high above the ground each bone's head may come at the lowest: [B], minus infinity for bones without a role.
+    """How high above the ground each bone's head may come at the lowest: [B], minus infinity for bones without a role, and for
+    hips and spine that begin nearer to the ground than to the thighs, as a root bone at the feet does: no body is there.
 
     Raises Pose3DError if the rig has no foot.
     """
@@ -559,6 +560,9 @@ def clearance_m(rig: RigSpec) -> np.ndarray:
         raise Pose3DError("No bone of the armature is a foot.", hint="Choose another preset, or name the feet in this one.")
     clearance = np.full(len(rig.bone_names), -np.inf)
     clearance[rig.mapped_bones()] = 0.06 * rig.leg_length_m
+    trunk = [*rig.chain("hips"), *rig.chain("spine")]
+    height_m = rig.world_points(rig.middle("thigh"))[2] - rig.ground_m
+    clearance[[bone for bone in trunk if rig.rest_heads_world_m[bone, 2] - rig.ground_m < height_m / 2]] = -np.inf
     for side in SIDES:
         if (foot := rig.bone(f"{side}_foot")) is not None:
             clearance[foot] = rig.ankle_height_m

@@ -487,6 +487,25 @@ def test_feet_are_on_the_ground(rig_name: str, motion: str) -> None:
     assert np.abs(_clearance_m(body)).max() < 0.01
 
 
+@pytest.mark.parametrize("world", [object_matrix(), object_matrix(turn_deg=(0, 0, 40), place_m=(0, 0, 3), scale=0.5)])
+@pytest.mark.parametrize("root_share", [0.0, 0.1])
+@pytest.mark.parametrize("motion", ["walk", "squat"])
+def test_hips_whose_bone_begins_near_the_ground_are_no_part_of_the_body(
+    motion: str, root_share: float, world: tuple[tuple[float, ...], ...]
+) -> None:
+    """Legs and spine may hang on a bone at the character's feet; that may be below the ground while the feet are on it."""
+    usual = build(world=world)
+    rig = build(world=world, legs_on="root")
+    roles = {**rig.mapping.bones, "hips": ("root",), "spine": ("hips", *rig.mapping.bones["spine"])}
+    heads = rig.rest_heads.copy()
+    heads[rig.index["root"], 2] = root_share * rig.middle("thigh")[2]
+    rig = replace(rig, rest_heads=heads, mapping=replace(rig.mapping, bones=roles, root="root"))
+    _, body = solved(rig, track(motion, body_seed=1))
+    _, by_hips = solved(usual, track(motion, body_seed=1))
+    assert np.abs(_clearance_m(body)).max() < 0.01
+    np.testing.assert_allclose(body.middle("thigh")[:, 2], by_hips.middle("thigh")[:, 2], atol=0.01)
+
+
 def test_the_ground_is_where_the_character_stands() -> None:
     rig = build(world=object_matrix(place_m=(0, 0, 7.5)))
     assert rig.ground_m == pytest.approx(7.5)
