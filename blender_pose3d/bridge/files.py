@@ -16,6 +16,7 @@ from typing import Any
 import addon_utils
 import bpy
 
+from ..core.bvh import is_z_up
 from ..core.errors import Pose3DError
 from ..core.leftovers import remove_stale, short_stem
 from .bvh import write_bvh
@@ -266,7 +267,8 @@ def _import(path: Path) -> None:
     elif kind == ".fbx":
         bpy.ops.import_scene.fbx(filepath=str(path))
     else:
-        bpy.ops.import_anim.bvh(filepath=str(path), axis_forward="-Z", axis_up="Y", rotate_mode="NATIVE", update_scene_fps=True)
+        forward, up = ("Y", "Z") if is_z_up(path) else ("-Z", "Y")
+        bpy.ops.import_anim.bvh(filepath=str(path), axis_forward=forward, axis_up=up, rotate_mode="NATIVE", update_scene_fps=True)
 
 
 _DAMAGE = (RuntimeError, OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, AssertionError, EOFError)

@@ -1,7 +1,8 @@
 """A BVH file as an animation to retarget, read without Blender's importer, which would put an armature into the user's scene.
 
 At rest every joint of a BVH is unturned; a position channel stands in place of the joint's offset, a rotation is the product of
-its channels in the file's order. The file is y up and faces z, as Blender's own importer takes it.
+its channels in the file's order. The file is y up and faces z, as Blender's own importer takes it, or z up and faces -y, as
+Blender's own exporter writes it: which of the two, the body in it tells.
 """
 
 from __future__ import annotations
@@ -14,13 +15,17 @@ from pathlib import Path
 import numpy as np
 
 from .errors import Pose3DError
-from .preset import Preset
-from .recognise import Skeleton, map_bones
+from .preset import SIDES, Preset
+from .recognise import Skeleton, map_bones, recognise
 from .rig import RigSpec
 from .rotations import about_axis, apply, unit
 from .transfer import SourceMotion
 
-_WORLD_FROM_FILE = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
+_Y_UP, _Z_UP = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]]), np.eye(3)  # world axes from the file's
+# A body stands along an axis if its trunk and its legs are no farther off than this.
+_UPRIGHT = np.cos(np.radians(40.0))
+# So many frames of a file tell how the person in it stands.
+_LOOKS = 200
 _AXES = {"x": 0, "y": 1, "z": 2}
 _LARGEST_BYTES = 512 << 20
 
@@ -39,13 +44,13 @@ class _Joint:
 def read_bvh(path: Path, presets: Sequence[Preset]) -> SourceMotion:
     """The animation of a BVH file; presets: to tell its joints by. Raises Pose3DError for a file that is none, or has no body."""
     joints, values, frame_s = _parsed(path)
+    if len(values) < 2:
+        raise Pose3DError(f"The animation of {path.name} is one frame long.", hint="Choose one that moves.")
     parents = np.array([joint.parent for joint in joints])
-    offsets = np.array([joint.offset for joint in joints]) @ _WORLD_FROM_FILE.T
-    turns, heads = _posed(joints, parents, values)
-    rest = np.zeros_like(offsets)
-    for joint, parent in enumerate(parents):
-        rest[joint] = offsets[joint] + (rest[parent] if parent >= 0 else 0.0)
-    tails = _tails(joints, parents, rest)
+    world_from_file = _world_from_file(joints, parents, values)
+    turns, heads = _posed(joints, parents, values, world_from_file)
+    rest = _at_rest(joints, parents) @ world_from_file.T
+    tails = _tails(joints, parents, rest, world_from_file)
     names = tuple(joint.name for joint in joints)
     every = np.ones(len(joints), bool)
     mapping = map_bones(Skeleton(names, parents, rest, tails, every), list(presets))
@@ -63,7 +68,56 @@ def read_bvh(path: Path, presets: Sequence[Preset]) -> SourceMotion:
     return SourceMotion(path.stem, rig, np.arange(len(values)) * frame_s, turns, heads)
 
 
-def _posed(joints: Sequence[_Joint], parents: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def is_z_up(path: Path) -> bool:
+    """Whether the body in a BVH file stands along the file's z. False for a file without one, which others may read."""
+    try:
+        joints, values, _ = _parsed(path)
+        return _world_from_file(joints, np.array([joint.parent for joint in joints]), values) is _Z_UP
+    except Pose3DError:
+        return False
+
+
+def _world_from_file(joints: Sequence[_Joint], parents: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """World axes from the file's, [3, 3]: z up where the body stands along z at rest. A rest pose may as well lie; so the file is
+    y up where the motion sets that body upright along y.
+    """
+    rest = _at_rest(joints, parents)
+    across_x, along_y, along_z = np.ptp(rest, axis=0)
+    if along_z <= max(along_y, 0.5 * across_x):
+        return _Y_UP
+    tails = _tails(joints, parents, rest, _Z_UP)
+    names = tuple(joint.name for joint in joints)
+    try:
+        bones = recognise(Skeleton(names, parents, rest, tails, np.ones(len(joints), bool))).bones
+    except Pose3DError:
+        return _Y_UP
+    thighs, shins, arms = ([names.index(bones[f"{s}_{part}"][0]) for s in SIDES] for part in ("thigh", "shin", "upper_arm"))
+
+    def ways(heads: np.ndarray, start: list[int], end: list[int]) -> np.ndarray:
+        return unit(heads[..., end, :].mean(axis=-2) - heads[..., start, :].mean(axis=-2))
+
+    if min(ways(rest, thighs, arms)[2], ways(rest, shins, thighs)[2]) < _UPRIGHT:
+        return _Y_UP
+    looks = values[:: max(1, len(values) // _LOOKS)]
+    if len(looks):
+        trunk = ways(_posed(joints, parents, looks, _Z_UP)[1], thighs, arms).mean(axis=0)
+        if trunk[1] > max(trunk[2], 0.5):
+            return _Y_UP
+    return _Z_UP
+
+
+def _at_rest(joints: Sequence[_Joint], parents: np.ndarray) -> np.ndarray:
+    """Where the joints are unturned: [B, 3], the file's axes."""
+    rest = np.array([joint.offset for joint in joints])
+    for joint, parent in enumerate(parents):
+        if parent >= 0:
+            rest[joint] += rest[parent]
+    return rest
+
+
+def _posed(
+    joints: Sequence[_Joint], parents: np.ndarray, values: np.ndarray, world_from_file: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """World turns [T, B, 3, 3] and heads [T, B, 3] of a table [T, channels]."""
     turns = np.empty((len(values), len(joints), 3, 3))
     heads = np.empty((len(values), len(joints), 3))
@@ -77,19 +131,19 @@ def _posed(joints: Sequence[_Joint], parents: np.ndarray, values: np.ndarray) ->
             else:
                 own = own @ about_axis(np.eye(3)[axis], np.radians(values[:, column]))
             column += 1
-        at, own = at @ _WORLD_FROM_FILE.T, _WORLD_FROM_FILE @ own @ _WORLD_FROM_FILE.T
+        at, own = at @ world_from_file.T, world_from_file @ own @ world_from_file.T
         parent = parents[j]
         turns[:, j] = own if parent < 0 else turns[:, parent] @ own
         heads[:, j] = at if parent < 0 else heads[:, parent] + apply(turns[:, parent], at)
     return turns, heads
 
 
-def _tails(joints: Sequence[_Joint], parents: np.ndarray, heads: np.ndarray) -> np.ndarray:
+def _tails(joints: Sequence[_Joint], parents: np.ndarray, heads: np.ndarray, world_from_file: np.ndarray) -> np.ndarray:
     """Where each joint's bone ends: its only child or end site, the middle of several; a bone must have a length."""
     tails = heads.copy()
     size = float(np.ptp(heads, axis=0).max())
     for j, joint in enumerate(joints):
-        below = [*heads[parents == j], *(heads[j] + _WORLD_FROM_FILE @ end for end in joint.ends)]
+        below = [*heads[parents == j], *(heads[j] + world_from_file @ end for end in joint.ends)]
         if below:
             tails[j] = np.mean(below, axis=0)
         if np.linalg.norm(tails[j] - heads[j]) < 1e-6 * size:
@@ -131,8 +185,6 @@ def _parsed(path: Path) -> tuple[list[_Joint], np.ndarray, float]:
         raise Pose3DError(
             f"{path.name} is no BVH file, or only a part of one.", hint="Check that other programs open it."
         ) from None
-    if frames < 2:
-        raise Pose3DError(f"The animation of {path.name} is one frame long.", hint="Choose one that moves.")
     return joints, values.reshape(frames, width), frame_s
 
 

@@ -16,6 +16,7 @@ EVERYWHERE = (
     "what_cannot_be_a_source",
     "constraints_are_a_source",
     "a_bvh_file_onto_a_character_of_the_scene",
+    "a_bvh_file_of_blenders_own",
     "a_larger_armature_hangs_on_the_character",
     "a_linked_one_of_the_same_name",
     "which_animation_is_the_sources",

@@ -255,6 +255,24 @@ def check_a_bvh_file_onto_a_character_of_the_scene() -> None:
     assert np.percentile(apart, 95) < 3.0, apart.max()
 
 
+def check_a_bvh_file_of_blenders_own() -> None:
+    """Blender writes the armature's axes, z up; such a file is a source and a rig that stand."""
+    path = test_folder() / "blenders.bvh"
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    armature = animated(rig_builders.build("a_pose"), motion="walk")
+    theirs = sample(bpy.context, armature, presets_folder=_PRESETS)
+    armature.select_set(True)
+    bpy.context.view_layer.objects.active = armature
+    files._enable_addon(".bvh")
+    bpy.ops.export_anim.bvh(filepath=str(path), frame_start=theirs.first_frame, frame_end=bpy.context.scene.frame_end)
+    ours = read_bvh(path, load_presets(_PRESETS))
+    roles = [role for role in ("head", "left_foot", "right_hand", "left_thigh") if role in ours.rig.mapping.bones]
+    mine, its = ([rig.bone(role) for role in roles] for rig in (ours.rig, theirs.rig))
+    assert np.abs(ours.heads_m[:, mine] - theirs.heads_m[:, its]).max() < 1e-3
+    rig = spec_of(files.open_rig(files.RigFile(path)))
+    assert rig.rest_heads_world_m[rig.bone("head"), 2] > rig.rest_heads_world_m[rig.bone("hips"), 2] + 0.3
+
+
 def check_a_larger_armature_hangs_on_the_character() -> None:
     """It is in the file as well, and does not move."""
     folder = test_folder()

@@ -37,12 +37,20 @@ JOINTS = [
 ]
 
 
-def written(path: Path, turns_deg: dict[str, np.ndarray], positions: np.ndarray) -> Path:
-    """turns_deg: of joints about (z, x, y), [T, 3]; positions [T, 3] of the hips."""
+# Blender's axes from those of a file that is y up.
+TO_WORLD = np.array([[1, 0, 0], [0, 0, -1], [0, 1, 0]])
+
+
+def written(path: Path, turns_deg: dict[str, np.ndarray], positions: np.ndarray, *, z_up: bool = False) -> Path:
+    """turns_deg: of joints about (z, x, y), [T, 3]; positions [T, 3] of the hips; z_up: the same in a file of Blender's axes."""
+    axes = TO_WORLD if z_up else np.eye(3)
+    # About y of such a file what is about -z of the other, and so on.
+    channels, signs = ("Yrotation Xrotation Zrotation", [-1, 1, 1]) if z_up else ("Zrotation Xrotation Yrotation", [1, 1, 1])
     lines, columns = ["HIERARCHY"], []
 
     def describe(name: str, indent: str) -> None:
         _, parent, offset = next(joint for joint in JOINTS if joint[0] == name)
+        offset = axes @ offset
         lines.extend(
             [
                 f"{indent}{'JOINT' if parent else 'ROOT'} {name}",
@@ -51,15 +59,16 @@ def written(path: Path, turns_deg: dict[str, np.ndarray], positions: np.ndarray)
             ]
         )
         places = "6 Xposition Yposition Zposition" if not parent else "3"
-        lines.append(f"{indent} CHANNELS {places} Zrotation Xrotation Yrotation")
+        lines.append(f"{indent} CHANNELS {places} {channels}")
         if not parent:
-            columns.extend(positions.T)
-        columns.extend(turns_deg.get(name, np.zeros((len(positions), 3))).T)
+            columns.extend(axes @ positions.T)
+        columns.extend((turns_deg.get(name, np.zeros((len(positions), 3))) * signs).T)
         below = [joint for joint, above, _ in JOINTS if above == name]
         for joint in below:
             describe(joint, indent + " ")
         if not below:
-            lines.extend([f"{indent} End Site", f"{indent} {{", f"{indent}  OFFSET 0 5 3", f"{indent} }}"])
+            end = " ".join(map(str, axes @ (0, 5, 3)))
+            lines.extend([f"{indent} End Site", f"{indent} {{", f"{indent}  OFFSET {end}", f"{indent} }}"])
         lines.append(f"{indent}}}")
 
     describe("Hips", "")
@@ -76,8 +85,7 @@ def test_turns_heads_and_time_are_the_files(tmp_path: Path) -> None:
     source = read_bvh(written(tmp_path / "walk.bvh", turns, places), PRESETS)
     assert source.name == "walk" and source.rig.mapping.preset == "mixamo"
     np.testing.assert_allclose(source.timestamps_s, np.arange(6) * FRAME_S)
-    to_world = np.array([[1, 0, 0], [0, 0, -1], [0, 1, 0]])
-    np.testing.assert_allclose(source.heads_m[:, 0], places @ to_world.T, atol=1e-6)
+    np.testing.assert_allclose(source.heads_m[:, 0], places @ TO_WORLD.T, atol=1e-6)
 
     def turn(name: str, frame: int) -> np.ndarray:
         z, x, y = np.radians(turns[name][frame])
@@ -86,12 +94,40 @@ def test_turns_heads_and_time_are_the_files(tmp_path: Path) -> None:
     shin = source.rig.index["LeftLeg"]
     for frame in range(6):
         file = turn("Hips", frame) @ turn("LeftUpLeg", frame) @ turn("LeftLeg", frame)
-        np.testing.assert_allclose(source.turns[frame, shin], to_world @ file @ to_world.T, atol=1e-6)
+        np.testing.assert_allclose(source.turns[frame, shin], TO_WORLD @ file @ TO_WORLD.T, atol=1e-6)
         knee = places[frame] + turn("Hips", frame) @ ([9, -3, 0] + turn("LeftUpLeg", frame) @ [0, -42, 0])
-        np.testing.assert_allclose(source.heads_m[frame, shin], to_world @ knee, atol=1e-5)
+        np.testing.assert_allclose(source.heads_m[frame, shin], TO_WORLD @ knee, atol=1e-5)
     # At rest a person who looks along the file's z faces the viewer.
     assert source.rig.rest_heads[source.rig.index["LeftToeBase"]][1] < -10
     assert source.rig.rest_heads[source.rig.index["Head"]][2] > 150
+
+
+def test_a_file_that_is_z_up_is_read_as_one(tmp_path: Path) -> None:
+    """As Blender's own exporter writes an armature."""
+    rng = np.random.default_rng(7)
+    turns = {name: rng.uniform(-40, 40, (6, 3)) for name in ("Hips", "LeftUpLeg", "LeftLeg", "RightArm")}
+    places = rng.uniform(-50, 50, (6, 3)) + [0, 95, 0]
+    usual = read_bvh(written(tmp_path / "walk.bvh", turns, places), PRESETS)
+    z_up = read_bvh(written(tmp_path / "z.bvh", turns, places, z_up=True), PRESETS)
+    assert z_up.rig.mapping == usual.rig.mapping
+    np.testing.assert_allclose(z_up.rig.rest_heads, usual.rig.rest_heads, atol=1e-6)
+    np.testing.assert_allclose(z_up.rig.rest_tails, usual.rig.rest_tails, atol=1e-6)
+    np.testing.assert_allclose(z_up.heads_m, usual.heads_m, atol=1e-5)
+    np.testing.assert_allclose(z_up.turns, usual.turns, atol=1e-6)
+
+
+@pytest.mark.parametrize("lies", [0.0, 90.0])
+def test_whom_a_file_shows_upright_stands(tmp_path: Path, lies: float) -> None:
+    """A rest pose that lies, and a motion that sets it upright; and somebody who lies down in a file whose rest pose stands."""
+    turned = {"Hips": np.tile([0.0, 0.0, 0.0], (20, 1))}
+    turned["Hips"][:, 1] = np.where(np.arange(20) < 15, -90.0, lies - 90.0)
+    # Offsets that lie along the file's z, and turns about its x that set them upright along its y.
+    source = read_bvh(written(tmp_path / "lies.bvh", turned, np.tile([0.0, 95.0, 0.0], (20, 1)), z_up=True), PRESETS)
+    head, hips = (source.heads_m[:, source.rig.index[name]] for name in ("Head", "Hips"))
+    assert (head - hips)[:15, 2].min() > 60
+    turned["Hips"][:, 1] += 90.0
+    stands = read_bvh(written(tmp_path / "stands.bvh", turned, np.tile([0.0, 95.0, 0.0], (20, 1))), PRESETS)
+    np.testing.assert_allclose(stands.heads_m[:, stands.rig.index["Head"]] - stands.heads_m[:, 0], head - hips, atol=1e-4)
 
 
 @pytest.mark.parametrize("damage", ["", "HIERARCHY", "MOTION\nFrames: 2\nFrame Time: 0.1\n", "cut", "numbers", "nan", "time"])
