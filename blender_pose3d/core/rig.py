@@ -12,6 +12,8 @@ from .preset import CHAIN_ROLES, LEG_PARTS, REQUIRED_ROLES, SIDES, Mapping
 from .rotations import apply, unit
 
 _MODELLING_TOLERANCE_RAD = np.radians(35.0)
+# A trunk that leans farther at rest does not stand.
+_STANDS_RAD = np.radians(60.0)
 # Metres or a scale beyond which squares are no numbers any more.
 _FARTHEST = 1e9
 # Of the rig's size: a leg's bone that is shorter has no direction.
@@ -139,7 +141,13 @@ class RigSpec:
         left = unit(apply(linear, self.across("thigh"))) + unit(apply(linear, self.across("upper_arm")))
         up = apply(linear, self.middle("upper_arm") - self.middle("thigh"))
         front = np.cross(left, up)
+        lies = np.linalg.norm(front[:2]) < 1e-6 * np.linalg.norm(front)
         front[2] = 0.0
+        if lies:
+            raise Pose3DError(
+                "The character lies at rest, so Pose3D cannot tell which way it faces.",
+                hint="Turn the armature, or the rest pose of the file, so that the character stands.",
+            )
         if np.linalg.norm(front) < 1e-6 * (np.linalg.norm(left) * np.linalg.norm(up) + 1e-12):
             raise Pose3DError(
                 "Pose3D cannot tell which way the character faces: its hips and shoulders are not side by side at rest.",
@@ -212,6 +220,12 @@ def require_own_bones(mapping: Mapping) -> None:
 def check_mapping(spec: RigSpec) -> list[str]:
     """Sentences on a mapping that can be solved but looks wrong."""
     warnings = list(spec.mapping.warnings)
+    trunk = apply(spec.world_from_armature[:3, :3], spec.middle("upper_arm") - spec.middle("thigh"))
+    if trunk[2] < np.cos(_STANDS_RAD) * np.linalg.norm(trunk):
+        warnings.append(
+            "The character does not stand at rest, so its feet and where it faces may be wrong: turn the armature object so that"
+            " it stands."
+        )
     for side in SIDES:
         for upper, lower in (("upper_arm", "forearm"), ("forearm", "hand"), ("thigh", "shin"), ("shin", "foot")):
             a, b = spec.bone(f"{side}_{upper}"), spec.bone(f"{side}_{lower}")

@@ -988,6 +988,16 @@ GERMAN: dict[str, str] = {
     "This is a fault of Pose3D; please report it.": "Das ist ein Fehler von Pose3D; bitte melden.",
     "Please report this.": "Das bitte melden.",
     "'{}' ({} {}) is not below {}.": "„{}“ ({} {}) liegt nicht unter {}.",
+    "The character lies at rest, so Pose3D cannot tell which way it faces.": (
+        "Die Figur liegt in der Ruheposition, daher ist nicht zu erkennen, wohin sie schaut."
+    ),
+    "Turn the armature, or the rest pose of the file, so that the character stands.": (
+        "Das Skelett oder die Ruheposition der Datei so drehen, dass die Figur steht."
+    ),
+    "The character does not stand at rest, so its feet and where it faces may be wrong: turn the armature object so that it stands.": (
+        "Die Figur steht in der Ruheposition nicht, daher können Füße und Blickrichtung falsch sein: das Skelett-Objekt so drehen,"
+        " dass sie steht."
+    ),
     "'{}' ({} thigh) is not below '{}' (hips).": "„{}“ (Oberschenkel, {}) liegt nicht unter „{}“ (Hüfte).",
     "Choose another bone or preset.": "Einen anderen Knochen oder eine andere Vorgabe wählen.",
     "The pole target of the {} is no bone of '{}' but '{}', which is not keyed; the limb keeps its FK keys.": (

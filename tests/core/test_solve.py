@@ -642,6 +642,24 @@ def test_a_mapping_across_limbs_is_warned_of() -> None:
     assert any("'right_forearm' (left forearm) is not below 'left_upper_arm' (left upper arm)" in w for w in warnings)
 
 
+@pytest.mark.parametrize(
+    ("turn_deg", "stands"), [((30, 20, 100), True), ((90, 0, 0), False), ((0, 85, 30), False), ((180, 0, 0), False)]
+)
+def test_a_rest_pose_that_does_not_stand_is_warned_of(turn_deg: tuple[float, float, float], stands: bool) -> None:
+    told = check_mapping(build(world=object_matrix(turn_deg=turn_deg)))
+    assert not told if stands else "does not stand at rest" in told[0]
+
+
+def test_whoever_lies_at_rest_exactly_is_refused_as_that() -> None:
+    rig = build(spine_bones=1)
+    heads = rig.rest_heads.copy()
+    heads[:, 1] -= (rig.middle("upper_arm") - rig.middle("thigh"))[1] * (heads[:, 2] > rig.middle("thigh")[2])
+    rig = replace(rig, rest_heads=heads, world_from_armature=np.array(object_matrix(turn_deg=(90, 0, 0))))
+    with pytest.raises(Pose3DError, match="lies at rest") as caught:
+        solve(track("stand"), rig)
+    assert "stands" in caught.value.hint
+
+
 def test_legs_that_do_not_hang_on_the_hips_are_warned_of() -> None:
     """As where a preset is named whose hips are called like another rig's first bone of the spine."""
     rig = build(spine_bones=2)
