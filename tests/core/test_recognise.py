@@ -381,6 +381,35 @@ def test_a_neck_that_the_arms_hang_on_is_the_chest() -> None:
     assert chest in map_bones(skeleton, PRESETS, "rigify_metarig").bones["neck"]
 
 
+def _toe_tips(bones: Bones) -> None:
+    _on_both_sides(bones, "*_toe_tip", "*_toe", (0, -0.06, 0), (0, -0.02, 0), 1)
+
+
+def _helper_beside_the_neck(bones: Bones) -> None:
+    _chain(bones, "neck_roll", "neck_1", (0, 0.03, 0.02), (0, 0.02, 0), 1)
+
+
+def _tall_head(bones: Bones) -> None:
+    parent, head, tail = bones["head"]
+    bones["head"] = (parent, head + [0, 0, 0.25], tail + [0, 0, 0.25])
+
+
+@pytest.mark.parametrize("change", [_toe_tips, _helper_beside_the_neck, _tall_head])
+def test_what_is_called_head_is_the_head(change: Callable[[Bones], None]) -> None:
+    """Where toes end in bones that mark their tips, where a helper lies beside it, and where it is far up as on a child."""
+    bones, truth = _body()
+    change(bones)
+    found = recognise(skeleton_of(bones))
+    assert found.bones["head"] == truth.bones["head"] and found.bones["neck"] == truth.bones["neck"]
+
+
+def test_a_bone_at_the_top_of_the_head_is_not_the_head_though_it_is_called_so() -> None:
+    bones, truth = _body()
+    _toe_tips(bones)
+    _chain(bones, "head_top", "head", (0, 0, 0.2), (0, 0, 0.05), 1)
+    assert recognise(skeleton_of(bones)).bones["head"] == truth.bones["head"]
+
+
 def test_fingers_are_told_apart() -> None:
     bones, _ = _body(arms_down_deg=30.0)
     fingers(bones)

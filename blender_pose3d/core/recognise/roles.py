@@ -164,10 +164,16 @@ def _upwards(tree: Tree, start: int, legs: Pair, arms: Pair) -> list[int]:
     def candidates(at: int) -> list[int]:
         return [child for child in tree.children[at] if could_be(child, at)]
 
+    def says_head(bone: int) -> bool:
+        return tree.said[bone].part == "head" and not tree.said[bone].junk
+
     def upwards(at: int) -> list[int]:
         chain: list[int] = []
         while found := candidates(at):
-            if chain and len(tree.children[at]) > 1:
+            heads = [bone for bone in found if says_head(bone)]
+            if tree.said[at].part == "neck" and heads:
+                found = heads  # what else is there is a helper
+            elif chain and len(tree.children[at]) > 1:
                 break  # a face, or hair: this is the head
             # What carries more is the neck; what stands for itself may be a collar. Controls stand beside the bones that they
             # move: of those at the same place the one that leads higher.
@@ -186,7 +192,8 @@ def _upwards(tree: Tree, start: int, legs: Pair, arms: Pair) -> list[int]:
     while not candidates(start) and tree.parents[start] >= 0 and tree.distance(start, tree.parents[start]) < 0.01 * height:
         start = tree.parents[start]
     chain = upwards(start)
-    if len(chain) >= 2 and not tree.children[chain[-1]]:
+    is_named = bool(chain) and says_head(chain[-1]) and not any(says_head(bone) for bone in chain[:-1])
+    if len(chain) >= 2 and not tree.children[chain[-1]] and not is_named:
         # The top of the head, not its joint: where toes end in such a bone as well, or it is that high.
         top = float((tree.heads[chain[-1]] - shoulders) @ up) > 0.5 * height
         if top or _has_end_bones(tree, legs) or tree.said[chain[-1]].junk:
