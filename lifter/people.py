@@ -31,18 +31,27 @@ _SIZE_COST, _COLOUR_COST = 0.5, 2.0
 _COLOUR_STEADY = 0.1
 # Clothes that differ less than this are the same; then somebody may come back from anywhere they could have gone to, at any time.
 _SAME_COLOUR = 0.06
+# Whose clothes were seen for less time is not known again by them.
+_KNOWN_S = 0.5
 # The same person found twice in a frame: their joints are this near each other, in body sizes.
 _SAME = 0.08
+# Where somebody comes into the picture or leaves it, a detector finds a whole small body in their hair or their knee: for no
+# longer than this, of less than this share of the size that the person has within the third number, and a leap away from it. Who
+# walks at one speed is never less than half as large as in the middle of the way, and who lies down does so from frame to frame.
+_MOMENT_S, _SMALL_SHARE, _AROUND_S = 1.0, 0.5, 2.0
+# A leap: so many times the size from one pose to the next, no later than this.
+_LEAP, _LEAP_S = 2.0, 0.5
 
 
 @dataclass(eq=False)
 class Person:
     """Someone who was followed: in frame number n (a key) they are the n-th frame's pose number `places[n]`.
 
-    last, velocity_px_s [2], colours [K, 3] (None: no pictures): where they were last, how they moved, what they wear;
-    weight: size, confidence and frames together.
+    began_s, time_s: when they were seen first and last; last, velocity_px_s [2], colours [K, 3] (None: no pictures): where they
+    were last, how they moved, what they wear; weight: size, confidence and frames together.
     """
 
+    began_s: float
     time_s: float
     last: np.ndarray
     velocity_px_s: np.ndarray
@@ -90,16 +99,46 @@ def follow(
     for frame, (found, time_s) in enumerate(zip(poses, timestamps_s, strict=True)):
         wear = [None] * len(found) if colours is None else colours[frame]
         waiting = _distinct(found)
-        live = [person for person in everybody if colours is not None or time_s - person.time_s <= _LOST_AFTER_S]
+        live = [person for person in everybody if _may_return(person, time_s, by_clothes=colours is not None)]
         cost = np.array([[_cost(person, found[k], time_s, wear[k]) for k in waiting] for person in live])
         pairs = assigned(cost.reshape(len(live), len(waiting)))
         for i, k in pairs:
             live[i].add(frame, waiting[k], found[waiting[k]], time_s, wear[waiting[k]])
         for k in set(range(len(waiting))) - {k for _, k in pairs}:
             pose = found[waiting[k]]
-            everybody.append(Person(time_s, pose, np.zeros(2), None))
+            everybody.append(Person(time_s, time_s, pose, np.zeros(2), None))
             everybody[-1].add(frame, waiting[k], pose, time_s, wear[waiting[k]])
     return sorted(everybody, key=lambda person: -person.weight)
+
+
+def without_phantoms(person: Person, timestamps_s: Sequence[float]) -> Person:
+    """The person without bodies that were found in a part of theirs where they came into the picture or left it.
+
+    For detectors that always give all joints: without some of them a body is smaller.
+    """
+    frames = list(person.places)
+    at, sizes = np.array([timestamps_s[frame] for frame in frames]), np.array(person.sizes_px)
+    keep = np.ones(len(frames), bool)
+    for there in np.split(np.arange(len(frames)), np.flatnonzero(np.diff(at) > _MOMENT_S) + 1):
+        for way in (there, there[::-1]):
+            keep[way[: _phantoms(at[way], sizes[way])]] = False
+    kept = np.flatnonzero(keep)
+    return replace(
+        person,
+        places={frames[k]: person.places[frames[k]] for k in kept},
+        sizes_px=[person.sizes_px[k] for k in kept],
+        middles_px=[person.middles_px[k] for k in kept],
+    )
+
+
+def _phantoms(at: np.ndarray, sizes: np.ndarray) -> int:
+    """How many of the first poses of somebody who comes in, or of the last ones backwards, are of a part of them."""
+    count = 0
+    for k in np.flatnonzero((sizes[1:] >= _LEAP * sizes[:-1]) & (np.abs(np.diff(at)) <= _LEAP_S)) + 1:
+        size = np.median(sizes[k:][np.abs(at[k:] - at[k]) <= _AROUND_S])
+        if abs(at[k - 1] - at[0]) <= _MOMENT_S and k <= len(at) - k and sizes[:k].max() < _SMALL_SHARE * size:
+            count = int(k)
+    return count
 
 
 def chosen(people: Sequence[Person], choice: str, image_size_px: tuple[int, int]) -> Person:
@@ -185,6 +224,12 @@ def _distinct(found: Sequence[np.ndarray]) -> list[int]:
         if known >= min(_FEWEST_JOINTS, len(found[k])) and all(_step(found[k], found[other]) > _SAME for other in kept):
             kept.append(k)
     return kept
+
+
+def _may_return(person: Person, time_s: float, *, by_clothes: bool) -> bool:
+    """Whether somebody is still waited for: for ever only by clothes that were seen for a while."""
+    known = by_clothes and person.time_s - person.began_s >= _KNOWN_S
+    return known or time_s - person.time_s <= _LOST_AFTER_S
 
 
 def _cost(person: Person, pose: np.ndarray, time_s: float, colours: np.ndarray | None) -> float:

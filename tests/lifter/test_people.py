@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lifter.errors import LifterError
-from lifter.people import assigned, chosen, follow
+from lifter.people import assigned, chosen, follow, size_px, without_phantoms
 
 SIZE = (1280, 720)
 FPS = 25.0
@@ -81,6 +81,50 @@ def test_who_returns_in_the_same_clothes_is_the_same() -> None:
     assert len(follow(poses, at, [[red]] * 50)) == 1
     assert len(follow(poses, at, [[red if t < 100 else blue] for t in frames])) == 2
     assert len(follow(poses, at)) == 2
+
+
+def test_who_was_there_for_a_moment_is_not_known_again_by_clothes() -> None:
+    """A body found in somebody's hair in one frame, and a minute later somebody else in the same clothes."""
+    frames = [0, *range(1500, 1530)]
+    at = [t / FPS for t in frames]
+    red = [[np.tile([0.8, 0.1, 0.1], (8, 1))]] * len(frames)
+    poses = [[body(900.0 if t else 300.0, size=1.0 if t else 0.2)] for t in frames]
+    assert [len(person.places) for person in follow(poses, at, red)] == [30, 1]
+
+
+def kept(sizes: dict[int, float]) -> list[int]:
+    """The frames that are left of somebody who has this size in these frames."""
+    frames = max(sizes) + 1
+    poses = [[body(300.0, size=sizes[t])] if t in sizes else [] for t in range(frames)]
+    clothes = [[np.full((8, 3), 0.5)] * len(found) for found in poses]
+    (person,) = follow(poses, times(frames), clothes)
+    clean = without_phantoms(person, times(frames))
+    assert clean.sizes_px == [size_px(poses[t][0]) for t in clean.places] and len(clean.middles_px) == len(clean.places)
+    return list(clean.places)
+
+
+@pytest.mark.parametrize("hair", [{50: 0.2}, {46: 0.38, 47: 0.43, 48: 0.46, 49: 0.3}, {48: 0.3, 55: 0.25}])
+def test_a_small_body_in_somebody_who_comes_in_or_leaves_is_nobody(hair: dict[int, float]) -> None:
+    whole = dict.fromkeys(range(58, 140), 1.0)
+    assert kept(hair | whole) == list(whole)
+    backwards = {200 - t: size for t, size in reversed((hair | whole).items())}
+    assert kept(backwards) == [200 - t for t in reversed(whole)]
+    assert kept(whole | {t + 150: size for t, size in (hair | whole).items()}) == [*whole, *(t + 150 for t in whole)]
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        {t: 1 / (6 - 2.0 * t / FPS) for t in range(70)},  # six metres away, walks up to the camera and past it
+        {t: 1 / (0.5 + 1.5 * t / FPS) for t in range(100)},  # walks away from it
+        {t: 0.35 + 0.65 * min(max(t - 10, 0) / 15, 1.0) for t in range(100)},  # lay with their feet to the camera, and rises
+        {t: 0.35 if 50 <= t < 60 else 1.0 for t in range(100)},  # is on the floor for a moment in between
+        {t: 1.0 if t > 60 else 0.3 for t in [*range(8), *range(75, 130)]},  # was far away, and comes again
+        {t: 0.3 if t < 40 else 1.0 for t in [*range(40), *range(43, 90)]},  # small for longer than a moment
+    ],
+)
+def test_who_is_small_for_a_good_reason_is_kept(sizes: dict[int, float]) -> None:
+    assert kept(sizes) == list(sizes)
 
 
 def test_a_body_that_was_found_twice_is_one() -> None:
