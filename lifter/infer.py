@@ -69,7 +69,7 @@ def lift(
     confidence = _joint_confidence(detection)
     sure = _sure_frames(confidence, detection.detected)
     points = _filled(joints_from_landmarks(detection.landmarks_px.astype(np.float64)), detection.detected, sure)  # [T, 17, 2]
-    exchanged = exchanged_halves(points, detection.detected)
+    exchanged = exchanged_halves(points, detection.detected, detection.timestamps_s)
     points = turned(points, exchanged)
     rays = rays_from_pixels(torch.from_numpy(points), focal.pixels, detection.image_size_px).numpy()
     confidence = turned(confidence, exchanged)

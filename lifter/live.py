@@ -131,7 +131,7 @@ class LiveLifter:
         confidence = joint_confidence_from_landmarks(np.where(inside, body[:, 5], 0.0))
         joints = joints_from_landmarks(body[:, :2].astype(float))
         world = joints_from_landmarks(body[:, 2:5].astype(float))
-        exchanged = self._exchange.push(joints)
+        exchanged = self._exchange.push(joints, time_s)
         joints, confidence, world = (turned(values[None], exchanged)[0] for values in (joints, confidence, world - world[:1]))
         return _Row(time_s, True, joints, confidence, world, body)
 

@@ -96,7 +96,8 @@ def held(values: np.ndarray, valid: np.ndarray) -> np.ndarray:
 
 def mended(pairs: Pairs) -> Pairs:
     """With left and right turned back where they are found exchanged, as before lifting."""
-    swaps = [exchanged_halves(r, d) for r, d in zip(pairs.rays, pairs.detected, strict=True)]
+    times = np.arange(pairs.detected.shape[1]) / pairs.fps
+    swaps = [exchanged_halves(r, d, times) for r, d in zip(pairs.rays, pairs.detected, strict=True)]
 
     def all_turned(values: np.ndarray) -> np.ndarray:
         return np.stack([turned(v, swap) for v, swap in zip(values, swaps, strict=True)])

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from lifter.checkpoint import DEFAULT_MODEL, available_models, load_model, save_model
 from lifter.errors import LifterError
-from lifter.exchange import exchanged_halves, turned
+from lifter.exchange import ExchangeFilter, exchanged_halves, turned
 from lifter.infer import (
     WORLD_LANDMARK_SHARE,
     _steady,
@@ -131,12 +131,13 @@ def _points(motion: str, yaw_deg: float, fps: float = 25.0) -> np.ndarray:
     return joints_from_landmarks(detection.landmarks_px.astype(float))
 
 
-@pytest.mark.parametrize("fps", [10.0, 25.0, 60.0])
+@pytest.mark.parametrize("fps", [10.0, 25.0, 60.0, 240.0])
 @pytest.mark.parametrize("yaw_deg", [0.0, 40.0, 90.0, 180.0])
 @pytest.mark.parametrize("motion", ["walk", "walk_turn", "punch", "kick", "jump"])
 def test_a_clean_clip_is_left_alone(motion: str, yaw_deg: float, fps: float) -> None:
     points = _points(motion, yaw_deg, fps)
-    assert not exchanged_halves(points, np.ones(len(points), bool)).any()
+    for times in (None, np.arange(len(points)) / fps):
+        assert not exchanged_halves(points, np.ones(len(points), bool), times).any()
 
 
 # Not the outer thirds of a turn: seen from the side left and right coincide, and either of its two halves may be the exchanged.
@@ -170,6 +171,28 @@ def test_exchanged_legs_or_arms_are_found_exactly(motion: str, yaw_deg: float, h
     parts = ("hip", "knee", "ankle") if halves[0] else ("shoulder", "elbow", "wrist")
     assert changed == {f"{side}_{part}" for side in ("left", "right") for part in parts}
     np.testing.assert_array_equal(exchanged_halves(mixed, np.ones(len(points), bool)), exchanged)
+
+
+@pytest.mark.parametrize("halves", [(True, False), (False, True), (True, True)], ids=["legs", "arms", "all"])
+@pytest.mark.parametrize("fps", [30.0, 60.0, 120.0, 240.0])
+def test_exchanges_are_found_at_any_frame_rate(fps: float, halves: tuple[bool, bool]) -> None:
+    """For half a second, with the errors of a detector that follows: they last for a tenth of a second."""
+    detection, _ = exact_detection("reach", fps=fps, yaw_deg=30.0, seconds=3.0)
+    points, times = joints_from_landmarks(detection.landmarks_px.astype(float)), detection.timestamps_s
+    noise = np.random.default_rng(1).normal(size=points.shape)
+    stays = np.exp(-1 / fps / 0.1)
+    for t in range(1, len(noise)):
+        noise[t] = stays * noise[t - 1] + np.sqrt(1 - stays**2) * noise[t]
+    points += 0.01 * np.median(np.ptp(points, axis=1)[:, 1]) * noise
+    everywhere = np.ones(len(points), bool)
+    assert not exchanged_halves(points, everywhere, times).any()
+    exchanged = np.zeros((len(points), 2), bool)
+    exchanged[(times > 1.0) & (times < 1.5)] = halves
+    assert (exchanged_halves(turned(points, exchanged), everywhere, times) == exchanged).all(1).mean() > 0.99
+    live, found = ExchangeFilter(), []
+    for point, time_s in zip(turned(points, exchanged), times, strict=True):
+        found.append(live.push(point, float(time_s))[0])
+    assert (np.array(found) == exchanged).all(1).mean() > 0.99
 
 
 def test_a_gap_breaks_the_chain_and_nothing_else() -> None:
