@@ -68,14 +68,17 @@ def lift(
     focal = _known_focal(detection, focal_length_px)
     confidence = _joint_confidence(detection)
     sure = _sure_frames(confidence, detection.detected)
-    points = _filled(joints_from_landmarks(detection.landmarks_px.astype(np.float64)), detection.detected, sure)  # [T, 17, 2]
+
+    def filled(values: np.ndarray) -> np.ndarray:
+        return _filled(values, detection.detected, sure, detection.timestamps_s)
+
+    points = filled(joints_from_landmarks(detection.landmarks_px.astype(np.float64)))  # [T, 17, 2]
     exchanged = exchanged_halves(points, detection.detected, detection.timestamps_s)
     points = turned(points, exchanged)
     rays = rays_from_pixels(torch.from_numpy(points), focal.pixels, detection.image_size_px).numpy()
     confidence = turned(confidence, exchanged)
     world = joints_from_landmarks(detection.world_landmarks_m.astype(np.float64))
-    world = _filled(world - world[:, :1], detection.detected, sure)
-    world = turned(world, exchanged)
+    world = turned(filled(world - world[:, :1]), exchanged)
     found = detection.detected[:, None, None]
     # The network knows what MediaPipe's confidences mean; of another detector's only that there is none.
     certain = confidence if world.any() else (confidence > 0).astype(float)
@@ -98,7 +101,7 @@ def lift(
     if "sight" not in without:
         off = off_sight(positions, root, rays, certain)
         positions, root = nearer_to_sight(positions, root, _steady(off, SIGHT_S * detection.fps))
-    root = _filled(root, detection.detected, sure)
+    root = filled(root)
     card = {"name": loaded.name, "sha256": loaded.sha256, "architecture": loaded.card["architecture"]}
     notes = {
         "lifter_model": card,
@@ -326,11 +329,11 @@ def _steady(values: np.ndarray, frames: float) -> np.ndarray:
     return sum(share * held[i : i + len(values)] for i, share in enumerate(kernel / kernel.sum()))
 
 
-def _filled(values: np.ndarray, valid: np.ndarray, sure: np.ndarray) -> np.ndarray:
-    """Frames that are not valid, interpolated between the nearest sure ones, held at the ends: [T, ...], [T], [T]."""
+def _filled(values: np.ndarray, valid: np.ndarray, sure: np.ndarray, timestamps_s: np.ndarray) -> np.ndarray:
+    """Frames that are not valid, interpolated between the nearest sure ones, held at the ends: [T, ...], [T], [T], [T]."""
     places = np.flatnonzero(sure)
     flat = values.reshape(len(values), -1)
-    filled = np.stack([np.interp(np.arange(len(values)), places, flat[places, c]) for c in range(flat.shape[1])], axis=1)
+    filled = np.stack([np.interp(timestamps_s, timestamps_s[places], column[places]) for column in flat.T], axis=1)
     return np.where(valid[:, None], flat, filled).reshape(values.shape)
 
 

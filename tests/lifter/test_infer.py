@@ -440,3 +440,18 @@ def test_a_gap_is_held_by_a_pose_that_was_seen_well(model: Path, monkeypatch: py
     np.testing.assert_allclose(held.root_position_m[:10], np.tile(held.root_position_m[14], (10, 1)), atol=1e-5)
     np.testing.assert_allclose(held.positions_m[:10, LIMBS], np.tile(held.positions_m[14, LIMBS], (10, 1, 1)), atol=1e-5)
     assert (held.confidence[:10] == 0).all()
+
+
+def test_a_gap_is_filled_by_time(model: Path) -> None:
+    """A clip of variable rate: in the gap there are four frames in a sixth of a second, then one a third of a second later."""
+    detection, _ = exact_detection("walk", fps=30, yaw_deg=90, seconds=3.0, undetected=(30, 31, 32, 33, 34, 44))
+    kept = np.r_[0:35, 44:90]
+    names = ("timestamps_s", "landmarks_px", "world_landmarks_m", "landmark_confidence", "detected")
+    uneven = dataclasses.replace(detection, **{name: getattr(detection, name)[kept] for name in names})
+    track = lift(uneven, model=model, device="cpu", world_share=1.0, focal_length_px=576.0)
+    start, end, times = 29, 36, uneven.timestamps_s
+    assert uneven.detected[[start, end]].all() and not uneven.detected[start + 1 : end].any()
+    share = (times[start : end + 1] - times[start]) / (times[end] - times[start])
+    way = track.root_position_m[start] + share[:, None] * (track.root_position_m[end] - track.root_position_m[start])
+    assert np.linalg.norm(track.root_position_m[end] - track.root_position_m[start]) > 0.3
+    np.testing.assert_allclose(track.root_position_m[start : end + 1], way, atol=1e-5)
