@@ -27,7 +27,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from .checkpoint import load_model, save_model
 from .data.batches import CameraRange, DetectorErrors, MotionBatches, NoiseModel
-from .data.mocap import MotionClip, read_mocap, split_by_subject
+from .data.mocap import VALIDATION_SUBJECTS, MotionClip, read_mocap, split_by_subject
 from .data.pairs import PairBatches, Pairs, read_pairs
 from .data.sequences import SequenceBatches, SequencePairs
 from .errors import LifterError
@@ -168,13 +168,13 @@ class _Run:
         config, network = self.config, self.network
         frames, target, inputs = network.config.frames, network.config.target, network.config.inputs
         length, centre = _trained_on(config, network)
-        training, validation = split_by_subject(read_mocap(Path(config.mocap)))
-        if not training or not validation:
-            what = "training" if not training else "validation"
-            raise LifterError(f"The motion capture {config.mocap} has no clip for {what}.", hint="Give one with more subjects.")
+        training, validation = split_by_subject(read_mocap(Path(config.mocap)), config.validation_subjects)
+        self.validation_subjects = _checked_subjects(training, validation, config.mocap)
+        if self.processes.rank == 0 and not VALIDATION_SUBJECTS.issuperset(self.validation_subjects):
+            print(f"validation subjects: {', '.join(self.validation_subjects)}")
         noise, augmentation, cameras, bodies = ranges(config)
         motion_type, pairs_type = (SequenceBatches, SequencePairs) if network.outputs_sequence else (MotionBatches, PairBatches)
-        pairs = [read_pairs(Path(path)) for path in config.pairs]
+        pairs = [read_pairs(Path(path), self.validation_subjects) for path in config.pairs]
         seen = [p.chosen(~p.held_out) for p in pairs if not p.held_out.all()]
         seed = config.seed + _SEED_STEP * self.processes.rank
         common: dict[str, Any] = {"frames": length, "target": centre, "seed": seed, "device": self.device, "inputs": inputs}
@@ -374,6 +374,7 @@ class _Run:
         config = self.config
         settings = asdict(config)
         settings["mocap"] = Path(settings["mocap"]).name
+        settings["validation_subjects"] = self.validation_subjects
         for key in ("start_from", "grow_from"):
             settings[key] = Path(settings[key]).name
         for key in ("pairs", "start_from_mean"):
@@ -389,6 +390,19 @@ class _Run:
             "validation_mm": measured,
             "acknowledgement": config.acknowledgement,
         }
+
+
+def _checked_subjects(training: list[MotionClip], validation: list[MotionClip], mocap: str) -> list[str]:
+    """Those who are validated on. Raises LifterError where nobody is left for one of the two."""
+    if training and validation:
+        return sorted({clip.subject for clip in validation})
+    what, left = ("training", validation) if not training else ("validation", training)
+    subjects = sorted({clip.subject for clip in left})
+    who = f"all are of one subject, '{subjects[0]}'" if len(subjects) == 1 else f"all are of {', '.join(subjects)}"
+    raise LifterError(
+        f"The motion capture {mocap} has no clip for {what}: {who}.",
+        hint="Give one of more people, the BVH files of each in a folder of their own, or name others as validation_subjects.",
+    )
 
 
 def training_flops(config: TrainConfig, frames: int) -> float:

@@ -6,6 +6,7 @@ import lzma
 import tokenize
 import zipfile
 import zlib
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,8 +15,10 @@ import numpy as np
 from ..errors import LifterError
 from ..joints import INDEX, JOINT_NAMES
 
-# These share no person with the rest.
+# Of the project's own motion capture: these share no person with the rest.
 VALIDATION_SUBJECTS: frozenset[str] = frozenset({"cmu/03", "cmu/08", "cmu/10", "cmu/11", "cmu/martial"})
+# Of anybody else's: the share of the subjects that is for validation.
+_VALIDATION_EVERY = 5
 _MISSING = -32768
 # What numpy raises for a file that is missing, damaged, or no archive of the arrays that are asked for.
 _DAMAGED_ZIP = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, RuntimeError)
@@ -83,8 +86,20 @@ def read_mocap(path: Path) -> list[MotionClip]:
     return clips
 
 
-def split_by_subject(clips: list[MotionClip]) -> tuple[list[MotionClip], list[MotionClip]]:
-    """(training, validation): no subject is in both."""
-    training = [c for c in clips if c.subject not in VALIDATION_SUBJECTS]
-    validation = [c for c in clips if c.subject in VALIDATION_SUBJECTS]
-    return training, validation
+def split_by_subject(
+    clips: Sequence[MotionClip], validation_subjects: Collection[str] = ()
+) -> tuple[list[MotionClip], list[MotionClip]]:
+    """(training, validation): no subject is in both. One of them may be empty.
+
+    validation_subjects: left out, VALIDATION_SUBJECTS; where there are clips of none of these, every fifth subject by name, and
+    of fewer the last one, unless it is alone. Raises LifterError for a subject that has no clip.
+    """
+    subjects = sorted({clip.subject for clip in clips})
+    if unknown := sorted(set(validation_subjects) - set(subjects)):
+        raise LifterError(
+            f"The motion capture has no subject '{unknown[0]}'.", hint=f"Correct validation_subjects: {', '.join(subjects)}."
+        )
+    chosen = set(validation_subjects) or VALIDATION_SUBJECTS & set(subjects)
+    if not chosen and len(subjects) > 1:
+        chosen = set(subjects[_VALIDATION_EVERY - 1 :: _VALIDATION_EVERY] or subjects[-1:])
+    return [c for c in clips if c.subject not in chosen], [c for c in clips if c.subject in chosen]

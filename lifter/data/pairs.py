@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
@@ -46,8 +47,11 @@ class Pairs:
         return Pairs(**{name: value[sequences] if isinstance(value, np.ndarray) else value for name, value in arrays.items()})
 
 
-def read_pairs(path: Path) -> Pairs:
-    """Raises LifterError if the file is missing or of another form."""
+def read_pairs(path: Path, validation_subjects: Collection[str] = ()) -> Pairs:
+    """Held out are a held-out character's, and those made of VALIDATION_SUBJECTS or of the given ones.
+
+    Raises LifterError if the file is missing or of another form.
+    """
     try:
         with np.load(path, allow_pickle=False) as archive:
             data = {key: archive[key] for key in archive.files}
@@ -80,7 +84,8 @@ def read_pairs(path: Path) -> Pairs:
         ]
     )
     inside = ((pixels >= 0) & (pixels <= (width_px, height_px))).all(-1)  # NaN is nowhere inside
-    held_out = np.array([c in HELD_OUT_CHARACTERS or s in VALIDATION_SUBJECTS for c, s in zip(characters, subjects, strict=True)])
+    unseen = VALIDATION_SUBJECTS.union(validation_subjects)
+    held_out = np.array([c in HELD_OUT_CHARACTERS or s in unseen for c, s in zip(characters, subjects, strict=True)])
     pairs = Pairs(truth, rays, detected, np.where(inside, confidence, 0.0).astype(np.float32), world, held_out, fps)
     return pairs.chosen(detected.mean(1) > 0.7)
 

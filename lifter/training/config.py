@@ -18,6 +18,8 @@ class TrainConfig:
     """One run. `pairs_share` of each batch comes from rendered pairs, the rest from motion capture with the noise model.
 
     cameras, bodies, augmentation, noise: values of CameraRange, BodyRange, Augmentation and NoiseModel (data/batches.py).
+    validation_subjects: of the motion capture, whom the network is measured on and never trained on (data/mocap.py says who they
+    are where none is named).
     frame_s: the shortest and the longest time between the frames of a window of motion capture.
     minutes: of training; steps: instead of minutes, where runs are compared or repeated (0: minutes count).
     batch: windows of all processes together, or sequences for a network that is trained on them; sequence_frames: their length
@@ -32,6 +34,7 @@ class TrainConfig:
 
     name: str
     mocap: str
+    validation_subjects: list = field(default_factory=list)
     pairs: list = field(default_factory=list)
     augmentation: dict = field(default_factory=dict)
     cameras: dict = field(default_factory=dict)

@@ -133,6 +133,25 @@ def test_no_subject_is_trained_on_and_validated_on(clips: list[MotionClip]) -> N
     assert not {c.subject for c in training} & {c.subject for c in validation}
 
 
+def test_of_other_people_every_fifth_is_for_validation(clips: list[MotionClip]) -> None:
+    """Where none of ours is among them; whatever order their clips come in."""
+    others = [dataclasses.replace(clips[0], name=f"studio/{person}/{take}") for take in (1, 2) for person in "kbdahgfcjie"]
+    for some in (others, others[::-1]):
+        training, validation = split_by_subject(some)
+        assert sorted({c.subject for c in validation}) == ["studio/e", "studio/j"] and len(training) == 18
+    training, validation = split_by_subject([c for c in others if c.subject in ("studio/a", "studio/b")])
+    assert {c.subject for c in training} == {"studio/a"} and {c.subject for c in validation} == {"studio/b"}
+
+
+def test_who_is_for_validation_can_be_said(clips: list[MotionClip]) -> None:
+    training, validation = split_by_subject(clips, ["cmu/02", "mesh2motion"])
+    assert {c.subject for c in validation} == {"cmu/02", "mesh2motion"}
+    assert {c.subject for c in training} == {"cmu/01", "cmu/03", "cmu/10"}
+    with pytest.raises(LifterError, match="no subject 'cmu/77'") as caught:
+        split_by_subject(clips, ["cmu/02", "cmu/77"])
+    assert "cmu/01, cmu/02" in caught.value.hint
+
+
 def test_the_real_archive() -> None:
     if not (SHARED / "mocap.npz").is_file():
         pytest.skip("needs the shared motion capture")

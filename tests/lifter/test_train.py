@@ -412,8 +412,30 @@ def test_compiling_without_a_compiler_is_one_sentence(folder: Path) -> None:
 
 def test_mocap_without_anyone_to_validate_on(folder: Path) -> None:
     archives.write_mocap(folder / "one.npz", {"cmu/01/a": archives.mocap_clip("walk")})
-    with pytest.raises(LifterError, match="no clip for validation"):
+    with pytest.raises(LifterError, match="no clip for validation") as caught:
         train.main(folder / "tiny.toml", overrides=['mocap = "one.npz"'], runs_dir=folder / "runs")
+    assert "'cmu/01'" in caught.value.message and "folder of their own" in caught.value.hint
+    for named in ("[]", '["cmu/01", "cmu/02", "cmu/03", "cmu/10", "mesh2motion"]'):
+        archives.write_mocap(folder / "ours.npz", {"cmu/03/a": archives.mocap_clip("walk")})
+        mocap = "mocap.npz" if named != "[]" else "ours.npz"
+        with pytest.raises(LifterError, match="no clip for training"):
+            overrides = [f'mocap = "{mocap}"', f"validation_subjects = {named}"]
+            train.main(folder / "tiny.toml", overrides=overrides, runs_dir=folder / "runs")
+
+
+def test_anybodys_motion_capture_trains(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Who is held back is said, and stands in the card; rendered pairs of them are held back as well."""
+    people = ("anna", "ben", "cleo")
+    archives.write_mocap(
+        folder / "others.npz", {f"studio/{p}/take": archives.mocap_clip("walk", seed=i) for i, p in enumerate(people)}
+    )
+    archives.write_pairs(folder / "others_pairs.npz", [("walk", "human-male", f"studio/{person}/take") for person in people])
+    for name, setting, held_back in (("share", "[]", "cleo"), ("named", '["studio/ben"]', "ben")):
+        overrides = ['mocap = "others.npz"', 'pairs = ["others_pairs.npz"]', f'name = "{name}"', "steps = 2", "minutes = 0.0"]
+        train.main(folder / "tiny.toml", overrides=[*overrides, f"validation_subjects = {setting}"], runs_dir=folder / "runs")
+        assert f"studio/{held_back}" in capsys.readouterr().out
+        card = load_model(folder / "runs" / name / f"{name}.safetensors").card
+        assert card["training"]["validation_subjects"] == [f"studio/{held_back}"] and "pairs" in card["validation_mm"]
 
 
 @pytest.mark.parametrize(
