@@ -163,7 +163,7 @@ def _parsed(path: Path) -> tuple[list[_Joint], np.ndarray, float]:
     try:
         if path.stat().st_size > _LARGEST_BYTES:
             raise Pose3DError(f"{path.name} is too large for a BVH file.", hint="Cut it to the part that is wanted.")
-        text = path.read_text(encoding="utf-8", errors="replace")
+        text = path.read_text(encoding="utf-8-sig", errors="replace")
     except OSError as error:
         raise Pose3DError(f"{path} cannot be read: {error.strerror}.", hint="Choose a .bvh file.") from None
     head, motion, table = text.partition("MOTION")

@@ -118,7 +118,7 @@ def read_bvh(path: Path, name: str) -> list[MotionClip]:
     Without the T-pose before the first frame, at no more than 60 frames a second. Raises LifterError.
     """
     try:
-        bvh = parse_bvh(path.read_text(encoding="utf-8", errors="replace"))
+        bvh = parse_bvh(path.read_text(encoding="utf-8-sig", errors="replace"))
         positions_m = _person(bvh, _joint_places(bvh.names))
         pieces = _pieces(positions_m, 1 / bvh.frame_s)
     except (OSError, ValueError) as reason:
@@ -162,7 +162,7 @@ def _hierarchy(text: str) -> tuple[tuple[str, ...], tuple[int, ...], np.ndarray,
     above: list[int] = []  # the open blocks: a joint's place, -1 for an end site
     opened = -1
     for line in re.sub(r"([{}])", r"\n\1\n", text).splitlines()[1:]:
-        word, _, rest = line.strip().partition(" ")
+        word, rest = (*line.split(None, 1), "", "")[:2]
         match word.upper():
             case "ROOT" | "JOINT":
                 opened = len(names)

@@ -146,6 +146,15 @@ def test_what_is_no_bvh_is_one_sentence(tmp_path: Path, damage: str) -> None:
         read_bvh(path, PRESETS)
 
 
+@pytest.mark.parametrize(("gap", "encoding"), [("\t", "utf-8"), (" ", "utf-8-sig")])
+def test_tabs_and_a_byte_order_mark_change_nothing(gap: str, encoding: str, tmp_path: Path) -> None:
+    path = written(tmp_path / "walk.bvh", {"LeftLeg": np.linspace(0, 40, 9).reshape(3, 3)}, np.zeros((3, 3)))
+    plain = read_bvh(path, PRESETS)
+    path.write_bytes(path.read_text().replace(" ", gap).encode(encoding))
+    odd = read_bvh(path, PRESETS)
+    assert odd.rig.bone_names == plain.rig.bone_names and np.array_equal(odd.turns, plain.turns)
+
+
 def test_a_file_that_is_gone_or_stands_still(tmp_path: Path) -> None:
     with pytest.raises(Pose3DError, match="cannot be read"):
         read_bvh(tmp_path / "none.bvh", PRESETS)

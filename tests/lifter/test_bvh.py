@@ -315,6 +315,19 @@ def test_a_folder_is_an_archive(tmp_path: Path, caplog: pytest.LogCaptureFixture
     assert all(np.array_equal(a.positions_m, b.positions_m) for a, b in zip(clips, again, strict=True))
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "encoding"), [(" ", "\t", "utf-8"), (" ", "  ", "utf-8"), ("\n", "\r\n", "utf-8"), ("", "", "utf-8-sig")]
+)
+def test_tabs_and_a_byte_order_mark_change_nothing(old: str, new: str, encoding: str, tmp_path: Path) -> None:
+    joints = skeleton_of(archives.mocap_clip("walk", fps=60, seconds=1.0), CMU, np.eye(3))
+    path = write_bvh(tmp_path / "plain.bvh", joints, fps=60)
+    (plain,) = read_bvh(path, "clip")
+    odd = tmp_path / "odd.bvh"
+    odd.write_bytes(path.read_text().replace("Frame Time", "Frame_Time").replace(old, new).replace("_", " ").encode(encoding))
+    (clip,) = read_bvh(odd, "clip")
+    assert clip.fps == plain.fps and np.array_equal(clip.positions_m, plain.positions_m)
+
+
 def test_a_network_trains_on_a_folder(tmp_path: Path) -> None:
     for place, motion in (("01/01_01.bvh", "walk"), ("03/03_01.bvh", "squat")):
         write_bvh(
