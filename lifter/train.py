@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import copy
 import csv
+import math
 import os
 import pickle
 import time
@@ -21,6 +22,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
@@ -83,7 +85,7 @@ class Validation:
 
     @torch.inference_mode()
     def measure(self, network: nn.Module) -> dict[str, float]:
-        """Millimetres over the 12 limb joints: {"clean": P-MPJPE, "clean_mpjpe": MPJPE, ...}."""
+        """Millimetres over the 12 limb joints: {"clean": P-MPJPE, "clean_mpjpe": MPJPE, ...}; NaN where a pose is none."""
         network.eval()
         device = next(network.parameters()).device
         out = {}
@@ -92,6 +94,8 @@ class Validation:
                 parts = [network(part.to(device)).float() for part in windows.split(max(1, _CHECKED_FRAMES // windows.shape[1]))]
             predicted = torch.cat(parts).double().cpu().numpy()[:, _LIMBS]
             exact = truth.double().numpy()[:, _LIMBS]
+            if not np.isfinite(predicted).all():
+                return {name: math.nan}
             out[name] = 1000 * float(p_mpjpe(predicted, exact).mean())
             out[f"{name}_mpjpe"] = 1000 * float(mpjpe(predicted, exact).mean())
         return out
@@ -187,7 +191,7 @@ class _Run:
             augmentation=augmentation,
             cameras=cameras,
             bodies=bodies,
-            frame_s=tuple(config.frame_s),
+            frame_s=(config.frame_s[0], config.frame_s[1]),
             **common,
         )
         self.rendered = pairs_type(seen, **common) if seen and config.pairs_share > 0 else None
@@ -286,6 +290,11 @@ class _Run:
                 row["loss_mm"] = round(1000 * self.loss_sum.item() / steps, 2)
             network = self._with_own_statistics()
             measured = {k: round(v, 2) for k, v in self.checks.measure(network).items()}
+            if not math.isfinite(sum(measured.values()) + self.loss_sum.item()):
+                raise LifterError(
+                    f"The run has diverged: after {state['step']:.0f} steps its losses or poses are no numbers any more.",
+                    hint="Give a lower learning_rate, or a longer warmup_share. What was written before is still there.",
+                )
             row |= measured
             if spent_s > 0:
                 row["waiting_share"] = round((state["making_s"] - noted["making_s"]) / spent_s, 3)

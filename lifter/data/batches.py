@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ..joints import INDEX, JOINT_NAMES, LIMB_JOINT_NAMES, MIRROR
 from ..normalise import WINDOW_STEP_S, derive_middle_joints, encode_windows, look_at, with_evidence
+from ..values import PART, SHARE, between, check_values
 from .mocap import MotionClip
 from .pairs import PairFrames, Pairs
 
@@ -56,6 +57,18 @@ _LEFT_ARM = slice(INDEX["left_shoulder"], INDEX["left_wrist"] + 1)
 _RIGHT_ARM = slice(INDEX["right_shoulder"], INDEX["right_wrist"] + 1)
 _LEFT_LEG = slice(INDEX["left_hip"], INDEX["left_ankle"] + 1)
 _RIGHT_LEG = slice(INDEX["right_hip"], INDEX["right_ankle"] + 1)
+# Of the ranges below. Limbs that differ by more than three times the usual may come out as none.
+_SHARES = "tumble moving mirror arms arm upper swing bend burst exchange clean"
+_ALLOWED = {
+    **dict.fromkeys(("share", *(f"{name}_share" for name in _SHARES.split()), "bias_std", "jitter_std", "burst_std"), SHARE),
+    **dict.fromkeys(("elevation_std_deg", "roll_std_deg", "shake_deg", "swing_deg", "lean_deg"), between(0, 180)),
+    "elevation_mean_deg": between(-90, 90),
+    "distance_m": between(0.3, 1000),
+    "speed_std_m_s": between(0, 100),
+    "spread": between(0, 3),
+    "bend_factor": between(0, 10),
+    "jitter_correlation": PART,
+}
 
 
 @dataclass(frozen=True)
@@ -75,6 +88,9 @@ class CameraRange:
     shake_deg: float = 0.5
     speed_std_m_s: float = 0.3
 
+    def __post_init__(self) -> None:
+        check_values(self, _ALLOWED)
+
 
 @dataclass(frozen=True)
 class BodyRange:
@@ -82,6 +98,9 @@ class BodyRange:
 
     spread: float = 1.0
     mirror_share: float = 0.5
+
+    def __post_init__(self) -> None:
+        check_values(self, _ALLOWED)
 
 
 @dataclass(frozen=True)
@@ -105,6 +124,9 @@ class Augmentation:
     bend_share: float = 0.5
     bend_factor: tuple[float, float] = (0.0, 1.3)
 
+    def __post_init__(self) -> None:
+        check_values(self, _ALLOWED)
+
 
 @dataclass(frozen=True)
 class NoiseModel:
@@ -122,6 +144,9 @@ class NoiseModel:
     burst_std: float = 0.07
     exchange_share: float = 0.05
     clean_share: float = 0.10
+
+    def __post_init__(self) -> None:
+        check_values(self, _ALLOWED)
 
 
 class DetectorErrors:

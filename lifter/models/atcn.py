@@ -29,7 +29,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..joints import JOINT_NAMES
-from .parts import OwnStatistics, PoseEnhance, ProjectionAttention, Rows, WindowConfig, levels_of, one_of
+from .parts import OwnStatistics, PoseEnhance, ProjectionAttention, Rows, WindowConfig, check_network, levels_of, one_of
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,7 @@ class ATCNConfig(WindowConfig):
     project: bool = False
 
     def __post_init__(self) -> None:
+        check_network(self)
         levels_of(self.frames)
         one_of("dilation", self.dilation, ("none", "shared", "separate"))
         one_of("unit_form", self.unit_form, ("grouped", "depthwise"))

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..joints import JOINT_NAMES
-from .parts import PoseEnhance, ProjectionAttention
+from .parts import PoseEnhance, ProjectionAttention, check_network
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,9 @@ class MixSTEConfig:
     project: bool = False
 
     def __post_init__(self) -> None:
-        if self.frames < 1 or self.depth < 1 or self.width % self.heads:
-            raise ValueError("frames and depth must be 1 or more and width a multiple of heads")
+        check_network(self)
+        if self.width % self.heads:
+            raise ValueError(f"width ({self.width}) must be a multiple of heads ({self.heads})")
 
     @property
     def target(self) -> int:

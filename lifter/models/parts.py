@@ -12,7 +12,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..joints import JOINT_NAMES
+from ..values import COUNT, MORE_THAN_NONE, PART, Allowed, check_values
+
 _HIDDEN = 256
+_ALLOWED: dict[str, Allowed] = {
+    **dict.fromkeys(("frames", "channels", "groups", "branches", "reduction", "width", "depth", "heads"), COUNT),
+    **dict.fromkeys(("dropout", "drop_path"), PART),
+    "mlp_ratio": MORE_THAN_NONE,
+    "joints": (lambda value: value == len(JOINT_NAMES), f"{len(JOINT_NAMES)}"),
+    "inputs": (lambda value: value in (2, 3, 6), "2, 3 or 6"),
+}
 
 
 def levels_of(frames: int) -> int:
@@ -23,6 +33,11 @@ def levels_of(frames: int) -> int:
     if rest != 1 or levels < 2:
         raise ValueError(f"frames must be a power of 3, 9 or more, not {frames}")
     return levels
+
+
+def check_network(config: object) -> None:
+    """Raises ValueError for a setting of a network that means nothing."""
+    check_values(config, _ALLOWED)
 
 
 class WindowConfig:

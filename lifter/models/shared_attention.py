@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..joints import JOINT_NAMES
-from .parts import PoseEnhance, ProjectionAttention, Rows, WindowConfig, levels_of
+from .parts import PoseEnhance, ProjectionAttention, Rows, WindowConfig, check_network, levels_of
 from .tcn import three_taps
 
 _BRANCHES = 3  # the reach of a layer, 3^i, is divisible by it
@@ -43,6 +43,7 @@ class SharedAttentionConfig(WindowConfig):
     project: bool = False
 
     def __post_init__(self) -> None:
+        check_network(self)
         levels_of(self.frames)
 
 

@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..joints import JOINT_NAMES
-from .parts import PoseEnhance, ProjectionAttention, Rows, WindowConfig, levels_of, one_of
+from .parts import PoseEnhance, ProjectionAttention, Rows, WindowConfig, check_network, levels_of, one_of
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,7 @@ class TCNConfig(WindowConfig):
     project: bool = False
 
     def __post_init__(self) -> None:
+        check_network(self)
         levels_of(self.frames)
         one_of("form", self.form, ("strided", "dense"))
 

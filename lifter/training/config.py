@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
+import re
 import tomllib
-from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import get_type_hints
+from typing import TypeVar
 
 from ..data.batches import Augmentation, BodyRange, CameraRange, NoiseModel
 from ..errors import LifterError
+from ..values import AMOUNT, COUNT, COUNT_OR_NONE, MORE_THAN_NONE, PART, SHARE, check_values
 
 
 @dataclass(frozen=True)
@@ -34,12 +35,12 @@ class TrainConfig:
 
     name: str
     mocap: str
-    validation_subjects: list = field(default_factory=list)
-    pairs: list = field(default_factory=list)
+    validation_subjects: list[str] = field(default_factory=list)
+    pairs: list[str] = field(default_factory=list)
     augmentation: dict = field(default_factory=dict)
     cameras: dict = field(default_factory=dict)
     bodies: dict = field(default_factory=dict)
-    frame_s: list = field(default_factory=lambda: [1 / 60, 1 / 8])
+    frame_s: list[float] = field(default_factory=lambda: [1 / 60, 1 / 8])
     errors_share: float = 0.0
     architecture: str = "atcn"
     settings: dict = field(default_factory=dict)
@@ -58,7 +59,7 @@ class TrainConfig:
     threads: int = 0
     validation_windows: int = 2048
     start_from: str = ""
-    start_from_mean: list = field(default_factory=list)
+    start_from_mean: list[str] = field(default_factory=list)
     grow_from: str = ""
     acknowledgement: str = ""
     loss: str = "pose"
@@ -77,16 +78,7 @@ def read_config(path: Path, overrides: list[str]) -> TrainConfig:
         if unknown := sorted(set(values) - known):
             raise LifterError(f"{path.name} has an unknown key '{unknown[0]}'.", hint=f"Known are: {', '.join(sorted(known))}.")
         config = TrainConfig(**values)
-        for name, kind in get_type_hints(TrainConfig).items():
-            given = type(getattr(config, name))
-            if given is not kind and (given, kind) != (int, float):
-                raise TypeError(f"{name} must be a {kind.__name__}")
-        _check_numbers(config)
-        ranges(config)
-        if len(config.frame_s) != 2 or not 0 < config.frame_s[0] <= config.frame_s[1] < math.inf:
-            raise ValueError("frame_s must be two times in seconds, the shorter one first")
-        if config.grow_from and (config.start_from or config.start_from_mean):
-            raise ValueError("a run begins with start_from, start_from_mean or grow_from, not with two of them")
+        _check(config)
     except OSError as reason:
         raise LifterError(
             f"Cannot read the training configuration {path}: {reason.strerror}.", hint="Give the path of a .toml file."
@@ -97,33 +89,45 @@ def read_config(path: Path, overrides: list[str]) -> TrainConfig:
     return replace(config, mocap=str((base / config.mocap).resolve()), pairs=[str((base / p).resolve()) for p in config.pairs])
 
 
-# Names of numbers, what they may be, and how that is said.
-_NUMBERS: tuple[tuple[tuple[str, ...], Callable[[float], bool], str], ...] = (
-    (("batch", "validation_windows"), lambda value: value >= 1, "1 or more"),
-    (("steps", "threads", "sequence_frames"), lambda value: value >= 0, "0 or more"),
-    (("minutes", "call_minutes", "weight_decay", "bone_loss"), lambda value: 0 <= value < math.inf, "0 or more, and finite"),
-    (("pairs_share", "errors_share", "warmup_share"), lambda value: 0 <= value <= 1, "from 0 to 1"),
-    (("learning_rate",), lambda value: 0 < value < math.inf, "more than 0, and finite"),
-    (("ema_decay",), lambda value: 0 <= value < 1, "0 or more and below 1"),
-)
+_ALLOWED = {
+    **dict.fromkeys(("batch", "validation_windows"), COUNT),
+    **dict.fromkeys(("steps", "threads", "sequence_frames"), COUNT_OR_NONE),
+    **dict.fromkeys(("minutes", "call_minutes", "weight_decay", "bone_loss"), AMOUNT),
+    **dict.fromkeys(("pairs_share", "errors_share", "warmup_share"), SHARE),
+    "learning_rate": MORE_THAN_NONE,
+    "ema_decay": PART,
+}
 
 
-def _check_numbers(config: TrainConfig) -> None:
-    """Raises ValueError for a number that means nothing."""
-    for names, fits, said in _NUMBERS:
-        for name in names:
-            value = getattr(config, name)
-            if not fits(value):
-                raise ValueError(f"{name} must be {said}, not {value}")
+def _check(config: TrainConfig) -> None:
+    """Raises ValueError for a value that means nothing."""
+    check_values(config, _ALLOWED)
+    if not config.name.strip(". ") or re.search(r'[/\\:*?"<>|\x00-\x1f]', config.name):
+        raise ValueError(f"name must be that of a folder, not {config.name!r}")
     if abs(config.seed) >= 10**18:  # torch's generators take 64 bits
         raise ValueError("seed must have 18 digits at most")
+    ranges(config)
+    if len(config.frame_s) != 2 or not 0 < config.frame_s[0] <= config.frame_s[1] < math.inf:
+        raise ValueError("frame_s must be two times in seconds, the shorter one first")
+    if config.grow_from and (config.start_from or config.start_from_mean):
+        raise ValueError("a run begins with start_from, start_from_mean or grow_from, not with two of them")
 
 
 def ranges(config: TrainConfig) -> tuple[NoiseModel, Augmentation, CameraRange, BodyRange]:
-    """What the configuration has tables for."""
+    """What the configuration has tables for. Raises ValueError."""
     return (
-        NoiseModel(**config.noise),
-        Augmentation(**config.augmentation),
-        CameraRange(**config.cameras),
-        BodyRange(**config.bodies),
+        _table(NoiseModel, "noise", config.noise),
+        _table(Augmentation, "augmentation", config.augmentation),
+        _table(CameraRange, "cameras", config.cameras),
+        _table(BodyRange, "bodies", config.bodies),
     )
+
+
+_Table = TypeVar("_Table")
+
+
+def _table(kind: type[_Table], name: str, values: dict) -> _Table:
+    try:
+        return kind(**values)
+    except (TypeError, ValueError) as reason:
+        raise ValueError(f"{name}: {reason}") from None
