@@ -146,7 +146,10 @@ def _protocol(options: argparse.Namespace) -> tuple[dict, list[str]]:
     models = options.model or [None]
     run = protocols.human36m if options.human36m else protocols.humaneva
     path = options.human36m or options.humaneva
-    result = {label: run(path, detections=options.detections, model=m) for label, m in zip(_labels(models), models, strict=True)}
+    result = {
+        label: run(path, detections=options.detections, model=model, device=options.device)
+        for label, model in zip(_labels(models), models, strict=True)
+    }
     rows = [[label, row, *values.values()] for label, table in result.items() for row, values in table.items()]
     columns = next(iter(next(iter(result.values())).values()))
     return dict(result), [_table(["", "", *columns], rows)]

@@ -18,6 +18,7 @@ from .checkpoint import LoadedModel, load_model
 from .data.benchmark import BenchmarkSequence
 from .data.human36m import read_human36m
 from .data.humaneva import read_humaneva
+from .device import device_for
 from .errors import LifterError
 from .infer import run_network
 from .joints import INDEX
@@ -35,7 +36,12 @@ _OTHER_NAMES = {"TakingPhoto": "Photo", "WalkingDog": "WalkDog"}
 
 
 def human36m(
-    positions: Path, *, detections: Path | None = None, model: str | Path | None = None, progress: Progress | None = None
+    positions: Path,
+    *,
+    detections: Path | None = None,
+    model: str | Path | None = None,
+    device: str | None = None,
+    progress: Progress | None = None,
 ) -> Rows:
     """A row for each of the 15 actions, in the papers' order, and their mean: test subjects S9 and S11, four cameras.
 
@@ -44,18 +50,25 @@ def human36m(
     sequences = read_human36m(positions, detections)
     if missing := sorted(set(HUMAN36M_ACTIONS) - {human36m_action(sequence) for sequence in sequences}):
         raise LifterError(f"{positions} has no recording of {missing[0]}.", hint="The protocol is the mean of all 15 actions.")
-    return evaluate(sequences, network_predictor(load_model(model)), human36m_action, order=HUMAN36M_ACTIONS, progress=progress)
+    predict = network_predictor(load_model(model, device=device_for(device)))
+    return evaluate(sequences, predict, human36m_action, order=HUMAN36M_ACTIONS, progress=progress)
 
 
 def humaneva(
-    positions: Path, *, detections: Path | None = None, model: str | Path | None = None, progress: Progress | None = None
+    positions: Path,
+    *,
+    detections: Path | None = None,
+    model: str | Path | None = None,
+    device: str | None = None,
+    progress: Progress | None = None,
 ) -> Rows:
     """A row for each of Walking and Jog by S1, S2 and S3, and their mean: HumanEva-15, validation recordings, three cameras.
 
     positions: data_3d_humaneva15.npz; detections: a data_2d_humaneva15_*.npz, or None for 2D from the truth. Raises LifterError.
     """
     sequences = read_humaneva(positions, detections)
-    return evaluate(sequences, network_predictor(load_model(model)), humaneva_row, progress=progress)
+    predict = network_predictor(load_model(model, device=device_for(device)))
+    return evaluate(sequences, predict, humaneva_row, progress=progress)
 
 
 def evaluate(

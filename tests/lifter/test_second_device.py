@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,13 @@ from lifter.cli import main
 from lifter.device import device_for
 from lifter.errors import LifterError
 from lifter.evaluate import compare_mocap, compare_pairs
+from lifter.evaluate import main as evaluate
 from lifter.infer import lift
 from lifter.live import LiveLifter, causal_model
 from lifter.models import DESCRIBED, build
 from lifter.track_file import read_detection
 from tests.bench.lifter import _forms, _low_precision
-from tests.lifter import archives
+from tests.lifter import archives, benchmarks
 from tests.lifter.second_device import second_device
 
 DETECTION = Path(__file__).resolve().parents[1] / "data" / "compat" / "detection-0.1.0.npz"
@@ -151,6 +153,34 @@ def test_evaluation(folder: Path) -> None:
         compared = compare_pairs(folder / "pairs.npz", ["atcn-27"], device="cuda")
         compared += compare_mocap(folder / "mocap.npz", ["atcn-27"], device="cuda", seconds=0.5)
     assert compared and all(np.isfinite(one.predicted_m[one.seen]).all() for one in compared)
+
+
+def test_the_protocols_run_on_the_device_that_is_asked_for(folder: Path, tmp_path: Path) -> None:
+    train.main(folder / "tiny.toml", overrides=[SMALL, "steps = 1", 'name = "plain"'], runs_dir=tmp_path)
+    weights = str(tmp_path / "plain" / "plain.safetensors")
+    files = {"--human36m": benchmarks.write_human36m(tmp_path)[0], "--humaneva": benchmarks.write_humaneva(tmp_path)[0]}
+    rows: dict[str, dict[str, Any]] = {}
+    for source, positions in files.items():
+        for device in ("cpu", "cuda"):
+            out, used = tmp_path / "rows.json", set[str]()
+            with second_device(), watched(used):
+                command = [source, str(positions), "--model", weights, "--device", device, "--json", str(out)]
+                assert evaluate(command) == 0
+            rows[device] = json.loads(out.read_text(encoding="utf-8"))["network"]["mean"]
+            assert used == {device}
+        assert rows["cuda"] == pytest.approx(rows["cpu"])
+        with pytest.raises(LifterError, match="'abacus' cannot be used"):
+            evaluate([source, str(positions), "--model", weights, "--device", "abacus"])
+
+
+@contextlib.contextmanager
+def watched(used: set[str]) -> Iterator[None]:
+    """The devices on which networks run meanwhile."""
+    hook = torch.nn.modules.module.register_module_forward_pre_hook(lambda _, inputs: used.add(inputs[0].device.type))
+    try:
+        yield
+    finally:
+        hook.remove()
 
 
 @pytest.mark.parametrize("name", ["atcn-27", "atcn-27-separate", "tcn-27", "shared-attention-27", "mixste-small"])
