@@ -631,7 +631,11 @@ def command_batch(arguments: Sequence[str]) -> int:
     try:
         names = frozenset(vars(retarget_parser().parse_args(["", "--rig=", "--out="]))) - {"clip", "source", "action"}
         found = {name: getattr(options, name) for name in sorted(names)}
-        given = {name: value if value is True else str(value) for name, value in found.items() if value not in (None, False)}
+        given = {
+            name: value if value is True else str(value)
+            for name, value in found.items()
+            if value is not None and value is not False  # to == 0.0 is False too
+        }
         jobs = read_jobs(options.jobs, defaults=given, names=names, check=check)
         inputs = runner.Inputs(resources=ROOT, version=manifest_version())
         planned = runner.plan(jobs, inputs, resume=options.resume, retry_failed=options.retry_failed)

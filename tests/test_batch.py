@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -217,6 +218,20 @@ def test_what_is_complete_and_unchanged_is_skipped(folder: Path, inputs: Callabl
     job.clip.unlink()
     assert state(job, inputs)[0] is None, "the run tells what is wrong with it"
     log.close()
+
+
+def test_an_option_that_is_zero_is_one_that_was_given(folder: Path) -> None:
+    (job,) = read(folder / "a.mp4", rig="rigify")
+    version = str(tomllib.loads((ROOT / "blender_manifest.toml").read_text(encoding="utf-8"))["version"])
+    log = journal.Journal(folder)
+    log.note(job.out, journal.DONE, Inputs(resources=ROOT, version=version).of(job))
+    log.close()
+    job.out.write_text("the result")
+    words = (job.clip, "--rig", "rigify", "--dry-run")
+    assert "nothing has changed" in batch(*words).stdout
+    for option in ("camera_pitch", "camera_roll", "start"):
+        done = batch(*words, f"--{option.replace('_', '-')}", "0")
+        assert f"changed: {option}" in done.stdout, done.stdout + done.stderr
 
 
 def test_tracks_are_shared_by_what_is_lifted_alike(folder: Path, inputs: Callable[[], Inputs]) -> None:
