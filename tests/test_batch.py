@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -20,6 +21,7 @@ import pytest
 
 from blender_pose3d.batch import jobs as batch_jobs
 from blender_pose3d.batch import journal
+from blender_pose3d.batch import runner as batch_runner
 from blender_pose3d.batch.account import State
 from blender_pose3d.batch.cache import TrackCache
 from blender_pose3d.batch.jobs import BatchJob, read_jobs
@@ -506,6 +508,55 @@ def test_a_folder_that_cannot_be_written_is_said_before_anything_starts(folder: 
         planned = plan(read(folder / "a.mp4", rig="rigify", out=str(out)), inputs())
         with pytest.raises(Pose3DError, match=said):
             run(planned, inputs(), lambda jobs, account: pytest.fail("started"), results=None, say=print)
+
+
+def test_the_account_is_written_over_nothing_and_its_place_is_said_before_anything_starts(
+    folder: Path, inputs: Callable[[], Inputs]
+) -> None:
+    table, (out, linked) = folder / "t.csv", (folder / "o", folder / "l")
+    table.write_text(f"clip,out,report\na.mp4,o/a.glb,o/{batch_runner.RESULTS_NAME}\n")
+    out.mkdir()
+    linked.symlink_to(out, target_is_directory=True)
+    os.link(folder / "rig.blend", folder / "rig.too")
+    jobs = read(table, rig=str(folder / "rig.blend:Arm"), preset=str(folder / "notes.txt"))
+    before = {path: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    cases: list[tuple[Path | None, str]] = [
+        (folder / "a.mp4", "a.mp4 is read by Row 2 of t.csv"),
+        (folder / "rig.blend", "rig.blend is read by Row 2 of t.csv"),
+        (folder / "rig.too", "rig.too is read by Row 2 of t.csv"),
+        (folder / "notes.txt", "notes.txt is read by Row 2 of t.csv"),
+        (table, "t.csv is read by Row 2 of t.csv"),
+        (out / "a.glb", "a.glb would be written for Row 2 of t.csv too"),
+        (linked / "a.glb", "a.glb would be written for Row 2 of t.csv too"),
+        (out / journal.JOURNAL_NAME, "is the batch's journal"),
+        (None, f"{batch_runner.RESULTS_NAME} would be written for Row 2 of t.csv too"),
+        (out, "is a folder"),
+        (folder / "a.mp4" / "r.jsonl", "cannot be written"),
+    ]
+    for results, said in cases:
+        with pytest.raises(Pose3DError, match=re.escape(said)):
+            run(plan(jobs, inputs()), inputs(), lambda jobs, account: pytest.fail("started"), results=results, say=print)
+        assert {path: path.read_bytes() for path in folder.iterdir() if path.is_file()} == before
+    with pytest.raises(RuntimeError, match="started"):  # the folder is made, as those of results are
+
+        def started(jobs: object, account: object) -> None:
+            raise RuntimeError("started")
+
+        run(plan(jobs, inputs()), inputs(), started, results=folder / "new" / "r.jsonl", say=print)
+
+
+def test_no_result_is_written_over_the_journal_the_table_or_by_another_name(folder: Path) -> None:
+    (folder / "out").mkdir()
+    (folder / "link").symlink_to(folder / "out", target_is_directory=True)
+    tables = {
+        "j.csv": (f"clip,report\na.mp4,{journal.JOURNAL_NAME}\n", "is the batch's journal"),
+        "j.json": ('[{"clip": "a.mp4", "report": "j.json"}]', "j.json is read by Row 1 of j.json"),
+        "l.csv": ("clip,out\na.mp4,out/o.glb\nb.MOV,link/o.glb\n", "would be written for Row 2 of l.csv too"),
+    }
+    for name, (text, said) in tables.items():
+        (folder / name).write_text(text)
+        with pytest.raises(Pose3DError, match=re.escape(said)):
+            read(folder / name, rig="rigify")
 
 
 def test_the_network_is_loaded_once_for_many_clips(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import Pose3DError
+from .journal import JOURNAL_NAME
 
 # What a folder is searched for; a clip that is named may be anything that FFmpeg reads.
 CLIP_SUFFIXES = frozenset(
@@ -36,12 +37,14 @@ Check = Callable[[Sequence[str]], object]
 @dataclass(frozen=True)
 class BatchJob:
     """One clip to animate. `clip` and `out` are absolute; options: the others of `retarget`, by name, True for a bare flag;
-    where: who asked for it, for a message ("Row 3 of jobs.csv")."""
+    where: who asked for it, for a message ("Row 3 of jobs.csv"); table: the file in which it stands, None for a clip named by
+    itself."""
 
     clip: Path
     out: Path
     options: Mapping[str, str | bool]
     where: str
+    table: Path | None = None
 
     @property
     def is_lifted(self) -> bool:
@@ -76,11 +79,13 @@ def _words(options: Mapping[str, str | bool]) -> list[str]:
 
 @dataclass(frozen=True)
 class _Row:
-    """values: as they stand in the table; folder: what relative paths in it start from; where: "" for a clip named by itself."""
+    """values: as they stand in the table; folder: what relative paths in it start from; where: "" for a clip named by itself;
+    table: as in BatchJob."""
 
     values: Mapping[str, Any]
     folder: Path
     where: str
+    table: Path | None = None
 
 
 def read_jobs(words: Sequence[str], *, defaults: Mapping[str, str | bool], names: frozenset[str], check: Check) -> list[BatchJob]:
@@ -133,7 +138,7 @@ def _table(path: Path) -> Iterator[_Row]:
         where = f"Row {number} of {path.name}"
         if not isinstance(values, dict):
             raise Pose3DError(f"{where} is not a set of named values.", hint='Write {"clip": "walk.mp4", …}.')
-        yield _Row(values, path.absolute().parent, where)
+        yield _Row(values, path.absolute().parent, where, path.absolute())
 
 
 def _csv_rows(text: str) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -196,7 +201,7 @@ def _job(row: _Row, number: int, *, defaults: Mapping[str, str | bool], names: f
     patterns = {"out": DEFAULT_OUT} | {name: str(options.pop(name)) for name in _OUTPUTS if name in options}
     outputs = {name: _filled(text, clip, str(options["rig"]), number, at) for name, text in patterns.items()}
     out = Path(outputs.pop("out"))
-    job = BatchJob(clip, out, {**options, **outputs}, row.where or clip.name)
+    job = BatchJob(clip, out, {**options, **outputs}, row.where or clip.name, row.table)
     try:
         check(job.arguments())
     except Pose3DError as error:
@@ -255,19 +260,59 @@ def _read_by(job: BatchJob) -> Iterator[Path]:
     """The files that a job reads, among names that are none: rigify, a preset's, a network's."""
     yield from (job.clip, _rig_file(str(job.options["rig"])))
     yield from (Path(str(job.options[name])) for name in ("preset", "model") if name in job.options)
+    if job.table is not None:
+        yield job.table
 
 
-def _require_apart(jobs: Sequence[BatchJob]) -> None:
+class _Files:
+    """What is read and written for some jobs. What is written takes a name's place; what is read is a file, whatever its name."""
+
+    def __init__(self, jobs: Sequence[BatchJob]) -> None:
+        self._written: dict[Path, BatchJob] = {}
+        self._read = {_file(path): job for job in jobs for path in _read_by(job)}
+        self._journals = {_place(job.out.with_name(JOURNAL_NAME)) for job in jobs}
+
+    def write(self, path: Path, job: BatchJob) -> None:
+        """Raises Pose3DError where the path is needed for something else."""
+        self.require_free(
+            path, job.where, hint="Give --out a pattern with {stem}, {rig} or {row}, or each row an out of its own."
+        )
+        self._written[_place(path)] = job
+
+    def require_free(self, path: Path, where: str, *, hint: str) -> None:
+        """Raises Pose3DError. hint: where something else is written there."""
+        place, file = _place(path), _file(path)
+        if place in self._written:
+            raise Pose3DError(f"{where}: {path} would be written for {self._written[place].where} too.", hint=hint)
+        if file in self._read:
+            raise Pose3DError(f"{where}: {path} is read by {self._read[file].where}.", hint="Give the result another name.")
+        if place in self._journals:
+            raise Pose3DError(f"{where}: {path} is the batch's journal.", hint="Give the result another name.")
+
+
+def _place(path: Path) -> Path:
+    """The same for one name in a folder that is called by several."""
+    return Path(os.path.realpath(path.parent), path.name)
+
+
+def _file(path: Path) -> object:
+    """The same for one file that is called by several names."""
+    try:
+        status = path.stat()
+    except OSError:
+        return os.path.realpath(path)
+    return status.st_dev, status.st_ino
+
+
+def _require_apart(jobs: Sequence[BatchJob]) -> _Files:
     """No two jobs write the same file, and none writes what another reads."""
-    written: dict[Path, BatchJob] = {}
-    read = {path: job for job in jobs for path in _read_by(job)}
+    files = _Files(jobs)
     for job in jobs:
         for path in job.outputs:
-            if path in written:
-                raise Pose3DError(
-                    f"{job.where}: {path} would be written for {written[path].where} too.",
-                    hint="Give --out a pattern with {stem}, {rig} or {row}, or each row an out of its own.",
-                )
-            if path in read:
-                raise Pose3DError(f"{job.where}: {path} is read by {read[path].where}.", hint="Give the result another name.")
-            written[path] = job
+            files.write(path, job)
+    return files
+
+
+def require_account_apart(path: Path, jobs: Sequence[BatchJob]) -> None:
+    """Raises Pose3DError where the account of the jobs would be written over what they read or write."""
+    _require_apart(jobs).require_free(path, "The account", hint="Give --results a file of its own.")

@@ -22,7 +22,7 @@ from . import steps
 from .account import Account, Outcome, Say, State, summary
 from .cache import Track, TrackCache
 from .inputs import Inputs
-from .jobs import BatchJob
+from .jobs import BatchJob, require_account_apart
 from .journal import FAILED, STARTED, Entry, Journal, read_journal
 from .served import Served
 
@@ -83,7 +83,11 @@ def run(planned: Sequence[Planned], inputs: Inputs, hands: Hands, *, results: Pa
     """
     todo = [item.job for item in planned if item.state is None]
     for output in sorted(path for job in todo for path in job.outputs):
-        _require_writable(output)
+        _require_writable(output, "--out")
+    jobs = [item.job for item in planned]
+    if account_file := results or _results_path(jobs):
+        require_account_apart(account_file, jobs)
+        _require_writable(account_file, "--results")
     outcomes = {item.job.out: Outcome(item.job, item.state, item.why) for item in planned if item.state is not None}
     if todo:
         with contextlib.ExitStack() as stack:
@@ -94,21 +98,21 @@ def run(planned: Sequence[Planned], inputs: Inputs, hands: Hands, *, results: Pa
             hands(todo, account)
         outcomes |= account.outcomes
     ended = [outcomes[item.job.out] for item in planned]
-    if path := results or _results_path([outcome.job for outcome in ended]):
+    if account_file:
         try:
-            with replacing(path) as partial:
+            with replacing(account_file) as partial:
                 partial.write_text("".join(json.dumps(outcome.as_json()) + "\n" for outcome in ended), encoding="utf-8")
         except OSError as error:
             raise Pose3DError(
-                f"The account {path} cannot be written: {error.strerror}.", hint="Give --results a file elsewhere."
+                f"The account {account_file} cannot be written: {error.strerror}.", hint="Give --results a file elsewhere."
             ) from error
     say(summary(ended))
     return EXIT_FAILED if any(outcome.state is State.FAILED for outcome in ended) else EXIT_DONE
 
 
-def _require_writable(path: Path) -> None:
-    """Make its folder, and prove that a file can be written there."""
-    hint = "Choose another --out, in a folder you may write to."
+def _require_writable(path: Path, option: str) -> None:
+    """Make its folder, and prove that a file can be written there. option: by which the user chooses the path."""
+    hint = f"Choose another {option}, in a folder you may write to."
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path.parent):
@@ -118,9 +122,9 @@ def _require_writable(path: Path) -> None:
     try:
         is_folder = path.is_dir()
     except OSError as error:  # as where the name is too long
-        raise Pose3DError(f"{path} cannot be written: {error.strerror}.", hint="Choose another --out.") from error
+        raise Pose3DError(f"{path} cannot be written: {error.strerror}.", hint=f"Choose another {option}.") from error
     if is_folder:
-        raise Pose3DError(f"{path} is a folder.", hint="Choose another --out, which names a file.")
+        raise Pose3DError(f"{path} is a folder.", hint=f"Choose another {option}, which names a file.")
 
 
 def _results_path(jobs: Sequence[BatchJob]) -> Path | None:
