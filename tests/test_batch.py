@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import cv2
@@ -22,7 +22,7 @@ import pytest
 from blender_pose3d.batch import jobs as batch_jobs
 from blender_pose3d.batch import journal
 from blender_pose3d.batch import runner as batch_runner
-from blender_pose3d.batch.account import State
+from blender_pose3d.batch.account import Account, Outcome, State
 from blender_pose3d.batch.cache import TrackCache
 from blender_pose3d.batch.jobs import BatchJob, read_jobs
 from blender_pose3d.batch.runner import Inputs, plan, run
@@ -291,6 +291,23 @@ def test_a_journal_has_one_writer(folder: Path) -> None:
         journal.Journal(folder)
     log.close()
     journal.Journal(folder).close()
+
+
+def test_a_folder_by_two_names_has_one_journal(folder: Path, inputs: Callable[[], Inputs]) -> None:
+    (folder / "out").mkdir()
+    (folder / "link").symlink_to(folder / "out", target_is_directory=True)
+    (folder / "t.csv").write_text("clip,out\na.mp4,out/a.glb\nb.MOV,link/b.glb\n")
+    jobs = read(folder / "t.csv", rig="rigify")
+
+    def hands(todo: Sequence[BatchJob], account: Account) -> None:
+        for job in todo:
+            account.begin(job)
+            job.out.write_text("the result")
+            account.end(Outcome(job, State.DONE))
+
+    assert run(plan(jobs, inputs()), inputs(), hands, results=None, say=print) == 0
+    assert set(journal.read_journal(folder / "out")) == {"a.glb", "b.glb"}
+    assert [planned.state for planned in plan(jobs, inputs())] == [State.SKIPPED] * 2
 
 
 # ---- processes that stay ----------------------------------------------------------------------------------------------------

@@ -91,9 +91,13 @@ def run(planned: Sequence[Planned], inputs: Inputs, hands: Hands, *, results: Pa
     outcomes = {item.job.out: Outcome(item.job, item.state, item.why) for item in planned if item.state is not None}
     if todo:
         with contextlib.ExitStack() as stack:
-            journals = {
-                folder: stack.enter_context(contextlib.closing(Journal(folder))) for folder in {job.out.parent for job in todo}
-            }
+            opened: dict[str, Journal] = {}  # one for a folder that goes by several names
+            journals = {}
+            for folder in {job.out.parent for job in todo}:
+                real = os.path.realpath(folder)
+                if real not in opened:
+                    opened[real] = stack.enter_context(contextlib.closing(Journal(folder)))
+                journals[folder] = opened[real]
             account = Account(todo, inputs, journals, say)
             hands(todo, account)
         outcomes |= account.outcomes
