@@ -25,9 +25,9 @@ from blender_pose3d.batch import runner as batch_runner
 from blender_pose3d.batch.account import Account, Outcome, State
 from blender_pose3d.batch.cache import TrackCache
 from blender_pose3d.batch.jobs import BatchJob, read_jobs
-from blender_pose3d.batch.runner import Inputs, plan, run
+from blender_pose3d.batch.runner import Inputs, on_this_machine, plan, run
 from blender_pose3d.batch.served import Served
-from blender_pose3d.batch.steps import rigs_to_check
+from blender_pose3d.batch.steps import Programs, rigs_to_check
 from blender_pose3d.core.errors import Pose3DError
 from lifter.checkpoint import DEFAULT_MODEL, WEIGHTS_DIR, kept_model
 from lifter.errors import LifterError
@@ -365,6 +365,35 @@ def test_closing_ends_a_process_at_work(served: Served) -> None:
         os.kill(pid, 0)
     with pytest.raises(Pose3DError, match="was stopped"):
         served.ask("work")
+
+
+SOLVER = """
+import json, sys, time
+for line in sys.stdin:
+    time.sleep(1.0)
+    result = {"event": "result", "output": "", "summary": {"frames": 1, "warnings": []}}
+    print(json.dumps(result), flush=True)
+"""
+
+
+@pytest.mark.timeout(60)
+def test_a_fault_at_the_last_clips_ends_the_batch(tmp_path: Path, inputs: Callable[[], Inputs]) -> None:
+    """The one who reads what is said goes away while the last track waits for its Blender."""
+    for name in ("a.npz", "b.npz"):
+        (tmp_path / name).write_text(name)
+    jobs = [read(tmp_path / name, rig="rigify")[0] for name in ("a.npz", "b.npz")]
+    python = [sys.executable, "-c"]
+    programs = Programs([*python, "input()"], os.environ, [*python, SOLVER], os.environ, tmp_path, tmp_path / "tracks")
+    hands = on_this_machine(programs, inputs(), TrackCache(programs.tracks), workers=1, threads=1, fail_fast=False)
+
+    def say(text: str) -> None:
+        raise BrokenPipeError
+
+    began_s = time.monotonic()
+    with pytest.raises(BrokenPipeError):
+        run(plan(jobs, inputs()), inputs(), hands, results=None, say=say)
+    assert time.monotonic() - began_s < 20
+    assert {name: entry.event for name, entry in journal.read_journal(tmp_path).items()} == {"a.glb": "done", "b.glb": "started"}
 
 
 # ---- pictures ahead of the detector -----------------------------------------------------------------------------------------

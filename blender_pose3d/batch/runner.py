@@ -196,7 +196,7 @@ class _Line:
         try:
             self._wait(engines)
             for _ in blenders:
-                self._lifted.put(None)
+                self._hand_over(None)
             self._wait(blenders)
         finally:  # also on Ctrl-C: what has not ended is in the journal as started
             self._stopped = True
@@ -243,7 +243,14 @@ class _Line:
             except Pose3DError as error:
                 self._end(Outcome(job, State.FAILED, error.sentence, {"lift": time.monotonic() - began_s}))
             else:
-                self._lifted.put(_Lifted(job, track, time.monotonic() - began_s, tuple(engine.warnings)))
+                self._hand_over(_Lifted(job, track, time.monotonic() - began_s, tuple(engine.warnings)))
+
+    def _hand_over(self, lifted: _Lifted | None) -> None:
+        """To the next Blender that is free; to nobody where a fault has ended one, or the batch was stopped."""
+        while self._fault is None and not self._stopped:
+            with contextlib.suppress(queue.Full):
+                self._lifted.put(lifted, timeout=0.1)
+                return
 
     def _next(self) -> BatchJob | None:
         failed = self._fail_fast and self._account.any_failed
