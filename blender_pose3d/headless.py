@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 import tomllib
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -122,11 +123,18 @@ def _motion_options(settings: dict[str, Any]) -> MotionOptions:
     return MotionOptions.of(settings)
 
 
-def retarget(options: Options, *, resources: Path, track_file: Path | None = None) -> AppliedMotion:
+def retarget(
+    options: Options,
+    *,
+    resources: Path,
+    track_file: Path | None = None,
+    on_rig: Callable[[files.RigFile], object] = lambda rig: None,
+) -> AppliedMotion:
     """Animate the rig from the clip or the source, write the result and read it back. Raises Pose3DError; no output is half
     written then.
 
-    track_file: what the clip has been lifted to already, with these options.
+    track_file: what the clip has been lifted to already, with these options; on_rig: called when the rig is open, as its file has
+    it.
     """
     began = time.monotonic()
     rig_file = files.parse_rig(options.rig)
@@ -149,6 +157,7 @@ def retarget(options: Options, *, resources: Path, track_file: Path | None = Non
     source = _source(options, resources) if options.source is not None else None
     # The rig before the clip: what is wrong with it is said within seconds.
     armature_object = files.open_rig(rig_file)
+    on_rig(rig_file)
     require_rig(armature_object, options, resources=resources)
     track, lasting = None, track_file
     if source is None and track_file in (None, options.clip):

@@ -371,7 +371,7 @@ SOLVER = """
 import json, sys, time
 for line in sys.stdin:
     time.sleep(1.0)
-    result = {"event": "result", "output": "", "summary": {"frames": 1, "warnings": []}}
+    result = {"event": "result", "output": "", "summary": {"frames": 1, "warnings": [], "parts": []}}
     print(json.dumps(result), flush=True)
 """
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -24,7 +24,7 @@ class State(enum.StrEnum):
 
 @dataclass(frozen=True)
 class Outcome:
-    """seconds: by stage; machine: of a cluster's, the one that did it."""
+    """seconds: by stage; machine: of a cluster's, the one that did it; parts: the other files that the rig has parts in."""
 
     job: BatchJob
     state: State
@@ -33,6 +33,7 @@ class Outcome:
     frames: int | None = None
     warnings: tuple[str, ...] = ()
     machine: str = ""
+    parts: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -53,6 +54,7 @@ _IN_JOURNAL = frozenset({"reason", "seconds", "frames", "warnings", "machine"})
 
 class Hashes(Protocol):
     def of(self, job: BatchJob) -> dict[str, Any]: ...
+    def parts(self, job: BatchJob, paths: Iterable[str]) -> dict[str, str]: ...
 
 
 class Account:
@@ -83,6 +85,8 @@ class Account:
         with self._lock:
             inputs = self._begun.pop(job.out, {})
         told = {name: value for name, value in outcome.as_json().items() if name in _IN_JOURNAL}
+        if outcome.parts:
+            told["parts"] = self._inputs.parts(job, outcome.parts)
         self._journals[job.out.parent].note(job.out, DONE if outcome.state is State.DONE else FAILED, inputs, **told)
         with self._lock:
             self.outcomes[job.out] = outcome

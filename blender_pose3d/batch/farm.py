@@ -262,7 +262,8 @@ class _Machine:
             return Outcome(job, State.FAILED, error.sentence, seconds, warnings=tuple(warnings), machine=platform.node())
         seconds["solve"] = time.monotonic() - began_s
         said = tuple(dict.fromkeys([*warnings, *result.summary["warnings"]]))
-        return Outcome(job, State.DONE, "", seconds, result.summary["frames"], said, platform.node())
+        parts = tuple(result.summary["parts"])
+        return Outcome(job, State.DONE, "", seconds, result.summary["frames"], said, platform.node(), parts)
 
     def look(self, look: _Look) -> dict[str, bytes]:
         """Raises Pose3DError where it fails."""

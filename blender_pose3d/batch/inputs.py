@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,22 @@ class Inputs:
         """Raises Pose3DError where the clip or the rig cannot be read."""
         options = {name: self._value(name, value) for name, value in sorted(job.options.items())}
         return {"clip": self._file(job.clip), "version": self._version, "weights": self._network(job), **options}
+
+    def parts(self, job: BatchJob, paths: Iterable[str]) -> dict[str, str]:
+        """The other files that a job's rig has parts in, as libraries and pictures, with a hash of what is in them; "" for
+        one that is not there. They are named from the rig's folder on, so that all of it may be moved; paths: so or absolute.
+        """
+        folder = job.rig_file.absolute().parent
+        found = {}
+        for path in paths:
+            whole = os.path.abspath(folder / path)
+            with contextlib.suppress(ValueError):  # on another drive of Windows
+                path = os.path.relpath(whole, folder)
+            found[path] = ""
+            if os.path.isfile(whole):
+                with contextlib.suppress(Pose3DError):
+                    found[path] = self._file(Path(whole))[:_PREFIX]
+        return found
 
     def track_name(self, job: BatchJob) -> str:
         """The file name of the clip's track: the same for the same clip, lifted with the same options by the same network."""

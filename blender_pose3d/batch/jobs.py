@@ -51,6 +51,11 @@ class BatchJob:
         return self.clip.suffix.lower() == TRACK_SUFFIX
 
     @property
+    def rig_file(self) -> Path:
+        """Its path, without the armature's name that may follow; the word rigify is no file."""
+        return _rig_file(str(self.options["rig"]))
+
+    @property
     def outputs(self) -> tuple[Path, ...]:
         report = self.options.get("report")
         return (self.out, Path(str(report))) if report else (self.out,)
@@ -258,7 +263,7 @@ def _rig_file(rig: str) -> Path:
 
 def _read_by(job: BatchJob) -> Iterator[Path]:
     """The files that a job reads, among names that are none: rigify, a preset's, a network's."""
-    yield from (job.clip, _rig_file(str(job.options["rig"])))
+    yield from (job.clip, job.rig_file)
     yield from (Path(str(job.options[name])) for name in ("preset", "model") if name in job.options)
     if job.table is not None:
         yield job.table

@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +24,12 @@ _LOCK_AT = 1 << 40
 @dataclass(frozen=True)
 class Entry:
     """The last that is known of one output. event: STARTED, DONE or FAILED; inputs: what it was made from, name -> hash or value;
-    reason: why it failed."""
+    reason: why it failed; parts: `Inputs.parts` of its rig, none in journals of earlier versions."""
 
     event: str
     inputs: Mapping[str, Any]
     reason: str = ""
+    parts: Mapping[str, Any] = field(default_factory=dict)
 
 
 def read_journal(folder: Path) -> dict[str, Entry]:
@@ -44,7 +45,8 @@ def read_journal(folder: Path) -> dict[str, Entry]:
     for line in lines:
         with contextlib.suppress(ValueError, KeyError, TypeError, RecursionError):
             data = json.loads(line)
-            entries[str(data["out"])] = Entry(str(data["event"]), dict(data["inputs"]), str(data.get("reason", "")))
+            parts = dict(data.get("parts", {}))
+            entries[str(data["out"])] = Entry(str(data["event"]), dict(data["inputs"]), str(data.get("reason", "")), parts)
     return entries
 
 

@@ -67,6 +67,9 @@ def _planned(job: BatchJob, entry: Entry | None, inputs: Inputs, *, retry_failed
         if retry_failed:
             return Planned(job, None, "failed before")
         return Planned(job, State.FAILED, f"{entry.reason} (An earlier run; --retry-failed tries again.)")
+    parts = inputs.parts(job, entry.parts)
+    if other := sorted(name for name in {*entry.parts, *parts} if entry.parts.get(name) != parts.get(name)):
+        return Planned(job, None, f"changed: {', '.join(other)}")
     gone = [path.name for path in job.outputs if not path.is_file()]
     return Planned(job, None, f"{gone[0]} is gone") if gone else Planned(job, State.SKIPPED, "done before, nothing has changed")
 
@@ -283,7 +286,8 @@ class _Line:
             else:
                 seconds["solve"] = time.monotonic() - began_s
                 warnings = tuple(dict.fromkeys((*lifted.warnings, *result.summary["warnings"])))
-                outcome = Outcome(job, State.DONE, "", seconds, result.summary["frames"], warnings)
+                parts = tuple(result.summary["parts"])
+                outcome = Outcome(job, State.DONE, "", seconds, result.summary["frames"], warnings, parts=parts)
             lifted.track.release()
             self._cache.prune()
             self._end(outcome)

@@ -40,17 +40,28 @@ def main(*, resources: Path) -> int:
                 headless.require_rig(armature_object, options, resources=resources)
                 _answer(answers, {"event": "result", "output": "", "summary": {}})
                 continue
-            applied = headless.retarget(options, resources=resources, track_file=Path(work["track"]))
+            summary = _solved(options, Path(work["track"]), resources)
         except Pose3DError as error:
             _answer(answers, {"event": "error", "message": error.message, "hint": error.hint})
             continue
-        summary = {
-            "frames": applied.frame_end - applied.frame_start + 1,
-            "preset": applied.preset,
-            "warnings": list(applied.warnings),
-            "blender": bpy.app.version_string,
-        }
         _answer(answers, {"event": "result", "output": str(options.out), "summary": summary})
+
+
+def _solved(options: headless.Options, track_file: Path, resources: Path) -> dict[str, object]:
+    """The summary of what was made. Raises Pose3DError."""
+    parts: list[str] = []
+
+    def on_rig(rig: files.RigFile) -> None:
+        parts.extend(map(str, files.parts(rig)))
+
+    applied = headless.retarget(options, resources=resources, track_file=track_file, on_rig=on_rig)
+    return {
+        "frames": applied.frame_end - applied.frame_start + 1,
+        "preset": applied.preset,
+        "warnings": list(applied.warnings),
+        "parts": parts,
+        "blender": bpy.app.version_string,
+    }
 
 
 def _read(lines: queue.SimpleQueue[str]) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import glob
 import io
+import json
 import os
 import re
 import sys
+import urllib.parse
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,6 +70,30 @@ def open_rig(rig: RigFile) -> bpy.types.Object:
         what = f"no armature called '{rig.armature}'" if rig.armature else "no armature"
         raise Pose3DError(f"{rig.path.name} has {what}.", hint="Choose a file with a rigged character.")
     return _largest(armatures)
+
+
+def parts(rig: RigFile) -> list[Path]:
+    """The other files that a rig has parts in, which is open and as its file has it: libraries, pictures, a .gltf's data.
+    Absolute, and also those that are not there.
+    """
+    if rig.path is None:
+        return []
+    found = {Path(path) for path in bpy.utils.blend_paths(absolute=True, packed=True) if path}
+    if rig.path.suffix.lower() in (".glb", ".gltf"):
+        found |= {rig.path.parent / name for name in _gltf_files(rig.path)}
+    return sorted(found - {rig.path})
+
+
+def _gltf_files(path: Path) -> Iterator[str]:
+    """The names of the files that a glTF file refers to."""
+    data = path.read_bytes()
+    if data[:4] == b"glTF":  # then its JSON is the first piece: 20 bytes on, as long as the 4 before its kind say
+        data = data[20 : 20 + int.from_bytes(data[12:16], "little")]
+    with contextlib.suppress(*_DAMAGE):  # what Blender did not mind
+        content = json.loads(data.decode("utf-8-sig"))
+        for part in (*content.get("buffers", ()), *content.get("images", ())):
+            if (uri := str(part.get("uri", ""))) and not uri.startswith("data:"):
+                yield urllib.parse.unquote(uri)
 
 
 def _opened(path: Path) -> list[bpy.types.Object]:

@@ -3,6 +3,7 @@
 exact FOLDER RIG…           what each rig does on exact tracks; its keyed rotations go to FOLDER, one .npz a rig
 round_trip FOLDER FPS RIG…  each rig animated, written to FOLDER in every format, opened again and measured
 props FOLDER                the files that test_retarget.py works on
+linked FOLDER SCALE         character.blend, so large, and shot.blend where it is linked and overridden; character.gltf and .bin
 inspect FOLDER FILE…        what is in animated files
 solved_again FILE:ARMATURE  what the add-on makes of the contacts in a .blend that `retarget` wrote
 A RIG is "rigify", "metarig", a name of rig_builders.BUILDS, or a file.
@@ -242,17 +243,41 @@ def props(folder: str) -> dict[str, str]:
     bpy.ops.wm.read_factory_settings(use_empty=True)
     person, hidden = rig_builders.build("a_pose"), rig_builders.build("posed_root")
     person.animation_data_create().action = bpy.data.actions.new("Old")
-    bpy.ops.mesh.primitive_cube_add()
-    mesh = bpy.context.object
-    mesh.parent = person
-    mesh.modifiers.new("Armature", "ARMATURE").object = person
-    mesh.vertex_groups.new(name="Head").add(range(8), 1.0, "REPLACE")
+    _skinned_cube(person)
     widgets = bpy.data.collections.new("Widgets")
     bpy.context.scene.collection.children.link(widgets)
     widgets.objects.link(bpy.data.objects.new("Widget", bpy.data.meshes.new("Widget")))
     bpy.context.view_layer.layer_collection.children["Widgets"].exclude = True
     hidden.hide_set(True)
     bpy.ops.wm.save_as_mainfile(filepath=f"{folder}/human.blend")
+    return {}
+
+
+def _skinned_cube(person: bpy.types.Object) -> None:
+    bpy.ops.mesh.primitive_cube_add()
+    mesh = bpy.context.object
+    mesh.parent = person
+    mesh.modifiers.new("Armature", "ARMATURE").object = person
+    mesh.vertex_groups.new(name="Head").add(range(8), 1.0, "REPLACE")
+
+
+def linked(folder: str, scale: str) -> dict[str, str]:
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    person = rig_builders.build("a_pose")
+    name = person.name
+    person.scale = (float(scale),) * 3
+    _skinned_cube(person)
+    bpy.ops.wm.save_as_mainfile(filepath=f"{folder}/character.blend")
+    files._enable_addon(".glb")
+    bpy.ops.export_scene.gltf(filepath=f"{folder}/character.gltf", export_format="GLTF_SEPARATE")
+    if not Path(folder, "shot.blend").exists():
+        bpy.ops.wm.read_factory_settings(use_empty=True)
+        bpy.ops.wm.save_as_mainfile(filepath=f"{folder}/shot.blend")
+        with bpy.data.libraries.load(f"{folder}/character.blend", link=True, relative=True) as (_, here):
+            here.objects = [name]
+        bpy.context.scene.collection.objects.link(here.objects[0])
+        here.objects[0].override_create(remap_local_usages=True)
+        bpy.ops.wm.save_as_mainfile(filepath=f"{folder}/shot.blend")
     return {}
 
 
@@ -298,7 +323,14 @@ def solved_again(rig: str) -> dict:
 
 def main(words: list[str]) -> None:
     out, command, *arguments = words
-    commands = {"exact": exact, "round_trip": round_trip, "props": props, "inspect": inspect, "solved_again": solved_again}
+    commands = {
+        "exact": exact,
+        "round_trip": round_trip,
+        "props": props,
+        "linked": linked,
+        "inspect": inspect,
+        "solved_again": solved_again,
+    }
     Path(out).write_text(json.dumps(commands[command](*arguments)), encoding="utf-8")
 
 

@@ -16,6 +16,8 @@ import cv2
 import numpy as np
 import pytest
 
+from blender_pose3d.core.track_io import write_track
+from tests.blender import exact_tracks
 from tests.worker.engines import ENGINE_PYTHON, MODELS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -223,6 +225,40 @@ def test_the_addon_can_go_on_with_a_result(batch, clips, rig, run_in_blender, tm
     assert done.returncode == 0, done.stdout
     track = Path(json.loads(found.read_text())[str(out)]["track"])
     assert track.parent == tmp_path / "home" / "cache" / "tracks" and track.is_file()
+
+
+def test_what_a_rig_has_parts_in_counts_too(batch, start_blender, blender_pythons, tmp_path):
+    """A character that is linked from another file, and the data of a .gltf."""
+    rigs, out, table = tmp_path / "rigs", tmp_path / "out", tmp_path / "jobs.csv"
+    rigs.mkdir()
+    write_track(tmp_path / "walk.npz", exact_tracks.motion("reach", fps=10, seconds=1.0).track)
+
+    def make(scale: float) -> None:
+        done = start_blender(blender_pythons[0], CHECKS, tmp_path / "done.json", "linked", rigs, scale)
+        assert done.returncode == 0, done.stdout
+
+    def planned() -> str:
+        return batch(table, "--out", out / "{rig}.bvh", "--dry-run").stdout
+
+    make(1.0)
+    table.write_text("clip,rig\nwalk.npz,rigs/shot.blend\nwalk.npz,rigs/character.gltf\n")
+    assert batch(table, "--out", out / "{rig}.bvh").returncode == 0
+    assert planned().count("nothing has changed") == 2
+    table.write_text(table.read_text().replace("rigs/", "moved/"))
+    rigs.rename(tmp_path / "moved")
+    assert planned().count("nothing has changed") == 2, "what was moved as a whole is the same"
+    table.write_text(table.read_text().replace("moved/", "rigs/"))
+    (tmp_path / "moved").rename(rigs)
+    gltf = (rigs / "character.gltf").read_bytes()
+    make(0.5)
+    (rigs / "character.gltf").write_bytes(gltf)
+    (rigs / "character.bin").write_bytes((rigs / "character.bin").read_bytes() + bytes(4))
+    said = planned()
+    assert "changed: character.blend" in said and "changed: character.bin" in said, said
+    assert batch(table, "--out", out / "{rig}.bvh").returncode == 0
+    assert [row["state"] for row in lines(out / "results.jsonl")] == ["done", "done"]
+    (rigs / "character.bin").unlink()
+    assert "changed: character.bin" in planned()
 
 
 def test_inside_blender(run_in_blender, clips, rig, environment, tmp_path):
