@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import tomllib
@@ -367,6 +368,12 @@ def test_closing_ends_a_process_at_work(served: Served) -> None:
         served.ask("work")
 
 
+ENGINE = """
+import json, sys
+for line in sys.stdin:
+    open(json.loads(line)[1], "w").close()
+    print(json.dumps({"event": "result", "output": ""}), flush=True)
+"""
 SOLVER = """
 import json, sys, time
 for line in sys.stdin:
@@ -394,6 +401,31 @@ def test_a_fault_at_the_last_clips_ends_the_batch(tmp_path: Path, inputs: Callab
         run(plan(jobs, inputs()), inputs(), hands, results=None, say=say)
     assert time.monotonic() - began_s < 20
     assert {name: entry.event for name, entry in journal.read_journal(tmp_path).items()} == {"a.glb": "done", "b.glb": "started"}
+
+
+@pytest.mark.parametrize("what", ["a file", "nobody's"])
+def test_where_no_track_can_be_kept_the_batch_works_all_the_same(
+    tmp_path: Path, inputs: Callable[[], Inputs], monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    kept = tmp_path / "tracks"
+    if what == "a file":
+        kept.touch()
+    elif Path("/proc").is_dir():
+        kept.symlink_to("/proc")
+    else:
+        pytest.skip("/proc is a folder that nobody can write to")
+    (tmp_path / "a.mp4").write_text("a clip")
+    python = [sys.executable, "-c"]
+    programs = Programs([*python, ENGINE], os.environ, [*python, SOLVER], os.environ, tmp_path, kept)
+    hands = on_this_machine(programs, inputs(), TrackCache(kept), workers=1, threads=1, fail_fast=False)
+    said: list[str] = []
+    planned = plan(read(tmp_path / "a.mp4", rig="rigify"), inputs())
+    assert run(planned, inputs(), hands, results=None, say=said.append) == 0
+    assert said[0].startswith(f"The tracks are not kept: the folder {kept} cannot be written"), said
+    assert list((tmp_path / "temporary").iterdir()) == []
 
 
 # ---- pictures ahead of the detector -----------------------------------------------------------------------------------------

@@ -6,11 +6,13 @@ import contextlib
 import math
 import os
 import sys
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
 from ..core.errors import Pose3DError
-from ..core.leftovers import UNFINISHED_TRACKS, remove_stale
+from ..core.leftovers import UNFINISHED_TRACKS, remove_stale, scratch
 from .jobs import TRACK_SUFFIX
 
 
@@ -69,6 +71,22 @@ class TrackCache:
                 return
             if _deleted(path):
                 total -= size
+
+
+@contextlib.contextmanager
+def usable(cache: TrackCache, say: Callable[[str], object]) -> Iterator[TrackCache]:
+    """The cache; where its folder cannot be written, as in a home that is read-only, one in a temporary folder, which is said."""
+    try:
+        cache.folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=cache.folder):
+            pass
+    except OSError as error:
+        say(f"The tracks are not kept: the folder {cache.folder} cannot be written ({error.strerror}).")
+    else:
+        yield cache
+        return
+    with scratch() as folder:
+        yield TrackCache(folder, limit_bytes=cache._limit_bytes)
 
 
 def _deleted(path: Path) -> bool:

@@ -28,7 +28,7 @@ from ..core.errors import Pose3DError
 from ..core.leftovers import scratch
 from . import steps
 from .account import Account, Outcome, State
-from .cache import TrackCache
+from .cache import TrackCache, usable
 from .inputs import Inputs
 from .jobs import BatchJob
 from .runner import Hands
@@ -228,6 +228,7 @@ class _Machine:
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
         self._programs: steps.Programs | None = None
+        self._folders = contextlib.ExitStack()
 
     def do(self, work: _Work) -> Outcome:
         """Raises Pose3DError where it fails."""
@@ -303,12 +304,13 @@ class _Machine:
         if self._programs is not None:
             self._engine.close()
             self._blender.close()
+        self._folders.close()
 
     def _made(self) -> steps.Programs:
         if self._programs is None:
             programs = _programs(self._cluster.project)
-            self._cache = TrackCache(programs.tracks, limit_bytes=self._cluster.cache_limit_bytes)
-            self._cache.folder.mkdir(parents=True, exist_ok=True)
+            cache = TrackCache(programs.tracks, limit_bytes=self._cluster.cache_limit_bytes)
+            self._cache = self._folders.enter_context(usable(cache, print))  # Ray keeps what a machine's tasks say in its logs
             self._engine, self._blender = programs.engine(threads=self._cluster.cpus), programs.solver(threads=self._cluster.cpus)
             self._engine.start()
             self._programs = programs

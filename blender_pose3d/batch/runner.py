@@ -20,7 +20,7 @@ from ..core.leftovers import replacing
 from ..worker.protocol import Progress
 from . import steps
 from .account import Account, Outcome, Say, State, summary
-from .cache import Track, TrackCache
+from .cache import Track, TrackCache, usable
 from .inputs import Inputs
 from .jobs import BatchJob, require_account_apart
 from .journal import FAILED, STARTED, Entry, Journal, read_journal
@@ -158,8 +158,9 @@ def on_this_machine(
     """workers: pairs of a motion engine and a Blender, each with so many threads."""
 
     def do(todo: Sequence[BatchJob], account: Account) -> None:
-        cache.folder.mkdir(parents=True, exist_ok=True)
-        _Line(todo, account, programs, inputs, cache, threads=threads, fail_fast=fail_fast).run(min(workers, len(todo)))
+        with usable(cache, account.say) as tracks:
+            line = _Line(todo, account, programs, inputs, tracks, threads=threads, fail_fast=fail_fast)
+            line.run(min(workers, len(todo)))
 
     return do
 
