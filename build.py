@@ -1081,8 +1081,13 @@ def main(arguments: Sequence[str]) -> int:
         print(error, file=sys.stderr, flush=True)
         return BAD_INPUT
     except KeyboardInterrupt:
-        print("Stopped.", file=sys.stderr, flush=True)
-        return INTERRUPTED
+        return stopped()
+
+
+def stopped() -> int:
+    """On Ctrl-C: the exit code."""
+    print("Stopped.", file=sys.stderr, flush=True)
+    return INTERRUPTED
 
 
 def main_in_blender(arguments: Sequence[str]) -> int:
@@ -1142,6 +1147,8 @@ def start() -> NoReturn:
         code = main_in_blender(arguments)
     except SystemExit as stop:  # argparse, and commands that pass a child's code on
         code = stop.code if isinstance(stop.code, int) else 0
+    except KeyboardInterrupt:
+        code = stopped()
     except BaseException:
         traceback.print_exc()
         code = BUG

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import wave
@@ -309,6 +310,22 @@ def test_real_clips(retarget, props, inspect, tmp_path, clip, seconds, kind, opt
         assert "warning: Nobody was found at" in done.stderr
     else:
         assert report["detected_frames"] > 0.8 * report["track_frames"]
+
+
+@needs_engine
+@pytest.mark.one_blender
+@pytest.mark.skipif(sys.platform == "win32", reason="has no process groups that a signal reaches")
+def test_it_is_stopped_as_a_batch_is(environment, blender_python, props, tmp_path):
+    """Ctrl-C, which a terminal sends to the whole group."""
+    words = [sys.executable, BUILD, "retarget", DEMO, "--rig", f"{props / 'human.blend'}:{PERSON}", "--out", tmp_path / "o.glb"]
+    pipe, variables = subprocess.PIPE, os.environ | environment | {"BLENDER": str(blender_python)}
+    process = subprocess.Popen(words, env=variables, stdout=pipe, stderr=pipe, text=True, start_new_session=True)
+    assert process.stdout is not None
+    assert any(line.startswith("detect: ") for line in process.stdout)
+    os.killpg(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130 and errors.splitlines()[-1] == "Stopped." and "Traceback" not in errors, errors
+    assert list(tmp_path.glob(".*")) == [] and not (tmp_path / "o.glb").exists()
 
 
 # ---- refusals ---------------------------------------------------------------------------------------------------------------
