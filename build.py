@@ -34,7 +34,7 @@ import time
 import tomllib
 import traceback
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -1080,8 +1080,6 @@ def main(arguments: Sequence[str]) -> int:
     except BuildError as error:
         print(error, file=sys.stderr, flush=True)
         return BAD_INPUT
-    except KeyboardInterrupt:
-        return stopped()
 
 
 def stopped() -> int:
@@ -1120,8 +1118,11 @@ def main_in_blender(arguments: Sequence[str]) -> int:
 
 
 def leave(code: int, *, at_once: bool) -> NoReturn:
-    sys.stdout.flush()
-    sys.stderr.flush()
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except BrokenPipeError:
+        code = unread()
     code = code if code >= 0 else 128 - code  # a child that a signal ended
     if at_once and "bpy" in sys.modules:
         from blender_pose3d.core.leftovers import end_at_once
@@ -1130,7 +1131,48 @@ def leave(code: int, *, at_once: bool) -> NoReturn:
     sys.exit(code)
 
 
+def unread() -> int:
+    """When whoever read what is said is gone, as `head` is that has its lines: the exit code. What is still said goes nowhere."""
+    with open(os.devnull, "wb") as nowhere:
+        for stream in (sys.stdout, sys.stderr):
+            try:
+                stream.flush()
+            except BrokenPipeError:
+                os.dup2(nowhere.fileno(), stream.fileno())
+    return BUG
+
+
+def open_streams() -> None:
+    """Where the caller has closed a stream, what is said goes nowhere: else into the next file that is opened."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            os.dup2(nowhere, number)
+            if nowhere != number:
+                os.close(nowhere)
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, "r" if name == "stdin" else "w", encoding="utf-8", closefd=False))
+
+
+def ended(run: Callable[[Sequence[str]], int], arguments: Sequence[str]) -> int:
+    """The exit code."""
+    try:
+        return run(arguments)
+    except SystemExit as stop:  # argparse, and commands that pass a child's code on
+        return stop.code if isinstance(stop.code, int) else 0
+    except KeyboardInterrupt:
+        return stopped()
+    except BrokenPipeError:
+        return unread()
+    except BaseException:
+        traceback.print_exc()
+        return BUG
+
+
 def start() -> NoReturn:
+    open_streams()
     for stream in (sys.stdout, sys.stderr):  # a file's name may have bytes that no terminal can show
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
@@ -1139,20 +1181,11 @@ def start() -> NoReturn:
     if not in_real_blender and not in_wheel:
         # As for Ctrl-C: what this process started (pip above all) ends with it.
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-        leave(main(sys.argv[1:]), at_once=False)
+        leave(ended(main, sys.argv[1:]), at_once=False)
     if in_wheel and importlib.util.find_spec("bpy") is None:
         sys.exit(f"The `--` is for the Python of a bpy wheel, and {sys.executable} has no bpy. Leave it out.")
     arguments = sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else []
-    try:
-        code = main_in_blender(arguments)
-    except SystemExit as stop:  # argparse, and commands that pass a child's code on
-        code = stop.code if isinstance(stop.code, int) else 0
-    except KeyboardInterrupt:
-        code = stopped()
-    except BaseException:
-        traceback.print_exc()
-        code = BUG
-    leave(code, at_once=in_wheel)
+    leave(ended(main_in_blender, arguments), at_once=in_wheel)
 
 
 if __name__ == "__main__":

@@ -124,6 +124,27 @@ def test_lifter_passes_arguments_and_exit_codes_on(tmp_path: Path) -> None:
     assert run("lifter", "infer", "none.mp4", "o.npz", cwd=tmp_path, **engine).returncode == 2
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="has no such pipes")
+@pytest.mark.parametrize("words", [["doctor"], ["retarget", "--help"], ["--help"], ["dance"]])
+def test_whoever_reads_may_go_away(tmp_path: Path, words: list[str]) -> None:
+    """As `head` does, when it has its lines; and where there is nobody from the first."""
+    environment, command = os.environ | {"POSE3D_HOME": str(tmp_path / "home")}, [sys.executable, str(BUILD), *words]
+    whole = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    for streams in ({"stdout": write_end, "stderr": subprocess.PIPE}, {"stdout": write_end, "stderr": write_end}):
+        done = subprocess.run(command, env=environment, text=True, timeout=60, check=False, **streams)
+        assert done.returncode in (1, whole.returncode), "not Python's own 120"
+        assert not done.stderr or done.stderr == whole.stderr
+    os.close(write_end)
+    closed = ["sh", "-c", 'exec "$@" <&- >&-', "sh", *command]
+    done = subprocess.run(closed, env=environment, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (whole.returncode, whole.stderr)
+    closed = ["sh", "-c", 'exec "$@" 2>&-', "sh", *command]
+    done = subprocess.run(closed, env=environment, stdout=subprocess.PIPE, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (whole.returncode, whole.stdout)
+
+
 # ---- pins and environments --------------------------------------------------------------------------------------------------
 
 
