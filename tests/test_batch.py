@@ -568,10 +568,16 @@ def test_each_rig_with_each_preset_is_looked_at_once(folder: Path) -> None:
                 {"clip": "b.MOV", "rig": "rig.blend", "preset": "auto", "out": "2.glb"},
                 {"clip": "a.mp4", "rig": "rig.blend", "preset": "mixamo", "out": "3.glb"},
                 {"clip": "a.mp4", "rig": "rigify", "out": "4.glb"},
+                {"clip": "a.mp4", "rig": "rig.blend", "limbs": "ik", "out": "5.glb"},
+                {"clip": "a.mp4", "rig": "rig.blend", "limbs": "fk", "upper_body": False, "out": "6.glb"},
+                {"clip": "a.mp4", "rig": "rig.blend", "limbs": "ik", "upper_body": True, "out": "7.glb"},
+                {"clip": "b.MOV", "rig": "rig.blend", "limbs": "ik", "out": "8.glb"},
             ]
         )
     )
-    assert [job.out.name for job in rigs_to_check(read(folder / "t.json"))] == ["1.glb", "3.glb"]
+    names = NAMES | {"limbs", "upper_body"}
+    jobs = read_jobs([str(folder / "t.json")], defaults={}, names=names, check=lambda words: None)
+    assert [job.out.name for job in rigs_to_check(jobs)] == ["1.glb", "3.glb", "5.glb", "7.glb"]
 
 
 def test_a_folder_that_cannot_be_written_is_said_before_anything_starts(folder: Path, inputs: Callable[[], Inputs]) -> None:

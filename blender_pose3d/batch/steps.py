@@ -52,12 +52,14 @@ def thread_variables(threads: int) -> dict[str, str]:
 
 
 def rigs_to_check(jobs: Sequence[BatchJob]) -> list[BatchJob]:
-    """One job for each rig with each preset, the first that has them. The rig that Blender makes itself is known."""
-    first: dict[tuple[Any, Any], BatchJob] = {}
+    """One job for each rig with each preset and whatever else decides whether it will do, the first that has them. The rig that
+    Blender makes itself is known."""
+    first: dict[tuple[Any, ...], BatchJob] = {}
     for job in jobs:
-        key = (job.options["rig"], job.options.get("preset", "auto"))
-        if key != ("rigify", "auto"):
-            first.setdefault(key, job)
+        rig = (job.options["rig"], job.options.get("preset", "auto"))
+        if rig != ("rigify", "auto"):
+            how = (job.options.get("limbs", "fk"), job.options.get("upper_body", False))
+            first.setdefault((*rig, *how), job)
     return list(first.values())
 
 
