@@ -43,6 +43,7 @@ ROOT = Path(__file__).resolve().parent
 sys.path.insert(0, str(ROOT))  # Blender runs this file without its folder there
 
 from blender_pose3d.batch import options as retarget_options  # noqa: E402 - standard library only, like this file
+from blender_pose3d.core.errors import Pose3DError  # noqa: E402 - standard library only, like this file
 from blender_pose3d.worker.setup import (  # noqa: E402 - standard library only, like this file
     DEVICE_PROBE,
     LOCK_NAME,
@@ -570,7 +571,7 @@ def check_retarget(arguments: Sequence[str]) -> None:
         require_rig(options.source, "source")
     elif not options.clip.is_file():
         raise BuildError(f"There is no clip {options.clip}.", hint="Check the path.")
-    check_rig_and_out(options)
+    check_options(options)
 
 
 def retarget_parser() -> argparse.ArgumentParser:
@@ -592,7 +593,8 @@ def add_retarget_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--start", type=float, metavar="S", help="first second of the clip")
     parser.add_argument("--end", type=float, metavar="S", help="last second of the clip")
     parser.add_argument("--fps", type=float, metavar="N", help="frame rate of the result")
-    parser.add_argument("--model", metavar="NAME", help="the network, one of those that `lifter models` lists")
+    model = "the network: one that Pose3D comes with, by its name, or the path of a .safetensors file"
+    parser.add_argument("--model", metavar="NAME|FILE", help=model)
     parser.add_argument("--limbs", choices=("fk", "ik"), help="ik: key the IK controls and pole targets as well (default: fk)")
     muted = "mute in the new action the constraints that change what is keyed"
     parser.add_argument("--mute-constraints", action="store_true", default=None, help=muted)
@@ -606,10 +608,17 @@ def require_rig(named: str, what: str) -> None:
         raise BuildError(f"There is no {what} file {rig}.", hint=f"Give {RIG_FILES}.")
 
 
-def check_rig_and_out(options: argparse.Namespace) -> None:
+def check_options(options: argparse.Namespace) -> None:
+    """Of one clip, or of a row of a batch."""
     require_rig(options.rig, "rig")
     if options.out.suffix.lower() not in (".blend", ".glb", ".fbx", ".bvh"):
         raise BuildError(f"Pose3D cannot write {options.out.name}.", hint="The name must end in .blend, .glb, .fbx or .bvh.")
+    try:
+        retarget_options.check_values(vars(options))
+        if options.model:
+            retarget_options.check_network(options.model, ROOT / "lifter" / "weights")
+    except Pose3DError as error:
+        raise BuildError(error.message, hint=error.hint) from None
 
 
 def command_batch(arguments: Sequence[str]) -> int:
@@ -620,11 +629,10 @@ def command_batch(arguments: Sequence[str]) -> int:
     from blender_pose3d.batch.account import table
     from blender_pose3d.batch.cache import TrackCache
     from blender_pose3d.batch.jobs import read_jobs
-    from blender_pose3d.core.errors import Pose3DError
 
     def check(words: Sequence[str]) -> None:
         try:
-            check_rig_and_out(retarget_parser().parse_args(words))
+            check_options(retarget_parser().parse_args(words))
         except BuildError as error:
             raise Pose3DError(str(error)) from None
 

@@ -17,7 +17,6 @@ import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import bpy
 import numpy as np
@@ -108,19 +107,9 @@ def parse(arguments: list[str]) -> Options:
     parser.add_argument("--report", type=Path)
     shared_options.add_arguments(parser)
     given = vars(parser.parse_args(arguments))
+    shared_options.check_values(given)
     settings = shared_options.motion_settings(given) | {"follow_hands": bool(given["hands"])}
-    return Options(motion=_motion_options(settings), **given)
-
-
-def _motion_options(settings: dict[str, Any]) -> MotionOptions:
-    """Raises Pose3DError for values that mean nothing."""
-    for name in ("key_tolerance_cm", "key_tolerance_deg"):
-        if name in settings and not 0.001 <= settings[name] <= 1000:
-            raise Pose3DError(f"{settings[name]:g} is no tolerance for keys.", hint="Give 1, say, or --dense-keys.")
-    for name, most in (("camera_pitch_deg", 90), ("camera_roll_deg", 180)):
-        if name in settings and not abs(settings[name]) <= most:
-            raise Pose3DError(f"No camera is turned by {settings[name]:g} degrees.", hint=f"Give -{most} to {most}.")
-    return MotionOptions.of(settings)
+    return Options(motion=MotionOptions.of(settings), **given)
 
 
 def retarget(
@@ -145,8 +134,6 @@ def retarget(
         raise Pose3DError(
             f"'{out.name}' is not a kind of file that Pose3D writes.", hint=f"Use one of: {', '.join(files.OUT_SUFFIXES)}."
         )
-    if options.fps is not None and not 1 <= options.fps <= 1000:
-        raise Pose3DError(f"{options.fps:g} is no frame rate.", hint="Give 1 to 1000 frames a second.")
     report_file = options.report and options.report.absolute()
     if report_file == out:
         raise Pose3DError(f"{out} would be both the result and the report.", hint="Give another name for the report.")

@@ -151,6 +151,40 @@ def test_bad_arguments_are_one_sentence(folder: Path) -> None:
     assert "no rig is named" in batch(folder).stderr
 
 
+# What no clip can be read or animated with.
+WRONG_VALUES: dict[tuple[str, ...], str] = {
+    ("--fps", "5000"): "5000 is no frame rate",
+    ("--fps", "0"): "0 is no frame rate",
+    ("--fps", "nan"): "nan is no frame rate",
+    ("--start", "5", "--end", "2"): "The end, 2 s, is not after the start, 5 s",
+    ("--start", "0", "--end", "0"): "The end, 0 s, is not after the start, 0 s",
+    ("--start", "nan"): "The start, nan s, is not a time in the clip",
+    ("--end", "-1"): "The end, -1 s, is not a time in the clip",
+    ("--model", "nope"): "There is no model 'nope'. Choose one of: atcn-27",
+    ("--model", "none/nope.safetensors"): "nope.safetensors'",
+    ("--focal-mm", "26", "--fov", "65"): "The lens was given twice",
+    ("--focal-mm", "0"): "0 mm is no focal length",
+    ("--fov", "0"): "0 degrees is no field of view",
+    ("--focal-px", "0"): "0 pixels is no focal length",
+    ("--person", "zwei"): "'zwei' says nothing of which person is meant",
+    ("--person", "0"): "'0' says nothing of which person is meant",
+    ("--key-tolerance-cm", "0"): "0 is no tolerance for keys",
+    ("--camera-pitch", "91"): "No camera is turned by 91 degrees",
+}
+
+
+@pytest.mark.parametrize("words", WRONG_VALUES, ids=" ".join)
+def test_values_that_are_wrong_for_every_clip_are_one_sentence_before_any(folder: Path, words: tuple[str, ...]) -> None:
+    for place in ((folder,), (folder / "t.json",)):
+        names = [word.removeprefix("--").replace("-", "_") for word in words[::2]]
+        row = {"clip": "a.mp4", **dict(zip(names, words[1::2], strict=True))}
+        (folder / "t.json").write_text(json.dumps([{"clip": "b.MOV"}, row]))
+        given = words if place == (folder,) else ()
+        done = batch(*place, "--rig", "rigify", "--dry-run", *given)
+        assert done.returncode == 2 and WRONG_VALUES[words] in done.stderr, done.stdout + done.stderr
+        assert len(done.stderr.strip().splitlines()) == 1 and ("Row 2 of t.json: " in done.stderr) == (not given)
+
+
 def test_a_result_that_another_job_reads_is_refused(folder: Path) -> None:
     (folder / "t.json").write_text(json.dumps([{"clip": "a.mp4", "rig": "rig.blend", "out": "rig.blend"}]))
     with pytest.raises(Pose3DError, match=r"Row 1 of t.json: .*rig.blend is read by"):

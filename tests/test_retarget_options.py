@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,12 @@ from typing import Any
 import pytest
 
 from blender_pose3d.batch import jobs, options
+from blender_pose3d.core.errors import Pose3DError
 from blender_pose3d.core.motion import CameraMotion, MotionOptions, Smoothing
 from lifter import cli
+from lifter.clip import _check_range
+from lifter.errors import LifterError
+from lifter.people import check_choice
 
 PROPS = Path(__file__).resolve().parents[1] / "blender_pose3d" / "props.py"
 
@@ -48,6 +53,45 @@ def test_the_words_are_the_engines() -> None:
     )
     named = {option.removeprefix("--").replace("-", "_") for option, *_ in options.LIFTING}
     assert named <= set(jobs.LIFTING_OPTIONS) <= set(vars(infer))
+
+
+VALUES = {
+    "person": ["longest", "anyone", "1", "12", "zwei", "-1", "1.5"],
+    "focal_mm": [0.0, 0.9, 1.0, 26.0, 2000.0, 2001.0, float("nan")],
+    "fov": [0.0, 1.0, 65.0, 175.0, 176.0, float("inf")],
+    "focal_px": [-1.0, 0.0, 0.1, 999_999.0, 1e6, float("nan")],
+    "start": [-0.1, 0.0, 1.0, float("inf"), float("nan")],
+    "end": [-1.0, 0.0, 0.1, float("nan")],
+}
+
+
+def said(check: Callable[[dict[str, Any]], object], values: dict[str, Any]) -> str | None:
+    try:
+        check(values)
+    except (Pose3DError, LifterError) as error:
+        return f"{error.message} {error.hint}"
+    return None
+
+
+def engine_checks(values: dict[str, Any]) -> None:
+    arguments = argparse.Namespace(**dict.fromkeys(VALUES) | values)
+    cli._check_focal(arguments)
+    _check_range(arguments.start, arguments.end)
+    check_choice(arguments.person or "longest")
+
+
+def test_what_is_refused_is_what_the_engine_refuses() -> None:
+    """Before a batch's first clip, and in the same words."""
+    cases: list[dict[str, Any]] = [{name: value} for name, values in VALUES.items() for value in values]
+    cases += [
+        {"start": 5.0, "end": 2.0},
+        {"start": 2.0, "end": 5.0},
+        {"focal_mm": 26.0, "fov": 65.0},
+        {"fov": 65.0, "focal_px": 9.0},
+    ]
+    found = [said(options.check_values, case) for case in cases]
+    assert found == [said(engine_checks, case) for case in cases]
+    assert 10 < sum(each is None for each in found) < len(found) - 10
 
 
 @pytest.mark.parametrize("words", [["--smoothing", "much"], ["--fov", "wide"]])

@@ -5,8 +5,16 @@ them and tells of them, and for the Blender that obeys. An option that was not g
 from __future__ import annotations
 
 import argparse
+import math
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+from ..core.errors import Pose3DError
+
+PEOPLE = ("longest", "largest", "middle", "anyone")
 _LENS = "the lens that filmed the clip, where it is known"
 # (option, of which type, how its value is called, what it does); those without a type are switches.
 LIFTING = (
@@ -48,6 +56,59 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             parser.add_argument(option, action="store_true", default=None, help=about)
         else:
             parser.add_argument(option, type=kind, metavar=metavar, choices=_CHOICES.get(option), help=about)
+
+
+def check_values(given: Mapping[str, Any]) -> None:
+    """Raises Pose3DError for values that no clip can be read or animated with, in the words of the motion engine where it would
+    say so. given: what a parser gave, by name; None and what is left out mean that nothing was given.
+    """
+    values = {name: value for name, value in given.items() if value is not None}
+    _check_lens(values)
+    for name in ("start", "end"):
+        if name in values and not (math.isfinite(values[name]) and values[name] >= 0):
+            raise Pose3DError(
+                f"The {name}, {values[name]:g} s, is not a time in the clip.",
+                hint="Give seconds from the clip's start, 0 or more.",
+            )
+    start_s = values.get("start", 0.0)
+    if values.get("end", math.inf) <= start_s:
+        raise Pose3DError(f"The end, {values['end']:g} s, is not after the start, {start_s:g} s.", hint="Choose a later end.")
+    person = values.get("person", PEOPLE[0])
+    if person not in PEOPLE and not re.fullmatch(r"0*[1-9]\d*", person):
+        raise Pose3DError(
+            f"'{person}' says nothing of which person is meant.", hint=f"Give {', '.join(PEOPLE)}, or a number from 1."
+        )
+    if "fps" in values and not 1 <= values["fps"] <= 1000:
+        raise Pose3DError(f"{values['fps']:g} is no frame rate.", hint="Give 1 to 1000 frames a second.")
+    for name in ("key_tolerance_cm", "key_tolerance_deg"):
+        if name in values and not 0.001 <= values[name] <= 1000:
+            raise Pose3DError(f"{values[name]:g} is no tolerance for keys.", hint="Give 1, say, or --dense-keys.")
+    for name, most in (("camera_pitch", 90), ("camera_roll", 180)):
+        if name in values and not abs(values[name]) <= most:
+            raise Pose3DError(f"No camera is turned by {values[name]:g} degrees.", hint=f"Give -{most} to {most}.")
+
+
+def _check_lens(values: Mapping[str, Any]) -> None:
+    if "focal_px" in values and not 0 < values["focal_px"] < 1e6:
+        raise Pose3DError(
+            f"{values['focal_px']:g} pixels is no focal length.", hint="Give a number above 0, or leave --focal-px out."
+        )
+    if len(values.keys() & {"focal_px", "focal_mm", "fov"}) > 1:
+        raise Pose3DError("The lens was given twice.", hint="Give one of --focal-px, --focal-mm and --fov.")
+    if "focal_mm" in values and not 1 <= values["focal_mm"] <= 2000:
+        raise Pose3DError(
+            f"{values['focal_mm']:g} mm is no focal length.", hint="Give that of a 36 mm wide picture, such as 26 for a phone."
+        )
+    if "fov" in values and not 1 <= values["fov"] <= 175:
+        raise Pose3DError(f"{values['fov']:g} degrees is no field of view.", hint="Give 1 to 175, such as 65 for a phone.")
+
+
+def check_network(name: str, weights: Path) -> None:
+    """Raises Pose3DError where no network is called so. weights: the folder of those that Pose3D comes with."""
+    path = Path(name) if name.endswith(".safetensors") else weights / f"{name}.safetensors"
+    if not (os.path.isfile(path) and os.path.isfile(path.with_suffix(".json"))):
+        there = ", ".join(sorted(found.stem for found in weights.glob("*.safetensors")))
+        raise Pose3DError(f"There is no model '{name}'.", hint=f"Choose one of: {there or 'none installed'}.")
 
 
 def motion_settings(given: dict[str, Any]) -> dict[str, Any]:

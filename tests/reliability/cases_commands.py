@@ -194,7 +194,7 @@ _TABLES = (
     _table("TOML, cut", "t.toml", '[[jobs]]\nclip = "a'),
     _table("TOML, no jobs", "t.toml", 'clip = "a.mp4"\n', says="jobs"),
     _table("TOML, a date", "t.toml", "[[jobs]]\nclip = 2026-01-01\n", says="neither a text"),
-    _table("TOML, nan frames a second", "t.toml", '[[jobs]]\nclip = "a.mp4"\nfps = nan\n', code=DONE),
+    _table("TOML, nan frames a second", "t.toml", '[[jobs]]\nclip = "a.mp4"\nfps = nan\n', says="Row 1.*nan is no frame rate"),
     _table("a table that is a folder", "t.csv", "", says="t.csv"),
     _table("a table that is not there", "t.csv", "", says="gone.csv"),
 )  # fmt: skip
