@@ -297,16 +297,23 @@ class _Files:
 
 def _place(path: Path) -> Path:
     """The same for one name in a folder that is called by several."""
-    return Path(os.path.realpath(path.parent), path.name)
+    return Path(_real(path.parent), path.name)
 
 
 def _file(path: Path) -> object:
     """The same for one file that is called by several names."""
     try:
         status = path.stat()
-    except OSError:
-        return os.path.realpath(path)
+    except (OSError, ValueError):
+        return _real(path)
     return status.st_dev, status.st_ino
+
+
+def _real(path: Path) -> str:
+    try:
+        return os.path.realpath(path)
+    except ValueError:  # a name that no file system can have, as one with half a character
+        return os.path.abspath(path)
 
 
 def _require_apart(jobs: Sequence[BatchJob]) -> _Files:
