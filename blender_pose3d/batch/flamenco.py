@@ -7,6 +7,7 @@ The interface is the one of Flamenco 3: https://flamenco.blender.org/usage/job-t
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 from .jobs import CLIP_SUFFIXES
@@ -21,11 +22,9 @@ _CLIPS = (
 def job_type(build_py: Path, *, version: str) -> str:
     """The script's text. build_py: where build.py is by default; a job may name another one."""
     clips = _CLIPS.format(suffixes=tuple(sorted(CLIP_SUFFIXES)))
-    return (
-        _SCRIPT.replace("VERSION", version)
-        .replace("BUILD_PY", json.dumps(build_py.as_posix()))
-        .replace("CLIPS", json.dumps(clips))
-    )
+    values = {"VERSION": version, "BUILD_PY": json.dumps(build_py.as_posix()), "CLIPS": json.dumps(clips)}
+    # In one go: a path may have any of the words in it.
+    return re.sub("|".join(values), lambda match: values[match[0]], _SCRIPT)
 
 
 _SCRIPT = r"""// SPDX-License-Identifier: GPL-3.0-or-later
