@@ -363,6 +363,7 @@ def _export(arguments: argparse.Namespace, reporter: Reporter) -> None:
     from .export import export_onnx
 
     reporter.start("export", [])
+    _check_out(arguments.out, ".onnx")
     difference = export_onnx(arguments.model, arguments.out)
     reporter.result(str(arguments.out), {"largest_difference_m": difference})
 
@@ -487,12 +488,12 @@ def _size(text: str) -> tuple[int, int]:
     return int(sides[1]), int(sides[2])
 
 
-def _check_out(path: Path) -> None:
+def _check_out(path: Path, suffix: str = ".npz") -> None:
     from .files import check_writable
 
-    # Also keeps a clip from being overwritten where the arguments were swapped.
-    if path.suffix.lower() != ".npz":
-        raise LifterError(f"The output {path} is not called .npz.", hint="Give a file name that ends in .npz.")
+    # Also keeps a clip from being overwritten where the arguments were swapped, and a network.
+    if path.suffix.lower() != suffix:
+        raise LifterError(f"The output {path} is not called {suffix}.", hint=f"Give a file name that ends in {suffix}.")
     check_writable(path)
 
 

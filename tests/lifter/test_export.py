@@ -118,3 +118,16 @@ def test_poses_that_differ_are_refused(tmp_path: Path, monkeypatch: pytest.Monke
     with pytest.raises(LifterError, match="differ from torch's"):
         export.export_onnx(None, tmp_path / "net.onnx")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_network_is_not_written_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nor anything else that is no ONNX file."""
+    (tmp_path / "net.onnx").mkdir()
+    for name in ("net", "net.safetensors", "net.json", "walk.mp4"):
+        (tmp_path / name).write_text(name)
+    for name in ("net", "net.safetensors", "net.json", "walk.mp4", "net.onnx"):
+        assert main(["export", str(tmp_path / name), "--model", str(tmp_path / "net.safetensors"), "--progress", "json"]) == 2
+        error = json.loads(capsys.readouterr().out.splitlines()[-1])
+        assert ("is a folder" if name == "net.onnx" else f"{name} is not called .onnx.") in error["message"]
+        assert (tmp_path / name).is_dir() or (tmp_path / name).read_text() == name
+    assert len(list(tmp_path.iterdir())) == 5
