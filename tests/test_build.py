@@ -71,6 +71,9 @@ def test_an_older_python_is_told_so() -> None:
         assert_one_sentence(done, "Pose3D needs Python 3.11 or newer", python)
 
 
+SOURCE = ["--source", "pyproject.toml", "--rig", "rigify", "--out", "o.glb"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -80,6 +83,10 @@ def test_an_older_python_is_told_so() -> None:
         (["retarget", "pyproject.toml", "--rig", "none.blend:Arm", "--out", "o.glb"], ["no rig file none.blend"]),
         (["retarget", "pyproject.toml", "--rig", "rigify", "--out", "o.mov"], ["cannot write o.mov", ".glb"]),
         (["retarget", "pyproject.toml", "--rig", "rigify", "--out", "o.glb", "--fps", "x"], ["--fps"]),
+        (["retarget", "pyproject.toml", "--rig", "rigify", "--out", "o.glb", "--action", "Walk"], ["--action", "a source's"]),
+        (["retarget", *SOURCE, "--smoothing", "strong"], ["so --smoothing has nothing to do"]),
+        (["retarget", *SOURCE, "--in-place", "--no-foot-lock"], ["so --no-foot-lock has nothing to do"]),
+        (["retarget", *SOURCE, "--camera-pitch", "0"], ["so --camera-pitch has nothing to do"]),
         (["bench", "nothing"], ["no benchmark 'nothing'"]),
         (["demo", "--out", "pyproject.toml"], ["pyproject.toml cannot be written"]),
         (["package", "--link", "tests"], ["not a link"]),

@@ -94,6 +94,22 @@ def test_what_is_refused_is_what_the_engine_refuses() -> None:
     assert 10 < sum(each is None for each in found) < len(found) - 10
 
 
+def test_what_a_source_has_no_use_for_is_refused_and_nothing_else() -> None:
+    """A setting is taken where it changes what becomes of a source, and where nothing was given."""
+    values = {"--smoothing": "strong", "--camera-motion": "turning"}
+    refused = set()
+    for option, kind, _, _ in options.MOTION:
+        values_given = given(option) if kind is None else given(f"{option}={values.get(option, 2.5)}")
+        options.check_values(values_given)
+        if sentence := said(options.check_values, values_given | {"source": "walk.bvh", "action": "Walk"}):
+            assert f"so {option} has nothing to do" in sentence
+            refused.add(option)
+    kept = {option for option, *_ in options.MOTION} - refused
+    assert kept == {"--upper-body", "--in-place", "--dense-keys", "--key-tolerance-cm", "--key-tolerance-deg"}
+    options.check_values(given() | {"source": "walk.bvh", "action": None})
+    assert "--action" in (said(options.check_values, given() | {"action": "Walk", "source": None}) or "")
+
+
 @pytest.mark.parametrize("words", [["--smoothing", "much"], ["--fov", "wide"]])
 def test_what_means_nothing_is_refused(words: list[str]) -> None:
     with pytest.raises(SystemExit):

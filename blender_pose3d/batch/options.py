@@ -46,6 +46,8 @@ MOTION = (
     ("--no-mark-contacts", None, "", "no markers where feet are put down and lifted"),
     ("--no-mark-guesses", None, "", "no markers where the person was not seen well"),
 )
+# Those that a source's animation has a use for too; the others are for what was seen in a clip.
+_FOR_A_SOURCE = ("--upper-body", "--in-place", "--dense-keys", "--key-tolerance-cm", "--key-tolerance-deg")
 # What a switch that begins with "no" switches off, where that is called otherwise.
 _NAMES = {"vertical": "keep_vertical"}
 
@@ -63,6 +65,11 @@ def check_values(given: Mapping[str, Any]) -> None:
     say so. given: what a parser gave, by name; None and what is left out mean that nothing was given.
     """
     values = {name: value for name, value in given.items() if value is not None}
+    if "action" in values and "source" not in values:
+        raise Pose3DError("--action chooses one of a source's animations.", hint="Give --source too, or leave it out.")
+    idle = [option for option, *_ in MOTION if option not in _FOR_A_SOURCE and _named(option) in values]
+    if idle and "source" in values:
+        raise Pose3DError(f"A source's animation is taken as it is, so {idle[0]} has nothing to do.", hint="Leave it out.")
     _check_lens(values)
     for name in ("start", "end"):
         if name in values and not (math.isfinite(values[name]) and values[name] >= 0):
@@ -86,6 +93,11 @@ def check_values(given: Mapping[str, Any]) -> None:
     for name, most in (("camera_pitch", 90), ("camera_roll", 180)):
         if name in values and not abs(values[name]) <= most:
             raise Pose3DError(f"No camera is turned by {values[name]:g} degrees.", hint=f"Give -{most} to {most}.")
+
+
+def _named(option: str) -> str:
+    """As argparse calls it."""
+    return option.removeprefix("--").replace("-", "_")
 
 
 def _check_lens(values: Mapping[str, Any]) -> None:
@@ -115,7 +127,7 @@ def motion_settings(given: dict[str, Any]) -> dict[str, Any]:
     """Takes the motion's options out of what a parser gave, and returns those that were given as fields of MotionOptions."""
     settings: dict[str, Any] = {}
     for option, kind, _, _ in MOTION:
-        name = option.removeprefix("--").replace("-", "_")
+        name = _named(option)
         value = given.pop(name)
         if value is None:
             continue
