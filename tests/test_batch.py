@@ -109,6 +109,23 @@ def test_folders_patterns_and_clips(folder: Path, monkeypatch: pytest.MonkeyPatc
     assert read("a.mp4", rig="rigify")[0].out == folder / "a.glb", "beside the clip where nothing is said"
 
 
+def test_a_folder_with_braces_in_its_name_is_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "{stem} {mood}"
+    (folder / "clips").mkdir(parents=True)
+    (folder / "clips" / "a.mp4").touch()
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("HOME", str(folder))
+    monkeypatch.setenv("USERPROFILE", str(folder))
+    (folder / "t.csv").write_text("clip,out,report\nclips/a.mp4,{stem}.glb,sub/{stem}.json\n")
+    (job,) = read("t.csv", rig="rigify")
+    assert job.outputs == (folder / "a.glb", folder / "sub" / "a.json")
+    outs = {"o.glb": "o.glb", "{stem}-{row}.glb": "a-1.glb", "{folder}/o.glb": "clips/o.glb", "~/{name}.glb": "a.mp4.glb"}
+    for pattern, out in outs.items():
+        assert read("clips/a.mp4", rig="rigify", out=pattern)[0].out == folder / out, pattern
+    with pytest.raises(Pose3DError, match=r"'\{mood\}' in '\{mood\}.glb' stands for nothing"):
+        read("clips/a.mp4", rig="rigify", out="{mood}.glb")
+
+
 BAD_TABLES: dict[str, tuple[str, list[str]]] = {
     "unknown.csv": ("clip,spede\na.mp4,1\n", ["Row 2 of unknown.csv", "'spede'", "fps"]),
     "number.csv": ("clip,fps\na.mp4,25\nb.MOV,fast\n", ["Row 3 of number.csv", "fast"]),

@@ -200,11 +200,13 @@ def _job(row: _Row, number: int, *, defaults: Mapping[str, str | bool], names: f
     if not isinstance(clip_text, str) or not clip_text:
         raise Pose3DError(f"{at}no clip is named.", hint="Give its path in the column clip.")
     clip = Path(os.path.expanduser(clip_text)).absolute()
-    options = {**{name: _from_folder(name, value, Path.cwd()) for name, value in defaults.items()}, **own}
+    here = Path.cwd()
+    options = {**{name: _from_folder(name, value, here) for name, value in defaults.items()}, **own}
     if "rig" not in options:
         raise Pose3DError(f"{at}no rig is named.", hint="Give one with --rig, or in the column rig of a table.")
     patterns = {"out": DEFAULT_OUT} | {name: str(options.pop(name)) for name in _OUTPUTS if name in options}
-    outputs = {name: _filled(text, clip, str(options["rig"]), number, at) for name, text in patterns.items()}
+    filled = {name: _filled(text, clip, str(options["rig"]), number, at) for name, text in patterns.items()}
+    outputs = {name: os.path.abspath((row.folder if name in own else here) / path) for name, path in filled.items()}
     out = Path(outputs.pop("out"))
     job = BatchJob(clip, out, {**options, **outputs}, row.where or clip.name, row.table)
     try:
@@ -229,12 +231,12 @@ def _text(value: object) -> str | bool | None:
 
 
 def _from_folder(name: str, value: str | bool, folder: Path) -> str | bool:
-    """A path made absolute; other values as they are. A preset or a model is a name or a file, a rig may be the word rigify."""
-    if not isinstance(value, str) or (name == "rig" and value == "rigify"):
+    """A path made absolute; other values as they are. A preset or a model is a name or a file, a rig may be the word rigify, and
+    outputs are patterns, which the folder is none of."""
+    if not isinstance(value, str) or name in _OUTPUTS or (name == "rig" and value == "rigify"):
         return value
-    is_path = name in ("clip", "rig", *_OUTPUTS) or value.lower().endswith((".json", ".safetensors"))
-    # A pattern that begins with {folder} becomes absolute when it is filled.
-    return value if not is_path or value.startswith("{folder}") else os.path.abspath(folder / os.path.expanduser(value))
+    is_path = name in ("clip", "rig") or value.lower().endswith((".json", ".safetensors"))
+    return os.path.abspath(folder / os.path.expanduser(value)) if is_path else value
 
 
 def _filled(pattern: str, clip: Path, rig: str, number: int, at: str) -> str:
@@ -252,7 +254,8 @@ def _filled(pattern: str, clip: Path, rig: str, number: int, at: str) -> str:
             raise Pose3DError(f"{at}'{match[0]}' in '{pattern}' stands for nothing.", hint=f"There are: {known}.")
         return values[match[1]]
 
-    return os.path.abspath(re.sub(r"\{([^{}]*)\}", value, pattern))
+    filled = re.sub(r"\{([^{}]*)\}", value, pattern)
+    return os.path.expanduser(filled) if pattern.startswith("~") else filled
 
 
 def _rig_file(rig: str) -> Path:
