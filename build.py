@@ -165,12 +165,25 @@ def version_tuple(version: str) -> tuple[int, ...]:
 
 def make_engine() -> Path:
     """The motion engine's Python: the one that POSE3D_ENGINE_PYTHON names, else the one in build.py's own environment."""
+    require_importable()
     named = os.environ.get("POSE3D_ENGINE_PYTHON")
     if not named:
         return make_environment(lifter_environment())
     if not Path(named).is_file():
         raise BuildError(f"POSE3D_ENGINE_PYTHON names {named}, which is not there.", hint="Correct it, or unset it.")
     return Path(named)
+
+
+def why_not_imported() -> str:
+    """Why no other Python can import the project from where it lies; "" where it can."""
+    if os.pathsep not in str(ROOT):
+        return ""
+    return f"{ROOT} has a '{os.pathsep}' in its name, which parts the folders of Python's search path."
+
+
+def require_importable() -> None:
+    if why := why_not_imported():
+        raise BuildError(why, hint="Move the project into another folder.")
 
 
 def make_environment(environment: Environment, *, pins: Mapping[str, Sequence[str]] | None = None) -> Path:
@@ -455,6 +468,7 @@ def find_blender() -> Blender | None:
 
 def make_blender() -> Blender:
     """A Blender to work with: the user's, else a bpy wheel in an environment of its own, made where it is missing."""
+    require_importable()
     blender = find_blender()
     if blender is not None:
         return blender
@@ -961,7 +975,7 @@ print(json.dumps(said))
 def command_doctor(arguments: Sequence[str]) -> int:
     """doctor: what is installed, which versions, which device, which models; what is missing and how to get it."""
     new_parser("doctor", command_doctor).parse_args(arguments)
-    missing: list[str] = []
+    missing = [f"{why} Move the project into another folder."] if (why := why_not_imported()) else []
     setup = "python3 build.py setup"
     row("Pose3D", f"{manifest_version()} in {ROOT}")
     row("Python", f"{platform.python_version()} ({sys.executable})")

@@ -105,6 +105,22 @@ def test_an_engine_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
     assert_one_sentence(run("lifter", "models", POSE3D_ENGINE_PYTHON=str(tmp_path / "python")), "POSE3D_ENGINE_PYTHON names")
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="; parts folders there, and nobody has it in a name")
+def test_a_checkout_where_python_imports_nothing_from_is_one_sentence(tmp_path: Path) -> None:
+    folder = tmp_path / "shot:12"
+    shutil.copytree(ROOT / "blender_pose3d", folder / "blender_pose3d", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("build.py", "pyproject.toml", "blender_manifest.toml", "requirements-engine.txt"):
+        shutil.copy(ROOT / name, folder / name)
+    environment = os.environ | {"POSE3D_ENGINE_PYTHON": sys.executable, "POSE3D_HOME": str(tmp_path / "home")}
+    for words in (("lifter", "models"), ("setup",), ("doctor",)):
+        command = [sys.executable, str(folder / "build.py"), *words]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+        if words == ("doctor",):
+            assert done.returncode == 1 and f"Missing: {folder} has a ':' in its name" in done.stdout
+        else:
+            assert_one_sentence(done, f"{folder} has a ':' in its name", "another folder")
+
+
 def test_a_home_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     assert_one_sentence(run("lifter", "models", POSE3D_HOME=str(tmp_path / "file"), POSE3D_ENGINE_PYTHON=""), "cannot be written")
