@@ -368,8 +368,6 @@ def _write_reports(options: Options, told: dict, quality: report.Quality | None,
     if quality is None:
         return
     page = options.report.with_suffix(".html")
-    if page == options.report:
-        page = page.with_name(f"{page.name}.html")
     _write_text(page, report_page.as_html(told, _pictures(options, quality, resources)))
     print(f"Wrote {options.report} and {page}.", flush=True)
 

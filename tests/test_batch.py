@@ -186,6 +186,7 @@ WRONG_VALUES: dict[tuple[str, ...], str] = {
     ("--person", "zwei"): "'zwei' says nothing of which person is meant",
     ("--person", "0"): "'0' says nothing of which person is meant",
     ("--key-tolerance-cm", "0"): "0 is no tolerance for keys",
+    ("--report", "r.HTML"): "The report is a JSON file, with a page of its own beside it",
     ("--camera-pitch", "91"): "No camera is turned by 91 degrees",
 }
 

@@ -87,6 +87,10 @@ SOURCE = ["--source", "pyproject.toml", "--rig", "rigify", "--out", "o.glb"]
         (["retarget", *SOURCE, "--smoothing", "strong"], ["so --smoothing has nothing to do"]),
         (["retarget", *SOURCE, "--in-place", "--no-foot-lock"], ["so --no-foot-lock has nothing to do"]),
         (["retarget", *SOURCE, "--camera-pitch", "0"], ["so --camera-pitch has nothing to do"]),
+        (
+            ["retarget", "pyproject.toml", "--rig", "rigify", "--out", "o.glb", "--report", "r.html"],
+            ["The report is a JSON file", "r.json"],
+        ),
         (["bench", "nothing"], ["no benchmark 'nothing'"]),
         (["demo", "--out", "pyproject.toml"], ["pyproject.toml cannot be written"]),
         (["package", "--link", "tests"], ["not a link"]),

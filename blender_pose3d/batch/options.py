@@ -70,6 +70,9 @@ def check_values(given: Mapping[str, Any]) -> None:
     idle = [option for option, *_ in MOTION if option not in _FOR_A_SOURCE and _named(option) in values]
     if idle and "source" in values:
         raise Pose3DError(f"A source's animation is taken as it is, so {idle[0]} has nothing to do.", hint="Leave it out.")
+    report = Path(values.get("report", ""))
+    if report.suffix.lower() in (".html", ".htm"):
+        raise Pose3DError("The report is a JSON file, with a page of its own beside it.", hint=f"Call it {report.stem}.json.")
     _check_lens(values)
     for name in ("start", "end"):
         if name in values and not (math.isfinite(values[name]) and values[name] >= 0):
