@@ -182,7 +182,8 @@ def why_not_imported() -> str:
 
 
 def require_importable() -> None:
-    if why := why_not_imported():
+    why = why_not_imported()
+    if why:
         raise BuildError(why, hint="Move the project into another folder.")
 
 
@@ -975,7 +976,8 @@ print(json.dumps(said))
 def command_doctor(arguments: Sequence[str]) -> int:
     """doctor: what is installed, which versions, which device, which models; what is missing and how to get it."""
     new_parser("doctor", command_doctor).parse_args(arguments)
-    missing = [f"{why} Move the project into another folder."] if (why := why_not_imported()) else []
+    why = why_not_imported()
+    missing = [f"{why} Move the project into another folder."] if why else []
     setup = "python3 build.py setup"
     row("Pose3D", f"{manifest_version()} in {ROOT}")
     row("Python", f"{platform.python_version()} ({sys.executable})")

@@ -9,7 +9,6 @@ import json
 import os
 import re
 import sys
-import urllib.parse
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,7 +92,8 @@ def _gltf_files(path: Path) -> Iterator[str]:
         content = json.loads(data.decode("utf-8-sig"))
         for part in (*content.get("buffers", ()), *content.get("images", ())):
             if (uri := str(part.get("uri", ""))) and not uri.startswith("data:"):
-                yield urllib.parse.unquote(uri)
+                name = re.sub(rb"%([0-9A-Fa-f]{2})", lambda code: bytes.fromhex(code[1].decode()), os.fsencode(uri))
+                yield os.fsdecode(name)
 
 
 def _opened(path: Path) -> list[bpy.types.Object]:

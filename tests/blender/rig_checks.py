@@ -3,7 +3,7 @@
 exact FOLDER RIG…           what each rig does on exact tracks; its keyed rotations go to FOLDER, one .npz a rig
 round_trip FOLDER FPS RIG…  each rig animated, written to FOLDER in every format, opened again and measured
 props FOLDER                the files that test_retarget.py works on
-linked FOLDER SCALE         character.blend, so large, and shot.blend where it is linked and overridden; character.gltf and .bin
+linked FOLDER SCALE         character.blend, so large, and shot.blend where it is overridden; the character.gltf and .bin
 inspect FOLDER FILE…        what is in animated files
 solved_again FILE:ARMATURE  what the add-on makes of the contacts in a .blend that `retarget` wrote
 A RIG is "rigify", "metarig", a name of rig_builders.BUILDS, or a file.
@@ -269,7 +269,7 @@ def linked(folder: str, scale: str) -> dict[str, str]:
     _skinned_cube(person)
     bpy.ops.wm.save_as_mainfile(filepath=f"{folder}/character.blend")
     files._enable_addon(".glb")
-    bpy.ops.export_scene.gltf(filepath=f"{folder}/character.gltf", export_format="GLTF_SEPARATE")
+    bpy.ops.export_scene.gltf(filepath=f"{folder}/the character.gltf", export_format="GLTF_SEPARATE")
     if not Path(folder, "shot.blend").exists():
         bpy.ops.wm.read_factory_settings(use_empty=True)
         bpy.ops.wm.save_as_mainfile(filepath=f"{folder}/shot.blend")

@@ -241,7 +241,7 @@ def test_what_a_rig_has_parts_in_counts_too(batch, start_blender, blender_python
         return batch(table, "--out", out / "{rig}.bvh", "--dry-run").stdout
 
     make(1.0)
-    table.write_text("clip,rig\nwalk.npz,rigs/shot.blend\nwalk.npz,rigs/character.gltf\n")
+    table.write_text("clip,rig\nwalk.npz,rigs/shot.blend\nwalk.npz,rigs/the character.gltf\n")
     assert batch(table, "--out", out / "{rig}.bvh").returncode == 0
     assert planned().count("nothing has changed") == 2
     table.write_text(table.read_text().replace("rigs/", "moved/"))
@@ -249,16 +249,16 @@ def test_what_a_rig_has_parts_in_counts_too(batch, start_blender, blender_python
     assert planned().count("nothing has changed") == 2, "what was moved as a whole is the same"
     table.write_text(table.read_text().replace("moved/", "rigs/"))
     (tmp_path / "moved").rename(rigs)
-    gltf = (rigs / "character.gltf").read_bytes()
+    gltf = (rigs / "the character.gltf").read_bytes()
     make(0.5)
-    (rigs / "character.gltf").write_bytes(gltf)
-    (rigs / "character.bin").write_bytes((rigs / "character.bin").read_bytes() + bytes(4))
+    (rigs / "the character.gltf").write_bytes(gltf)
+    (rigs / "the character.bin").write_bytes((rigs / "the character.bin").read_bytes() + bytes(4))
     said = planned()
-    assert "changed: character.blend" in said and "changed: character.bin" in said, said
+    assert "changed: character.blend" in said and "changed: the character.bin" in said, said
     assert batch(table, "--out", out / "{rig}.bvh").returncode == 0
     assert [row["state"] for row in lines(out / "results.jsonl")] == ["done", "done"]
-    (rigs / "character.bin").unlink()
-    assert "changed: character.bin" in planned()
+    (rigs / "the character.bin").unlink()
+    assert "changed: the character.bin" in planned()
 
 
 def test_inside_blender(run_in_blender, clips, rig, environment, tmp_path):
