@@ -335,7 +335,9 @@ class POSE3D_OT_live(bpy.types.Operator):
             how = "EXEC_DEFAULT" if bpy.app.background or context.window is None or len(takes) > 1 else "INVOKE_DEFAULT"
             with targets.in_its_scene(context, target):
                 for take in takes:
-                    bpy.ops.pose3d.solve_take(how, take=str(take), armature=name)
+                    # True: an undo step each, which a call from a script does not leave by itself. An action without one is
+                    # freed by the next undo while the armature still plays it.
+                    bpy.ops.pose3d.solve_take(how, True, take=str(take), armature=name)
         except (Pose3DError, RuntimeError) as error:
             self.report({"ERROR"}, translated(error.sentence if isinstance(error, Pose3DError) else str(error).strip()))
 

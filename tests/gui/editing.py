@@ -1,0 +1,169 @@
+"""Runs inside a Blender with a window: what undo, saving, other files and other work leave of the scene beside the extension.
+
+Not collected by pytest; test_editing.py starts it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import bpy
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from blender_pose3d.core.track_io import write_track
+from tests.core import motion_tracks
+from tests.gui import driver
+from tests.gui.driver import CLIP, ENGINE, EXTENSION, key, press, seen, state, view, wait_until, window
+
+driver.SHORTCUTS["pose3d.live"] = "F15"
+
+
+def module(name: str) -> ModuleType:
+    return import_module(f"{EXTENSION}.{name}")
+
+
+def call(operator: Callable[..., set[str]], **properties: object) -> set[str] | str:
+    """As a button does; what it refuses with."""
+    area, region = view()
+    with bpy.context.temp_override(window=window(), area=area, region=region):
+        try:
+            return operator("EXEC_DEFAULT", True, **properties)
+        except RuntimeError as error:
+            return str(error).strip()
+
+
+def pushed(message: str) -> Iterator[float]:
+    bpy.ops.ed.undo_push(message=message)
+    yield 0.2
+
+
+def undo() -> Iterator[float]:
+    key("Z", ctrl=True)
+    yield 0.6
+
+
+def redo() -> Iterator[float]:
+    key("Z", ctrl=True, shift=True)
+    yield 0.6
+
+
+def figure() -> bpy.types.Object:
+    return bpy.data.objects["Figure"]
+
+
+def pose(item: bpy.types.Object) -> np.ndarray:
+    return np.array([[*bone.location, *bone.matrix_basis.to_quaternion()] for bone in item.pose.bones])
+
+
+def actions() -> list[str]:
+    return sorted(action.name for action in bpy.data.actions)
+
+
+def plays_what_is_there() -> bool:
+    """The figure's action is none that was freed."""
+    data = figure().animation_data
+    return data is None or data.action is None or data.action.as_pointer() in {a.as_pointer() for a in bpy.data.actions}
+
+
+def fresh(add: Callable[[], bpy.types.Object] | None = None) -> Iterator[float]:
+    """A new file with the imp, or what `add` adds, and a cube."""
+    bpy.ops.wm.read_homefile(use_empty=False, use_factory_startup=True, app_template="")
+    yield 0.5
+    if add is None:
+        driver.add_figure()
+    else:
+        for thing in list(bpy.data.objects):
+            bpy.data.objects.remove(thing)
+        bpy.context.view_layer.objects.active = add()
+        bpy.context.view_layer.objects.active.name = "Figure"
+    cube = bpy.data.objects.new("Cube", None)
+    bpy.context.scene.collection.objects.link(cube)
+    view()[0].spaces.active.show_region_ui = True
+    bpy.context.preferences.addons[EXTENSION].preferences.engine_python = ENGINE
+    bpy.context.preferences.system.viewport_aa = "OFF"
+    settings = bpy.context.scene.pose3d
+    settings.clip_path = settings.live.filepath = CLIP
+    settings.live.source, settings.armature = "FILE", figure()
+    yield from pushed("Set up")
+
+
+def cache() -> Path:
+    return module("prefs").cache_folder(bpy.context)
+
+
+def recordings() -> list[Path]:
+    return sorted(cache().glob("live-*.npz"))
+
+
+def solved(take: Path, **properties: object) -> Iterator[float]:
+    call(bpy.ops.pose3d.solve_take, take=str(take), **properties)
+    yield 0.3
+
+
+def walk_take() -> Path:
+    return cache() / "walk-of-the-test.npz"
+
+
+def set_up() -> Iterator[float]:
+    yield from driver.installed()
+    yield from fresh()
+    cache().mkdir(parents=True, exist_ok=True)
+    write_track(walk_take(), motion_tracks.seen("walk", fps=24, seconds=2).track)
+    module("ops.takes").refresh(bpy.context)
+
+
+def moved_cube(x: float) -> Iterator[float]:
+    bpy.data.objects["Cube"].location.x = x
+    yield from pushed(f"Move to {x}")
+
+
+def live() -> ModuleType:
+    return module("ops.live")
+
+
+def followed() -> Iterator[float]:
+    yield from press("pose3d.live")
+    yield from wait_until(lambda: live().current() is not None and live().current().frames > 8, limit_s=60)
+
+
+def stopped() -> Iterator[float]:
+    bpy.ops.pose3d.live_stop()
+    yield from wait_until(lambda: live().current() is None and not state().is_running, limit_s=60)
+    yield 0.3
+
+
+def two_recordings_are_two_undo_steps() -> Iterator[float]:
+    yield from fresh()
+    yield from moved_cube(5)
+    yield from followed()
+    for _ in range(2):
+        bpy.ops.pose3d.live_record()
+        yield 1.0
+        bpy.ops.pose3d.live_record()
+    yield from stopped()
+    steps: list[Any] = [len(actions())]
+    for _ in range(2):
+        yield from undo()
+        steps.append([len(actions()), bpy.data.objects["Cube"].location.x, plays_what_is_there()])
+    for _ in range(2):
+        yield from redo()
+        steps.append([len(actions()), bpy.data.objects["Cube"].location.x, plays_what_is_there()])
+    seen["recordings undone"] = steps
+
+
+driver.SCENARIOS = (
+    set_up,
+    two_recordings_are_two_undo_steps,
+)
+
+
+if __name__ == "__main__":
+    bpy.context.preferences.view.show_splash = False
+    _steps = driver.everything()
+    bpy.app.timers.register(lambda: driver.drive(_steps), first_interval=1.0, persistent=True)

@@ -1,0 +1,26 @@
+"""What undo, saving, other files and other work leave of the scene, in a real Blender with a window: one session for all.
+
+python3 build.py test tests/gui/test_editing.py          POSE3D_TEST_GUI_OUT keeps what was seen
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.gui.harness import driven
+
+
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    kept = os.environ.get("POSE3D_TEST_GUI_OUT")
+    folder = Path(kept) / "editing" if kept else tmp_path_factory.mktemp("editing")
+    folder.mkdir(exist_ok=True)
+    return driven(Path(__file__).with_name("editing.py"), folder, limit_s=400)
+
+
+def test_each_recording_of_live_is_an_undo_step(seen: dict[str, Any]) -> None:
+    assert seen["recordings undone"] == [2, [1, 5, True], [0, 5, True], [1, 5, True], [2, 5, True]]
