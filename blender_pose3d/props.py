@@ -524,11 +524,9 @@ def add_properties() -> None:
     bpy.types.WindowManager.pose3d_run = bpy.props.PointerProperty(type=Pose3DRun)
     bpy.types.WindowManager.pose3d_setup = bpy.props.PointerProperty(type=Pose3DSetup)
     bpy.types.WindowManager.pose3d_takes = bpy.props.PointerProperty(type=Pose3DTakes)
-    bpy.app.handlers.load_post.append(upgrade_settings)
 
 
 def remove_properties() -> None:
-    bpy.app.handlers.load_post.remove(upgrade_settings)
     # The settings stay in the scenes; what a run showed is over. Without this a new registration would find it again.
     for name in ("pose3d_run", "pose3d_setup", "pose3d_takes"):
         bpy.context.window_manager.property_unset(name)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import bpy
 
 from . import prefs, props, translations
+from .bridge import keying
 from .ops import defaults, engine_setup, import_pose, live, manual, mapping, output, run, see, solve_again, takes, transfer
 from .ui import help as panel_help
 from .ui import live as live_panel
@@ -53,6 +56,17 @@ _CLASSES: tuple[type, ...] = (
     transfer_panel.POSE3D_PT_retarget,
 )
 
+# What Blender calls at events, in this order. Persistent: they stay when another file is opened.
+_HANDLERS: tuple[tuple[str, Callable[..., None]], ...] = (
+    ("load_post", props.upgrade_settings),
+    ("load_post", defaults.begin_new_files),
+    ("undo_pre", run.before_undo),
+    ("redo_pre", run.before_undo),
+    ("save_pre", keying.before_saving),
+    ("save_post", keying.after_saving),
+    ("save_post_fail", keying.after_saving),
+)
+
 
 def register() -> None:
     for cls in _CLASSES:
@@ -65,11 +79,13 @@ def register() -> None:
     translations.register(props.preset_tooltips())
     bpy.types.TOPBAR_MT_file_import.append(menu.draw_import_entry)
     bpy.utils.register_manual_map(manual.manual_map)
-    bpy.app.handlers.load_post.append(defaults.begin_new_files)
+    for event, handler in _HANDLERS:
+        getattr(bpy.app.handlers, event).append(handler)
 
 
 def unregister() -> None:
-    bpy.app.handlers.load_post.remove(defaults.begin_new_files)
+    for event, handler in reversed(_HANDLERS):
+        getattr(bpy.app.handlers, event).remove(handler)
     bpy.utils.unregister_manual_map(manual.manual_map)
     translations.unregister()
     live.stop()

@@ -187,13 +187,14 @@ def _with_pauses(steps: Pauses[_T]) -> Generator[Callable[[], Any], Any, _T]:
                 next(steps)
             except StopIteration as finished:
                 return finished.value
-            yield _nothing
+            yield pause
     finally:
         steps.close()
 
 
-def _nothing() -> None:
-    """Blender's window draws meanwhile."""
+def pause() -> None:
+    """Nothing is done: Blender's window draws meanwhile. The armature plays an action that is half made, and that no undo step
+    knows: what exchanges Blender's data ends the steps first."""
 
 
 def _same_bones(armature_object: bpy.types.Object, motion: RigMotion) -> bpy.types.Object:

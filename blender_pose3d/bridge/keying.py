@@ -143,12 +143,16 @@ def key_steps(
     )
     left = mute(armature_object, action, how.obstacles, frame=int(frames[0])) if how.mute_constraints else []
     if how.limbs:
-        keyed, values = Keyed(find_armature, action.session_uid), _values(armature_object, action, how.limbs)
+        keyed = Keyed(find_armature, action.session_uid)
+        half_made = _HalfMade(keyed, old_uid, _values(armature_object, action, how.limbs))
+        _half_made.append(half_made)
         try:
             yield from key_controls(context, keyed, how.rig, motion, how.limbs, frames=frames)
         except BaseException:
-            _take_back(keyed, old_uid, values)
+            half_made.take_back()
             raise
+        finally:
+            _half_made.remove(half_made)
         action = keyed.action
     return action, (*how.warnings, *sentences(how.obstacles, muted=how.mute_constraints, left=left))
 
@@ -184,17 +188,52 @@ def _read(armature_object: bpy.types.Object, path: str) -> Any:
     return tuple(value) if hasattr(value, "__len__") and not isinstance(value, str) else value
 
 
-def _take_back(keyed: Keyed, old_uid: int | None, values: _Values) -> None:
-    """The armature as it was, as far as it is there; the action is deleted."""
-    with contextlib.suppress(Pose3DError):
-        armature_object = keyed.armature
-        armature_object.animation_data.action = next((a for a in bpy.data.actions if a.session_uid == old_uid), None)
-        for path, value in values:
-            with contextlib.suppress(ValueError, AttributeError, KeyError, TypeError):  # edited away meanwhile
-                owner, name, custom = _place(armature_object, path)
-                if custom:
-                    owner[name] = value
-                else:
-                    setattr(owner, name, value)
-    with contextlib.suppress(Pose3DError):
-        bpy.data.actions.remove(keyed.action)
+@dataclass
+class _HalfMade:
+    """An action on its way, which the armature plays at every pause. old_uid: of the action that it played before; values: what
+    `_values` said then."""
+
+    keyed: Keyed
+    old_uid: int | None
+    values: _Values
+
+    def put_away(self) -> None:
+        """The armature as it was, as far as it is there. Nobody plays the action then, so Blender does not save it."""
+        with contextlib.suppress(Pose3DError):
+            armature_object = self.keyed.armature
+            armature_object.animation_data.action = next((a for a in bpy.data.actions if a.session_uid == self.old_uid), None)
+            for path, value in self.values:
+                with contextlib.suppress(ValueError, AttributeError, KeyError, TypeError):  # edited away meanwhile
+                    owner, name, custom = _place(armature_object, path)
+                    if custom:
+                        owner[name] = value
+                    else:
+                        setattr(owner, name, value)
+
+    def bring_back(self) -> None:
+        with contextlib.suppress(Pose3DError):
+            armature_object, action = self.keyed.find_armature(), self.keyed.action
+            armature_object.animation_data.action = action
+            armature_object.animation_data.action_slot = action.slots[0]
+
+    def take_back(self) -> None:
+        """Put it away, and delete the action."""
+        self.put_away()
+        with contextlib.suppress(Pose3DError):
+            bpy.data.actions.remove(self.keyed.action)
+
+
+_half_made: list[_HalfMade] = []
+
+
+@bpy.app.handlers.persistent
+def before_saving(*_: object) -> None:
+    """What is half made does not get into the file."""
+    for one in _half_made:
+        one.put_away()
+
+
+@bpy.app.handlers.persistent
+def after_saving(*_: object) -> None:
+    for one in _half_made:
+        one.bring_back()

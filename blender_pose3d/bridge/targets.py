@@ -57,6 +57,10 @@ def find(target: Target) -> bpy.types.Object:
     )
 
 
+def undone() -> Pose3DError:
+    return Pose3DError("The new action was undone while it was made.", hint="Solve the take again.")
+
+
 @dataclass(frozen=True)
 class Keyed:
     """An armature and the action that is made for it, looked up at every use: between two pieces of work the user may undo,
@@ -71,7 +75,7 @@ class Keyed:
         for candidate in bpy.data.actions:
             if candidate.session_uid == self.action_uid:
                 return candidate
-        raise Pose3DError("The new action was undone while it was made.", hint="Solve the take again.")
+        raise undone()
 
     @property
     def armature(self) -> bpy.types.Object:

@@ -22,7 +22,7 @@ import bpy
 
 from .. import places, prefs, props
 from ..bridge import targets
-from ..bridge.apply import AppliedMotion, Steps
+from ..bridge.apply import AppliedMotion, Steps, pause
 from ..bridge.keying import handling_by_preset
 from ..bridge.markers import source_of
 from ..bridge.output import Output, output_steps
@@ -80,10 +80,13 @@ class Solving:
         self._value: Any = None
         self._error: BaseException | None = None
         self._switch_s = sys.getswitchinterval()
+        self._failed: Pose3DError | None = None
         self.pieces_done = 0
 
     def advance(self) -> AppliedMotion | None:
         """Go on if the piece in the thread is done; the result at the end. Raises what the steps raise."""
+        if self._failed is not None:
+            raise self._failed
         if self._thread is not None and self._thread.is_alive():
             return None
         sys.setswitchinterval(self._switch_s)
@@ -102,6 +105,12 @@ class Solving:
         sys.setswitchinterval(min(self._switch_s, _THREAD_SWITCH_S))
         self._thread.start()
         return None
+
+    def fail_if_half_made(self, error: Pose3DError) -> None:
+        """Take back what the armature plays already, if it does; `advance` raises the error then."""
+        if self._work is pause and self._failed is None:
+            self._failed = error
+            self.close()
 
     def close(self) -> None:
         """Drop it. A piece in the thread runs to its end, unheard."""
@@ -283,6 +292,13 @@ class WhileIdle:
             cls.poll_message_set("There is no scene")  # type: ignore[attr-defined]
             return False
         return True
+
+
+@bpy.app.handlers.persistent
+def before_undo(*_: object) -> None:
+    """Undo frees an action that it does not know, and the armature would go on playing it."""
+    if _current is not None and _current.solving is not None:
+        _current.solving.fail_if_half_made(targets.undone())
 
 
 def last_log() -> str:

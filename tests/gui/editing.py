@@ -17,9 +17,10 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from blender_pose3d.core.track_io import write_track
+from tests.blender import rig_builders
 from tests.core import motion_tracks
 from tests.gui import driver
-from tests.gui.driver import CLIP, ENGINE, EXTENSION, key, press, seen, state, view, wait_until, window
+from tests.gui.driver import CLIP, ENGINE, EXTENSION, OUT, key, press, seen, state, view, wait_until, window
 
 driver.SHORTCUTS["pose3d.live"] = "F15"
 
@@ -157,8 +158,67 @@ def two_recordings_are_two_undo_steps() -> Iterator[float]:
     seen["recordings undone"] = steps
 
 
+def undone_while_controls_are_keyed() -> Iterator[float]:
+    run = module("ops.run")
+    yield from fresh(lambda: rig_builders.with_ik_constraints("a_pose"))
+    bpy.context.scene.pose3d.output.limbs = "ik"
+    yield from pushed("IK")
+    found = []
+    for again in (undo, redo):
+        yield from moved_cube(3)
+        yield from moved_cube(5)
+        if again is redo:
+            yield from undo()
+        before = bpy.data.objects["Cube"].location.x
+        module("ops.takes").refresh(bpy.context)
+        own = pose(figure())
+        yield from press("pose3d.solve_take")
+        yield from wait_until(lambda: bool(actions()) or run.current() is None, limit_s=60)
+        keying = run.current() is not None
+        yield from again()
+        yield from wait_until(lambda: run.current() is None, limit_s=60)
+        yield 0.3
+        key("ESC")  # the report of what went wrong
+        yield 0.3
+        now = bpy.data.objects["Cube"].location.x
+        same = bool(np.allclose(pose(figure()), own, atol=1e-6))
+        found.append([keying, now != before, actions(), plays_what_is_there(), same, state().message])
+        bpy.context.scene.frame_set(bpy.context.scene.frame_current + 1)
+        yield from redo()
+        yield from undo()
+    # And a run that nobody disturbs is one step.
+    yield from press("pose3d.solve_take")
+    yield from wait_until(lambda: run.current() is not None, limit_s=10)
+    yield from wait_until(lambda: run.current() is None, limit_s=60)
+    yield 0.3
+    found.append([len(actions()), plays_what_is_there()])
+    seen["undone while keyed"] = found
+
+
+def saved_while_controls_are_keyed() -> Iterator[float]:
+    """The file has nothing of what is half made; the run goes on."""
+    run = module("ops.run")
+    yield from fresh(lambda: rig_builders.with_ik_constraints("a_pose"))
+    bpy.context.scene.pose3d.output.limbs = "ik"
+    yield from pushed("IK")
+    module("ops.takes").refresh(bpy.context)
+    own = pose(figure())
+    yield from press("pose3d.solve_take")
+    yield from wait_until(lambda: bool(actions()), limit_s=60)
+    keying = run.current() is not None
+    bpy.ops.wm.save_as_mainfile(filepath=str(OUT / "half.blend"), copy=True)
+    yield from wait_until(lambda: run.current() is None, limit_s=60)
+    made = actions()
+    bpy.ops.wm.open_mainfile(filepath=str(OUT / "half.blend"))
+    yield 0.5
+    same = bool(np.allclose(pose(figure()), own, atol=1e-6))
+    seen["saved while keyed"] = [keying, len(made), actions(), same, figure().animation_data and figure().animation_data.action]
+
+
 driver.SCENARIOS = (
     set_up,
+    undone_while_controls_are_keyed,
+    saved_while_controls_are_keyed,
     two_recordings_are_two_undo_steps,
 )
 

@@ -22,5 +22,17 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return driven(Path(__file__).with_name("editing.py"), folder, limit_s=400)
 
 
+def test_undo_while_controls_are_keyed_leaves_nothing_half_made(seen: dict[str, Any]) -> None:
+    *disturbed, alone = seen["undone while keyed"]
+    for keying, undone, actions, valid, same, message in disturbed:
+        assert keying and undone and actions == [] and valid and same, seen["undone while keyed"]
+        assert "was undone while it was made" in message
+    assert alone == [1, True]
+
+
+def test_what_is_half_made_is_not_saved(seen: dict[str, Any]) -> None:
+    assert seen["saved while keyed"] == [True, 1, [], True, None]
+
+
 def test_each_recording_of_live_is_an_undo_step(seen: dict[str, Any]) -> None:
     assert seen["recordings undone"] == [2, [1, 5, True], [0, 5, True], [1, 5, True], [2, 5, True]]
