@@ -20,6 +20,7 @@ from ..core.rig import RigSpec, check_mapping
 from ..core.solve import SolveOptions, solve
 from ..core.track_io import read_track
 from ..core.tracks import Pose3DTrack, RigMotion
+from .frames import show_now
 from .ik import LimbMode, Pauses
 from .keyframes import rotation_channels
 from .keying import handling_by_preset, key_steps
@@ -146,7 +147,7 @@ def apply_steps(
         sparse=sparse,
     )
     action, warnings = yield from _with_pauses(steps)
-    armature_object, scene = find_armature(), context.scene
+    armature_object = find_armature()
     if isinstance(options, MotionOptions) and person is not None:
         if options.mark_contacts and not options.upper_body:
             mark_contacts(action, person.contacts, clock)
@@ -157,8 +158,7 @@ def apply_steps(
             )
         if track_path is not None:
             remember_source(action, Source(track_path.absolute(), preset, options, clock))
-    # The new action takes effect at once, and the dependency graph knows it.
-    scene.frame_set(scene.frame_current)
+    show_now(context, armature_object)
     return AppliedMotion(
         action_name=action.name,
         preset=rig.mapping.preset,

@@ -15,6 +15,8 @@ import bpy
 import numpy as np
 from mathutils import Matrix, Quaternion, Vector
 
+from .frames import frame_kept
+
 _Y_UP = Matrix(((1, 0, 0), (0, 0, 1), (0, -1, 0)))
 # A joint that moves against its parent by more than this share of the skeleton's height gets position channels.
 _STILL = 1e-4
@@ -51,11 +53,10 @@ def write_bvh(path: Path, context: bpy.types.Context, armature_object: bpy.types
     there is none on the first. Raises OSError."""
     scene = context.scene
     joints = _joints(armature_object, set(bones) or {bone.name for bone in armature_object.data.bones})
-    before = scene.frame_current
-    for frame in range(scene.frame_start, scene.frame_end + 1):
-        scene.frame_set(frame)
-        _sample(joints, armature_object.evaluated_get(context.evaluated_depsgraph_get()))
-    scene.frame_set(before)
+    with frame_kept(scene):
+        for frame in range(scene.frame_start, scene.frame_end + 1):
+            scene.frame_set(frame)
+            _sample(joints, armature_object.evaluated_get(context.evaluated_depsgraph_get()))
     tolerance = _STILL * float(np.ptp([joint.rest_head for joint in joints], axis=0).max())
     moving = {joint.bone for joint in joints if joint.parent is None or _moves(joint, tolerance)}
     lines = ["HIERARCHY"]

@@ -11,6 +11,7 @@ import bpy
 
 from ..core.errors import Pose3DError
 from . import files
+from .frames import frame_kept
 from .markers import source_of
 from .rig_reader import choose_mapping, read_rig
 from .targets import Shown, keyed_range, require_slot, shown
@@ -38,7 +39,7 @@ def export_animation(
     played = _played(armature_object)
     first, last = (round(frame) for frame in keyed_range(played.action, played.slot) or played.action.frame_range)
     bones = keyed_bones(armature_object, played.action, resources) if path.suffix.lower() == ".bvh" else ()
-    with _scene_as_it_was(context, armature_object), _enabled_addons_as_they_were(path):
+    with frame_kept(context.scene), _scene_as_it_was(context, armature_object), _enabled_addons_as_they_were(path):
         scene = context.scene
         scene.frame_start, scene.frame_end = first, last
         _play_only(armature_object, played)
@@ -82,7 +83,7 @@ def _play_only(armature_object: bpy.types.Object, played: Shown) -> None:
 def _scene_as_it_was(context: bpy.types.Context, armature_object: bpy.types.Object) -> Iterator[None]:
     scene, layer = context.scene, context.view_layer
     active, mode = layer.objects.active, active_mode(layer)
-    frames = scene.frame_start, scene.frame_end, scene.frame_current, scene.use_preview_range
+    frames = scene.frame_start, scene.frame_end, scene.use_preview_range
     selected = [item for item in layer.objects if item.select_get()]
     seen = armature_object.hide_get(), armature_object.hide_viewport, armature_object.hide_select
     data = armature_object.animation_data
@@ -104,8 +105,7 @@ def _scene_as_it_was(context: bpy.types.Context, armature_object: bpy.types.Obje
         layer.objects.active = active
         if mode != "OBJECT":
             bpy.ops.object.mode_set(mode=mode)
-        scene.frame_start, scene.frame_end, _, scene.use_preview_range = frames
-        scene.frame_set(frames[2])
+        scene.frame_start, scene.frame_end, scene.use_preview_range = frames
 
 
 def active_mode(layer: bpy.types.ViewLayer) -> str:

@@ -23,6 +23,7 @@ from ..core.kinematics import PosedRig, posed
 from ..core.rig import RigSpec
 from ..core.rotations import apply, continuous, quaternion_from_matrix, unit
 from ..core.tracks import RigMotion
+from .frames import frame_kept
 from .keyframes import key_rest, key_rotation, key_values
 from .targets import Keyed, is_moved
 
@@ -398,11 +399,11 @@ def _evaluated(context: bpy.types.Context, keyed: Keyed, names: set[str], frames
         yield
         scene, armature_object = context.scene, keyed.armature
         require_moved(context, armature_object)
-        before, began_s = (scene.frame_current, scene.frame_subframe), time.perf_counter()
-        while waiting and time.perf_counter() - began_s < HELD_S:
-            scene.frame_set(waiting.pop(0))
-            now = armature_object.evaluated_get(context.evaluated_depsgraph_get()).pose.bones
-            for name, row in rows.items():
-                row.append(np.array(now[name].matrix))
-        scene.frame_set(before[0], subframe=before[1])
+        with frame_kept(scene, but=armature_object):
+            began_s = time.perf_counter()
+            while waiting and time.perf_counter() - began_s < HELD_S:
+                scene.frame_set(waiting.pop(0))
+                now = armature_object.evaluated_get(context.evaluated_depsgraph_get()).pose.bones
+                for name, row in rows.items():
+                    row.append(np.array(now[name].matrix))
     return {name: np.array(row) for name, row in rows.items()}

@@ -12,6 +12,7 @@ import bpy
 from ..core.errors import Pose3DError
 from ..core.tracks import Pose3DTrack
 from .apply import AppliedMotion, Steps, apply_steps
+from .frames import show_now
 from .ik import LimbMode
 
 DEFAULT_NAME = "{armature} {clip}"
@@ -65,7 +66,7 @@ def output_steps(
         scene.frame_end = applied.frame_end
     if output.nla_strip:
         push_down(armature_object, action)
-        scene.frame_set(scene.frame_current)
+        show_now(context, armature_object)
     return replace(applied, action_name=action.name)
 
 

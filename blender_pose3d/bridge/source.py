@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
 from pathlib import Path
 
 import bpy
@@ -16,6 +14,7 @@ from ..core.resample import resampled
 from ..core.rig import RigSpec, check_mapping
 from ..core.transfer import SourceMotion, transfer
 from .apply import AppliedMotion
+from .frames import frame_kept, show_now
 from .ik import LimbMode
 from .keyframes import rotation_channels
 from .keying import handling_by_preset, key
@@ -36,7 +35,7 @@ def sample(
     first, last, name = _range(context.scene, armature_object)
     _require_shown(context, armature_object)
     frames = range(first, last + 1)
-    with _frame_kept(context.scene):
+    with frame_kept(context.scene):
         context.scene.frame_set(first)
         rig = read_rig(armature_object.evaluated_get(context.evaluated_depsgraph_get()), mapping)
         bones = [armature_object.pose.bones.find(bone) for bone in rig.bone_names]
@@ -100,7 +99,7 @@ def apply_source(
     frames = source.first_frame + np.arange(len(motion.timestamps_s))
     action_name = f"{armature_object.name} {source.name}"
     action, warnings = key(context, armature_object, how, motion, frames=frames, action_name=action_name, sparse=sparse)
-    scene.frame_set(scene.frame_current, subframe=scene.frame_subframe)
+    show_now(context, armature_object)
     return AppliedMotion(
         action_name=action.name,
         preset=rig.mapping.preset,
@@ -171,15 +170,6 @@ def _require_shown(context: bpy.types.Context, armature_object: bpy.types.Object
         raise Pose3DError(
             f"'{armature_object.name}' shows its rest position.", hint="Choose Pose Position in its Armature properties."
         )
-
-
-@contextlib.contextmanager
-def _frame_kept(scene: bpy.types.Scene) -> Iterator[None]:
-    frame, subframe = scene.frame_current, scene.frame_subframe
-    try:
-        yield
-    finally:
-        scene.frame_set(frame, subframe=subframe)
 
 
 def _nearest_rotations(matrices: np.ndarray) -> np.ndarray:

@@ -184,6 +184,60 @@ def pose_at(figure: bpy.types.Object, frame: int) -> np.ndarray:
     return np.array([posed.matrix_world @ bone.head for bone in posed.pose.bones])
 
 
+def check_poses_without_keys_and_the_frame_stay() -> None:
+    """Of the others, whose animation a change of the frame would put in their place; the new action shows at once."""
+    with addon_checks.registered():
+        scene = bpy.context.scene
+        other = rig_builders.build("euler")
+        arm = other.pose.bones["LeftArm"]
+        cube = bpy.data.objects.new("Cube", None)
+        scene.collection.objects.link(cube)
+        for frame, value in ((1, 0.0), (20, 0.1)):
+            arm.rotation_euler.x = cube.location.x = value
+            arm.keyframe_insert("rotation_euler", frame=frame)
+            cube.keyframe_insert("location", frame=frame)
+
+        def pose_by_hand() -> None:
+            scene.frame_set(10, subframe=0.5)
+            arm.rotation_euler.x = cube.location.x = 1.0
+            bpy.context.view_layer.update()
+
+        def require_kept(what: str) -> None:
+            kept = (scene.frame_current, scene.frame_subframe, arm.rotation_euler.x, cube.location.x)
+            assert kept == (10, 0.5, 1.0, 1.0), (what, kept)
+
+        for name, output in (("action", {}), ("strip", {"nla_strip": True}), ("ik", {"limbs": "ik"})):
+            pose_by_hand()
+            if name == "ik":
+                figure = rig_builders.with_ik_constraints("a_pose")
+                scene.pose3d.output.nla_strip = False
+                scene.pose3d.output.limbs = "ik"
+                push_again(figure)
+            else:
+                figure, _ = imported(**output)
+            require_kept(name)
+            shown = basis_of(figure)
+            scene.frame_set(10, subframe=0.5)
+            np.testing.assert_allclose(shown, basis_of(figure), atol=1e-5, err_msg=f"{name}: not the action's pose")
+            rest = np.broadcast_to(np.eye(4), shown.shape)
+            assert np.abs(shown - rest).max() > 0.05, f"{name}: it moves"
+        for kind in ("bvh", "fbx", "glb"):
+            pose_by_hand()
+            figure.pose.bones["Head"].rotation_quaternion = (0.6, 0.8, 0, 0)
+            path = addon_checks.test_folder() / f"kept.{kind}"
+            assert bpy.ops.pose3d.export_animation(filepath=str(path), armature=figure.name) == {"FINISHED"}
+            require_kept(kind)
+            np.testing.assert_allclose(figure.pose.bones["Head"].rotation_quaternion, (0.6, 0.8, 0, 0), atol=1e-6)
+        target = rig_builders.build("a_pose")
+        pose_by_hand()
+        assert bpy.ops.pose3d.retarget_animation(armature=target.name, source=figure.name) == {"FINISHED"}
+        require_kept("retarget")
+
+
+def basis_of(figure: bpy.types.Object) -> np.ndarray:
+    return np.array([np.array(bone.matrix_basis) for bone in figure.pose.bones])
+
+
 def check_exports_leave_the_scene_as_it_was() -> None:
     with addon_checks.registered():
         figure, applied = imported()

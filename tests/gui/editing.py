@@ -215,8 +215,42 @@ def saved_while_controls_are_keyed() -> Iterator[float]:
     seen["saved while keyed"] = [keying, len(made), actions(), same, figure().animation_data and figure().animation_data.action]
 
 
+def an_import_leaves_the_rest() -> Iterator[float]:
+    yield from fresh()
+    driver_figure = figure()
+    other = rig_builders.build("a_pose")
+    other.name = "Other"
+    bone = other.pose.bones[3]
+    bone.rotation_mode = "XYZ"
+    for frame, turn in ((1, 0.0), (20, 0.1)):
+        bone.rotation_euler.x = turn
+        bone.keyframe_insert("rotation_euler", frame=frame)
+    bpy.context.view_layer.objects.active = driver_figure
+    scene = bpy.context.scene
+    found = {}
+    for strip in (False, True):
+        scene.pose3d.output.nla_strip = strip
+        scene.frame_set(10, subframe=0.5)
+        bone.rotation_euler.x = 1.0
+        bpy.ops.ed.undo_push(message="Pose")
+        yield 0.2
+        yield from solved(walk_take())
+        bone = bpy.data.objects["Other"].pose.bones[3]
+        found[f"strip {strip}"] = [round(bone.rotation_euler.x, 3), scene.frame_current_final]
+        now = pose(figure())
+        scene.frame_set(10, subframe=0.5)
+        found[f"shown {strip}"] = bool(np.allclose(pose(figure()), now, atol=1e-5))
+    for kind in ("bvh", "glb"):
+        scene.frame_set(10, subframe=0.5)
+        bone.rotation_euler.x = 1.0
+        said = call(bpy.ops.pose3d.export_animation, filepath=str(OUT / f"rest.{kind}"), overwrite=True)
+        found[kind] = [sorted(said), round(bone.rotation_euler.x, 3), scene.frame_current_final]
+    seen["rest"] = found
+
+
 driver.SCENARIOS = (
     set_up,
+    an_import_leaves_the_rest,
     undone_while_controls_are_keyed,
     saved_while_controls_are_keyed,
     two_recordings_are_two_undo_steps,

@@ -22,6 +22,14 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return driven(Path(__file__).with_name("editing.py"), folder, limit_s=400)
 
 
+def test_an_import_leaves_other_poses_and_the_frame(seen: dict[str, Any]) -> None:
+    rest = seen["rest"]
+    for strip in (False, True):
+        assert rest[f"strip {strip}"] == [1.0, 10.5] and rest[f"shown {strip}"] is True, rest
+    for kind in ("bvh", "glb"):
+        assert rest[kind] == [["FINISHED"], 1.0, 10.5], rest
+
+
 def test_undo_while_controls_are_keyed_leaves_nothing_half_made(seen: dict[str, Any]) -> None:
     *disturbed, alone = seen["undone while keyed"]
     for keying, undone, actions, valid, same, message in disturbed:
