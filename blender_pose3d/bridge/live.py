@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,8 @@ from ..core.preset import Mapping
 from ..core.tracks import RigMotion
 from .keyframes import left_alone
 
+# On an armature while it is posed: its own pose. So it is known of every undo step and every file in which it was.
+_OWN_POSE = "pose3d_own_pose"
 _CHANNELS = ("location", "rotation_quaternion", "rotation_euler", "rotation_axis_angle", "scale")
 
 
@@ -22,6 +25,14 @@ class RememberedPose:
 
     channels: dict[str, dict[str, tuple[float, ...]]]
     properties: dict[tuple[str, str], Any]
+
+    def as_text(self) -> str:
+        return json.dumps([self.channels, [(*place, value) for place, value in self.properties.items()]])
+
+    @classmethod
+    def of_text(cls, text: str) -> RememberedPose:
+        channels, properties = json.loads(text)
+        return cls(channels, {(name, key): value for name, key, value in properties})
 
 
 def remember_pose(armature_object: bpy.types.Object, mapping: Mapping) -> RememberedPose:
@@ -34,7 +45,9 @@ def remember_pose(armature_object: bpy.types.Object, mapping: Mapping) -> Rememb
 
 
 def restore_pose(armature_object: bpy.types.Object, remembered: RememberedPose) -> None:
-    """As it was; bones that are gone are passed over."""
+    """As it was before `prepare_pose`; bones that are gone are passed over."""
+    if _OWN_POSE in armature_object:
+        del armature_object[_OWN_POSE]
     bones = armature_object.pose.bones
     for name, channels in remembered.channels.items():
         if (bone := bones.get(name)) is not None:
@@ -45,8 +58,16 @@ def restore_pose(armature_object: bpy.types.Object, remembered: RememberedPose) 
             bones[name][key] = value
 
 
+def restore_all() -> None:
+    """Armatures that an undo step or a file has as they were posed, as they were before."""
+    for item in bpy.data.objects:
+        if item.type == "ARMATURE" and item.library is None and (text := item.get(_OWN_POSE)):
+            restore_pose(item, RememberedPose.of_text(text))
+
+
 def prepare_pose(armature_object: bpy.types.Object, mapping: Mapping, motion: RigMotion) -> None:
     """What stays the same while poses are shown: bones of the motion and those above them at rest, the FK and IK switches set."""
+    armature_object[_OWN_POSE] = remember_pose(armature_object, mapping).as_text()
     bones = armature_object.pose.bones
     alone = left_alone(armature_object, motion)
     for name in motion.bone_names:

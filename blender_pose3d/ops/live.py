@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -73,6 +74,7 @@ def stop() -> None:
     global _current
     session, _current = _current, None
     if session is not None:
+        _keep_recording(bpy.context, session)
         session.job.close()
         _give_back(session)
 
@@ -150,6 +152,19 @@ def record(context: bpy.types.Context, session: Live, on: bool) -> None:
     session.takes.append(path)
 
 
+def _keep_recording(context: bpy.types.Context, session: Live) -> None:
+    """What was recorded up to now becomes a take, where nobody is there to be told why not."""
+    if session.recording:
+        with contextlib.suppress(Pose3DError):
+            record(context, session, False)
+
+
+def abandon(context: bpy.types.Context, session: Live) -> None:
+    """End it as `end` does where it cannot be asked: what is being recorded becomes a take."""
+    _keep_recording(context, session)
+    end(context, session)
+
+
 def end(context: bpy.types.Context, session: Live) -> None:
     """End the worker, and give the armature its own pose back."""
     global _current
@@ -162,11 +177,50 @@ def end(context: bpy.types.Context, session: Live) -> None:
 
 def _give_back(session: Live) -> None:
     overlay.show_live(None)
-    if session.puppet is None or not session.prepared:
-        return
-    for candidate in bpy.data.objects:  # in whatever scene it is now
-        if candidate.session_uid == session.puppet.target.session_uid and candidate.type == "ARMATURE":
-            puppet.restore_pose(candidate, session.puppet.own_pose)
+    _restore_pose(session)
+
+
+def _armature(session: Live) -> bpy.types.Object | None:
+    """In whatever scene it is now; None where it is gone."""
+    uid = session.puppet.target.session_uid if session.puppet is not None else None
+    return next((item for item in bpy.data.objects if item.session_uid == uid and item.type == "ARMATURE"), None)
+
+
+def _gone(session: Live) -> Pose3DError | None:
+    """What to tell where the armature is no longer where it was."""
+    try:
+        if session.puppet is not None:
+            targets.find(session.puppet.target)
+    except Pose3DError:
+        hint = "What was recorded is among the takes." if session.takes else "Choose another one and start again."
+        return Pose3DError(f"The armature “{session.puppet.target.name}” is no longer in the scene.", hint=hint)
+    return None
+
+
+def _restore_pose(session: Live) -> None:
+    """The armature's own pose, until the next pose comes in."""
+    armature_object = _armature(session)
+    if session.puppet is not None and session.prepared and armature_object is not None:
+        puppet.restore_pose(armature_object, session.puppet.own_pose)
+    session.prepared = False
+
+
+@bpy.app.handlers.persistent
+def before_exchange(*_: object) -> None:
+    """The file that is saved has the armature's own pose, and so has what undo compares with."""
+    if _current is not None:
+        _restore_pose(_current)
+
+
+@bpy.app.handlers.persistent
+def after_exchange(*_: object) -> None:
+    """A step that was made while Live went on, or a file that was saved by itself then, has its pose: the armature's own comes
+    back, which may be another one in this step."""
+    puppet.restore_all()
+    if _current is not None and _current.puppet is not None and (armature_object := _armature(_current)) is not None:
+        own_pose = puppet.remember_pose(armature_object, _current.puppet.mapping)
+        _current.puppet = replace(_current.puppet, own_pose=own_pose)
+        _current.prepared = False
 
 
 def _show(context: bpy.types.Context, session: Live, pose: LivePose) -> None:
@@ -302,10 +356,10 @@ class POSE3D_OT_live(bpy.types.Operator):
             context.window_manager.event_timer_remove(self._timer)
             self._timer = None
         if self._session is not None:
-            end(context, self._session)
+            abandon(context, self._session)
 
     def _finish(self, context: bpy.types.Context, *, error: Pose3DError | None = None) -> set[str]:
-        """The one exit: gives timer and pose back, ends the worker, and has the recordings solved."""
+        """The one exit: gives timer and pose back, ends the worker, and has the recordings solved where the armature is there."""
         session, self._session = self._session, None
         if self._timer is not None:
             context.window_manager.event_timer_remove(self._timer)
@@ -317,12 +371,14 @@ class POSE3D_OT_live(bpy.types.Operator):
             except Pose3DError as reason:
                 error = error or reason
             end(context, session)
+        gone = _gone(session) if session is not None else None
+        error = gone or error
         if error is not None:
             self.report({"ERROR"}, error.sentence)
         if session is None:
             return {"CANCELLED"}
         frames = session.frames
-        if session.takes and session.puppet is not None:
+        if session.takes and session.puppet is not None and gone is None:
             self._solve(context, session.puppet.target, session.takes)
         elif error is None:
             self.report({"INFO"}, translated(f"{frames} poses were shown, none recorded"))

@@ -179,6 +179,56 @@ def check_its_own_pose_comes_back() -> None:
             assert live.current() is None and overlay._overlay.live is None
 
 
+def check_files_have_its_own_pose() -> None:
+    """Those that the user saves, and those that Blender saves by itself without telling."""
+    folder = addon_checks.test_folder()
+    with addon_checks.registered():
+        from blender_pose3d.registration import _HANDLERS
+
+        bpy.ops.wm.read_factory_settings(use_empty=True)
+        figure = rig_builders.build("euler")
+        figure.pose.bones["Head"].rotation_euler = (0.1, 0.2, 0.3)
+        pose = list(channels(figure).values())
+        session = session_for(figure, person(), "import time; time.sleep(60)")
+        events = [parse_line(line) for line in lines(person())]
+        live.take_in(bpy.context, session, events[:20])
+        assert not np.allclose(list(channels(figure).values()), pose, atol=0.1)
+        assert ("save_pre", live.before_exchange) in _HANDLERS
+        bpy.ops.wm.save_as_mainfile(filepath=str(folder / "saved.blend"), copy=True)
+        np.testing.assert_allclose(list(channels(figure).values()), pose, atol=1e-6)
+        live.take_in(bpy.context, session, events[20:25])
+        assert not np.allclose(list(channels(figure).values()), pose, atol=0.1), "it goes on"
+        bpy.app.handlers.save_pre.remove(live.before_exchange)
+        bpy.ops.wm.save_as_mainfile(filepath=str(folder / "by itself.blend"), copy=True)
+        bpy.app.handlers.save_pre.append(live.before_exchange)
+        assert not np.allclose(list(channels(figure).values()), pose, atol=0.1)
+        live.end(bpy.context, session)
+        for name in ("saved", "by itself"):
+            bpy.ops.wm.open_mainfile(filepath=str(folder / f"{name}.blend"))
+            figure = bpy.data.objects["euler"]
+            np.testing.assert_allclose(list(channels(figure).values()), pose, atol=1e-6)
+            assert not [key for key in figure.keys() if key.startswith("pose3d")], name  # noqa: SIM118 (it is no dictionary)
+
+
+def check_a_recording_is_kept_when_live_is_ended() -> None:
+    """By switching the add-on off, or as Blender ends an operator for another file."""
+    import blender_pose3d
+
+    with addon_checks.variable("POSE3D_HOME", str(addon_checks.test_folder() / "home")):
+        for number, how in enumerate(("switched off", "ended"), 1):
+            blender_pose3d.register()
+            session = session_for(rig_builders.build("a_pose"), person(), "import time; time.sleep(60)")
+            live.record(bpy.context, session, True)
+            live.take_in(bpy.context, session, [parse_line(line) for line in lines(person())][:20])
+            if how == "ended":
+                live.abandon(bpy.context, session)
+            blender_pose3d.unregister()
+            assert live.current() is None and session.job.ended
+            found = sorted((addon_checks.test_folder() / "home" / "cache").glob("live-*.npz"))
+            assert len(found) == number and read_track(found[-1]).frame_count == 18, (how, found)
+            time.sleep(1.1)  # takes are named by the second
+
+
 def check_disabling_ends_the_session() -> None:
     import blender_pose3d
 

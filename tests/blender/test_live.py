@@ -15,6 +15,8 @@ CHECKS = Path(__file__).with_name("live_checks.py")
 NAMES = (
     "the_pose_is_the_persons",
     "its_own_pose_comes_back",
+    "files_have_its_own_pose",
+    "a_recording_is_kept_when_live_is_ended",
     "disabling_ends_the_session",
     "a_deleted_armature_and_rubbish",
     "a_recording_is_a_track",

@@ -21,6 +21,7 @@ from tests.blender import rig_builders
 from tests.core import motion_tracks
 from tests.gui import driver
 from tests.gui.driver import CLIP, ENGINE, EXTENSION, OUT, key, press, seen, state, view, wait_until, window
+from tests.worker.workers import is_alive
 
 driver.SHORTCUTS["pose3d.live"] = "F15"
 
@@ -215,6 +216,78 @@ def saved_while_controls_are_keyed() -> Iterator[float]:
     seen["saved while keyed"] = [keying, len(made), actions(), same, figure().animation_data and figure().animation_data.action]
 
 
+def live_is_no_part_of_the_file() -> Iterator[float]:
+    """Neither of undo steps nor of what is saved; what the user poses and undoes meanwhile counts."""
+    yield from fresh()
+    at_first = pose(figure())
+    bone = figure().pose.bones[5]
+    bone.rotation_mode = "QUATERNION"
+    bone.rotation_quaternion = (0.8, 0.6, 0, 0)
+    yield from pushed("Pose")
+    own = pose(figure())
+    yield from followed()
+    found = {"moves": not np.allclose(pose(figure()), own, atol=0.01)}
+    yield from moved_cube(1)
+    yield from moved_cube(2)
+    bpy.ops.wm.save_as_mainfile(filepath=str(OUT / "live.blend"), copy=True)
+    yield from undo()
+    found["goes on after undo"] = live().current() is not None and not np.allclose(pose(figure()), own, atol=0.01)
+    yield from moved_cube(3)
+    yield from stopped()
+    found["at the end"] = bool(np.allclose(pose(figure()), own, atol=1e-5))
+    for name, step, there in (
+        ("undo", undo, own),
+        ("undo again", undo, own),
+        ("undo to before", undo, at_first),
+        ("redo", redo, own),
+        ("redo again", redo, own),
+    ):
+        yield from step()
+        found[name] = bool(np.allclose(pose(figure()), there, atol=1e-5))
+    bpy.ops.wm.open_mainfile(filepath=str(OUT / "live.blend"))
+    yield 0.5
+    found["in the file"] = bool(np.allclose(pose(figure()), own, atol=1e-5))
+    found["nothing is left"] = "pose3d_own_pose" not in figure()
+    seen["live"] = found
+
+
+def another_file_while_recording() -> Iterator[float]:
+    yield from fresh()
+    before = recordings()
+    yield from followed()
+    bpy.ops.pose3d.live_record()
+    yield 0.7
+    worker = live().current().job.pid
+    yield from fresh()
+    seen["kept for another file"] = len(recordings()) - len(before)
+    yield from wait_until(lambda: not is_alive(worker), limit_s=10)
+
+
+def deleted_while_recording() -> Iterator[float]:
+    yield from fresh()
+    before = recordings()
+    yield from followed()
+    bpy.ops.pose3d.live_record()
+    yield 0.7
+    bpy.data.objects.remove(figure())
+    yield from wait_until(lambda: live().current() is None, limit_s=10)
+    yield 0.3
+    seen["kept of the deleted"] = len(recordings()) - len(before)
+    seen["said of the deleted"] = [report for report in reports() if "Figure" in report or "recorded" in report]
+
+
+def reports() -> list[str]:
+    """What operators reported, newest last: Blender tells by its Info editor only."""
+    area = next(a for a in window().screen.areas if a.type != "VIEW_3D")
+    kind = area.type
+    area.type = "INFO"
+    with bpy.context.temp_override(window=window(), area=area, region=area.regions[-1]):
+        bpy.ops.info.select_all(action="SELECT")
+        bpy.ops.info.report_copy()
+    area.type = kind
+    return bpy.context.window_manager.clipboard.splitlines()
+
+
 def an_import_leaves_the_rest() -> Iterator[float]:
     yield from fresh()
     driver_figure = figure()
@@ -248,12 +321,25 @@ def an_import_leaves_the_rest() -> Iterator[float]:
     seen["rest"] = found
 
 
+def quit_while_recording() -> Iterator[float]:
+    yield from fresh()
+    yield from followed()
+    bpy.ops.pose3d.live_record()
+    yield 0.7
+    seen["cache"] = str(cache())
+    seen["recordings before quitting"] = len(recordings())
+
+
 driver.SCENARIOS = (
     set_up,
     an_import_leaves_the_rest,
     undone_while_controls_are_keyed,
     saved_while_controls_are_keyed,
     two_recordings_are_two_undo_steps,
+    live_is_no_part_of_the_file,
+    another_file_while_recording,
+    deleted_while_recording,
+    quit_while_recording,
 )
 
 

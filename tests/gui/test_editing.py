@@ -44,3 +44,17 @@ def test_what_is_half_made_is_not_saved(seen: dict[str, Any]) -> None:
 
 def test_each_recording_of_live_is_an_undo_step(seen: dict[str, Any]) -> None:
     assert seen["recordings undone"] == [2, [1, 5, True], [0, 5, True], [1, 5, True], [2, 5, True]]
+
+
+def test_lives_pose_is_no_part_of_undo_and_files(seen: dict[str, Any]) -> None:
+    assert len(seen["live"]) == 10 and all(seen["live"].values()), seen["live"]
+
+
+def test_a_recording_is_kept_when_live_is_ended(seen: dict[str, Any]) -> None:
+    assert seen["kept for another file"] == 1 and seen["kept of the deleted"] == 1
+    assert len(list(Path(seen["cache"]).glob("live-*.npz"))) == seen["recordings before quitting"] + 1
+
+
+def test_a_deleted_armature_is_said_once_and_as_it_is(seen: dict[str, Any]) -> None:
+    (said,) = seen["said of the deleted"]
+    assert "no longer in the scene" in said and "among the takes" in said and "clip" not in said
