@@ -97,6 +97,7 @@ def unregister() -> None:
     live.stop()
     overlay.stop()
     run.stop()
+    see.stop()
     engine_setup.stop()
     takes.forget()
     bpy.types.TOPBAR_MT_file_import.remove(menu.draw_import_entry)

@@ -108,6 +108,16 @@ def read_track(path: Path | str) -> Pose3DTrack:
     )
 
 
+def require_track(path: Path) -> None:
+    """Raises Pose3DError where there is no such file, for those who have it read elsewhere or later."""
+    if not path.is_file():
+        raise _gone(path)
+
+
+def _gone(path: Path) -> Pose3DError:
+    return Pose3DError(f"There is no track file {path}.", hint=_REMEDY)
+
+
 def write_track(path: Path | str, track: Pose3DTrack) -> None:
     """Write a track file; it appears whole or not at all. Raises Pose3DError if the track is not right or cannot be written."""
     path = Path(path)
@@ -154,7 +164,7 @@ def load_keys(path: Path, names: Iterable[str] = tuple(_ALL_KEYS)) -> dict[str, 
                     with archive.open(member) as file:
                         values[name] = _array(path, name, file, sizes[member])
     except FileNotFoundError:
-        raise Pose3DError(f"There is no track file {path}.", hint=_REMEDY) from None
+        raise _gone(path) from None
     # What zipfile and numpy raise on a damaged file; RuntimeError is an encrypted or unknown member.
     except _DAMAGE as reason:
         if isinstance(reason, OSError) and reason.strerror:

@@ -12,12 +12,30 @@ from ..bridge import clip_camera, targets
 from ..bridge.markers import source_of
 from ..bridge.targets import shown_action
 from ..core.errors import Pose3DError
+from ..core.track_io import require_track
 from ..translations import translated
 from ..ui import overlay
 from ..worker.job import Job
 from . import run
 
 _POLL_INTERVAL_S = 0.1
+_films: list[Job] = []  # that are being written
+_told: set[int] = set()  # workspaces with a line of ours in the status bar, by session id
+
+
+def stop() -> None:
+    """End the films on their way, and wait until their processes are gone: the add-on is being disabled."""
+    while _films:
+        _films.pop().close()
+    _clear_status()
+
+
+def _clear_status() -> None:
+    """The line belongs to the workspace in which it was set, and the user may have gone to another one."""
+    for workspace in bpy.data.workspaces:
+        if workspace.session_uid in _told:
+            workspace.status_text_set(None)
+    _told.clear()
 
 
 def _armature(context: bpy.types.Context) -> bpy.types.Object:
@@ -32,6 +50,13 @@ def _clip(context: bpy.types.Context, filepath: str) -> Path:
     if not path:
         raise Pose3DError("No clip is chosen.", hint="Choose the clip that the motion was made from in the Pose3D tab.")
     return Path(targets.absolute_path(path)).absolute()
+
+
+def _track(action: bpy.types.Action) -> Path:
+    """That the action was made from. Raises Pose3DError where it is gone."""
+    track = source_of(action).track
+    require_track(track)
+    return track
 
 
 def _has_armature(cls: type[bpy.types.Operator], context: bpy.types.Context) -> bool:
@@ -123,7 +148,7 @@ class POSE3D_OT_draw_skeleton(bpy.types.Operator):
             played = targets.shown(_armature(context))
             if played is None:
                 raise Pose3DError("The armature has no action.", hint="Import a clip first.")
-            source_of(played.action)
+            _track(played.action)
             played.shift_frames()
         except Pose3DError as error:
             self.report({"ERROR"}, error.sentence)
@@ -193,7 +218,8 @@ class POSE3D_OT_landmark_film(bpy.types.Operator):
         self._job.poll()
         if self._job.ended:
             return self._finish(context, error=self._job.error)
-        context.workspace.status_text_set(f"{self.bl_label}: {self._job.percent} %")
+        _told.add(context.workspace.session_uid)
+        context.workspace.status_text_set(f"{translated(self.bl_label)}: {self._job.percent} %")
         return {"PASS_THROUGH"}
 
     def cancel(self, context: bpy.types.Context) -> None:
@@ -211,9 +237,10 @@ class POSE3D_OT_landmark_film(bpy.types.Operator):
         if action is None:
             raise Pose3DError("The armature has no action.", hint="Import a clip first.")
         engine = prefs.engine(context)
-        words: list[str | Path] = [_clip(context, self.clip), source_of(action).track, path]
+        words: list[str | Path] = [_clip(context, self.clip), _track(action), path]
         job = Job(engine.command("film", words), engine.environment(), beside_a_window=not bpy.app.background)
         job.start()
+        _films.append(job)
         return job
 
     def _finish(self, context: bpy.types.Context, *, error: Pose3DError | None = None) -> set[str]:
@@ -222,10 +249,11 @@ class POSE3D_OT_landmark_film(bpy.types.Operator):
         if self._timer is not None:
             context.window_manager.event_timer_remove(self._timer)
             self._timer = None
-            if context.workspace is not None:
-                context.workspace.status_text_set(None)
+            _clear_status()
         if job is not None:
             job.cancel()
+        if job in _films:
+            _films.remove(job)
         if error is not None:
             self.report({"ERROR"}, error.sentence)
         elif job is not None and job.result is not None:

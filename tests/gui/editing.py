@@ -5,6 +5,8 @@ Not collected by pytest; test_editing.py starts it.
 
 from __future__ import annotations
 
+import contextlib
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from importlib import import_module
@@ -321,6 +323,70 @@ def an_import_leaves_the_rest() -> Iterator[float]:
     seen["rest"] = found
 
 
+def film_processes(name: str) -> list[int]:
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            words = (folder / "cmdline").read_bytes().split(b"\0")
+            if b"film" in words and any(word.endswith(name.encode()) for word in words):
+                found.append(int(folder.name))
+    return found
+
+
+def films() -> Iterator[float]:
+    """Left behind in another workspace, and with the extension switched off."""
+    yield from fresh()
+    yield from solved(walk_take())
+    (OUT / "left.mp4").unlink(missing_ok=True)
+    told: list[tuple[str, bool]] = []
+    own = bpy.types.WorkSpace.status_text_set
+
+    def noted(workspace: bpy.types.WorkSpace, text: str | None) -> None:
+        told.append((workspace.name, text is not None))
+        own(workspace, text)
+
+    bpy.types.WorkSpace.status_text_set = noted
+    try:
+        say = call(bpy.ops.pose3d.landmark_film, filepath=str(OUT / "left.mp4"), overwrite=True)
+        yield from wait_until(lambda: any(on for _, on in told), limit_s=30)
+        was = window().workspace.name
+        window().workspace = bpy.data.workspaces["Animation"]
+        yield from wait_until((OUT / "left.mp4").is_file, limit_s=120)
+        yield 1.0
+        window().workspace = bpy.data.workspaces[was]
+        yield 0.3
+        last = dict(told)
+        seen["status lines left"] = [sorted(say), sorted(name for name, on in last.items() if on)]
+        call(bpy.ops.pose3d.landmark_film, filepath=str(OUT / "off.mp4"), overwrite=True)
+        yield from wait_until(lambda: bool(film_processes("off.mp4")), limit_s=20)
+        told.clear()
+        yield from wait_until(lambda: any(on for _, on in told), limit_s=30)
+        bpy.ops.preferences.addon_disable(module=EXTENSION)
+        yield 0.3
+        seen["film switched off"] = [film_processes("off.mp4"), sorted(name for name, on in dict(told).items() if on)]
+    finally:
+        bpy.types.WorkSpace.status_text_set = own
+    bpy.ops.preferences.addon_enable(module=EXTENSION)
+    yield 0.5
+
+
+def the_take_is_gone() -> Iterator[float]:
+    yield from fresh()
+    take = cache() / "soon-gone.npz"
+    shutil.copy(walk_take(), take)
+    yield from solved(take)
+    take.unlink()
+    overlay = module("ui.overlay")
+    seen["take gone"] = [
+        call(bpy.ops.pose3d.landmark_film, filepath=str(OUT / "gone.mp4")),
+        call(bpy.ops.pose3d.draw_skeleton),
+        call(bpy.ops.pose3d.solve_contacts_again),
+        call(bpy.ops.pose3d.show_clip_as_background),
+    ]
+    seen["drawn without a take"] = overlay.is_on()
+    yield 0.2
+
+
 def quit_while_recording() -> Iterator[float]:
     yield from fresh()
     yield from followed()
@@ -339,6 +405,8 @@ driver.SCENARIOS = (
     live_is_no_part_of_the_file,
     another_file_while_recording,
     deleted_while_recording,
+    films,
+    the_take_is_gone,
     quit_while_recording,
 )
 

@@ -58,3 +58,14 @@ def test_a_recording_is_kept_when_live_is_ended(seen: dict[str, Any]) -> None:
 def test_a_deleted_armature_is_said_once_and_as_it_is(seen: dict[str, Any]) -> None:
     (said,) = seen["said of the deleted"]
     assert "no longer in the scene" in said and "among the takes" in said and "clip" not in said
+
+
+def test_a_film_leaves_no_status_line_and_no_process(seen: dict[str, Any]) -> None:
+    assert seen["status lines left"] == [["RUNNING_MODAL"], []]
+    assert seen["film switched off"] == [[], []]
+
+
+def test_a_take_that_is_gone_is_said_in_blenders_words(seen: dict[str, Any]) -> None:
+    for said in seen["take gone"]:
+        assert "There is no track file" in said and "Import the clip again" in said and "lifter" not in said, seen["take gone"]
+    assert seen["drawn without a take"] is False
