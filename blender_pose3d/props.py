@@ -18,6 +18,7 @@ from .core.motion import CameraMotion, MotionOptions, Smoothing
 from .core.preset import load_preset
 from .core.user_presets import listed
 from .ops import review
+from .translations import OWN_CONTEXT
 
 AUTOMATIC = "auto"
 
@@ -84,6 +85,7 @@ class Pose3DMotion(bpy.types.PropertyGroup):
             (Smoothing.STRONG, "Strong", "For slow motion or a poor clip; fast gestures lose some of their height"),
         ],
         default=_DEFAULTS.smoothing,
+        translation_context=OWN_CONTEXT,
     )
     upper_body: bpy.props.BoolProperty(  # type: ignore[valid-type]
         name="Upper Body Only",
@@ -404,6 +406,7 @@ class Pose3DSettings(bpy.types.PropertyGroup):
             ("FOV", "Field of View", "As an angle, across the picture's long side"),
             ("PIXELS", "Pixels", "The focal length in pixels of the clip, as a calibration gives it"),
         ],
+        translation_context=OWN_CONTEXT,
     )
     focal_length_mm: bpy.props.FloatProperty(  # type: ignore[valid-type]
         name="Focal Length",
@@ -420,6 +423,7 @@ class Pose3DSettings(bpy.types.PropertyGroup):
         max=math.radians(175),
         default=math.radians(65),
         subtype="ANGLE",
+        translation_context=OWN_CONTEXT,
     )
     # Of files saved by version 0.2 and before, which had no `lens`: `upgrade_settings` makes it one.
     use_focal_length: bpy.props.BoolProperty(options={"HIDDEN"})  # type: ignore[valid-type]

@@ -11,7 +11,7 @@ from .. import props
 from ..bridge import targets, user_presets
 from ..core.errors import Pose3DError
 from ..core.review import exchanged
-from ..translations import translated
+from ..translations import OWN_CONTEXT, translated
 from . import review, run
 
 
@@ -87,6 +87,7 @@ class POSE3D_OT_clear_bones(_FilledTableOperator):
 
     bl_idname = "pose3d.clear_bones"
     bl_label = "Clear"
+    bl_translation_context = OWN_CONTEXT
 
     def act(self, context: bpy.types.Context) -> str:
         review.clear(context.scene.pose3d.bones)

@@ -18,7 +18,9 @@ from .de import GERMAN
 _NAME = __package__
 # German is called the one or the other, by version.
 LANGUAGES: dict[str, Mapping[str, str]] = {"de_DE": GERMAN, "de": GERMAN}
-_CONTEXTS = ("*", "Operator")
+# Blender's own catalogue goes first, and has other translations of some words: labels of these are looked up in a context of ours.
+OWN_CONTEXT = "Pose3D"
+_CONTEXTS = ("*", "Operator", OWN_CONTEXT)
 # A pattern with fewer letters of its own fits anything.
 _FEWEST_LETTERS = 3
 

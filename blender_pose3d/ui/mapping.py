@@ -10,6 +10,7 @@ from ..core.preset import CHAIN_ROLES
 from ..core.recognise import SURE
 from ..core.review import title_of
 from ..ops import mapping
+from ..translations import OWN_CONTEXT
 from .message import draw_message
 
 _TITLE_SHARE = 0.42
@@ -67,6 +68,7 @@ def _icon_of(row: bpy.types.PropertyGroup) -> str:
 class POSE3D_MT_presets(bpy.types.Menu):
     bl_idname = "POSE3D_MT_presets"
     bl_label = "Presets"
+    bl_translation_context = OWN_CONTEXT
 
     def draw(self, _context: bpy.types.Context) -> None:
         layout = self.layout

@@ -8,7 +8,7 @@ import bpy
 
 from ..ops.import_pose import POSE3D_OT_cancel, POSE3D_OT_copy_log, POSE3D_OT_import_pose_from_video
 from ..ops.solve_again import POSE3D_OT_solve_contacts_again
-from ..translations import translated
+from ..translations import OWN_CONTEXT, translated
 from .engine import draw_setup
 from .message import draw_message
 
@@ -111,7 +111,7 @@ class POSE3D_PT_motion(bpy.types.Panel):
 
         layout.prop(motion, "smoothing")
         layout.prop(motion, "upper_body")
-        path = layout.column(heading="Path")
+        path = layout.column(heading="Path", heading_ctxt=OWN_CONTEXT)
         path.active = not motion.upper_body
         path.prop(motion, "in_place")
         path.prop(motion, "keep_vertical")
@@ -131,14 +131,14 @@ class POSE3D_PT_motion(bpy.types.Panel):
         angles.prop(motion, "camera_pitch")
         angles.prop(motion, "camera_roll")
 
-        keys = layout.column(heading="Keys")
+        keys = layout.column(heading="Keys", heading_ctxt=OWN_CONTEXT)
         keys.prop(motion, "dense_keys")
         bounds = keys.column(align=True)
         bounds.active = not motion.dense_keys
         bounds.prop(motion, "key_tolerance_cm")
         bounds.prop(motion, "key_tolerance_deg")
 
-        marks = layout.column(heading="Markers")
+        marks = layout.column(heading="Markers", heading_ctxt=OWN_CONTEXT)
         marks.prop(motion, "mark_contacts")
         marks.prop(motion, "mark_guesses")
         layout.operator(POSE3D_OT_solve_contacts_again.bl_idname, icon="FILE_REFRESH")

@@ -7,6 +7,7 @@ from typing import ClassVar
 import bpy
 
 from ..ops import takes
+from ..translations import translated
 
 
 class POSE3D_UL_takes(bpy.types.UIList):
@@ -54,7 +55,7 @@ class POSE3D_PT_takes(bpy.types.Panel):
         column.operator(takes.POSE3D_OT_reveal_take.bl_idname, text="", icon="FILE_FOLDER")
         column.operator(takes.POSE3D_OT_refresh_takes.bl_idname, text="", icon="FILE_REFRESH")
         if found.active < len(found.rows):
-            layout.label(text=found.rows[found.active].tooltip, translate=False)
+            layout.label(text=translated(found.rows[found.active].tooltip), translate=False)
         layout.operator(takes.POSE3D_OT_solve_take.bl_idname, icon="ARMATURE_DATA")
 
 

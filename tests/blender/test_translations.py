@@ -12,6 +12,7 @@ NAMES = (
     "messages_with_values",
     "errors_and_polls_are_said_in_the_language",
     "blender_knows_the_words",
+    "blender_shows_the_tables_words",
     "every_panel_has_a_question_mark",
 )
 

@@ -5,10 +5,12 @@ Not collected by pytest; test_translations.py starts it.
 
 from __future__ import annotations
 
+import ast
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
+from types import ModuleType
 
 import bpy
 
@@ -21,46 +23,74 @@ from blender_pose3d.translations.de import GERMAN  # noqa: E402
 from tests.blender import addon_checks, script  # noqa: E402
 from tests.message_strings import message_strings  # noqa: E402
 
+_TOOLTIP = None
+_OWN_CONTEXT = {"text": "text_ctxt", "heading": "heading_ctxt"}
 
-def shown_by_blender() -> Iterator[tuple[str, str]]:
-    """(where, text) of every label and tooltip of the registered classes."""
-    from blender_pose3d import registration
 
+def shown_by_blender(registration: ModuleType) -> Iterator[tuple[str, str, str | None]]:
+    """(where, text, translation context, None for a tooltip) of the labels and tooltips of the registered classes."""
     for cls in registration._CLASSES:
         rna = cls.bl_rna
-        if issubclass(cls, bpy.types.Panel | bpy.types.Operator | bpy.types.Menu):
-            yield cls.__name__, cls.bl_label
         if issubclass(cls, bpy.types.Operator):
-            yield cls.__name__, getattr(bpy.ops.pose3d, cls.bl_idname.split(".")[1]).get_rna_type().description
-        if issubclass(cls, bpy.types.Panel):
-            yield cls.__name__, getattr(cls, "bl_description", "")
+            rna = getattr(bpy.ops.pose3d, cls.bl_idname.split(".")[1]).get_rna_type()
+            yield cls.__name__, cls.bl_label, rna.translation_context
+            yield cls.__name__, rna.description, _TOOLTIP
+        elif issubclass(cls, bpy.types.Panel | bpy.types.Menu):
+            yield cls.__name__, cls.bl_label, getattr(cls, "bl_translation_context", "*")
+            yield cls.__name__, getattr(cls, "bl_description", ""), _TOOLTIP
         bases = [
             base
             for base in cls.__mro__
             if base.__module__ in ("bpy_types", "_bpy_types", "bpy.types") and hasattr(base, "bl_rna")
         ]
         inherited = {prop.identifier for base in bases for prop in base.bl_rna.properties}
-        for prop in rna.properties:
+        for prop in cls.bl_rna.properties:
             # What has no tooltip is shown without its name, too.
             if prop.identifier in inherited or prop.is_hidden or not prop.description:
                 continue
-            yield f"{cls.__name__}.{prop.identifier}", prop.name
-            yield f"{cls.__name__}.{prop.identifier}", prop.description
+            where = f"{cls.__name__}.{prop.identifier}"
+            yield where, prop.name, prop.translation_context
+            yield where, prop.description, _TOOLTIP
             if prop.type == "ENUM":
                 for item in prop.enum_items:
-                    yield f"{cls.__name__}.{prop.identifier}", item.name
-                    yield f"{cls.__name__}.{prop.identifier}", item.description
+                    yield where, item.name, prop.translation_context
+                    yield where, item.description, _TOOLTIP
+
+
+def drawn(package: Path) -> Iterator[tuple[str, str, str | None]]:
+    """(where, text, translation context) of what the panels draw by themselves."""
+    for path in sorted((package / "ui").glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+                continue
+            given = {k.arg: k.value.value for k in node.keywords if isinstance(k.value, ast.Constant)}
+            given |= {k.arg: translations.OWN_CONTEXT for k in node.keywords if ast.unparse(k.value) == "OWN_CONTEXT"}
+            for name, own in _OWN_CONTEXT.items():
+                if any(c.isalpha() for c in str(given.get(name) or "")) and given.get("translate") is not False:
+                    yield path.name, given[name], given.get(own) or ("Operator" if node.func.attr == "operator" else "*")
 
 
 def check_every_label_and_tooltip() -> None:
     with addon_checks.registered():
-        texts = [(where, text) for where, text in shown_by_blender() if any(c.isalpha() for c in text)]
+        from blender_pose3d import registration
+
+        texts = [(where, text) for where, text, _ in shown_by_blender(registration) if any(c.isalpha() for c in text)]
         assert len(texts) > 150, len(texts)
         missing = sorted({f"{where}: {text!r}" for where, text in texts if text not in GERMAN})
         assert not missing, "not in blender_pose3d/translations/de.py:\n" + "\n".join(missing)
         used = {text for _, text in texts} | set(message_strings())
         stale = sorted(text for text in GERMAN if text not in used and not _is_a_part(text))
         print(f"{len(texts)} labels and tooltips; in the table and found nowhere: {stale}")
+
+
+def shown_otherwise(registration: ModuleType, table: Mapping[str, str]) -> list[str]:
+    """Labels and tooltips that Blender shows in other words than the table's, in the language that it speaks now."""
+    spoken, wrong = bpy.app.translations, []
+    for where, text, context in (*shown_by_blender(registration), *drawn(Path(registration.__file__).parent)):
+        shown = spoken.pgettext_tip(text) if context is _TOOLTIP else spoken.pgettext_iface(text, context)
+        if text in table and shown != table[text]:
+            wrong.append(f"{where}: {text!r} in {context!r} is {shown!r}, not {table[text]!r}")
+    return wrong
 
 
 def _is_a_part(text: str) -> bool:
@@ -78,6 +108,7 @@ def check_messages_with_values() -> None:
     assert german("Made the action “A”, frames 1 to 42, preset B. The scene stops before that, at frame 9.") == (
         "Die Aktion „A“ wurde gemacht, Bilder 1 bis 42, Vorgabe B. Die Szene endet davor, bei Bild 9."
     )
+    assert german("2026-01-02 03:04, 27 frames, 0.1 MB") == "2026-01-02 03:04, 27 Bilder, 0.1 MB"
     assert german("The motion engine is not set up.") == "Der Bewegungsrechner ist nicht eingerichtet."
     assert german("No clip is chosen.\nNothing of ours.") == "Es ist kein Clip gewählt.\nNothing of ours."
     assert german("The end of its log:\nline 1\nline 2") == "Das Ende seines Protokolls:\nline 1\nline 2"
@@ -124,6 +155,22 @@ def check_blender_knows_the_words() -> None:
             pass
         else:
             raise AssertionError("the texts were not registered")
+
+
+def check_blender_shows_the_tables_words() -> None:
+    """Where its own catalogue has another translation of a word, too."""
+    if not bpy.app.build_options.international:
+        return
+    with addon_checks.registered():
+        from blender_pose3d import registration
+
+        view = bpy.context.preferences.view
+        view.language, view.use_translate_interface, view.use_translate_tooltips = "de_DE", True, True
+        try:
+            wrong = shown_otherwise(registration, GERMAN)
+        finally:
+            view.language = "en_US"
+        assert not wrong, "\n".join(wrong)
 
 
 def check_every_panel_has_a_question_mark() -> None:

@@ -387,6 +387,18 @@ def the_take_is_gone() -> Iterator[float]:
     yield 0.2
 
 
+def german() -> Iterator[float]:
+    """Every label as Blender shows it, against the table."""
+    from tests.blender import translation_checks
+
+    preferences = bpy.context.preferences.view
+    preferences.language, preferences.use_translate_interface, preferences.use_translate_tooltips = "de_DE", True, True
+    yield 0.5
+    seen["not as in the table"] = translation_checks.shown_otherwise(module("registration"), module("translations.de").GERMAN)
+    preferences.language = "en_US"
+    yield 0.3
+
+
 def quit_while_recording() -> Iterator[float]:
     yield from fresh()
     yield from followed()
@@ -407,6 +419,7 @@ driver.SCENARIOS = (
     deleted_while_recording,
     films,
     the_take_is_gone,
+    german,
     quit_while_recording,
 )
 

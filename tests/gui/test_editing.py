@@ -69,3 +69,7 @@ def test_a_take_that_is_gone_is_said_in_blenders_words(seen: dict[str, Any]) -> 
     for said in seen["take gone"]:
         assert "There is no track file" in said and "Import the clip again" in said and "lifter" not in said, seen["take gone"]
     assert seen["drawn without a take"] is False
+
+
+def test_german_is_as_in_the_table(seen: dict[str, Any]) -> None:
+    assert seen["not as in the table"] == []
