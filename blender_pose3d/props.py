@@ -297,13 +297,15 @@ class Pose3DBoneRow(bpy.types.PropertyGroup):
 class Pose3DBones(bpy.types.PropertyGroup):
     """The table in which the user reviews the bones, as `scene.pose3d.bones`; `ops.review` fills and checks it.
 
-    armature: whose table it is; preset: the menu's choice that filled it; title: of what was found; base: that as a preset's
-    JSON; message: what is wrong with the table, a line a fault.
+    armature: whose table it is, by the name at that time; whose: the same, as `ops.review` knows it until another file is opened;
+    preset: the menu's choice that filled it; title: of what was found; base: that as a preset's JSON; message: what is wrong with
+    the table, a line a fault.
     """
 
     rows: bpy.props.CollectionProperty(type=Pose3DBoneRow, options={"HIDDEN"})  # type: ignore[valid-type]
     active: bpy.props.IntProperty(options={"HIDDEN"})  # type: ignore[valid-type]
     armature: bpy.props.StringProperty(options={"HIDDEN"})  # type: ignore[valid-type]
+    whose: bpy.props.StringProperty(options={"HIDDEN"})  # type: ignore[valid-type]
     preset: bpy.props.StringProperty(options={"HIDDEN"})  # type: ignore[valid-type]
     title: bpy.props.StringProperty(options={"HIDDEN"})  # type: ignore[valid-type]
     base: bpy.props.StringProperty(options={"HIDDEN"})  # type: ignore[valid-type]

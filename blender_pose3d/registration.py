@@ -8,7 +8,21 @@ import bpy
 
 from . import prefs, props, translations
 from .bridge import keying
-from .ops import defaults, engine_setup, import_pose, live, manual, mapping, output, run, see, solve_again, takes, transfer
+from .ops import (
+    defaults,
+    engine_setup,
+    import_pose,
+    live,
+    manual,
+    mapping,
+    output,
+    review,
+    run,
+    see,
+    solve_again,
+    takes,
+    transfer,
+)
 from .ui import help as panel_help
 from .ui import live as live_panel
 from .ui import mapping as mapping_panel
@@ -61,12 +75,14 @@ _HANDLERS: tuple[tuple[str, Callable[..., None]], ...] = (
     ("load_post", props.upgrade_settings),
     ("load_post", defaults.begin_new_files),
     ("load_post", live.after_exchange),
+    ("load_post", review.after_loading),
     ("undo_pre", run.before_undo),
     ("redo_pre", run.before_undo),
     ("undo_pre", live.before_exchange),
     ("redo_pre", live.before_exchange),
     ("undo_post", live.after_exchange),
     ("redo_post", live.after_exchange),
+    ("save_pre", review.before_saving),
     ("save_pre", live.before_exchange),
     ("save_pre", keying.before_saving),
     ("save_post", keying.after_saving),

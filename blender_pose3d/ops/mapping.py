@@ -133,7 +133,8 @@ class POSE3D_OT_save_preset(_FilledTableOperator):
     title: bpy.props.StringProperty(name="Name", description="What the menu will call it", options={"SKIP_SAVE"})  # type: ignore[valid-type]
 
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
-        self.title = self.title or context.scene.pose3d.bones.armature
+        armature_object = review.armature_of(context.scene.pose3d.bones)
+        self.title = self.title or (armature_object.name if armature_object else context.scene.pose3d.bones.armature)
         return context.window_manager.invoke_props_dialog(self)
 
     def act(self, context: bpy.types.Context) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import uuid
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +16,9 @@ from ..core import review
 from ..core.errors import Pose3DError
 from ..core.preset import RECOGNISED
 
+# Session ids are of one session of Blender: a scene may come out of a file that another one saved.
+_SESSION = uuid.uuid4().hex
+
 
 def rows_of(table: bpy.types.PropertyGroup) -> list[review.Row]:
     return [review.Row(row.role, row.bone, row.confidence, row.reason) for row in table.rows]
@@ -26,7 +30,41 @@ def is_changed(table: bpy.types.PropertyGroup) -> bool:
 
 
 def is_for(table: bpy.types.PropertyGroup, armature_object: bpy.types.Object | None) -> bool:
-    return bool(table.rows) and armature_object is not None and table.armature == armature_object.name
+    return bool(table.rows) and armature_object is not None and armature_of(table) == armature_object
+
+
+def armature_of(table: bpy.types.PropertyGroup) -> bpy.types.Object | None:
+    """Whose table it is, under whatever name it has now; None where it is gone or the table is nobody's."""
+    if not table.armature:
+        return None
+    named = bpy.data.objects.get(table.armature)
+    if table.whose.partition(":")[0] == _SESSION and (named is None or _whose(named) != table.whose):
+        named = next((item for item in bpy.data.objects if _whose(item) == table.whose), None)
+    return named if named is not None and named.type == "ARMATURE" else None
+
+
+def _whose(item: bpy.types.Object) -> str:
+    return f"{_SESSION}:{item.session_uid}"
+
+
+@bpy.app.handlers.persistent
+def before_saving(*_: object) -> None:
+    """A file knows armatures by their names."""
+    for table in _tables():
+        if (armature_object := armature_of(table)) is not None:
+            table.armature = armature_object.name
+
+
+@bpy.app.handlers.persistent
+def after_loading(*_: object) -> None:
+    for table in _tables():
+        table.whose = ""
+        if (armature_object := armature_of(table)) is not None:
+            table.whose = _whose(armature_object)
+
+
+def _tables() -> list[bpy.types.PropertyGroup]:
+    return [scene.pose3d.bones for scene in bpy.data.scenes if scene.library is None and scene.pose3d.bones.rows]
 
 
 def fill(table: bpy.types.PropertyGroup, armature_object: bpy.types.Object, *, preset: str) -> str:
@@ -42,7 +80,7 @@ def fill(table: bpy.types.PropertyGroup, armature_object: bpy.types.Object, *, p
     _set_rows(table, rows)
     table.preset, table.base = preset, review.base_text(mapping)
     table.title = mapping.preset if mapping else RECOGNISED
-    table.armature = armature_object.name
+    table.armature, table.whose = armature_object.name, _whose(armature_object)
     check(table)
     return error.sentence if error else ""
 
@@ -50,7 +88,7 @@ def fill(table: bpy.types.PropertyGroup, armature_object: bpy.types.Object, *, p
 def clear(table: bpy.types.PropertyGroup) -> None:
     table.armature = ""  # first: a table without an armature is not checked
     table.rows.clear()
-    for name in ("active", "preset", "title", "base", "message", "is_error"):
+    for name in ("whose", "active", "preset", "title", "base", "message", "is_error"):
         table.property_unset(name)
 
 
@@ -65,8 +103,8 @@ def change_rows(table: bpy.types.PropertyGroup, rows: Sequence[review.Row]) -> N
 
 def check(table: bpy.types.PropertyGroup) -> None:
     """Bring what the panel says of the table up to date."""
-    armature_object = bpy.data.objects.get(table.armature) if table.armature else None
-    if armature_object is None or armature_object.type != "ARMATURE":
+    armature_object = armature_of(table)
+    if armature_object is None:
         return
     found = armature_review.review(armature_object, rows_of(table))
     for row in table.rows:

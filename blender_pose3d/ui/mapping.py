@@ -9,7 +9,7 @@ import bpy
 from ..core.preset import CHAIN_ROLES
 from ..core.recognise import SURE
 from ..core.review import title_of
-from ..ops import mapping
+from ..ops import mapping, review
 from ..translations import OWN_CONTEXT
 from .message import draw_message
 
@@ -40,8 +40,8 @@ class POSE3D_UL_bones(bpy.types.UIList):
         title.label(text=title_of(row.role), icon=_icon_of(row), translate=False)
         fields = split.row(align=True)
         fields.alert = row.is_error
-        armature_object = bpy.data.objects.get(table.armature)
-        if armature_object is not None and armature_object.type == "ARMATURE":
+        armature_object = review.armature_of(table)
+        if armature_object is not None:
             fields.prop_search(row, "bone", armature_object.data, "bones", text="")
         else:
             fields.label(text=row.bone, translate=False)
@@ -113,8 +113,10 @@ class POSE3D_PT_bones(bpy.types.Panel):
 
     def _say_whose(self, context: bpy.types.Context, table: bpy.types.PropertyGroup) -> None:
         chosen = context.scene.pose3d.armature or context.view_layer.objects.active
-        if chosen is None or chosen.name != table.armature:
-            text = f"This table is for “{table.armature}” and is not used for another armature. Find Bones fills it anew."
+        whose = review.armature_of(table)
+        if chosen is None or chosen != whose:
+            name = whose.name if whose else table.armature
+            text = f"This table is for “{name}” and is not used for another armature. Find Bones fills it anew."
             draw_message(self.layout, context, text, icon="ERROR")
 
     def _draw_active(self, context: bpy.types.Context, row: bpy.types.PropertyGroup) -> None:

@@ -182,6 +182,31 @@ def check_presets_of_the_users_own() -> None:
     bpy.ops.wm.read_factory_settings(use_empty=True)
 
 
+def check_a_renamed_armature_keeps_its_table() -> None:
+    """Also in a file that is saved and opened; another one that gets its name does not take the table over."""
+    with registered(), variable("POSE3D_HOME", str(test_folder())):
+        from blender_pose3d.ops import review
+
+        figure, table = filled()
+        row_of(table, "head").bone = ""
+        figure.name = "Hero"
+        assert review.is_for(table, figure) and "head" not in mapping_used(figure).bones
+        other = rig_builders.build("a_pose")
+        other.name = "a_pose"
+        assert other.name == "a_pose" and not review.is_for(table, other) and "head" in mapping_used(other).bones
+        row_of(table, "neck").bone = "no such bone"
+        assert table.is_error, "it is still checked"
+        row_of(table, "neck").bone = ""
+        path = test_folder() / "renamed.blend"
+        bpy.ops.wm.save_as_mainfile(filepath=str(path))
+        bpy.ops.wm.open_mainfile(filepath=str(path))
+        figure, table = bpy.data.objects["Hero"], bpy.context.scene.pose3d.bones
+        assert review.is_for(table, figure) and "head" not in mapping_used(figure).bones
+        assert not review.is_for(table, bpy.data.objects["a_pose"])
+        bpy.data.objects.remove(figure)
+        assert not review.is_for(table, bpy.data.objects["a_pose"]) and review.armature_of(table) is None
+
+
 def check_the_table_stays_in_the_file() -> None:
     path = str(test_folder() / "table.blend")
     with registered(), variable("POSE3D_HOME", str(test_folder())):
@@ -194,7 +219,7 @@ def check_the_table_stays_in_the_file() -> None:
         figure = bpy.context.scene.pose3d.armature
         assert "neck" not in mapping_used(figure).bones
         figure.name = "Renamed"
-        assert "neck" in mapping_used(figure).bones  # the table is told to be another armature's
+        assert "neck" not in mapping_used(figure).bones
     bpy.ops.wm.read_factory_settings(use_empty=True)
 
 

@@ -13,6 +13,7 @@ NAMES = (
     "faults_are_told_where_they_are",
     "exchanged_sides_are_told_and_mended",
     "an_armature_without_a_body_can_be_mapped_by_hand",
+    "a_renamed_armature_keeps_its_table",
     "the_table_stays_in_the_file",
     "presets_of_the_users_own",
 )
