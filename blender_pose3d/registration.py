@@ -82,6 +82,8 @@ _HANDLERS: tuple[tuple[str, Callable[..., None]], ...] = (
     ("redo_pre", live.before_exchange),
     ("undo_post", live.after_exchange),
     ("redo_post", live.after_exchange),
+    ("undo_post", mapping.after_undo),
+    ("redo_post", mapping.after_undo),
     ("save_pre", review.before_saving),
     ("save_pre", live.before_exchange),
     ("save_pre", keying.before_saving),

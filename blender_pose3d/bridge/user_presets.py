@@ -26,6 +26,11 @@ def user_presets() -> UserPresets:
     return UserPresets(places.home_folder(own) / "presets", places.resources_root() / "rigs")
 
 
+def is_there(choice: str) -> bool:
+    """Whether what the menu held is still a preset: the user may have renamed or deleted it. Raises Pose3DError."""
+    return not choice.startswith(PREFIX) or (user_presets().folder / f"{choice.removeprefix(PREFIX)}.json").is_file()
+
+
 def as_preset(choice: str, armature_object: bpy.types.Object | None = None) -> str:
     """What the menu holds as `choose_mapping` takes it: a user's preset by its file.
 

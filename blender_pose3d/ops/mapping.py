@@ -47,7 +47,9 @@ class _FilledTableOperator(_TableOperator):
 
 
 class _UserPresetOperator(_TableOperator):
-    """Works on the preset that the menu shows, which must be the user's own."""
+    """Works on the preset that the menu shows, which must be the user's own. The disk is no part of undo, so this is no step."""
+
+    bl_options: ClassVar[set[str]] = {"REGISTER"}
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -246,6 +248,14 @@ def _show_instead(old: str, new: str) -> None:
     props.load_preset_items()
     for scene in scenes:
         scene.pose3d.preset = new
+
+
+@bpy.app.handlers.persistent
+def after_undo(*_: object) -> None:
+    """A scene as it was before a preset of the user's was renamed or deleted: the menu would show nothing."""
+    for scene in bpy.data.scenes:
+        if scene.library is None and not scene.pose3d.preset:
+            scene.pose3d.preset = props.AUTOMATIC
 
 
 CLASSES: tuple[type, ...] = (

@@ -136,9 +136,10 @@ def preset_for(context: bpy.types.Context, armature_object: bpy.types.Object, *,
     check(table)
     if table.is_error:
         raise Pose3DError(table.message.splitlines()[0], hint="The table is in the Pose3D tab, under Bones; Clear empties it.")
-    if not is_changed(table):
+    changed = is_changed(table)
+    if not changed and user_presets.is_there(table.preset):
         return user_presets.as_preset(table.preset, armature_object)
-    text = text_of(table, title=f"{table.title}, changed")
+    text = text_of(table, title=f"{table.title}, changed" if changed else table.title)
     path = cache_folder / f"bones-{hashlib.sha256(text.encode()).hexdigest()[:12]}.json"
     try:
         cache_folder.mkdir(parents=True, exist_ok=True)

@@ -161,6 +161,7 @@ def check_presets_of_the_users_own() -> None:
         refused("already (you have one)", bpy.ops.pose3d.save_preset, title="my: ROBOT")
         bpy.ops.pose3d.rename_preset(title="Android")
         assert settings.preset == "user:Android" and (test_folder() / "presets" / "Android.json").is_file()
+        assert table.rows and "neck" not in mapping_used(figure).bones, "the table was found by its old name"
         out = test_folder() / "out.json"
         bpy.ops.pose3d.export_preset(filepath=str(out))
         bpy.ops.pose3d.delete_preset()

@@ -370,6 +370,33 @@ def films() -> Iterator[float]:
     yield 0.5
 
 
+def presets() -> Iterator[float]:
+    yield from fresh()
+    call(bpy.ops.pose3d.find_bones)
+    yield 0.1
+    call(bpy.ops.pose3d.save_preset, title="Mine")
+    yield 0.2
+    call(bpy.ops.pose3d.clear_bones)
+    yield 0.2
+    said = [call(bpy.ops.pose3d.rename_preset, title="Mine too")]
+    yield from moved_cube(4)
+    found = [bpy.context.scene.pose3d.preset]
+    for _ in range(2):
+        yield from undo()
+    found.append(bpy.context.scene.pose3d.preset)
+    yield from solved(walk_take())
+    found.append(state().message.splitlines()[0])
+    yield from undo()
+    bpy.context.scene.pose3d.preset = "user:Mine too"
+    yield from pushed("Choose")
+    said.append(call(bpy.ops.pose3d.delete_preset))
+    yield from moved_cube(6)
+    yield from undo()
+    yield from undo()
+    found.append(bpy.context.scene.pose3d.preset)
+    seen["presets"] = found
+
+
 def the_take_is_gone() -> Iterator[float]:
     yield from fresh()
     take = cache() / "soon-gone.npz"
@@ -418,6 +445,7 @@ driver.SCENARIOS = (
     another_file_while_recording,
     deleted_while_recording,
     films,
+    presets,
     the_take_is_gone,
     german,
     quit_while_recording,

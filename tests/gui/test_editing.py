@@ -65,6 +65,11 @@ def test_a_film_leaves_no_status_line_and_no_process(seen: dict[str, Any]) -> No
     assert seen["film switched off"] == [[], []]
 
 
+def test_a_renamed_or_deleted_preset_and_undo(seen: dict[str, Any]) -> None:
+    renamed, undone, message, deleted = seen["presets"]
+    assert renamed == "user:Mine too" and undone == "auto" and "Made the action" in message and deleted == "auto"
+
+
 def test_a_take_that_is_gone_is_said_in_blenders_words(seen: dict[str, Any]) -> None:
     for said in seen["take gone"]:
         assert "There is no track file" in said and "Import the clip again" in said and "lifter" not in said, seen["take gone"]
