@@ -61,13 +61,23 @@ def output_steps(
         set_rate(scene, track.fps)
     armature_object, action = find_armature(), bpy.data.actions[applied.action_name]
     action.name = action_name(output.name, armature=armature_object.name, clip=clip_name(track), preset=applied.preset)
-    if output.fit_range:
-        scene.frame_start = min(scene.frame_start, applied.frame_start)
-        scene.frame_end = applied.frame_end
+    warnings = _fit_range(scene, applied) if output.fit_range else ()
     if output.nla_strip:
         push_down(armature_object, action)
         show_now(context, armature_object)
-    return replace(applied, action_name=action.name)
+    return replace(applied, action_name=action.name, warnings=(*applied.warnings, *warnings))
+
+
+def _fit_range(scene: bpy.types.Scene, applied: AppliedMotion) -> tuple[str, ...]:
+    """Let the scene end where the motion does, and begin no later; what to tell of it."""
+    last = applied.frame_end
+    if last <= 0:
+        return (f"The motion ends at frame {last}, and no scene plays what is before frame 0: its range is as it was.",)
+    scene.frame_start = min(scene.frame_start, max(applied.frame_start, 0))
+    scene.frame_end = last
+    if applied.frame_start < 0:
+        return (f"The motion begins at frame {applied.frame_start}, and no scene plays what is before frame 0.",)
+    return ()
 
 
 def apply_with_output(

@@ -504,6 +504,8 @@ GERMAN: dict[str, str] = {
     "A camera is being followed already: stop that first": "Es wird schon einer Kamera gefolgt: das zuerst beenden",
     "No camera is being followed": "Es wird keiner Kamera gefolgt",
     "Nothing was recorded.": "Es wurde nichts aufgenommen.",
+    "The motion ends at frame {}, and no scene plays what is before frame 0: its range is as it was.": "Die Bewegung endet bei Bild {}, und keine Szene spielt, was vor Bild 0 liegt: ihr Bereich ist, wie er war.",
+    "The motion begins at frame {}, and no scene plays what is before frame 0.": "Die Bewegung beginnt bei Bild {}, und keine Szene spielt, was vor Bild 0 liegt.",
     "The armature “{}” is no longer in the scene.": "Das Skelett „{}“ ist nicht mehr in der Szene.",
     "What was recorded is among the takes.": "Was aufgenommen wurde, ist unter den Takes.",
     "Choose another one and start again.": "Ein anderes wählen und noch einmal beginnen.",
