@@ -7,7 +7,7 @@ from collections.abc import Callable
 import bpy
 
 from . import prefs, props, translations
-from .bridge import keying
+from .bridge import keying, markers
 from .ops import (
     defaults,
     engine_setup,
@@ -76,6 +76,7 @@ _HANDLERS: tuple[tuple[str, Callable[..., None]], ...] = (
     ("load_post", defaults.begin_new_files),
     ("load_post", live.after_exchange),
     ("load_post", review.after_loading),
+    ("load_post", markers.after_loading),
     ("undo_pre", run.before_undo),
     ("redo_pre", run.before_undo),
     ("undo_pre", live.before_exchange),

@@ -23,8 +23,10 @@ from ..core.errors import Pose3DError
 from ..core.motion import Contact, MotionOptions
 from .compat import ensure_fcurve
 from .keyframes import fill_linear
+from .targets import shown
 
 CONFIDENCE_PROPERTY = "pose3d_confidence"
+_CONFIDENCE_PATH = f'["{CONFIDENCE_PROPERTY}"]'
 _SOURCE_PROPERTY = "pose3d_source"
 _CONTACT_NAME = re.compile(r"\s*(left|right)\s+(heel|toe)\s+(down|up)\s*(\.\d+)?", re.IGNORECASE)
 # Steps of the confidence curve that nobody would look for.
@@ -120,14 +122,32 @@ def key_confidence(
     armature_object: bpy.types.Object, action: bpy.types.Action, confidence: np.ndarray, frames: np.ndarray
 ) -> None:
     """A custom property of the armature, keyed with how well the body was seen, 0 to 1: [T] at the scene frames [T]."""
+    _add_confidence(armature_object)
+    keyed = polyline(confidence, _CONFIDENCE_TOLERANCE)
+    curve = ensure_fcurve(action, armature_object, _CONFIDENCE_PATH, group_name="Pose3D")
+    fill_linear(curve, frames[keyed], confidence[keyed])
+
+
+def _add_confidence(armature_object: bpy.types.Object) -> None:
     if CONFIDENCE_PROPERTY not in armature_object:
         armature_object[CONFIDENCE_PROPERTY] = 1.0
         armature_object.id_properties_ui(CONFIDENCE_PROPERTY).update(
             min=0.0, max=1.0, description="How well Pose3D saw the person in the clip: look where it is low"
         )
-    keyed = polyline(confidence, _CONFIDENCE_TOLERANCE)
-    curve = ensure_fcurve(action, armature_object, f'["{CONFIDENCE_PROPERTY}"]', group_name="Pose3D")
-    fill_linear(curve, frames[keyed], confidence[keyed])
+
+
+@bpy.app.handlers.persistent
+def after_loading(*_: object) -> None:
+    """Blender saves no property that was added to a library override: the curves of ours would point at nothing."""
+    for item in bpy.data.objects:
+        played = shown(item) if item.override_library is not None and item.type == "ARMATURE" else None
+        if played is not None and _keys_confidence(played.action):
+            _add_confidence(item)
+
+
+def _keys_confidence(action: bpy.types.Action) -> bool:
+    bags = [bag for layer in action.layers for strip in layer.strips for bag in strip.channelbags]
+    return any(bag.fcurves.find(_CONFIDENCE_PATH) is not None for bag in bags)
 
 
 def remember_source(action: bpy.types.Action, source: Source) -> None:

@@ -16,6 +16,7 @@ sys.path.insert(0, str(ROOT))
 
 from blender_pose3d.bridge import export, files  # noqa: E402
 from blender_pose3d.bridge.apply import AppliedMotion  # noqa: E402
+from blender_pose3d.bridge.markers import CONFIDENCE_PROPERTY  # noqa: E402
 from blender_pose3d.bridge.output import apply_with_output  # noqa: E402
 from blender_pose3d.bridge.targets import shown_action  # noqa: E402
 from blender_pose3d.core.errors import Pose3DError  # noqa: E402
@@ -110,6 +111,57 @@ def check_name_start_and_rate() -> None:
         assert (applied.frame_start, applied.frame_end) == (101, 100 + track.frame_count)
         assert scene.frame_end == applied.frame_end and scene.frame_start == 1
         assert bpy.data.actions[applied.action_name].frame_range[:] == (101, 100 + track.frame_count)
+
+
+def check_a_scene_has_no_range_before_its_first_frame() -> None:
+    with addon_checks.registered():
+        scene = bpy.context.scene
+        before = scene.frame_start, scene.frame_end
+        _, applied = imported(use_start_frame=True, start_frame=-1000, fit_range=True)
+        assert applied.frame_start == -1000 and applied.frame_end < 0
+        assert (scene.frame_start, scene.frame_end) == before
+        assert [w for w in applied.warnings if "before frame 0" in w], applied.warnings
+        _, applied = imported(use_start_frame=True, start_frame=-10, fit_range=True)
+        assert (scene.frame_start, scene.frame_end) == (0, applied.frame_end)
+        assert [w for w in applied.warnings if "before frame 0" in w], applied.warnings
+        _, applied = imported(use_start_frame=True, start_frame=0, fit_range=True)
+        assert not [w for w in applied.warnings if "before frame 0" in w], applied.warnings
+
+
+def check_an_override_keeps_its_confidence() -> None:
+    """Blender does not save a property that was added to a library override, and its curve would point at nothing."""
+    folder = addon_checks.test_folder()
+    with addon_checks.registered():
+        figure = rig_builders.build("a_pose")
+        character = bpy.data.collections.new("Character")
+        bpy.context.scene.collection.children.link(character)
+        character.objects.link(figure)
+        bpy.ops.wm.save_as_mainfile(filepath=str(folder / "library.blend"))
+        bpy.ops.wm.read_factory_settings(use_empty=True)
+        with bpy.data.libraries.load(str(folder / "library.blend"), link=True) as (_, wanted):
+            wanted.collections = ["Character"]
+        character = bpy.data.collections["Character"]
+        bpy.context.scene.collection.children.link(character)
+        character.override_hierarchy_create(bpy.context.scene, bpy.context.view_layer, do_fully_editable=True)
+        for strip in (False, True):
+            figure = next(item for item in bpy.data.objects if item.override_library)
+            bpy.context.scene.pose3d.output.nla_strip = strip
+            applied = apply_with_output(
+                bpy.context,
+                figure,
+                exact_tracks.demo(every=5).track,
+                bpy.context.scene.pose3d.output.settings(),
+                preset="auto",
+                resources=ROOT,
+            )
+            bpy.context.scene.frame_set(applied.frame_start + 20)
+            expected = figure[CONFIDENCE_PROPERTY]
+            assert 0 < expected <= 1
+            bpy.ops.wm.save_as_mainfile(filepath=str(folder / "uses.blend"))
+            bpy.ops.wm.open_mainfile(filepath=str(folder / "uses.blend"))
+            figure = next(item for item in bpy.data.objects if item.override_library)
+            bpy.context.scene.frame_set(applied.frame_start + 20)
+            assert abs(figure[CONFIDENCE_PROPERTY] - expected) < 1e-6
 
 
 def check_a_wrong_name_changes_nothing() -> None:

@@ -10,6 +10,8 @@ CHECKS = Path(__file__).with_name("output_checks.py")
 NAMES = (
     "the_scene_stays_unless_it_is_asked_for",
     "name_start_and_rate",
+    "a_scene_has_no_range_before_its_first_frame",
+    "an_override_keeps_its_confidence",
     "a_wrong_name_changes_nothing",
     "a_failed_solve_gives_the_rate_back",
     "an_nla_strip_plays_as_the_action_did",
