@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import itertools
 import json
 import os
 import subprocess
@@ -14,7 +15,7 @@ import sys
 import tempfile
 import time
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -117,13 +118,13 @@ def retarget(
     *,
     resources: Path,
     track_file: Path | None = None,
-    on_rig: Callable[[files.RigFile], object] = lambda rig: None,
+    on_parts: Callable[[Sequence[Path]], object] = lambda parts: None,
 ) -> AppliedMotion:
     """Animate the rig from the clip or the source, write the result and read it back. Raises Pose3DError; no output is half
     written then.
 
-    track_file: what the clip has been lifted to already, with these options; on_rig: called when the rig is open, as its file has
-    it.
+    track_file: what the clip has been lifted to already, with these options; on_parts: called with the other files that the rig
+    has parts in.
     """
     began = time.monotonic()
     rig_file = files.parse_rig(options.rig)
@@ -137,14 +138,16 @@ def retarget(
     report_file = options.report and options.report.absolute()
     if report_file == out:
         raise Pose3DError(f"{out} would be both the result and the report.", hint="Give another name for the report.")
-    for path, what in ((out, "result"), (report_file, "report")):
-        if path is not None:
-            _require_unread(path, what, options, rig_file)
-            _require_writable(path)
+    outputs = {what: path for what, path in (("result", out), ("report", report_file)) if path is not None}
+    _require_unread(outputs, _read_files(options, rig_file))
+    for path in outputs.values():
+        _require_writable(path)
     source = _source(options, resources) if options.source is not None else None
     # The rig before the clip: what is wrong with it is said within seconds.
     armature_object = files.open_rig(rig_file)
-    on_rig(rig_file)
+    parts = files.parts(rig_file)
+    _require_unread(outputs, [("a file that the rig has parts in", part) for part in parts])
+    on_parts(parts)
     require_rig(armature_object, options, resources=resources)
     track, lasting = None, track_file
     if source is None and track_file in (None, options.clip):
@@ -311,18 +314,21 @@ def _set_rate(scene: bpy.types.Scene, fps: float) -> None:
     scene.render.fps_base = scene.render.fps / fps
 
 
-def _require_unread(path: Path, what: str, options: Options, rig_file: files.RigFile) -> None:
-    """Raises Pose3DError where an output is one of the files that are read."""
+def _read_files(options: Options, rig_file: files.RigFile) -> list[tuple[str, Path]]:
+    """(what it is, where) of the files that are read."""
     read = {"rig": rig_file.path, "preset": Path(options.preset), "network": options.model and Path(options.model)}
     if options.source is None:
         read["clip"] = options.clip
     else:
         read["source"] = files.parse_rig(options.source).path
-    for name, file in read.items():
-        if file is not None and os.path.isfile(path) and os.path.isfile(file) and path.samefile(file):
-            raise Pose3DError(
-                f"{path} is the {name} itself, which Pose3D does not overwrite.", hint=f"Give another name for the {what}."
-            )
+    return [(f"the {name} itself", path) for name, path in read.items() if path]
+
+
+def _require_unread(outputs: Mapping[str, Path], read: Iterable[tuple[str, Path]]) -> None:
+    """Raises Pose3DError where an output is one of the files that are read."""
+    for (what, path), (name, file) in itertools.product(outputs.items(), read):
+        if os.path.isfile(path) and os.path.isfile(file) and path.samefile(file):
+            raise Pose3DError(f"{path} is {name}, which Pose3D does not overwrite.", hint=f"Give another name for the {what}.")
 
 
 def _require_writable(path: Path) -> None:

@@ -49,17 +49,14 @@ def main(*, resources: Path) -> int:
 
 def _solved(options: headless.Options, track_file: Path, resources: Path) -> dict[str, object]:
     """The summary of what was made. Raises Pose3DError."""
-    parts: list[str] = []
+    parts: list[Path] = []
 
-    def on_rig(rig: files.RigFile) -> None:
-        parts.extend(map(str, files.parts(rig)))
-
-    applied = headless.retarget(options, resources=resources, track_file=track_file, on_rig=on_rig)
+    applied = headless.retarget(options, resources=resources, track_file=track_file, on_parts=parts.extend)
     return {
         "frames": applied.frame_end - applied.frame_start + 1,
         "preset": applied.preset,
         "warnings": list(applied.warnings),
-        "parts": parts,
+        "parts": [str(part) for part in parts],
         "blender": bpy.app.version_string,
     }
 

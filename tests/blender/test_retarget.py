@@ -503,3 +503,13 @@ def test_nothing_that_is_read_is_overwritten(retarget, run_in_blender, environme
     for words, says in cases:
         refused(run_in_blender(BUILD, "retarget", *words, environment=environment, apart=True), says, new)
         assert {path: path.read_bytes() for path in read} == read, says
+
+
+@pytest.mark.one_blender
+def test_what_the_rig_is_linked_from_is_not_overwritten(retarget, run_in_blender, track, tmp_path):
+    assert run_in_blender(CHECKS, tmp_path / "done.json", "linked", tmp_path, "1.0").returncode == 0
+    shot, character = tmp_path / "shot.blend", tmp_path / "character.blend"
+    before, new = character.read_bytes(), tmp_path / "new.bvh"
+    says = "character.blend is a file that the rig has parts in"
+    refused(retarget(track, shot, character), says, new)
+    assert character.read_bytes() == before
