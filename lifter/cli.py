@@ -124,6 +124,8 @@ def _parser() -> argparse.ArgumentParser:
     }
     detection.add_argument("--person", **person)
     pieces: dict[str, Any] = {"type": Path, "metavar": "DIR", "help": "where `look` has put what it saw of pieces of this clip"}
+    keep: dict[str, Any] = {"type": Path, "metavar": "DIR"}
+    keep["help"] = "keep what was seen of the clip there, so that another person, lens or network needs no second look"
     detection.add_argument("--hands", action="store_true", help="look at the hands too, so that fingers can follow them")
 
     landmark_file = _Parser(add_help=False)
@@ -150,6 +152,7 @@ def _parser() -> argparse.ArgumentParser:
     out: dict[str, Any] = {"type": Path, "metavar": "OUT.npz", "help": "the file to write"}
     made = command("detect", _detect, "Find the person's 2D landmarks in a clip.", detection, landmark_file)
     made.add_argument("--pieces", **pieces)
+    made.add_argument("--keep-seen", **keep)
     made.add_argument("out", **out)
     made = command(
         "look",
@@ -181,6 +184,7 @@ def _parser() -> argparse.ArgumentParser:
     made.add_argument("--video", default="", metavar="NAME", help="with --from videopose3d: which of the file's videos")
     made = command("infer", _infer, "Detect, then lift: from a clip to 3D.", detection, landmark_file, lifting, lens)
     made.add_argument("--pieces", **pieces)
+    made.add_argument("--keep-seen", **keep)
     made.add_argument("out", **out)
     made = command("live", _live, "Follow a camera, or a video file in its place: a pose a frame.", landmark_file, lifting, lens)
     made.add_argument("--source", required=True, metavar="camera:N|FILE", help="the camera's number, from 0, or a video file")
@@ -420,6 +424,7 @@ def _run_detect(arguments: argparse.Namespace, reporter: Reporter, *, begun: Cal
     if arguments.pieces is not None and not arguments.pieces.is_dir():
         raise LifterError(f"There is no folder {arguments.pieces}.", hint="Give --pieces the folder that `look` has written to.")
     options = {"sample_fps": arguments.fps, "person": arguments.person, "pieces": arguments.pieces}
+    options["keep_seen"] = arguments.keep_seen
     detection = detect(clip, landmark_model=model, progress=progress, **options)
     if hand_model is not None:
         from .hands import with_hands

@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from .background import MOVES
 from .clip import Clip
 from .errors import LifterError
 from .joints import LANDMARK_NAMES
+from .kept import KeptSeen
 from .landmark_model import LandmarkModel
 from .landmarker import MIN_DETECTION_CONFIDENCE, MIN_PRESENCE_CONFIDENCE, MIN_TRACKING_CONFIDENCE
 from .look import look
 from .people import CHOICES, Person, check_choice, chosen, follow, without_phantoms
 from .piece_file import PieceFiles
 from .track_file import Pose2DTrack
-from .version import lifter_version
+from .version import detector_versions
 
 # Of a crowd the most prominent.
 _MOST_PEOPLE = 4
@@ -40,6 +39,7 @@ def detect(
     sample_fps: float | None = None,
     person: str = CHOICES[0],
     pieces: Path | None = None,
+    keep_seen: Path | None = None,
     progress: Callable[[int, int | None], None] | None = None,
     cancelled: Callable[[], bool] | None = None,
 ) -> Pose2DTrack:
@@ -47,7 +47,8 @@ def detect(
 
     A landmark's confidence is the smaller of MediaPipe's visibility (not hidden) and presence (inside the picture): both count.
     Frames in which the person is not found are marked and left empty. pieces: a folder with what was seen of some of the clip's
-    pieces (piece_file.py); the same is found with it and without. progress: called with (frames done, expected or None).
+    pieces (piece_file.py); the same is found with it and without. keep_seen: a folder in which what was seen of whole clips is
+    kept, to be read instead of the clip the next time (kept.py). progress: called with (frames done, expected or None).
     Raises LifterError where no frame shows a person or there is none of that number, Cancelled where `cancelled` returns True.
     """
     check_choice(person)
@@ -61,11 +62,18 @@ def detect(
         if progress is not None and count:
             progress(count, None if total is None else max(total, count))
 
-    known = (lambda _: None) if pieces is None else PieceFiles(pieces, clip, landmark_model, sample_fps).read
-    seen = look(clip, landmark_model.path, sample_fps, done, people=1, known=known)
+    kept = None if keep_seen is None else KeptSeen(keep_seen, clip, landmark_model, sample_fps, _MOST_PEOPLE)
+    seen = None if kept is None else kept.read()
     if seen is None:
-        seen = look(clip, landmark_model.path, sample_fps, done, people=_MOST_PEOPLE)
-    assert seen is not None
+        known = (lambda _: None) if pieces is None else PieceFiles(pieces, clip, landmark_model, sample_fps).read
+        seen = look(clip, landmark_model.path, sample_fps, done, people=1, known=known)
+        if seen is None:
+            seen = look(clip, landmark_model.path, sample_fps, done, people=_MOST_PEOPLE)
+        assert seen is not None
+        if kept is not None:
+            kept.write(seen)
+    else:
+        done(len(seen.timestamps_s))
     times = np.array(seen.timestamps_s)
     if not any(map(len, seen.bodies)):
         raise LifterError(
@@ -134,12 +142,7 @@ def _nominal_fps(timestamps_s: np.ndarray, header_fps: float) -> float:
 
 def _provenance(clip: Clip, model: LandmarkModel, sample_fps: float | None) -> dict[str, Any]:
     return {
-        "versions": {
-            "lifter": lifter_version(),
-            "numpy": np.__version__,
-            "mediapipe": version("mediapipe"),
-            "opencv": cv2.__version__,
-        },
+        "versions": detector_versions(),
         "clip": {
             "name": clip.path.name,
             "sha256": clip.sha256,

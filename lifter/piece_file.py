@@ -6,6 +6,7 @@ A file knows of which clip, model, range and version it is; a piece of anything 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,18 +54,7 @@ class PieceFiles:
 
     def write(self, number: int, piece: Piece) -> None:
         """Raises LifterError."""
-        seen = piece.seen
-        arrays = {
-            "of": np.array(json.dumps(self._of(number))),
-            "count": np.array(piece.count, np.int64),
-            "timestamps_s": np.array(seen.timestamps_s, float),
-            "bodies_in_frame": np.array([len(bodies) for bodies in seen.bodies], np.int64),
-            "bodies": np.array([body for bodies in seen.bodies for body in bodies], np.float32),
-            "colours": np.array([colours for frame in seen.colours for colours in frame], float),
-            **seen.background.as_arrays(),
-        }
-        with replacing(self.path(number)) as temporary, temporary.open("wb") as file:
-            np.savez_compressed(file, **{name: array for name, array in arrays.items() if array.size})  # type: ignore[arg-type]
+        write_piece(self.path(number), self._of(number), piece)
 
     def read(self, number: int) -> Piece | None:
         """None where there is none. Raises LifterError for one that is damaged or of something else."""
@@ -92,10 +82,26 @@ class PieceFiles:
         }
 
 
-def read_piece(path: Path) -> tuple[dict[str, Any], Piece]:
-    """What the piece is of, and what was seen. Raises LifterError for a file that is damaged."""
+def write_piece(path: Path, of: Mapping[str, Any], piece: Piece) -> None:
+    """of: what the piece is of, for JSON. Raises LifterError."""
+    seen = piece.seen
+    arrays = {
+        "of": np.array(json.dumps(of)),
+        "count": np.array(piece.count, np.int64),
+        "timestamps_s": np.array(seen.timestamps_s, float),
+        "bodies_in_frame": np.array([len(bodies) for bodies in seen.bodies], np.int64),
+        "bodies": np.array([body for bodies in seen.bodies for body in bodies], np.float32),
+        "colours": np.array([colours for frame in seen.colours for colours in frame], float),
+        **seen.background.as_arrays(),
+    }
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        np.savez_compressed(file, **{name: array for name, array in arrays.items() if array.size})  # type: ignore[arg-type]
+
+
+def read_piece(path: Path, *, people: int = 1) -> tuple[dict[str, Any], Piece]:
+    """What the piece is of, and what was seen. people: the most in a frame. Raises LifterError for a file that is damaged."""
     arrays = load_arrays(path, _FORMS, what=_WHAT, remedy=_REMEDY)
-    of = _check(path, arrays)
+    of = _check(path, arrays, people)
     bodies, colours = (iter(arrays.get(name, ())) for name in ("bodies", "colours"))
     seen = Seen(BackgroundMotion.of_arrays(arrays))
     seen.timestamps_s = arrays.get("timestamps_s", np.zeros(0)).tolist()
@@ -105,7 +111,7 @@ def read_piece(path: Path) -> tuple[dict[str, Any], Piece]:
     return of, Piece(seen, int(arrays["count"]))
 
 
-def _check(path: Path, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
+def _check(path: Path, arrays: dict[str, np.ndarray], people: int) -> dict[str, Any]:
     """What the piece is of. Raises LifterError where arrays lack, or do not fit each other."""
 
     def require(condition: bool | np.bool_, key: str) -> None:
@@ -126,7 +132,7 @@ def _check(path: Path, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
     times = arrays.get("timestamps_s", np.zeros(0))
     counts = arrays.get("bodies_in_frame", np.zeros(0, np.int64))
     require(bool((np.diff(times) > 0).all()), "timestamps_s")
-    require(len(counts) == len(times) and bool(((counts >= 0) & (counts <= 1)).all()), "bodies_in_frame")
+    require(len(counts) == len(times) and bool(((counts >= 0) & (counts <= people)).all()), "bodies_in_frame")
     for key in ("bodies", "colours"):
         require(len(arrays.get(key, ())) == counts.sum(), key)
     require(0 <= int(arrays["count"]) <= len(times), "count")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from importlib.metadata import version
 from pathlib import Path
 
 
@@ -13,3 +14,16 @@ def lifter_version() -> str:
     except (OSError, ValueError):
         return "unknown"
     return str(manifest.get("version", "unknown"))
+
+
+def detector_versions() -> dict[str, str]:
+    """Of all that has a part in what is seen of a clip."""
+    import cv2
+    import numpy as np
+
+    return {
+        "lifter": lifter_version(),
+        "numpy": np.__version__,
+        "mediapipe": version("mediapipe"),
+        "opencv": cv2.__version__,
+    }

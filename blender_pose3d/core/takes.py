@@ -1,4 +1,5 @@
-"""Takes: the cached tracks in a folder, and which of them go when they take too much room."""
+"""Takes: the cached tracks in a folder, and which of them go when they take too much room. In a folder of its own beside them is
+what the motion engine has seen of clips, so that a clip is not looked at twice."""
 
 from __future__ import annotations
 
@@ -13,6 +14,8 @@ import numpy as np
 from .errors import Pose3DError
 from .leftovers import UNFINISHED_TRACKS, remove_stale
 from .track_io import load_keys
+
+SEEN_FOLDER = "seen"
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,15 @@ def list_takes(folder: Path) -> list[Take]:
 
 
 def prune(folder: Path, *, limit_bytes: float, keep: Collection[Path]) -> list[Path]:
-    """Delete the oldest tracks until the rest is within the limit, but never those to keep. Returns what was deleted."""
+    """Delete the oldest tracks until the rest is within the limit, but never those to keep. Returns what was deleted.
+
+    What was seen of clips may take a tenth of the limit, and counts for itself: no track has to go for it.
+    """
+    _prune(folder / SEEN_FOLDER, limit_bytes=limit_bytes / 10, keep=())
+    return _prune(folder, limit_bytes=limit_bytes, keep=keep)
+
+
+def _prune(folder: Path, *, limit_bytes: float, keep: Collection[Path]) -> list[Path]:
     for pattern in UNFINISHED_TRACKS:
         remove_stale(folder, pattern)
     found = []

@@ -29,7 +29,7 @@ from ..bridge.output import Output, output_steps
 from ..core.errors import Pose3DError
 from ..core.leftovers import short_stem
 from ..core.motion import MotionOptions
-from ..core.takes import prune
+from ..core.takes import SEEN_FOLDER, prune
 from ..core.track_io import read_track
 from ..worker.engine import Engine
 from ..worker.job import Job
@@ -166,7 +166,8 @@ class Run:
         if self.request.clip is not None and self.request.take is None:
             assert self._engine is not None
             track = self._cache / _track_name(self.request)
-            command = self._engine.command("infer", self.request.arguments(track))
+            seen = ["--keep-seen", self._cache / SEEN_FOLDER]
+            command = self._engine.command("infer", [*self.request.arguments(track), *seen])
             self.job = Job(command, self._engine.environment(), beside_a_window=not bpy.app.background)
             self.job.start()
 

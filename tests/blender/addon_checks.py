@@ -460,7 +460,15 @@ def check_several_clips_and_their_takes() -> None:
         assert [action.name for action in bpy.data.actions] == ["rig good", "rig good.001"]
         assert not bpy.ops.pose3d.copy_log.poll()
 
+        folder = Path(take.path).parent / "seen"
+        seen = {path: path.stat().st_ino for path in folder.iterdir()}
+        settings.person, settings.clip_path = "anyone", str(clips / "good.mp4")
+        assert bpy.ops.pose3d.import_pose_from_video() == {"FINISHED"}
+        now = {path: path.stat().st_ino for path in folder.iterdir()}
+        assert seen and now == seen, "the clip was looked at again, for another person"
+
         assert bpy.ops.pose3d.clear_cache() == {"FINISHED"} and Path(take.path).is_file(), "a take in use was deleted"
+        assert not list(folder.iterdir())
         for action in list(bpy.data.actions):
             bpy.data.actions.remove(action)
         assert bpy.ops.pose3d.clear_cache() == {"FINISHED"}
@@ -493,8 +501,11 @@ def check_import_of_a_clip() -> None:
     bpy.ops.wm.save_as_mainfile(filepath=path)
     bpy.ops.wm.open_mainfile(filepath=path)
     assert "Made by hand" in bpy.data.actions, "the action that was replaced is lost with the file"
-    tracks = list((Path(os.environ["POSE3D_HOME"]) / "cache").iterdir())
-    assert [t.suffix for t in tracks] == [".npz"], tracks
+    cache = Path(os.environ["POSE3D_HOME"]) / "cache"
+    files = [path for path in cache.rglob("*") if path.is_file()]
+    assert [path.suffix for path in files] == [".npz", ".npz"] and {path.parent for path in files} == {cache, cache / "seen"}, (
+        files
+    )
 
 
 def main(names: list[str], checks: dict[str, object] | None = None) -> int:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from blender_pose3d.core.takes import list_takes, prune
+from blender_pose3d.core.takes import SEEN_FOLDER, list_takes, prune
 
 
 def make_take(folder: Path, name: str, *, age_s: float, settings: dict[str, float] | None = None, size: int = 1000) -> Path:
@@ -39,3 +39,15 @@ def test_the_oldest_go_first_and_never_those_in_use(tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.npz", "d.npz"]
     assert prune(tmp_path, limit_bytes=0, keep=[paths[0]]) == [paths[3]]
     assert paths[0].exists()
+
+
+def test_what_was_seen_has_a_tenth_of_the_room_and_counts_for_itself(tmp_path):
+    seen = tmp_path / SEEN_FOLDER
+    seen.mkdir()
+    take = make_take(tmp_path, "take", age_s=100)
+    old, new = make_take(seen, "old", age_s=50), make_take(seen, "new", age_s=40)
+    size = take.stat().st_size
+    assert [one.path for one in list_takes(tmp_path)] == [take]
+    assert prune(tmp_path, limit_bytes=20 * size, keep=[]) == [] and old.exists() and new.exists()
+    assert prune(tmp_path, limit_bytes=19 * size, keep=[]) == [] and take.exists() and new.exists() and not old.exists()
+    assert prune(tmp_path, limit_bytes=0, keep=[take]) == [] and take.exists() and not new.exists()

@@ -91,7 +91,7 @@ def killed(after_s: float) -> Iterator[float]:
     assert not is_alive(pid), "the worker is still there"
     assert {action.name for action in bpy.data.actions} == before, "half an action was made"
     assert bpy.ops.pose3d.import_pose_from_video.poll(), "no run can be started"
-    leftovers = [path.name for path in (bpy_home() / "cache").glob("*") if path.suffix != ".npz"]
+    leftovers = [path.name for path in (bpy_home() / "cache").rglob("*") if path.is_file() and path.suffix != ".npz"]
     seen.setdefault("kills", []).append([round(after_s, 2), stage, percent, round(said_s, 2), leftovers])
     yield 0.2
     driver.key("ESC")  # the report over the view

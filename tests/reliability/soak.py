@@ -52,19 +52,25 @@ def main(words: list[str]) -> None:
     bpy.ops.wm.read_factory_settings(use_empty=True)
     figure = rig_builders.build("plain")
     bpy.context.scene.pose3d.armature = figure
+
+    def cached(folder: Path) -> list[str]:
+        """The files: takes, and of what was seen of the clip only that it is there."""
+        names = [path.relative_to(folder) for path in sorted(folder.rglob("*")) if path.is_file()]
+        return [str(path if path.parent == Path() else path.with_stem("*")) for path in names]
+
     before, kept, samples, problems = counts(), imports // 5, [], []
     folder = Path(os.environ["POSE3D_HOME"]) / "cache"
     for number in range(imports):
         if number < through_worker:
             result = bpy.ops.pose3d.import_pose_from_video(filepath=clip)
-            (take,) = folder.iterdir()
+            (take,) = folder.glob("*.npz")
         else:
             result = bpy.ops.pose3d.solve_take(take=str(take))
         made = counts()["actions"]
         expected = before | {"actions": number + 1 if number < kept else 1}
-        if result != {"FINISHED"} or counts() != expected or len(list(folder.iterdir())) != 1:
+        if result != {"FINISHED"} or counts() != expected or cached(folder) != [take.name, "seen/*.npz"]:
             different = {k: (n, expected[k]) for k, n in counts().items() if n != expected[k]}
-            problems.append(f"import {number}: {result}, {different}, {[path.name for path in folder.iterdir()]}")
+            problems.append(f"import {number}: {result}, {different}, {cached(folder)}")
         if figure.animation_data.action is None:
             problems.append(f"import {number}: the armature has no action")
         if number >= kept - 1:
