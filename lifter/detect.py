@@ -17,7 +17,7 @@ from .kept import KeptSeen
 from .landmark_model import LandmarkModel
 from .landmarker import MIN_DETECTION_CONFIDENCE, MIN_PRESENCE_CONFIDENCE, MIN_TRACKING_CONFIDENCE
 from .look import look
-from .people import CHOICES, Person, check_choice, chosen, follow, without_phantoms
+from .people import CHOICES, Person, check_choice, chosen, follow, without_glimpses, without_phantoms
 from .piece_file import PieceFiles
 from .track_file import Pose2DTrack
 from .version import detector_versions
@@ -85,7 +85,7 @@ def detect(
     poses = [[np.column_stack([body[:, :2] * scale_px, body[:, 5]]) for body in frame] for frame in seen.bodies]
     people = follow(poses, seen.timestamps_s, seen.colours)
     if person != "anyone":  # sizes leap there from one to the next, and whoever was found is taken
-        people = [without_phantoms(one, seen.timestamps_s) for one in people]
+        people = [without_glimpses(without_phantoms(one, seen.timestamps_s), seen.timestamps_s) for one in people]
     meant = chosen(people, person, clip.size_px)
     values = np.full((len(times), len(LANDMARK_NAMES), 6), np.nan, np.float32)
     detected = np.zeros(len(times), bool)

@@ -39,6 +39,9 @@ _SAME = 0.08
 # longer than this, of less than this share of the size that the person has within the third number, and a leap away from it. Who
 # walks at one speed is never less than half as large as in the middle of the way, and who lies down does so from frame to frame.
 _MOMENT_S, _SMALL_SHARE, _AROUND_S = 1.0, 0.5, 2.0
+# Who is there for longer than the first is not also there for less than the second, and for less than they are away then: that is
+# part of somebody in a corner of the picture, or somebody else. Away is so long at least on one side.
+_STAY_S, _GLIMPSE_S, _AWAY_S = 1.0, 0.5, 1.0
 # A leap: so many times the size from one pose to the next, no later than this.
 _LEAP, _LEAP_S = 2.0, 0.5
 
@@ -116,13 +119,31 @@ def without_phantoms(person: Person, timestamps_s: Sequence[float]) -> Person:
 
     For detectors that always give all joints: without some of them a body is smaller.
     """
-    frames = list(person.places)
-    at, sizes = np.array([timestamps_s[frame] for frame in frames]), np.array(person.sizes_px)
-    keep = np.ones(len(frames), bool)
-    for there in np.split(np.arange(len(frames)), np.flatnonzero(np.diff(at) > _MOMENT_S) + 1):
+    at, sizes = np.array([timestamps_s[frame] for frame in person.places]), np.array(person.sizes_px)
+    keep = np.ones(len(at), bool)
+    for there in np.split(np.arange(len(at)), np.flatnonzero(np.diff(at) > _MOMENT_S) + 1):
         for way in (there, there[::-1]):
             keep[way[: _phantoms(at[way], sizes[way])]] = False
-    kept = np.flatnonzero(keep)
+    return _only(person, keep)
+
+
+def without_glimpses(person: Person, timestamps_s: Sequence[float]) -> Person:
+    """The person without the frames in which they are there for a moment, long before they come or after they are gone."""
+    frames = np.array(list(person.places))
+    times_s = np.append(timestamps_s, 2 * timestamps_s[-1] - timestamps_s[-2] if len(timestamps_s) > 1 else math.inf)
+    runs = np.split(np.arange(len(frames)), np.flatnonzero(np.diff(frames) > 1) + 1)
+    begins_s = times_s[[frames[run[0]] for run in runs]]
+    ends_s = times_s[[frames[run[-1]] + 1 for run in runs]]
+    stays_s, away_s = ends_s - begins_s, np.concatenate([[math.inf], begins_s[1:] - ends_s[:-1], [math.inf]])
+    shorter_s, longer_s = np.minimum(away_s[:-1], away_s[1:]), np.maximum(away_s[:-1], away_s[1:])
+    glimpses = (stays_s < _GLIMPSE_S) & (stays_s <= shorter_s + 1e-6) & (longer_s >= _AWAY_S)
+    if stays_s.max() < _STAY_S or not glimpses.any():
+        return person
+    return without_glimpses(_only(person, ~np.repeat(glimpses, [len(run) for run in runs])), timestamps_s)
+
+
+def _only(person: Person, keep: np.ndarray) -> Person:
+    frames, kept = list(person.places), np.flatnonzero(keep)
     return replace(
         person,
         places={frames[k]: person.places[frames[k]] for k in kept},

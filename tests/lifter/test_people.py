@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterable
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lifter.errors import LifterError
-from lifter.people import assigned, chosen, follow, size_px, without_phantoms
+from lifter.people import assigned, chosen, follow, size_px, without_glimpses, without_phantoms
 
 SIZE = (1280, 720)
 FPS = 25.0
@@ -151,3 +152,37 @@ def test_the_choice() -> None:
     for wrong, sentence in (("4", "only 3 people"), ("0", "no person 0"), ("me", "says nothing")):
         with pytest.raises(LifterError, match=sentence):
             chosen(people, wrong, SIZE)
+
+
+def seen_again(frames: Iterable[int]) -> list[int]:
+    """The frames that are left of somebody who is there in these."""
+    there = list(frames)
+    poses = [[body(300.0)] if t in there else [] for t in range(max(there) + 100)]
+    clothes = [[np.full((8, 3), 0.5)] * len(found) for found in poses]
+    at = times(len(poses))
+    (person,) = follow(poses, at, clothes)
+    clean = without_glimpses(person, at)
+    assert len(clean.sizes_px) == len(clean.middles_px) == len(clean.places)
+    return list(clean.places)
+
+
+LONG_STAY = range(100, 160)
+
+
+@pytest.mark.parametrize("glimpse", [[10], [97], [180, 181], [90, 91, 95], [60, 61, 220, 221]])
+def test_a_glimpse_long_before_somebody_comes_or_after_they_are_gone_is_dropped(glimpse: list[int]) -> None:
+    assert seen_again(sorted([*glimpse, *LONG_STAY])) == list(LONG_STAY)
+
+
+@pytest.mark.parametrize(
+    "frames",
+    [
+        [*range(60, 75), *LONG_STAY],  # 0.6 s: a stay
+        [*range(86, 96), *LONG_STAY],  # away for less than it lasted
+        [*LONG_STAY, 165, 166, *range(171, 240)],  # behind a pillar
+        [0, 40, 80, 120],  # hardly ever found: that is all there is
+        [7],
+    ],
+)
+def test_what_is_no_glimpse_stays(frames: list[int]) -> None:
+    assert seen_again(frames) == frames
