@@ -13,7 +13,7 @@ from blender_pose3d.core.filtering import calmed
 from blender_pose3d.core.motion import MotionOptions, perform
 from blender_pose3d.core.motion.banded import PathFit, second_difference
 from blender_pose3d.core.motion.body import landmarks_of, with_constant_bones
-from blender_pose3d.core.motion.root import without_false_starts
+from blender_pose3d.core.motion.root import led_through, truly_found
 from blender_pose3d.core.skeleton import INDEX, LANDMARK_NAMES
 from tests.core.motion_tracks import seen
 from tests.core.rigs import other_side
@@ -213,7 +213,27 @@ def test_who_stays_in_the_picture_or_comes_running_is_believed() -> None:
     times = np.arange(50) / 25
     near = np.stack([np.zeros(50), np.zeros(50), 6.0 - 3.0 * times], axis=1)
     detected = (times > 0.3) & (times < 1.7)
-    np.testing.assert_array_equal(without_false_starts(near, detected, times), near)
+    whole = np.full(50, 0.8)
+    np.testing.assert_array_equal(truly_found(near, detected, whole, times), detected)
     jump = near.copy()
     jump[:2] *= 2.0
-    np.testing.assert_array_equal(without_false_starts(jump, np.ones(50, bool), times), jump)
+    assert truly_found(jump, np.ones(50, bool), whole, times).all()
+    waist = np.where(detected, 0.4, 0.0)  # the legs are out of the picture all the time
+    np.testing.assert_array_equal(truly_found(near, detected, waist, times), detected)
+
+
+@pytest.mark.parametrize("leaves", [True, False])
+def test_the_part_of_somebody_at_the_picture_s_edge_says_not_where_they_are(leaves: bool) -> None:
+    times = np.arange(50) / 25
+    walked = np.stack([1.2 * times, np.zeros(50), np.full(50, 3.0)], axis=1)
+    detected = (times > 0.3) & (times < 1.7)
+    found = np.flatnonzero(detected)
+    cut = found[-2:] if leaves else found[:2]
+    confidence, seen_m = np.where(detected, 0.8, 0.0), walked.copy()
+    confidence[cut], seen_m[cut, 2] = 0.4, 3.4
+    seen_m[: found[0]], seen_m[found[-1] + 1 :] = seen_m[found[0]], seen_m[found[-1]]
+    truly = truly_found(seen_m, detected, confidence, times)
+    assert np.flatnonzero(truly).tolist() == np.setdiff1d(found, cut).tolist()
+    path = led_through(seen_m, detected, truly, times)
+    np.testing.assert_allclose(path[found], walked[found], atol=1e-9)
+    np.testing.assert_allclose(path[: found[0]], np.tile(walked[found[0]], (found[0], 1)), atol=1e-9)

@@ -18,7 +18,7 @@ from .foreshortening import with_reach
 from .limits import limited
 from .moving import Followed, SeenFeet, camera_told, follow
 from .options import PATIENCE, PICTURE_MM, MotionOptions
-from .root import rays_of, seen_path, without_false_starts
+from .root import led_through, rays_of, seen_path, truly_found
 
 # How the motion engine knows a lens that is no guess.
 _KNOWN_LENSES = ("given", "metadata")
@@ -34,15 +34,17 @@ _TRUNK = [INDEX[f"{side}_{part}"] for side in SIDES for part in ("hip", "shoulde
 class InCamera:
     """One person in the axes of the first frame's camera; of the ground nothing is known yet.
 
-    joints_m [T, 17, 3] relative to the pelvis; line_m [T, 3]: the pelvis from where the camera is in that frame; feet_m
-    [T, 4, 3]: heels and toes relative to the pelvis, in the order of contacts.PARTS, and steady_feet_m the same without
-    trembling; foot_sure [T, 4]: how well they were seen; stance_sure, trunk_sure [T]: legs and shoulders, hips and shoulders;
-    depth_m [T] of the pelvis from the camera; followed: how the camera moved; edges around the person, if any.
+    found [T]: where the person's place was seen; joints_m [T, 17, 3] relative to the pelvis; line_m [T, 3]: the pelvis from where
+    the camera is in that frame; feet_m [T, 4, 3]: heels and toes relative to the pelvis, in the order of contacts.PARTS, and
+    steady_feet_m the same without trembling; foot_sure [T, 4]: how well they were seen; stance_sure, trunk_sure [T]: legs and
+    shoulders, hips and shoulders; depth_m [T] of the pelvis from the camera; followed: how the camera moved; edges around the
+    person, if any.
     """
 
     track: Pose3DTrack
     marks: Landmarks
     focal_length_px: float
+    found: np.ndarray
     joints_m: np.ndarray
     line_m: np.ndarray
     feet_m: np.ndarray
@@ -61,7 +63,7 @@ class InCamera:
     @property
     def sure(self) -> np.ndarray:
         """How well the body was seen: [T] from 0 to 1."""
-        return np.where(self.track.detected, self.track.confidence.mean(axis=1), 0.0)
+        return np.where(self.found, self.track.confidence.mean(axis=1), 0.0)
 
     @property
     def camera_lost(self) -> bool:
@@ -73,7 +75,8 @@ def in_camera(track: Pose3DTrack, marks: Landmarks, options: MotionOptions) -> I
     """The track's person as one body, without trembling, in axes that do not turn."""
     times = track.timestamps_s.astype(float)
     focal, joints, line = _refocused(track, marks, options)
-    line = without_false_starts(line, track.detected, times)
+    found = truly_found(line, track.detected, track.confidence.mean(axis=1), times)
+    line = led_through(line, track.detected, found, times)
     joints = _one_body(track, marks, joints, line, focal, options)
     # From here on in the axes of the first frame's camera.
     stance_sure, trunk_sure = (np.where(track.detected, track.confidence[:, of].min(axis=1), 0.0) for of in (_STANCE, _TRUNK))
@@ -94,6 +97,7 @@ def in_camera(track: Pose3DTrack, marks: Landmarks, options: MotionOptions) -> I
         track=track,
         marks=marks,
         focal_length_px=focal,
+        found=found,
         joints_m=joints,
         line_m=line,
         feet_m=feet,

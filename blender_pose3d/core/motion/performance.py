@@ -17,6 +17,7 @@ from ..tracks import Pose3DTrack
 from .body import Landmarks, landmarks_of
 from .camera import CameraEstimate
 from .contacts import Contact, contacts_of, mask_of
+from .gaps import above_ground
 from .in_camera import in_camera
 from .in_world import on_uneven_ground, settled, with_hidden_steps, with_standing_legs
 from .options import CameraMotion, MotionOptions, Smoothing
@@ -115,10 +116,13 @@ def perform(track: Pose3DTrack, options: MotionOptions, *, contacts: Sequence[Co
     camera, ground_m = world.camera, -world.camera.height_m - SOLE_BELOW_M
     if "height" not in camera.given:
         camera = replace(camera, height_m=camera.height_m + SOLE_BELOW_M)
+    lowest = np.concatenate([world.joints_m[..., 2], world.parts_m[..., 2]], axis=1).min(axis=1)
+    floor_m = min(0.0, float(world.under_m.min()))
+    path = above_ground(path - [0, 0, ground_m], lowest, seen.found, ~world.cut_off, seen.times_s, floor_m=floor_m)
     return Performance(
         track=track,
         joints_m=world.joints_m,
-        path_m=path - [0, 0, ground_m],
+        path_m=path,
         parts_m=world.parts_m,
         mask=world.mask,
         stands=world.stands,

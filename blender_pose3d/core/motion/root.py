@@ -22,6 +22,10 @@ _GROUND_M = 0.01
 # So many frames after somebody was found, and before they are lost, may be this much too near or far, as a share of the distance,
 # beyond what somebody goes.
 _FALSE_FRAMES, _FALSE_SHARE, _FASTEST_M_S = 4, 0.1, 3.0
+# Of whom so much less was seen than is next, because the rest is out of the picture: not even by what somebody goes.
+_CUT_SHARE = 0.6
+# How somebody goes who comes or goes is said by so many frames.
+_GOES_FRAMES = 8
 # Accelerations of a pelvis.
 _ACCELERATION_M_S2 = 5.0
 _JOINTS = [INDEX[name] for name in LANDMARK_JOINTS]
@@ -58,9 +62,11 @@ def seen_path(joints_m: np.ndarray, marks: Landmarks, focal_length_px: float, im
     return path
 
 
-def without_false_starts(seen_m: np.ndarray, detected: np.ndarray, timestamps_s: np.ndarray) -> np.ndarray:
-    """The pelvis [T, 3] in camera space. Frames in which a person who comes or goes was found much nearer or farther than just
-    after or before count as frames without one, and those lie between their neighbours.
+def truly_found(seen_m: np.ndarray, detected: np.ndarray, confidence: np.ndarray, timestamps_s: np.ndarray) -> np.ndarray:
+    """The frames, [T], in which somebody was found but for those in which one who comes or goes was found much nearer or farther
+    than just after or before, the more so where less was seen of them.
+
+    seen_m: the pelvis [T, 3] in camera space; confidence [T] of the whole body.
     """
     found = detected.copy()
     for first, last in stretches(detected):
@@ -72,13 +78,28 @@ def without_false_starts(seen_m: np.ndarray, detected: np.ndarray, timestamps_s:
                 after = edge[k + 1 : k + 1 + _FALSE_FRAMES]
                 usual = float(np.median(seen_m[after, 2]))
                 goes = _FASTEST_M_S * float(np.median(np.abs(timestamps_s[after] - timestamps_s[edge[k]])))
+                if confidence[edge[k]] < _CUT_SHARE * np.median(confidence[after]):
+                    goes = 0.0
                 if abs(seen_m[edge[k], 2] - usual) > _FALSE_SHARE * usual + goes:
                     found[edge[: k + 1]] = False
-    if (found == detected).all() or not found.any():
+    return found if found.any() else detected
+
+
+def led_through(seen_m: np.ndarray, detected: np.ndarray, found: np.ndarray, timestamps_s: np.ndarray) -> np.ndarray:
+    """The pelvis [T, 3] as it was seen; where somebody who comes or goes was detected but does not count (found [T]), they go as
+    they do next, and where nobody was detected, straight on to the next place."""
+    if (found == detected).all():
         return seen_m
-    times = timestamps_s[found]
-    between = np.stack([np.interp(timestamps_s, times, axis) for axis in seen_m[found].T], axis=1)
-    return np.where(found[:, None], seen_m, between)
+    path = seen_m.copy()
+    for first, last in stretches(detected):
+        frames = np.arange(first, last + 1)
+        counts = frames[found[frames]]
+        for off, near in ((frames < counts[0], counts[:_GOES_FRAMES]), (frames > counts[-1], counts[-_GOES_FRAMES:])):
+            fit = np.polynomial.polynomial.polyfit(timestamps_s[near] - timestamps_s[near[0]], seen_m[near], 1)
+            path[frames[off]] = fit[0] + (timestamps_s[frames[off]] - timestamps_s[near[0]])[:, None] * fit[1]
+    times = timestamps_s[detected]
+    between = np.stack([np.interp(timestamps_s, times, axis) for axis in path[detected].T], axis=1)
+    return np.where(detected[:, None], path, between)
 
 
 def pins(sight: np.ndarray, across_m_s: float, along_m_s: float) -> np.ndarray:
