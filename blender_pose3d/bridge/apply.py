@@ -167,7 +167,7 @@ def apply_steps(
             *warnings,
             *_gap_warnings(track),
             *_hand_warnings(track, rig, options),
-            *_unseen_warnings(armature_object),
+            *unseen_warnings(armature_object),
         ),
         frame_start=int(frames[0]),
         frame_end=int(frames[-1]),
@@ -261,12 +261,14 @@ def _hand_warnings(track: Pose3DTrack, rig: RigSpec, options: MotionOptions | So
     return ()
 
 
-def _unseen_warnings(armature_object: bpy.types.Object) -> tuple[str, ...]:
-    """Settings of the user's that keep the new action from being seen; they are left as they are."""
+def unseen_warnings(armature_object: bpy.types.Object) -> tuple[str, ...]:
+    """What of the user's keeps the new action from being seen; it is left as it is."""
     name, data = armature_object.name, armature_object.animation_data
     warnings = []
     if armature_object.data.pose_position == "REST":
         warnings.append(f"'{name}' shows its rest position: choose Pose Position in its Armature properties to see it move.")
+    if armature_object.data.is_editmode:
+        warnings.append(f"'{name}' is in Edit Mode, where it does not move: leave that to see it move.")
     tracks = [track for track in data.nla_tracks if not track.mute and len(track.strips)] if data.use_nla else []
     if any(track.is_solo for track in tracks):
         warnings.append(f"An NLA track of '{name}' plays solo and hides the animation: click its star.")

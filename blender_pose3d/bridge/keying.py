@@ -20,7 +20,7 @@ from ..core.tracks import RigMotion
 from .constraints import Kind, Obstacle, find_obstacles, locks_of, mute, sentences
 from .ik import IkLimb, LimbMode, Pauses, as_ik_bends, find_limbs, key_controls, keyed_bones, require_moved
 from .keyframes import key_motion, require_editable
-from .rig_reader import choose_mapping, read_rig
+from .rig_reader import choose_mapping, read_rig, take_in_edits
 from .targets import Keyed
 
 
@@ -83,6 +83,7 @@ def handling_by_preset(
     asked before a clip is read as well.
     """
     require_editable(armature_object)
+    take_in_edits(armature_object)
     context.view_layer.update()
     rig = read_rig(armature_object, choose_mapping(armature_object, preset=preset, presets_folder=presets_folder))
     if upper_body:

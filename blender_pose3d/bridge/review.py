@@ -13,7 +13,7 @@ from ..core.recognise import map_bones
 from ..core.review import Fault, Row, faults, reviewed_preset, said_of
 from ..core.rig import check_mapping
 from ..core.solve import heading_of
-from .rig_reader import choose_mapping, read_rig, read_skeleton
+from .rig_reader import choose_mapping, read_rig, read_skeleton, take_in_edits
 
 
 def find_bones(
@@ -30,6 +30,7 @@ def find_bones(
 
 def review(armature_object: bpy.types.Object, rows: Sequence[Row]) -> list[Fault]:
     """What is wrong with the rows on this armature, errors first."""
+    take_in_edits(armature_object)
     found = faults(rows, [bone.name for bone in armature_object.data.bones])
     if found:
         return found

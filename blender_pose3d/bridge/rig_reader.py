@@ -1,4 +1,4 @@
-"""An armature object -> RigSpec. Reads only; the pose, the rest pose and the selection stay as they are."""
+"""An armature object -> RigSpec. Reads only; the pose, the rest pose, the mode and the selection stay as they are."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ def choose_mapping(
     """
     if armature_object.type != "ARMATURE":
         raise Pose3DError(f"'{armature_object.name}' is not an armature.", hint="Choose an armature object.")
+    take_in_edits(armature_object)
     if not armature_object.data.bones:
         raise Pose3DError(f"The armature '{armature_object.name}' has no bones.", hint="Choose an armature with a body.")
     skeleton = read_skeleton(armature_object)
@@ -36,6 +37,12 @@ def choose_mapping(
     own, told = load_own(own_folders)
     mapping = map_bones(skeleton, [*load_presets(presets_folder), *own], preset)
     return replace(mapping, warnings=(*mapping.warnings, *told)) if told else mapping
+
+
+def take_in_edits(armature_object: bpy.types.Object) -> None:
+    """In Edit Mode the armature has its bones as they were when that was entered, and its pose has some names of now."""
+    if armature_object.type == "ARMATURE" and armature_object.data.is_editmode:
+        armature_object.update_from_editmode()
 
 
 def read_skeleton(armature_object: bpy.types.Object) -> Skeleton:

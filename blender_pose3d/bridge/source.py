@@ -13,7 +13,7 @@ from ..core.motion import MotionOptions
 from ..core.resample import resampled
 from ..core.rig import RigSpec, check_mapping
 from ..core.transfer import SourceMotion, transfer
-from .apply import AppliedMotion
+from .apply import AppliedMotion, unseen_warnings
 from .frames import frame_kept, show_now
 from .ik import LimbMode
 from .keyframes import rotation_channels
@@ -108,6 +108,7 @@ def apply_source(
             *check_mapping(rig),
             *_lacking(source.rig, rig),
             *warnings,
+            *unseen_warnings(armature_object),
         ),
         frame_start=int(frames[0]),
         frame_end=int(frames[-1]),
@@ -166,6 +167,10 @@ def _require_shown(context: bpy.types.Context, armature_object: bpy.types.Object
     """Blender does not animate what it does not show."""
     if not armature_object.visible_get(view_layer=context.view_layer):
         raise Pose3DError(f"'{armature_object.name}' is hidden, so Blender does not move it.", hint="Show it and try again.")
+    if armature_object.data.is_editmode:
+        raise Pose3DError(
+            f"'{armature_object.name}' is in Edit Mode, where it does not move.", hint="Leave Edit Mode and try again."
+        )
     if armature_object.data.pose_position == "REST":
         raise Pose3DError(
             f"'{armature_object.name}' shows its rest position.", hint="Choose Pose Position in its Armature properties."

@@ -687,6 +687,10 @@ GERMAN: dict[str, str] = {
     "The animation of '{}' is {} frames long.": "Die Animation von „{}“ ist {} Bilder lang.",
     "'{}' is hidden, so Blender does not move it.": "„{}“ ist verborgen, deshalb bewegt Blender es nicht.",
     "'{}' shows its rest position.": "„{}“ zeigt seine Ruheposition.",
+    "'{}' is in Edit Mode, where it does not move.": "„{}“ ist im Bearbeitungsmodus und bewegt sich darin nicht.",
+    "'{}' is in Edit Mode, where it does not move: leave that to see it move.": (
+        "„{}“ ist im Bearbeitungsmodus und bewegt sich darin nicht: ihn verlassen, um die Bewegung zu sehen."
+    ),
     "The IK controls of '{}' cannot be keyed while it shows its rest position.": (
         "Die IK-Steuerungen von „{}“ können keine Keys bekommen, solange es seine Ruheposition zeigt."
     ),

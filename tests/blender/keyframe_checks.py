@@ -201,6 +201,24 @@ def a_rest_position_is_told() -> None:
     assert armature.data.pose_position == "REST" and any("rest position" in warning for warning in applied.warnings)
 
 
+def bones_that_are_being_edited_are_taken_as_they_are() -> None:
+    armature = fresh("plain")
+    bpy.context.view_layer.objects.active = armature
+    bpy.ops.object.mode_set(mode="EDIT")
+    bones = armature.data.edit_bones
+    bones["Spine"].name = "Trunk"
+    bones.remove(bones["LeftHand"])
+    bones["Neck"].roll += 0.5
+    given = exact_tracks.motion("reach", seconds=2)
+    applied = animate(armature, given)
+    assert any("Edit Mode" in warning for warning in applied.warnings), applied.warnings
+    assert armature.mode == "EDIT" and "Trunk" in armature.data.edit_bones
+    armature.data.edit_bones["LeftToeBase"].name = "Toes"
+    bpy.ops.object.mode_set(mode="OBJECT")
+    assert "Toes" in armature.pose.bones and "LeftHand" not in armature.pose.bones
+    assert limb_error_deg(armature, given, applied) < 0.5
+
+
 def angles_do_not_jump() -> None:
     """The demo's person turns about, so that angles pass 180 degrees."""
     given = exact_tracks.motion("demo", fps=25)
@@ -581,6 +599,7 @@ CHECKS: tuple[Callable[[], None], ...] = (
     a_second_import_makes_a_second_action,
     nla_stays_and_does_not_show_through,
     a_rest_position_is_told,
+    bones_that_are_being_edited_are_taken_as_they_are,
     angles_do_not_jump,
     halves_of_frames_are_between,
     sparse_keys_are_within_the_bound,

@@ -15,7 +15,7 @@ from blender_pose3d import headless  # noqa: E402
 from blender_pose3d.bridge import files  # noqa: E402
 from blender_pose3d.bridge.apply import apply_track  # noqa: E402
 from blender_pose3d.bridge.measure import angles_deg, posed_limb_directions  # noqa: E402
-from blender_pose3d.bridge.source import sample  # noqa: E402
+from blender_pose3d.bridge.source import apply_source, sample  # noqa: E402
 from blender_pose3d.core.bvh import read_bvh  # noqa: E402
 from blender_pose3d.core.errors import Pose3DError  # noqa: E402
 from blender_pose3d.core.motion import MotionOptions, Smoothing  # noqa: E402
@@ -160,11 +160,24 @@ def check_what_cannot_be_a_source() -> None:
         other.data.pose_position = "REST"
         refused("shows its rest position", retarget, source=other.name)
         other.data.pose_position = "POSE"
+        bpy.context.view_layer.objects.active = other
+        bpy.ops.object.mode_set(mode="EDIT")
+        refused("is in Edit Mode, where it does not move", retarget, source=other.name)
+        bpy.ops.object.mode_set(mode="OBJECT")
         bones = bpy.data.objects.new("Two bones", bpy.data.armatures.new("Two bones"))
         bpy.context.scene.collection.objects.link(bones)
         bones.animation_data_create().action = other.animation_data.action
         refused("has no bones", retarget, source=bones.name)
         assert target.animation_data is None or target.animation_data.action is None
+
+
+def check_why_nothing_moves_is_told() -> None:
+    source, target = animated(rig_builders.build("plain")), rig_builders.build("a_pose")
+    target.data.pose_position = "REST"
+    applied = apply_source(
+        bpy.context, target, sample(bpy.context, source, presets_folder=_PRESETS), preset="auto", resources=ROOT
+    )
+    assert any("rest position" in warning for warning in applied.warnings), applied.warnings
 
 
 def check_constraints_are_a_source() -> None:
