@@ -14,6 +14,7 @@ from ..core.tracks import Pose3DTrack
 from .apply import AppliedMotion, Steps, apply_steps
 from .frames import show_now
 from .ik import LimbMode
+from .targets import heard_strips
 
 DEFAULT_NAME = "{armature} {clip}"
 
@@ -117,8 +118,12 @@ def set_rate(scene: bpy.types.Scene, fps: float) -> None:
 
 
 def push_down(armature_object: bpy.types.Object, action: bpy.types.Action) -> bpy.types.NlaStrip:
-    """The action as a strip in a new NLA track above all others; afterwards no action is active, as in Blender's Push Down."""
+    """The action as a strip in a new NLA track above all others; afterwards no action is active, as in Blender's Push Down.
+
+    Before and after it, what is under it plays: a strip that holds its first or last pose would hide that.
+    """
     data = armature_object.animation_data
+    under = [(strip.frame_start, strip.frame_end) for strip in heard_strips(data)]
     slot = data.action_slot
     # An active action would hide its own strip.
     data.action = None
@@ -127,4 +132,8 @@ def push_down(armature_object: bpy.types.Object, action: bpy.types.Action) -> bp
     strip = track.strips.new(action.name, round(action.frame_range[0]), action)
     if strip.action_slot != slot:
         strip.action_slot = slot
+    if any(last > strip.frame_end for _, last in under):
+        strip.extrapolation = "NOTHING"
+    elif any(first < strip.frame_start for first, _ in under):
+        strip.extrapolation = "HOLD_FORWARD"
     return strip

@@ -140,6 +140,19 @@ def any_armature() -> bool:
     return any(armature.users for armature in bpy.data.armatures)  # those of deleted characters have none
 
 
+def heard_tracks(data: bpy.types.AnimData) -> list[bpy.types.NlaTrack]:
+    """The NLA tracks that Blender plays, the lowest first: one that plays solo alone, muted or not."""
+    if not data.use_nla:
+        return []
+    solo = [track for track in data.nla_tracks if track.is_solo]
+    return solo or [track for track in data.nla_tracks if not track.mute]
+
+
+def heard_strips(data: bpy.types.AnimData) -> list[bpy.types.NlaStrip]:
+    """Of those tracks, in the same order."""
+    return [strip for track in heard_tracks(data) for strip in track.strips if not strip.mute]
+
+
 @dataclass(frozen=True)
 class Shown:
     """What an armature plays. slot: its own in the action, None where none is chosen; strip: of the NLA, None where the action is

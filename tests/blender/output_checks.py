@@ -218,6 +218,36 @@ def check_an_nla_strip_plays_as_the_action_did() -> None:
         assert len(data.nla_tracks) == 2 and shown_action(figure).name == imported_again
 
 
+def check_strips_hide_each_other_only_while_they_play() -> None:
+    """In whichever order they come, and wherever: what is under a strip is seen before and after it."""
+    for first, second in ((1, 300), (300, 1), (100, 150)):
+        with addon_checks.registered():
+            figure, applied = imported(nla_strip=True, use_start_frame=True, start_frame=first)
+            last = applied.frame_end
+            expected = {frame: pose_at(figure, frame) for frame in (first, first + 20, last - 20, last)}
+            later = imported_on(figure, start_frame=second)
+            upper = figure.animation_data.nla_tracks[-1].strips[0]
+            assert upper.action.name == later.action_name
+            for frame, pose in expected.items():
+                if not later.frame_start <= frame <= later.frame_end:
+                    np.testing.assert_allclose(pose_at(figure, frame), pose, atol=1e-4, err_msg=f"{first} {second} {frame}")
+            end = max(last, later.frame_end)
+            np.testing.assert_allclose(pose_at(figure, end + 9), pose_at(figure, end), atol=1e-4, err_msg="it stays at its end")
+        bpy.ops.wm.read_factory_settings(use_empty=True)
+    with addon_checks.registered():
+        figure, applied = imported(nla_strip=True, start_frame=100)
+        figure.animation_data.nla_tracks[0].mute = True
+        imported_on(figure, start_frame=400)
+        assert [track.strips[0].extrapolation for track in figure.animation_data.nla_tracks] == ["HOLD", "HOLD"]
+
+
+def imported_on(figure: bpy.types.Object, *, start_frame: int) -> AppliedMotion:
+    output = bpy.context.scene.pose3d.output
+    output.use_start_frame, output.start_frame, output.nla_strip = True, start_frame, True
+    track = exact_tracks.motion("reach", seconds=3).track
+    return apply_with_output(bpy.context, figure, track, output.settings(), preset="auto", resources=ROOT)
+
+
 def push_again(figure: bpy.types.Object) -> str:
     applied = apply_with_output(
         bpy.context,
