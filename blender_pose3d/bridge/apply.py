@@ -34,7 +34,7 @@ from .markers import (
     remember_source,
     source_of,
 )
-from .targets import shown
+from .targets import heard_strips, plays_solo, shown
 
 _T = TypeVar("_T")
 
@@ -269,10 +269,10 @@ def unseen_warnings(armature_object: bpy.types.Object) -> tuple[str, ...]:
         warnings.append(f"'{name}' shows its rest position: choose Pose Position in its Armature properties to see it move.")
     if armature_object.data.is_editmode:
         warnings.append(f"'{name}' is in Edit Mode, where it does not move: leave that to see it move.")
-    tracks = [track for track in data.nla_tracks if not track.mute and len(track.strips)] if data.use_nla else []
-    if any(track.is_solo for track in tracks):
+    strips = heard_strips(data)
+    if strips and plays_solo(data):
         warnings.append(f"An NLA track of '{name}' plays solo and hides the animation: click its star.")
-    elif tracks and (data.action_blend_type != "REPLACE" or data.action_influence < 1):
+    elif strips and (data.action_blend_type != "REPLACE" or data.action_influence < 1):
         warnings.append(
             f"The action of '{name}' is blended with its NLA tracks, so the pose is mixed: mute them, or choose Replace."
         )

@@ -14,7 +14,7 @@ from . import files
 from .frames import frame_kept
 from .markers import source_of
 from .rig_reader import choose_mapping, read_rig
-from .targets import Shown, keyed_range, require_slot, shown
+from .targets import Shown, keyed_range, plays_solo, require_slot, shown
 
 EXPORT_SUFFIXES = (".bvh", ".fbx", ".glb")
 _EXPORTERS = {".fbx": "io_scene_fbx", ".glb": "io_scene_gltf2"}
@@ -72,8 +72,9 @@ def keyed_bones(armature_object: bpy.types.Object, action: bpy.types.Action, res
 
 
 def _play_only(armature_object: bpy.types.Object, played: Shown) -> None:
-    """An action out of the NLA in its own frames, as the exporters take it."""
+    """An action out of the NLA in its own frames, as the exporters take it. One that plays solo does so without the NLA."""
     data = armature_object.animation_data
+    data.use_nla = data.use_nla and not plays_solo(data)
     if data.action != played.action:
         data.action = played.action
         data.action_slot = played.slot
@@ -87,13 +88,14 @@ def _scene_as_it_was(context: bpy.types.Context, armature_object: bpy.types.Obje
     selected = [item for item in layer.objects if item.select_get()]
     seen = armature_object.hide_get(), armature_object.hide_viewport, armature_object.hide_select
     data = armature_object.animation_data
-    playing = data.action, data.action_slot
+    playing, by_nla = (data.action, data.action_slot), data.use_nla
     if mode != "OBJECT":
         bpy.ops.object.mode_set(mode="OBJECT")
     scene.use_preview_range = False
     try:
         yield
     finally:
+        data.use_nla = by_nla
         if data.action != playing[0]:
             data.action = playing[0]
             if playing[0] is not None:

@@ -66,6 +66,10 @@ def output_steps(
     if output.nla_strip:
         push_down(armature_object, action)
         show_now(context, armature_object)
+        if not armature_object.animation_data.use_nla:
+            name = armature_object.name
+            off = f"The NLA of '{name}' is switched off, so the new strip does not play: switch it on in its editor."
+            warnings = (*warnings, off)
     return replace(applied, action_name=action.name, warnings=(*applied.warnings, *warnings))
 
 

@@ -19,7 +19,7 @@ from .ik import LimbMode
 from .keyframes import rotation_channels
 from .keying import handling_by_preset, key
 from .rig_reader import choose_mapping, read_rig
-from .targets import keyed_range, require_slot
+from .targets import heard_strips, keyed_range, plays_solo, require_slot
 
 _MOST_FRAMES = 200_000
 
@@ -148,9 +148,8 @@ def _spans(armature_object: bpy.types.Object) -> list[tuple[float, float]]:
     data = armature_object.animation_data
     if data is None:
         return []
-    tracks = [track for track in data.nla_tracks if not track.mute] if data.use_nla else []
-    spans = [(strip.frame_start, strip.frame_end) for track in tracks for strip in track.strips if not strip.mute]
-    if data.action is not None:
+    spans = [(strip.frame_start, strip.frame_end) for strip in heard_strips(data)]
+    if data.action is not None and not plays_solo(data):
         if not spans:
             require_slot(armature_object, data.action, data.action_slot)
         spans += filter(None, [keyed_range(data.action, data.action_slot)])

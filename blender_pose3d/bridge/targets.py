@@ -148,6 +148,11 @@ def heard_tracks(data: bpy.types.AnimData) -> list[bpy.types.NlaTrack]:
     return solo or [track for track in data.nla_tracks if not track.mute]
 
 
+def plays_solo(data: bpy.types.AnimData) -> bool:
+    """Whether an NLA track hides all others, and the active action."""
+    return data.use_nla and any(track.is_solo for track in data.nla_tracks)
+
+
 def heard_strips(data: bpy.types.AnimData) -> list[bpy.types.NlaStrip]:
     """Of those tracks, in the same order."""
     return [strip for track in heard_tracks(data) for strip in track.strips if not strip.mute]
@@ -185,17 +190,22 @@ class Shown:
 
 
 def shown(armature_object: bpy.types.Object) -> Shown | None:
-    """The active action, else that of the uppermost NLA track that is heard."""
+    """The active action, where no NLA track plays solo; else that of the uppermost strip under the playhead, else one of the
+    uppermost track that is heard."""
     data = armature_object.animation_data
     if data is None:
         return None
-    if data.action is not None:
+    tracks = [[strip for strip in track.strips if not strip.mute and strip.action] for track in reversed(heard_tracks(data))]
+    tracks = [strips for strips in tracks if strips]
+    if data.action is not None and not (tracks and plays_solo(data)):
         return Shown(data.action, data.action_slot)
-    for track in reversed(data.nla_tracks):
-        for strip in track.strips:
-            if not (track.mute or strip.mute) and strip.action is not None:
-                return Shown(strip.action, strip.action_slot, strip)
-    return None
+    if not tracks:
+        return None
+    now = bpy.context.scene.frame_current_final
+    playing = [strip for strips in tracks for strip in strips if strip.frame_start <= now <= strip.frame_end]
+    held = [strip for strip in tracks[0] if strip.frame_end < now]
+    strip = (playing or held[-1:] or tracks[0])[0]
+    return Shown(strip.action, strip.action_slot, strip)
 
 
 def shown_action(armature_object: bpy.types.Object) -> bpy.types.Action | None:

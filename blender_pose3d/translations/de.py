@@ -926,6 +926,9 @@ GERMAN: dict[str, str] = {
     "An NLA track of '{}' plays solo and hides the animation: click its star.": (
         "Eine NLA-Spur von „{}“ spielt solo und verdeckt die Animation: ihren Stern anklicken."
     ),
+    "The NLA of '{}' is switched off, so the new strip does not play: switch it on in its editor.": (
+        "Die NLA von „{}“ ist ausgeschaltet, der neue Streifen spielt also nicht: sie in ihrem Editor einschalten."
+    ),
     "The action of '{}' is blended with its NLA tracks, so the pose is mixed: mute them, or choose Replace.": (
         "Die Aktion von „{}“ wird mit den NLA-Spuren gemischt: diese stumm schalten, oder „Ersetzen“ wählen."
     ),

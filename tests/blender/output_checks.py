@@ -241,10 +241,49 @@ def check_strips_hide_each_other_only_while_they_play() -> None:
         assert [track.strips[0].extrapolation for track in figure.animation_data.nla_tracks] == ["HOLD", "HOLD"]
 
 
-def imported_on(figure: bpy.types.Object, *, start_frame: int) -> AppliedMotion:
+def check_the_strip_that_plays_is_meant() -> None:
+    """The one of a track that plays solo, or that is under the playhead; not where the NLA is switched off."""
+    folder = addon_checks.test_folder()
+    with addon_checks.registered():
+        scene = bpy.context.scene
+        figure, still = imported(nla_strip=True)
+        turns = imported_on(figure, start_frame=1, motion="walk_turn")
+        data = figure.animation_data
+        lower, upper = data.nla_tracks
+        assert shown_action(figure).name == turns.action_name
+        lower.is_solo = True
+        assert shown_action(figure).name == still.action_name
+        lower.strips[0].frame_start_ui = 501  # exported in its own frames
+        data.action = bpy.data.actions.new("Hidden by the solo track")
+        assert shown_action(figure).name == still.action_name
+        frames = np.linspace(1, still.frame_end, 9).astype(int)
+        moved_m = distance_to_hips_m(figure, frames + 500)
+        before = scene_state(), lower.is_solo, data.use_nla
+        for kind in ("bvh", "fbx", "glb"):
+            path = folder / f"solo.{kind}"
+            assert bpy.ops.pose3d.export_animation(filepath=str(path), armature=figure.name) == {"FINISHED"}
+            assert (scene_state(), lower.is_solo, data.use_nla) == before
+        lower.is_solo, data.action = False, None
+        data.nla_tracks.remove(lower)
+        upper.strips.new(still.action_name, 600, bpy.data.actions[still.action_name])
+        for frame, wanted in ((10, turns), (610, still), (450, turns), (5000, still)):
+            scene.frame_set(frame)
+            assert shown_action(figure).name == wanted.action_name, frame
+        data.use_nla = False
+        assert shown_action(figure) is None
+        off = imported_on(figure, start_frame=1)
+        assert [warning for warning in off.warnings if "switched off" in warning], off.warnings
+    for kind in ("bvh", "fbx", "glb"):
+        figure = files.open_rig(files.RigFile(folder / f"solo.{kind}"))
+        first = round(figure.animation_data.action.frame_range[0])
+        read_m = distance_to_hips_m(figure, frames - 1 + first)
+        assert np.abs(read_m - moved_m).max() < 0.02, (kind, read_m, moved_m)
+
+
+def imported_on(figure: bpy.types.Object, *, start_frame: int, motion: str = "reach") -> AppliedMotion:
     output = bpy.context.scene.pose3d.output
     output.use_start_frame, output.start_frame, output.nla_strip = True, start_frame, True
-    track = exact_tracks.motion("reach", seconds=3).track
+    track = exact_tracks.motion(motion, seconds=3).track
     return apply_with_output(bpy.context, figure, track, output.settings(), preset="auto", resources=ROOT)
 
 

@@ -384,6 +384,10 @@ def check_which_animation_is_the_sources() -> None:
             source.pose.bones[bone].keyframe_insert("rotation_quaternion", frame=1)
         first = 1 if bones else 11
         assert frames() == 10 + last - first + 1, (name, frames())
+    # A track that plays solo, whatever else there is.
+    data.nla_tracks.new().strips.new("later", 1000, action).action_slot = slot
+    data.nla_tracks[0].is_solo = True
+    assert frames() == last
     data.use_nla = False
     with registered():
         refused("has no animation", bpy.ops.pose3d.retarget_animation, source=source.name, armature=target.name)
