@@ -14,7 +14,7 @@ from . import files
 from .frames import frame_kept
 from .markers import source_of
 from .rig_reader import choose_mapping, read_rig
-from .targets import Shown, keyed_range, plays_solo, require_slot, shown
+from .targets import Shown, edited_strip, keyed_range, plays_solo, require_slot, shown
 
 EXPORT_SUFFIXES = (".bvh", ".fbx", ".glb")
 _EXPORTERS = {".fbx": "io_scene_fbx", ".glb": "io_scene_gltf2"}
@@ -39,7 +39,12 @@ def export_animation(
     played = _played(armature_object)
     first, last = (round(frame) for frame in keyed_range(played.action, played.slot) or played.action.frame_range)
     bones = keyed_bones(armature_object, played.action, resources) if path.suffix.lower() == ".bvh" else ()
-    with frame_kept(context.scene), _scene_as_it_was(context, armature_object), _enabled_addons_as_they_were(path):
+    with (
+        frame_kept(context.scene),
+        _out_of_tweak_mode(armature_object.animation_data),
+        _scene_as_it_was(context, armature_object),
+        _enabled_addons_as_they_were(path),
+    ):
         scene = context.scene
         scene.frame_start, scene.frame_end = first, last
         _play_only(armature_object, played)
@@ -78,6 +83,23 @@ def _play_only(armature_object: bpy.types.Object, played: Shown) -> None:
     if data.action != played.action:
         data.action = played.action
         data.action_slot = played.slot
+
+
+@contextlib.contextmanager
+def _out_of_tweak_mode(data: bpy.types.AnimData) -> Iterator[None]:
+    """Which allows no other action, and plays its own where the strip lies."""
+    strip = edited_strip(data)
+    if strip is None:
+        yield
+        return
+    # Else the strip takes on its action's length when tweak mode is left.
+    synced, strip.use_sync_length = strip.use_sync_length, False
+    data.use_tweak_mode = False
+    try:
+        yield
+    finally:
+        data.use_tweak_mode = True
+        strip.use_sync_length = synced
 
 
 @contextlib.contextmanager

@@ -149,7 +149,7 @@ def _spans(armature_object: bpy.types.Object) -> list[tuple[float, float]]:
     if data is None:
         return []
     spans = [(strip.frame_start, strip.frame_end) for strip in heard_strips(data)]
-    if data.action is not None and not plays_solo(data):
+    if data.action is not None and not (plays_solo(data) or data.use_tweak_mode):
         if not spans:
             require_slot(armature_object, data.action, data.action_slot)
         spans += filter(None, [keyed_range(data.action, data.action_slot)])

@@ -158,6 +158,14 @@ def heard_strips(data: bpy.types.AnimData) -> list[bpy.types.NlaStrip]:
     return [strip for track in heard_tracks(data) for strip in track.strips if not strip.mute]
 
 
+def edited_strip(data: bpy.types.AnimData) -> bpy.types.NlaStrip | None:
+    """The one whose action seems to be the active one in tweak mode, and plays where the strip lies."""
+    if not data.use_tweak_mode:
+        return None
+    strips = [strip for track in data.nla_tracks if track.active for strip in track.strips if strip.action == data.action]
+    return max(strips, key=lambda strip: (strip.active, strip.select), default=None)
+
+
 @dataclass(frozen=True)
 class Shown:
     """What an armature plays. slot: its own in the action, None where none is chosen; strip: of the NLA, None where the action is
@@ -195,6 +203,8 @@ def shown(armature_object: bpy.types.Object) -> Shown | None:
     data = armature_object.animation_data
     if data is None:
         return None
+    if data.use_tweak_mode:
+        return Shown(data.action, data.action_slot, edited_strip(data))
     tracks = [[strip for strip in track.strips if not strip.mute and strip.action] for track in reversed(heard_tracks(data))]
     tracks = [strips for strips in tracks if strips]
     if data.action is not None and not (tracks and plays_solo(data)):

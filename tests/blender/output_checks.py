@@ -280,6 +280,45 @@ def check_the_strip_that_plays_is_meant() -> None:
         assert np.abs(read_m - moved_m).max() < 0.02, (kind, read_m, moved_m)
 
 
+def check_a_strip_that_is_being_edited_is_exported() -> None:
+    """Tweak mode: its action seems to be the active one, but plays where the strip lies."""
+    folder = addon_checks.test_folder()
+    with addon_checks.registered():
+        figure, still = imported(nla_strip=True)
+        turns = imported_on(figure, start_frame=1, motion="walk_turn")
+        data = figure.animation_data
+        own = data.action = bpy.data.actions.new("Over both")
+        edited = data.nla_tracks[0].strips[0]
+        edited.frame_start_ui = 501
+        edited.action_frame_end -= 20
+        frames = np.linspace(1, still.frame_end - 20, 9).astype(int)
+        data.nla_tracks.active = data.nla_tracks[0]
+        edited.select = data.use_tweak_mode = True
+        moved_m = distance_to_hips_m(figure, frames + 500)
+
+        def state() -> tuple:
+            tracks = [
+                (track.is_solo, [(s.name, s.active, s.frame_start, s.frame_end, s.use_sync_length) for s in track.strips])
+                for track in data.nla_tracks
+            ]
+            return scene_state(), data.use_tweak_mode, data.action.name, tracks, data.nla_tracks.active.name
+
+        before = state()
+        assert data.use_tweak_mode and data.action.name == still.action_name != turns.action_name
+        for kind in ("bvh", "fbx", "glb"):
+            path = folder / f"edited.{kind}"
+            assert bpy.ops.pose3d.export_animation(filepath=str(path), armature=figure.name) == {"FINISHED"}
+            assert state() == before
+        np.testing.assert_allclose(distance_to_hips_m(figure, frames + 500), moved_m, atol=1e-4)
+        data.use_tweak_mode = False
+        assert data.action == own
+    for kind in ("bvh", "fbx", "glb"):
+        figure = files.open_rig(files.RigFile(folder / f"edited.{kind}"))
+        first = round(figure.animation_data.action.frame_range[0])
+        read_m = distance_to_hips_m(figure, frames - 1 + first)
+        assert np.abs(read_m - moved_m).max() < 0.02, (kind, read_m, moved_m)
+
+
 def imported_on(figure: bpy.types.Object, *, start_frame: int, motion: str = "reach") -> AppliedMotion:
     output = bpy.context.scene.pose3d.output
     output.use_start_frame, output.start_frame, output.nla_strip = True, start_frame, True

@@ -262,6 +262,12 @@ def check_an_nla_strip_that_was_moved() -> None:
         assert clip_camera.prepare(figure, resources=ROOT)().clock.frame_start == 101
         assert len(again.person.contacts) == len(applied.person.contacts) > 2
         figure.animation_data.action = None
+        # While it is edited, it lies where it does.
+        figure.animation_data.nla_tracks.active = figure.animation_data.nla_tracks[0]
+        strip.select = figure.animation_data.use_tweak_mode = True
+        assert figure.animation_data.action == strip.action
+        assert clip_camera.prepare(figure, resources=ROOT)().clock.frame_start == 101
+        figure.animation_data.use_tweak_mode = False
         for name, value in (("scale", 2.0), ("repeat", 2.0), ("use_reverse", True)):
             plain = getattr(strip, name)
             setattr(strip, name, value)
