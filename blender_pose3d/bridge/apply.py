@@ -27,6 +27,7 @@ from .keying import handling_by_preset, key_steps
 from .markers import (
     Clock,
     Source,
+    clock_of_markers,
     contacts_from_markers,
     key_confidence,
     mark_contacts,
@@ -34,7 +35,7 @@ from .markers import (
     remember_source,
     source_of,
 )
-from .targets import heard_strips, plays_solo, shown
+from .targets import heard_strips, motion_range, plays_solo, shown
 
 _T = TypeVar("_T")
 
@@ -218,15 +219,18 @@ def apply_again(
     """Solve the track of the armature's action again with the contacts as its markers say them now, into another new action.
 
     limbs, mute_constraints: as for `apply_steps`; the action does not remember them.
-    The keys begin where they do in the scene, also when an NLA strip was moved. Raises Pose3DError if there is no such action,
-    its strip plays it otherwise, its track is gone, or no marker is a contact (nothing is changed then).
+    The keys begin where they do in the scene, also when they or an NLA strip were moved. Raises Pose3DError if there is no such
+    action, its strip plays it otherwise, its track is gone, or no marker is a contact (nothing is changed then).
     """
     played = shown(armature_object)
     if played is None:
         raise Pose3DError(f"'{armature_object.name}' has no action.", hint="Import a clip first.")
     source = source_of(played.action)
     track = read_track(source.track)
-    contacts = contacts_from_markers(played.action, source.clock, last_s=float(track.timestamps_s[-1]))
+    last_s = float(track.timestamps_s[-1])
+    clock = source.clock.moved_with(motion_range(played.action, played.slot), last_s)
+    as_marked = clock_of_markers(played.action, (clock, source.clock), last_s=last_s)
+    contacts = contacts_from_markers(played.action, as_marked, last_s=last_s)
     return apply_track(
         context,
         armature_object,
@@ -236,7 +240,7 @@ def apply_again(
         options=source.options,
         contacts=contacts,
         track_path=source.track,
-        frame_start=source.clock.frame_start + played.shift_frames(),
+        frame_start=clock.frame_start + played.shift_frames(),
         limbs=limbs,
         mute_constraints=mute_constraints,
     )

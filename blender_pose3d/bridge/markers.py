@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from operator import itemgetter
 from pathlib import Path
 
@@ -46,6 +47,14 @@ class Clock:
 
     def time_s(self, frame: float) -> float:
         return self.first_s + (frame - self.frame_start) / self.fps
+
+    def moved_with(self, keyed: tuple[float, float] | None, last_s: float) -> Clock:
+        """Of an action whose keys are at these frames now, first and last: another one where all were moved as far."""
+        if keyed is None:
+            return self
+        last = self.frame_start + math.floor((last_s - self.first_s) * self.fps + 1e-6)
+        by = [round(now - then) for now, then in zip(keyed, (self.frame_start, last), strict=True)]
+        return replace(self, frame_start=self.frame_start + by[0]) if by[0] == by[1] else self
 
 
 @dataclass(frozen=True)
@@ -95,6 +104,16 @@ def contacts_from_markers(action: bpy.types.Action, clock: Clock, *, last_s: flo
         if began is not None:
             found.append(Contact(began, last_s, side, part))
     return tuple(sorted(found))
+
+
+def clock_of_markers(action: bpy.types.Action, clocks: Sequence[Clock], *, last_s: float) -> Clock:
+    """By which of the clocks more contact markers are in the clip: keys may be moved with or without them. The first counts."""
+    frames = [marker.frame for marker in action.pose_markers if _CONTACT_NAME.fullmatch(marker.name)]
+
+    def within(clock: Clock) -> int:
+        return sum(clock.frame_start <= frame <= clock.frame(last_s) for frame in frames)
+
+    return max(clocks, key=within)
 
 
 def _in_turn(changes: list[tuple[int, bool]]) -> list[tuple[int, bool]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
@@ -231,6 +232,17 @@ def keyed_range(action: bpy.types.Action, slot: bpy.types.ActionSlot | None) -> 
     curves = bag.fcurves if bag is not None else ()
     ranges = [curve.range() for curve in curves if len(curve.keyframe_points) or len(curve.sampled_points)]
     return (min(first for first, _ in ranges), max(last for _, last in ranges)) if ranges else None
+
+
+def motion_range(action: bpy.types.Action, slot: bpy.types.ActionSlot | None) -> tuple[float, float] | None:
+    """First and last frame of most curves that have more than one key: what is added to a few of them, or cut off, is passed
+    over. None where there are no such curves."""
+    bag = anim_utils.action_get_channelbag_for_slot(action, slot) if slot is not None else None
+    ranges = [tuple(curve.range()) for curve in (bag.fcurves if bag is not None else ()) if len(curve.keyframe_points) > 1]
+    if not ranges:
+        return None
+    first, last = (Counter(ends).most_common(1)[0][0] for ends in zip(*ranges, strict=True))
+    return first, last
 
 
 def require_slot(armature_object: bpy.types.Object, action: bpy.types.Action, slot: bpy.types.ActionSlot | None) -> None:

@@ -14,7 +14,7 @@ from mathutils import Matrix
 
 from .. import places
 from ..bridge.clip_camera import Seen, prepare
-from ..bridge.targets import shown
+from ..bridge.targets import motion_range, shown
 from ..core.errors import Pose3DError
 from ..core.rotations import apply
 from ..core.skeleton import INDEX
@@ -42,7 +42,7 @@ _ENDS = [INDEX[name] for bone in BONES for name in bone]
 _COLOURS = np.array([[0.90, 0.12, 0.10, 1.0], [0.98, 0.80, 0.15, 1.0], [0.10, 0.80, 0.70, 1.0]])
 _WIDTH_PX = 4.0
 _LOOK_S = 0.1
-_Key: TypeAlias = tuple[float, ...]  # an armature, its action, and when an NLA strip plays it
+_Key: TypeAlias = tuple[float, ...]  # an armature, its action, and when that is played
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,10 @@ def _target(context: bpy.types.Context) -> bpy.types.Object | None:
 
 def _key(armature_object: bpy.types.Object | None) -> _Key | None:
     played = shown(armature_object) if armature_object is not None else None
-    return None if played is None else (armature_object.session_uid, played.action.session_uid, *played.timing)
+    if played is None:
+        return None
+    keyed = motion_range(played.action, played.slot) or ()
+    return (armature_object.session_uid, played.action.session_uid, *played.timing, *keyed)
 
 
 class _Loading:

@@ -400,6 +400,42 @@ def contacts_are_markers_that_can_be_moved() -> None:
         raise AssertionError("a track that is gone was read")
 
 
+def keys_that_were_moved_as_a_whole_are_solved_where_they_are() -> None:
+    """With their markers or, as Blender moves them unless it is told otherwise, without."""
+    given = exact_tracks.motion("walk_turn", fps=25, seconds=4)
+    path = folder() / "moved.npz"
+    write_track(path, given.track)
+    for keys_by, markers_by, start in ((100, 100, 111), (100, 0, 111), (-30, -30, -19), (0, 0, 11)):
+        armature = fresh("plain")
+        bpy.context.scene.render.fps, bpy.context.scene.frame_start = 25, 11
+        applied = apply_track(bpy.context, armature, given.track, preset="auto", resources=ROOT, track_path=path)
+        action = bpy.data.actions[applied.action_name]
+        move_keys(action, keys_by)
+        for marker in action.pose_markers:
+            marker.frame += markers_by
+        # What is added to a bone, or cut off, moves nothing.
+        armature.pose.bones["Head"].keyframe_insert("rotation_quaternion", frame=keys_by + 300)
+        again = apply_again(bpy.context, armature, resources=ROOT)
+        assert (again.frame_start, again.frame_end) == (start, start + applied.frame_end - applied.frame_start), again.frame_start
+        for ours, theirs in zip(again.person.contacts, applied.person.contacts, strict=True):
+            assert abs(ours.start_s - theirs.start_s) < 1e-3 and abs(ours.end_s - theirs.end_s) < 1e-3
+        assert np.abs(again.motion.rotations_wxyz - applied.motion.rotations_wxyz).max() < 1e-6
+        assert markers.source_of(bpy.data.actions[again.action_name]).clock.frame_start == start
+    action = bpy.data.actions[again.action_name]
+    for curve in anim_utils.action_get_channelbag_for_slot(action, action.slots[0]).fcurves:
+        for point in [p for p in curve.keyframe_points if p.co.x > 90 and len(curve.keyframe_points) > 1][::-1]:
+            curve.keyframe_points.remove(point)
+    assert apply_again(bpy.context, armature, resources=ROOT).frame_start == 11
+
+
+def move_keys(action: bpy.types.Action, frames: int) -> None:
+    for slot in action.slots:
+        for curve in anim_utils.action_get_channelbag_for_slot(action, slot).fcurves:
+            for point in curve.keyframe_points:
+                point.co_ui.x += frames
+            curve.update()
+
+
 def contacts_that_meet_on_a_frame_are_two() -> None:
     """One ends and the next begins between two frames of the scene; and one is shorter than a frame."""
     fresh("plain")
@@ -604,6 +640,7 @@ CHECKS: tuple[Callable[[], None], ...] = (
     halves_of_frames_are_between,
     sparse_keys_are_within_the_bound,
     contacts_are_markers_that_can_be_moved,
+    keys_that_were_moved_as_a_whole_are_solved_where_they_are,
     contacts_that_meet_on_a_frame_are_two,
     guessed_stretches_are_marked,
     marks_do_not_hinder_exports,

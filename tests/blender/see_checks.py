@@ -12,6 +12,7 @@ from pathlib import Path
 
 import bpy
 import numpy as np
+from bpy_extras import anim_utils
 from bpy_extras.object_utils import world_to_camera_view
 from mathutils import Matrix, Vector
 
@@ -274,6 +275,14 @@ def check_an_nla_strip_that_was_moved() -> None:
             refused("does not play its action once, forwards and at its own speed", filepath=str(CLIP))
             setattr(strip, name, plain)
         camera_for(figure, track)
+        # Its keys are moved instead.
+        there = overlay._key(figure)
+        for slot in strip.action.slots:
+            for curve in anim_utils.action_get_channelbag_for_slot(strip.action, slot).fcurves:
+                for point in curve.keyframe_points:
+                    point.co_ui.x += 7
+        assert overlay._key(figure) != there
+        assert clip_camera.prepare(figure, resources=ROOT)().clock.frame_start == 108
 
 
 def begun_later(track: Pose3DTrack, first_s: float) -> Pose3DTrack:
