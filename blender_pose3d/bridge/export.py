@@ -37,6 +37,10 @@ def export_animation(
     if path.exists() and not overwrite:
         raise Pose3DError(f"{path} exists already.", hint="Choose another name, or tick Replace Existing File.")
     played = _played(armature_object)
+    if armature_object.data.is_editmode and active_mode(context.view_layer) != "EDIT":
+        raise Pose3DError(
+            f"'{armature_object.name}' is in Edit Mode, where it does not move.", hint="Leave Edit Mode and try again."
+        )
     first, last = (round(frame) for frame in keyed_range(played.action, played.slot) or played.action.frame_range)
     bones = keyed_bones(armature_object, played.action, resources) if path.suffix.lower() == ".bvh" else ()
     with (
@@ -112,7 +116,7 @@ def _scene_as_it_was(context: bpy.types.Context, armature_object: bpy.types.Obje
     data = armature_object.animation_data
     playing, by_nla = (data.action, data.action_slot), data.use_nla
     if mode != "OBJECT":
-        bpy.ops.object.mode_set(mode="OBJECT")
+        _set_mode(layer, "OBJECT")
     scene.use_preview_range = False
     try:
         yield
@@ -127,9 +131,19 @@ def _scene_as_it_was(context: bpy.types.Context, armature_object: bpy.types.Obje
             item.select_set(item in selected)
         armature_object.hide_set(seen[0])
         layer.objects.active = active
-        if mode != "OBJECT":
-            bpy.ops.object.mode_set(mode=mode)
         scene.frame_start, scene.frame_end, scene.use_preview_range = frames
+        if mode != "OBJECT":
+            _set_mode(layer, mode)
+
+
+def _set_mode(layer: bpy.types.ViewLayer, mode: str) -> None:
+    """Of the active object; the operator refuses one that is hidden in all viewports."""
+    active = layer.objects.active
+    was_hidden, active.hide_viewport = active.hide_viewport, False
+    try:
+        bpy.ops.object.mode_set(mode=mode)
+    finally:
+        active.hide_viewport = was_hidden
 
 
 def active_mode(layer: bpy.types.ViewLayer) -> str:

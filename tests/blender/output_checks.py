@@ -462,6 +462,36 @@ def check_what_rests_or_is_hidden_is_exported_as_it_moves() -> None:
         assert np.abs(read_m - moved_m).max() < 0.02, (name, read_m, moved_m)
 
 
+def check_hidden_ones_that_are_edited_are_exported() -> None:
+    """What hides an armature while it is posed or edited hides it from Blender's own operators too."""
+    folder = addon_checks.test_folder()
+    with addon_checks.registered():
+        figure, _ = imported()
+        layer = bpy.context.view_layer
+        for mode in ("POSE", "EDIT"):
+            layer.objects.active = figure
+            bpy.ops.object.mode_set(mode=mode)
+            figure.hide_viewport = True
+            before = scene_state()
+            assert before["mode"] == mode
+            for kind in ("bvh", "fbx", "glb"):
+                path = folder / f"{mode}.{kind}"
+                assert bpy.ops.pose3d.export_animation(filepath=str(path), armature=figure.name) == {"FINISHED"}
+                after = scene_state()
+                assert after == before, (kind, {k: (before[k], after[k]) for k in before if before[k] != after[k]})
+            figure.hide_viewport = False
+            bpy.ops.object.mode_set(mode="OBJECT")
+        # Edited while another one is active: nothing of the scene's leaves that mode.
+        bpy.ops.object.mode_set(mode="EDIT")
+        other = bpy.data.objects.new("Other", None)
+        bpy.context.scene.collection.objects.link(other)
+        layer.objects.active = other
+        refused("is in Edit Mode, where it does not move", filepath=str(folder / "beside.bvh"), armature=figure.name)
+    for mode in ("POSE", "EDIT"):
+        figure = files.open_rig(files.RigFile(folder / f"{mode}.bvh"))
+        assert np.ptp(distance_to_hips_m(figure, np.linspace(1, 284, 9).astype(int))) > 0.2
+
+
 def distance_to_hips_m(figure: bpy.types.Object, frames: np.ndarray) -> np.ndarray:
     """Of the left hand, in each of the frames: [T]."""
     found = []

@@ -21,6 +21,7 @@ NAMES = (
     "poses_without_keys_and_the_frame_stay",
     "exports_leave_the_scene_as_it_was",
     "what_rests_or_is_hidden_is_exported_as_it_moves",
+    "hidden_ones_that_are_edited_are_exported",
     "refusals_of_an_export",
 )
 
