@@ -22,6 +22,7 @@ from ..core.errors import Pose3DError
 from ..core.leftovers import remove_stale, short_stem
 from .bvh import write_bvh
 from .compat import GLTF_FPS_BASE_IS_INVERTED
+from .frames import frames_of_keys
 from .targets import called, is_moved
 
 RIG_SUFFIXES = (".blend", ".glb", ".gltf", ".fbx", ".bvh")
@@ -127,8 +128,9 @@ def export(path: Path, armature_object: bpy.types.Object, *, bones: Sequence[str
     remove_stale(path.parent, f"{glob.escape(name)}.*.partial{kind}")
     _enable_addon(kind)
     position = contextlib.nullcontext() if kind == ".blend" else _in_pose_position(armature_object.data)
+    as_keyed = contextlib.nullcontext() if kind == ".blend" else frames_of_keys(bpy.context.scene)
     try:
-        with quietly(), position:
+        with quietly(), position, as_keyed:
             _WRITERS[kind](partial, armature_object, bones)
         if not partial.is_file() or partial.stat().st_size == 0:
             raise Pose3DError(f"Blender did not write {path}.", hint="Choose another folder or another kind of file.")

@@ -23,6 +23,7 @@ def show_now(context: bpy.types.Context, armature_object: bpy.types.Object) -> N
 @contextlib.contextmanager
 def frame_kept(scene: bpy.types.Scene, *, but: bpy.types.Object | None = None) -> Iterator[None]:
     """Afterwards the scene is at its frame again, and its animated objects and armatures are as they were there, keyed or not.
+    Inside its frames are those of the keys.
 
     but: one that is left as its animation has it. Nothing that is kept may be deleted inside.
     """
@@ -30,11 +31,27 @@ def frame_kept(scene: bpy.types.Scene, *, but: bpy.types.Object | None = None) -
     animated = [item for item in scene.objects if item.animation_data is not None and item != but]
     kept = [_Kept.of(item) for item in animated]
     try:
-        yield
+        with frames_of_keys(scene):
+            yield
     finally:
         scene.frame_set(frame, subframe=subframe)
         for one in kept:
             one.put_back()
+
+
+@contextlib.contextmanager
+def frames_of_keys(scene: bpy.types.Scene) -> Iterator[None]:
+    """Without the scene's time remapping, by which Blender would show another frame's keys."""
+    render = scene.render
+    before = render.frame_map_old, render.frame_map_new
+    if before[0] == before[1]:
+        yield
+        return
+    render.frame_map_old = render.frame_map_new = 100
+    try:
+        yield
+    finally:
+        render.frame_map_old, render.frame_map_new = before
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import bpy
 import numpy as np
+from bpy_extras import anim_utils
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
@@ -191,6 +192,41 @@ def check_constraints_are_a_source() -> None:
     assert np.abs(a.turns - b.turns).max() < 1e-4
     with registered():
         assert bpy.ops.pose3d.retarget_animation(source=follower.name, armature=target.name) == {"FINISHED"}
+
+
+def check_time_remapping_is_the_scenes() -> None:
+    """Keys are read, made and written as they are, not as the scene plays them."""
+    folder = test_folder()
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    rigify = files.open_rig(files.parse_rig("rigify"))
+    given = exact_tracks.motion("walk", seconds=2)
+    render = bpy.context.scene.render
+    found = []
+    for remapped in (100, 200):
+        render.frame_map_old, render.frame_map_new = 100, remapped
+        applied = apply_track(bpy.context, rigify, given.track, preset="auto", resources=ROOT, limbs="ik")
+        action = bpy.data.actions[applied.action_name]
+        bag = anim_utils.action_get_channelbag_for_slot(action, action.slots[0])
+        keys = {(c.data_path, c.array_index): [tuple(point.co) for point in c.keyframe_points] for c in bag.fcurves}
+        read = sample(bpy.context, rigify, presets_folder=_PRESETS)
+        with registered():
+            for kind in ("bvh", "fbx", "glb"):
+                path = folder / f"{remapped}.{kind}"
+                assert bpy.ops.pose3d.export_animation(filepath=str(path), armature=rigify.name) == {"FINISHED"}
+        files.export(folder / f"{remapped} alone.glb", rigify)
+        assert (render.frame_map_old, render.frame_map_new) == (100, remapped)
+        found.append((keys, read.turns))
+    both = {path: keys for path, keys in found[0][0].items() if len(keys) > 1 and path in found[1][0]}
+    assert len([path for path, _ in both if "foot_ik" in path or "hand_ik" in path]) > 20, both.keys()
+    for path, keys in both.items():
+        np.testing.assert_allclose(found[1][0][path], keys, atol=1e-4, err_msg=str(path))
+    assert np.abs(found[0][1] - found[1][1]).max() < 1e-4
+    for name in ("{}.bvh", "{}.fbx", "{}.glb", "{} alone.glb"):
+        turns = []
+        for remapped in (100, 200):
+            figure = files.open_rig(files.RigFile(folder / name.format(remapped)))
+            turns.append(sample(bpy.context, figure, presets_folder=_PRESETS).turns)
+        assert turns[0].shape == turns[1].shape and np.abs(turns[0] - turns[1]).max() < 1e-3, name
 
 
 def check_files_as_a_source() -> None:
