@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 import bpy
 import numpy as np
+from bpy_extras import anim_utils
 
 from ..core.curves import SparseMotion
 from ..core.errors import Pose3DError
@@ -19,9 +20,9 @@ from ..core.solve import require_upper_body
 from ..core.tracks import RigMotion
 from .constraints import Kind, Obstacle, find_obstacles, locks_of, mute, sentences
 from .ik import IkLimb, LimbMode, Pauses, as_ik_bends, find_limbs, key_controls, keyed_bones, require_moved
-from .keyframes import key_motion, require_editable
+from .keyframes import key_motion, left_alone, require_editable
 from .rig_reader import choose_mapping, read_rig, take_in_edits
-from .targets import Keyed
+from .targets import Keyed, heard_strips
 
 
 @dataclass(frozen=True)
@@ -131,6 +132,7 @@ def key_steps(
     armature_object = find_armature()
     old = armature_object.animation_data.action if armature_object.animation_data else None
     old_uid = old.session_uid if old is not None else None
+    stopped = _stopped_warnings(armature_object, motion)
     if how.limbs:
         motion = as_ik_bends(how.rig, motion if sparse is None else sparse.motion, how.limbs)
     action = key_motion(
@@ -155,7 +157,21 @@ def key_steps(
         finally:
             _half_made.remove(half_made)
         action = keyed.action
-    return action, (*how.warnings, *sentences(how.obstacles, muted=how.mute_constraints, left=left))
+    return action, (*how.warnings, *stopped, *sentences(how.obstacles, muted=how.mute_constraints, left=left))
+
+
+def _stopped_warnings(armature_object: bpy.types.Object, motion: RigMotion) -> tuple[str, ...]:
+    """What a motion leaves alone stands still where the action moved it that it takes the place of."""
+    data = armature_object.animation_data
+    old = data.action if data else None
+    if old is None or not motion.left_alone or any(strip.action == old for strip in heard_strips(data)):
+        return ()
+    paths = [f"{armature_object.pose.bones[name].path_from_id()}." for name in left_alone(armature_object, motion)]
+    bag = anim_utils.action_get_channelbag_for_slot(old, data.action_slot) if data.action_slot else None
+    curves = [curve for curve in (bag.fcurves if bag else ()) if curve.data_path.startswith(tuple(paths))]
+    if not any(len(curve.keyframe_points) > 1 for curve in curves):
+        return ()
+    return (f"The action '{old.name}' is no longer played, and it moved hips and legs: push it down into the NLA before.",)
 
 
 _CHANNELS = ("location", "rotation_quaternion", "rotation_euler", "rotation_axis_angle", "scale")

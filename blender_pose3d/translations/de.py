@@ -926,6 +926,9 @@ GERMAN: dict[str, str] = {
     "An NLA track of '{}' plays solo and hides the animation: click its star.": (
         "Eine NLA-Spur von „{}“ spielt solo und verdeckt die Animation: ihren Stern anklicken."
     ),
+    "The action '{}' is no longer played, and it moved hips and legs: push it down into the NLA before.": (
+        "Die Aktion „{}“ wird nicht mehr gespielt, und sie hat Hüfte und Beine bewegt: sie vorher in die NLA schieben."
+    ),
     "The NLA of '{}' is switched off, so the new strip does not play: switch it on in its editor.": (
         "Die NLA von „{}“ ist ausgeschaltet, der neue Streifen spielt also nicht: sie in ihrem Editor einschalten."
     ),

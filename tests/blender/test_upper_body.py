@@ -10,6 +10,7 @@ CHECKS = Path(__file__).with_name("upper_body_checks.py")
 NAMES = (
     "the_users_pose_of_hips_and_legs_stays",
     "over_an_action_of_the_users",
+    "an_action_that_is_replaced_is_told",
     "switches_and_ik_of_the_legs_stay",
     "the_clips_camera_goes_round_the_person",
     "live_leaves_hips_and_legs_alone",

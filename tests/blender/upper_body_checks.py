@@ -94,9 +94,23 @@ def check_over_an_action_of_the_users() -> None:
     before = legs()
     assert before[0] != before[-1]
     reach = exact_tracks.motion("reach", fps=8).track
-    apply_track(bpy.context, figure, reach, preset="auto", resources=ROOT, options=UPPER)
-    assert not bones_keyed(figure) & below
+    applied = apply_track(bpy.context, figure, reach, preset="auto", resources=ROOT, options=UPPER)
+    assert not bones_keyed(figure) & below and not applied.warnings, applied.warnings
     assert legs() == before
+
+
+def check_an_action_that_is_replaced_is_told() -> None:
+    """A walk that is not in the NLA stops, and hips and legs with it."""
+    figure = rig_builders.build("a_pose")
+    walk, reach = (exact_tracks.motion(name, fps=8).track for name in ("walk", "reach"))
+    old = apply_track(bpy.context, figure, walk, preset="auto", resources=ROOT, options=MotionOptions()).action_name
+    for told in (True, False):
+        applied = apply_track(bpy.context, figure, reach, preset="auto", resources=ROOT, options=UPPER)
+        assert [w for w in applied.warnings if old in w and "no longer played" in w] if told else not applied.warnings, (
+            applied.warnings
+        )
+    applied = apply_track(bpy.context, figure, reach, preset="auto", resources=ROOT, options=MotionOptions())
+    assert not applied.warnings, applied.warnings
 
 
 def check_switches_and_ik_of_the_legs_stay() -> None:
