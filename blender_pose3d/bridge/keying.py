@@ -130,6 +130,7 @@ def key_steps(
     """
     mapping = how.rig.mapping
     armature_object = find_armature()
+    require_editable(armature_object)  # as it is now
     old = armature_object.animation_data.action if armature_object.animation_data else None
     old_uid = old.session_uid if old is not None else None
     stopped = _stopped_warnings(armature_object, motion)

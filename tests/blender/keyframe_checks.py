@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from blender_pose3d.bridge import files, markers  # noqa: E402
-from blender_pose3d.bridge.apply import AppliedMotion, apply_again, apply_track  # noqa: E402
+from blender_pose3d.bridge.apply import AppliedMotion, apply_again, apply_steps, apply_track  # noqa: E402
 from blender_pose3d.bridge.compat import ensure_fcurve  # noqa: E402
 from blender_pose3d.bridge.keyframes import fill_linear, key_values  # noqa: E402
 from blender_pose3d.bridge.measure import angles_deg, joint_limb_directions  # noqa: E402
@@ -615,6 +615,27 @@ def a_refusal_changes_nothing() -> None:
     assert list(bpy.data.actions) == [old] and armature.animation_data.action == old
 
 
+def a_strip_that_is_edited_meanwhile_is_refused() -> None:
+    """Tweak mode that is entered while the motion is made."""
+    armature = fresh("plain")
+    strip_action = give_action(armature)
+    data = armature.animation_data
+    track = data.nla_tracks.new()
+    strip = track.strips.new("Strip", 1, strip_action)
+    data.action = None
+    steps = apply_steps(
+        bpy.context, lambda: armature, exact_tracks.motion("reach", seconds=1).track, preset="auto", resources=ROOT
+    )
+    work = next(steps)
+    strip.select, data.nla_tracks.active, data.use_tweak_mode = True, track, True
+    try:
+        while True:
+            work = steps.send(work())
+    except Pose3DError as error:
+        assert "tweak mode" in error.sentence
+    assert data.use_tweak_mode and data.action == strip_action and list(bpy.data.actions) == [strip_action]
+
+
 def refused(armature: bpy.types.Object, words: str, *, preset: str = "auto") -> None:
     try:
         animate(armature, exact_tracks.motion("reach", seconds=1), preset=preset)
@@ -651,6 +672,7 @@ CHECKS: tuple[Callable[[], None], ...] = (
     a_root_can_carry_the_path,
     a_linked_armature_is_refused,
     a_refusal_changes_nothing,
+    a_strip_that_is_edited_meanwhile_is_refused,
 )
 
 
