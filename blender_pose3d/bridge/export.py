@@ -8,13 +8,14 @@ from pathlib import Path
 
 import addon_utils
 import bpy
+from bpy_extras import anim_utils
 
 from ..core.errors import Pose3DError
 from . import files
 from .frames import frame_kept
 from .markers import source_of
 from .rig_reader import choose_mapping, read_rig
-from .targets import Shown, edited_strip, keyed_range, plays_solo, require_slot, shown
+from .targets import Shown, edited_strip, heard_strips, keyed_range, plays_solo, require_slot, shown
 
 EXPORT_SUFFIXES = (".bvh", ".fbx", ".glb")
 _EXPORTERS = {".fbx": "io_scene_fbx", ".glb": "io_scene_gltf2"}
@@ -23,7 +24,8 @@ _EXPORTERS = {".fbx": "io_scene_fbx", ".glb": "io_scene_gltf2"}
 def export_animation(
     context: bpy.types.Context, path: Path, armature_object: bpy.types.Object, *, resources: Path, overwrite: bool = False
 ) -> tuple[int, int]:
-    """Write the armature, what hangs on it and the frames of the action that it plays; returns the first and last frame.
+    """Write the armature, what hangs on it and the frames of the action that it plays, with the NLA strips under it; returns the
+    first and last frame.
 
     Selection, visibility, mode, frame range, current frame, the active action and the enabled add-ons are given back.
     Raises Pose3DError, also for a file that exists, unless overwrite.
@@ -41,7 +43,8 @@ def export_animation(
         raise Pose3DError(
             f"'{armature_object.name}' is in Edit Mode, where it does not move.", hint="Leave Edit Mode and try again."
         )
-    first, last = (round(frame) for frame in keyed_range(played.action, played.slot) or played.action.frame_range)
+    layers = _layers(armature_object, played)
+    first, last = (round(frame) for frame in layers or keyed_range(played.action, played.slot) or played.action.frame_range)
     bones = keyed_bones(armature_object, played.action, resources) if path.suffix.lower() == ".bvh" else ()
     with (
         frame_kept(context.scene),
@@ -51,8 +54,9 @@ def export_animation(
     ):
         scene = context.scene
         scene.frame_start, scene.frame_end = first, last
-        _play_only(armature_object, played)
-        files.export(path, armature_object, bones=bones)
+        if layers is None:
+            _play_only(armature_object, played)
+        files.export(path, armature_object, bones=bones, with_nla=layers is not None)
     return first, last
 
 
@@ -67,6 +71,46 @@ def _played(armature_object: bpy.types.Object) -> Shown:
         raise Pose3DError(f"'{armature_object.name}' has no action.", hint="Import a clip first.")
     require_slot(armature_object, played.action, played.slot)
     return played
+
+
+def _layers(armature_object: bpy.types.Object, played: Shown) -> tuple[float, float] | None:
+    """First and last frame in the scene of an action or strip that NLA strips are seen under; None where it is alone.
+
+    An active action may be a correction of a few frames, so those of the strips count.
+    """
+    data, strip = armature_object.animation_data, played.strip
+    if plays_solo(data) or data.use_tweak_mode:
+        return None
+    how = (strip.blend_type, strip.influence) if strip else (data.action_blend_type, data.action_influence)
+    others = [one for one in heard_strips(data) if one != strip and one.action is not None]
+    if how == ("REPLACE", 1.0):
+        others = [one for one in others if not _hides(armature_object, played, one)]
+    spans = [(one.frame_start, one.frame_end) for one in others]
+    if strip is not None:
+        is_layered = any(first < strip.frame_end and last > strip.frame_start for first, last in spans)
+        return (strip.frame_start, strip.frame_end) if is_layered else None
+    own = keyed_range(played.action, played.slot)
+    firsts, lasts = zip(*spans, *([own] if own else []), strict=True) if spans else ((), ())
+    return (min(firsts), max(lasts)) if spans else None
+
+
+def _hides(armature_object: bpy.types.Object, played: Shown, strip: bpy.types.NlaStrip) -> bool:
+    """Whether what is played moves the bone as well that carries most of what the strip moves."""
+    moved = _bones_in(armature_object, strip.action, strip.action_slot, least_keys=2)
+    if not moved:
+        return True
+    carrier = max(moved, key=lambda name: len(armature_object.pose.bones[name].children_recursive))
+    return carrier in _bones_in(armature_object, played.action, played.slot, least_keys=1)
+
+
+def _bones_in(
+    armature_object: bpy.types.Object, action: bpy.types.Action, slot: bpy.types.ActionSlot | None, *, least_keys: int
+) -> set[str]:
+    """The bones with a curve of so many keys."""
+    bag = anim_utils.action_get_channelbag_for_slot(action, slot) if slot is not None else None
+    curves = [curve for curve in (bag.fcurves if bag is not None else ()) if len(curve.keyframe_points) >= least_keys]
+    paths = {curve.data_path.rpartition(".")[0] for curve in curves}
+    return {bone.name for bone in armature_object.pose.bones if bone.path_from_id() in paths}
 
 
 def keyed_bones(armature_object: bpy.types.Object, action: bpy.types.Action, resources: Path) -> tuple[str, ...]:

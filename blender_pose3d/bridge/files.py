@@ -111,11 +111,11 @@ def _largest(armatures: Sequence[bpy.types.Object]) -> bpy.types.Object:
     return max(armatures, key=lambda o: len(o.data.bones))
 
 
-def export(path: Path, armature_object: bpy.types.Object, *, bones: Sequence[str] = ()) -> None:
+def export(path: Path, armature_object: bpy.types.Object, *, bones: Sequence[str] = (), with_nla: bool = False) -> None:
     """Write the scene's animated armature (and what it carries) to a file, by extension. The file appears whole or not at all.
 
-    bones: those that a .bvh holds, all when empty. But for the .blend, an armature in Rest Position is written as it moves, and
-    what is selected and visible is changed.
+    bones: those that a .bvh holds, all when empty; with_nla: not the active action alone, but what plays under it as well. But
+    for the .blend, an armature in Rest Position is written as it moves, and what is selected and visible is changed.
     Raises Pose3DError if it cannot be written.
     """
     kind = path.suffix.lower()
@@ -131,7 +131,7 @@ def export(path: Path, armature_object: bpy.types.Object, *, bones: Sequence[str
     as_keyed = contextlib.nullcontext() if kind == ".blend" else frames_of_keys(bpy.context.scene)
     try:
         with quietly(), position, as_keyed:
-            _WRITERS[kind](partial, armature_object, bones)
+            _WRITERS[kind](partial, armature_object, bones, with_nla)
         if not partial.is_file() or partial.stat().st_size == 0:
             raise Pose3DError(f"Blender did not write {path}.", hint="Choose another folder or another kind of file.")
         os.replace(partial, path)
@@ -162,25 +162,28 @@ def read_back(path: Path, armature_name: str = "") -> tuple[int, float]:
     return len(armature_object.data.bones), (last - first) * base / render.fps
 
 
-def _write_blend(path: Path, armature_object: bpy.types.Object, bones: Sequence[str]) -> None:
+def _write_blend(path: Path, armature_object: bpy.types.Object, bones: Sequence[str], with_nla: bool) -> None:
     bpy.ops.wm.save_as_mainfile(filepath=str(path), copy=True, compress=True)
 
 
-def _write_glb(path: Path, armature_object: bpy.types.Object, bones: Sequence[str]) -> None:
+def _write_glb(path: Path, armature_object: bpy.types.Object, bones: Sequence[str], with_nla: bool) -> None:
     _select_family(armature_object)
+    how = {"export_animation_mode": "SCENE"}
+    if not with_nla:
+        name = armature_object.animation_data.action.name
+        how = {"export_animation_mode": "ACTIVE_ACTIONS", "export_nla_strips_merged_animation_name": name}
     with _gltf_rate(bpy.context.scene):
         bpy.ops.export_scene.gltf(
             filepath=str(path),
             export_format="GLB",
             use_selection=True,
-            export_animation_mode="ACTIVE_ACTIONS",
-            export_nla_strips_merged_animation_name=armature_object.animation_data.action.name,
+            **how,
             export_frame_range=True,
             export_anim_slide_to_zero=True,
         )
 
 
-def _write_fbx(path: Path, armature_object: bpy.types.Object, bones: Sequence[str]) -> None:
+def _write_fbx(path: Path, armature_object: bpy.types.Object, bones: Sequence[str], with_nla: bool) -> None:
     _select_family(armature_object)
     bpy.ops.export_scene.fbx(
         filepath=str(path),
@@ -193,7 +196,7 @@ def _write_fbx(path: Path, armature_object: bpy.types.Object, bones: Sequence[st
     )
 
 
-def _write_bvh(path: Path, armature_object: bpy.types.Object, bones: Sequence[str]) -> None:
+def _write_bvh(path: Path, armature_object: bpy.types.Object, bones: Sequence[str], with_nla: bool) -> None:
     with _collections_shown(armature_object):
         _show(armature_object)
         if not is_moved(bpy.context, armature_object):
@@ -229,7 +232,7 @@ def _collections_shown(armature_object: bpy.types.Object) -> Iterator[None]:
                 setattr(owner, name, value)
 
 
-_WRITERS: dict[str, Callable[[Path, bpy.types.Object, Sequence[str]], None]] = {
+_WRITERS: dict[str, Callable[[Path, bpy.types.Object, Sequence[str], bool], None]] = {
     ".blend": _write_blend,
     ".glb": _write_glb,
     ".fbx": _write_fbx,

@@ -319,11 +319,64 @@ def check_a_strip_that_is_being_edited_is_exported() -> None:
         assert np.abs(read_m - moved_m).max() < 0.02, (kind, read_m, moved_m)
 
 
-def imported_on(figure: bpy.types.Object, *, start_frame: int, motion: str = "reach") -> AppliedMotion:
+def check_layers_are_exported_together() -> None:
+    """An upper body over a walk in the NLA, and a correction of a few keys over both."""
+    folder = addon_checks.test_folder()
+    expected = {}
+    with addon_checks.registered():
+        figure = rig_builders.build("a_pose")
+        imported_on(figure, start_frame=51, motion="walk_turn")
+        bpy.context.scene.pose3d.motion.upper_body = True
+        waves = imported_on(figure, start_frame=51)
+        bpy.context.scene.pose3d.motion.upper_body = False
+        data = figure.animation_data
+        frames = np.linspace(51, waves.frame_end, 9).astype(int)
+        for name in ("strips", "correction"):
+            if name == "correction":
+                data.action, data.action_blend_type = bpy.data.actions.new("Correction"), "COMBINE"
+                for frame in (60, 70):
+                    figure.pose.bones["Head"].keyframe_insert("rotation_quaternion", frame=frame)
+            expected[name] = reaches_m(figure, frames)
+            assert np.ptp(expected[name], axis=0).min() > 0.03, expected[name]
+            before = scene_state()
+            for kind in ("bvh", "fbx", "glb"):
+                path = folder / f"{name}.{kind}"
+                assert bpy.ops.pose3d.export_animation(filepath=str(path), armature=figure.name) == {"FINISHED"}
+                after = scene_state()
+                assert after == before, (kind, {k: (before[k], after[k]) for k in before if before[k] != after[k]})
+        # A whole body over both hides them: it is alone.
+        data.action, data.action_blend_type = None, "REPLACE"
+        whole = imported_on(figure, start_frame=1, nla_strip=False)
+        for kind in ("bvh", "fbx", "glb"):
+            path = folder / f"whole.{kind}"
+            assert bpy.ops.pose3d.export_animation(filepath=str(path), armature=figure.name) == {"FINISHED"}
+            assert export.export_animation(bpy.context, path, figure, resources=ROOT, overwrite=True) == (1, whole.frame_end)
+    for name, wanted in expected.items():
+        for kind in ("bvh", "fbx", "glb"):
+            figure = files.open_rig(files.RigFile(folder / f"{name}.{kind}"))
+            first, last = (round(frame) for frame in figure.animation_data.action.frame_range)
+            assert last - first == frames[-1] - frames[0], (name, kind, first, last)
+            read = reaches_m(figure, frames - 51 + first)
+            assert np.abs(read - wanted).max() < 0.01, (name, kind, read, wanted)
+
+
+def reaches_m(figure: bpy.types.Object, frames: np.ndarray) -> np.ndarray:
+    """How far hand and foot are from the hips, [T, 2]."""
+    found = []
+    for frame in frames:
+        bpy.context.scene.frame_set(int(frame))
+        posed = figure.evaluated_get(bpy.context.evaluated_depsgraph_get())
+        hips, *ends = (posed.matrix_world @ posed.pose.bones[name].head for name in ("Hips", "LeftHand", "LeftFoot"))
+        found.append([(end - hips).length for end in ends])
+    return np.array(found)
+
+
+def imported_on(figure: bpy.types.Object, *, start_frame: int, motion: str = "reach", nla_strip: bool = True) -> AppliedMotion:
     output = bpy.context.scene.pose3d.output
-    output.use_start_frame, output.start_frame, output.nla_strip = True, start_frame, True
+    output.use_start_frame, output.start_frame, output.nla_strip = True, start_frame, nla_strip
     track = exact_tracks.motion(motion, seconds=3).track
-    return apply_with_output(bpy.context, figure, track, output.settings(), preset="auto", resources=ROOT)
+    options = bpy.context.scene.pose3d.motion.options()
+    return apply_with_output(bpy.context, figure, track, output.settings(), preset="auto", resources=ROOT, options=options)
 
 
 def push_again(figure: bpy.types.Object) -> str:
