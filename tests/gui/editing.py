@@ -290,6 +290,36 @@ def reports() -> list[str]:
     return bpy.context.window_manager.clipboard.splitlines()
 
 
+def undone_in_edit_mode() -> Iterator[float]:
+    """A take onto bones that are being edited, and the steps before and after it."""
+    yield from fresh()
+    yield from moved_cube(5)
+    name = figure().data.bones[-1].name
+    steps: list[Any] = []
+
+    def look() -> None:
+        names = figure().data.edit_bones if figure().mode == "EDIT" else figure().data.bones
+        steps.append([figure().mode, len(actions()), "Renamed" in names, plays_what_is_there()])
+
+    call(bpy.ops.object.mode_set, mode="EDIT")
+    yield 0.3
+    figure().data.edit_bones[name].name = "Renamed"
+    yield from pushed("Rename")
+    yield from solved(walk_take())
+    look()
+    for again in (undo, undo, redo, redo):
+        yield from again()
+        look()
+    call(bpy.ops.object.mode_set, mode="OBJECT")
+    yield 0.3
+    look()
+    for again in (undo, undo, undo, undo, redo, redo, redo, redo):
+        yield from again()
+        look()
+    bpy.context.scene.frame_set(5)
+    seen["undone in edit mode"] = steps
+
+
 def an_import_leaves_the_rest() -> Iterator[float]:
     yield from fresh()
     driver_figure = figure()
@@ -438,6 +468,7 @@ def quit_while_recording() -> Iterator[float]:
 driver.SCENARIOS = (
     set_up,
     an_import_leaves_the_rest,
+    undone_in_edit_mode,
     undone_while_controls_are_keyed,
     saved_while_controls_are_keyed,
     two_recordings_are_two_undo_steps,

@@ -30,6 +30,16 @@ def test_an_import_leaves_other_poses_and_the_frame(seen: dict[str, Any]) -> Non
         assert rest[kind] == [["FINISHED"], 1.0, 10.5], rest
 
 
+def test_a_take_in_edit_mode_is_a_step_between_its_neighbours(seen: dict[str, Any]) -> None:
+    steps = seen["undone in edit mode"]
+    assert all(valid for *_, valid in steps), steps
+    states = {"made": ["EDIT", 1, True], "renamed": ["EDIT", 0, True], "entered": ["EDIT", 0, False], "left": ["OBJECT", 1, True]}
+    words = ["made", "renamed", "entered", "renamed", "made", "left", "made", "renamed", "entered"]
+    assert [step[:3] for step in steps[: len(words)]] == [states[word] for word in words], steps
+    words = ["entered", "renamed", "made", "left"]
+    assert [step[:3] for step in steps[-len(words) :]] == [states[word] for word in words], steps
+
+
 def test_undo_while_controls_are_keyed_leaves_nothing_half_made(seen: dict[str, Any]) -> None:
     *disturbed, alone = seen["undone while keyed"]
     for keying, undone, actions, valid, same, message in disturbed:
