@@ -25,9 +25,9 @@ from ..core.rotations import about_axis, apply, continuous, quaternion_from_matr
 from ..core.solve import heading_of, leg_length_m
 from ..core.track_io import read_track
 from .keyframes import key_values
-from .markers import Clock, Source, source_of
+from .markers import Clock, Source, of_a_clip, source_of
 from .rig_reader import choose_mapping, read_rig
-from .targets import motion_range, shown
+from .targets import motion_range
 
 CAMERA_PROPERTY = "pose3d_clip_camera"
 _SENSOR_MM = 36.0
@@ -72,12 +72,12 @@ class Seen:
 
 
 def prepare(armature_object: bpy.types.Object, *, resources: Path) -> Callable[[], Seen]:
-    """For the action that the armature plays, when it does. What it returns takes long, touches no bpy data and may run in a
+    """For what the armature plays that was made from a clip. What it returns takes long, touches no bpy data and may run in a
     thread.
 
     Both raise Pose3DError, where Pose3D did not make the action, its track is gone, or an NLA strip plays it otherwise.
     """
-    played = shown(armature_object)
+    played = of_a_clip(armature_object)
     if played is None:
         raise Pose3DError(f"'{armature_object.name}' has no action.", hint="Import a clip first.")
     source = source_of(played.action)

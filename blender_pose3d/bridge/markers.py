@@ -24,7 +24,7 @@ from ..core.errors import Pose3DError
 from ..core.motion import Contact, MotionOptions
 from .compat import ensure_fcurve
 from .keyframes import fill_linear
-from .targets import shown
+from .targets import Shown, layers, shown
 
 CONFIDENCE_PROPERTY = "pose3d_confidence"
 _CONFIDENCE_PATH = f'["{CONFIDENCE_PROPERTY}"]'
@@ -190,6 +190,12 @@ def source_of(action: bpy.types.Action) -> Source:
         raise Pose3DError(
             f"The action '{action.name}' does not say which track it was made from.", hint="Import the clip again."
         ) from None
+
+
+def of_a_clip(armature_object: bpy.types.Object) -> Shown | None:
+    """The uppermost of what an armature plays that was made from a clip: under a correction, say; else the uppermost of all."""
+    played = layers(armature_object)
+    return next((one for one in played if _SOURCE_PROPERTY in one.action), next(iter(played), None))
 
 
 def _mark(action: bpy.types.Action, name: str, frame: int) -> None:

@@ -198,25 +198,29 @@ class Shown:
         return round(start - action_start)
 
 
-def shown(armature_object: bpy.types.Object) -> Shown | None:
-    """The active action, where no NLA track plays solo; else that of the uppermost strip under the playhead, else one of the
-    uppermost track that is heard."""
+def layers(armature_object: bpy.types.Object) -> list[Shown]:
+    """What an armature plays, the uppermost first: the active action, where no NLA track plays solo, and the strips under the
+    playhead, or where there are none one of the uppermost track that is heard."""
     data = armature_object.animation_data
     if data is None:
-        return None
+        return []
     if data.use_tweak_mode:
-        return Shown(data.action, data.action_slot, edited_strip(data))
+        return [Shown(data.action, data.action_slot, edited_strip(data))]
     tracks = [[strip for strip in track.strips if not strip.mute and strip.action] for track in reversed(heard_tracks(data))]
     tracks = [strips for strips in tracks if strips]
-    if data.action is not None and not (tracks and plays_solo(data)):
-        return Shown(data.action, data.action_slot)
+    active = data.action is not None and not (tracks and plays_solo(data))
+    found = [Shown(data.action, data.action_slot)] if active else []
     if not tracks:
-        return None
+        return found
     now = bpy.context.scene.frame_current_final
     playing = [strip for strips in tracks for strip in strips if strip.frame_start <= now <= strip.frame_end]
     held = [strip for strip in tracks[0] if strip.frame_end < now]
-    strip = (playing or held[-1:] or tracks[0])[0]
-    return Shown(strip.action, strip.action_slot, strip)
+    return found + [Shown(strip.action, strip.action_slot, strip) for strip in playing or held[-1:] or tracks[0][:1]]
+
+
+def shown(armature_object: bpy.types.Object) -> Shown | None:
+    """The uppermost of what an armature plays."""
+    return next(iter(layers(armature_object)), None)
 
 
 def shown_action(armature_object: bpy.types.Object) -> bpy.types.Action | None:

@@ -9,8 +9,7 @@ import bpy
 
 from .. import places, prefs
 from ..bridge import clip_camera, targets
-from ..bridge.markers import source_of
-from ..bridge.targets import shown_action
+from ..bridge.markers import of_a_clip, source_of
 from ..core.errors import Pose3DError
 from ..core.track_io import require_track
 from ..translations import translated
@@ -145,7 +144,7 @@ class POSE3D_OT_draw_skeleton(bpy.types.Operator):
             overlay.switch(False)
             return {"FINISHED"}
         try:
-            played = targets.shown(_armature(context))
+            played = of_a_clip(_armature(context))
             if played is None:
                 raise Pose3DError("The armature has no action.", hint="Import a clip first.")
             _track(played.action)
@@ -233,11 +232,11 @@ class POSE3D_OT_landmark_film(bpy.types.Operator):
         path = path if path.suffix else path.with_suffix(".mp4")
         if path.exists() and not self.overwrite:
             raise Pose3DError(f"{path} exists already.", hint="Choose another name, or tick Replace Existing File.")
-        action = shown_action(_armature(context))
-        if action is None:
+        played = of_a_clip(_armature(context))
+        if played is None:
             raise Pose3DError("The armature has no action.", hint="Import a clip first.")
         engine = prefs.engine(context)
-        words: list[str | Path] = [_clip(context, self.clip), _track(action), path]
+        words: list[str | Path] = [_clip(context, self.clip), _track(played.action), path]
         job = Job(engine.command("film", words), engine.environment(), beside_a_window=not bpy.app.background)
         job.start()
         _films.append(job)

@@ -14,7 +14,8 @@ from mathutils import Matrix
 
 from .. import places
 from ..bridge.clip_camera import Seen, prepare
-from ..bridge.targets import motion_range, shown
+from ..bridge.markers import of_a_clip
+from ..bridge.targets import motion_range
 from ..core.errors import Pose3DError
 from ..core.rotations import apply
 from ..core.skeleton import INDEX
@@ -133,7 +134,7 @@ def _target(context: bpy.types.Context) -> bpy.types.Object | None:
 
 
 def _key(armature_object: bpy.types.Object | None) -> _Key | None:
-    played = shown(armature_object) if armature_object is not None else None
+    played = of_a_clip(armature_object) if armature_object is not None else None
     if played is None:
         return None
     keyed = motion_range(played.action, played.slot) or ()

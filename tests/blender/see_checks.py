@@ -275,6 +275,14 @@ def check_an_nla_strip_that_was_moved() -> None:
             refused("does not play its action once, forwards and at its own speed", filepath=str(CLIP))
             setattr(strip, name, plain)
         camera_for(figure, track)
+        # A correction over it: the clip is behind what is corrected.
+        there, data = overlay._key(figure), figure.animation_data
+        data.action, data.action_blend_type = bpy.data.actions.new("Correction"), "COMBINE"
+        figure.pose.bones["Head"].keyframe_insert("rotation_quaternion", frame=120)
+        bpy.context.scene.frame_set(120)
+        assert clip_camera.prepare(figure, resources=ROOT)().clock.frame_start == 101 and overlay._key(figure) == there
+        camera_for(figure, track)
+        data.action = None
         # Its keys are moved instead.
         there = overlay._key(figure)
         for slot in strip.action.slots:
