@@ -10,7 +10,7 @@ import bpy
 import numpy as np
 
 from ..core.errors import Pose3DError
-from ..core.preset import Mapping, load_own, load_preset, load_presets
+from ..core.preset import Mapping, choose, load_own, load_preset, load_presets
 from ..core.recognise import Skeleton, map_bones
 from ..core.rig import RigSpec, require_own_bones
 
@@ -43,6 +43,22 @@ def take_in_edits(armature_object: bpy.types.Object) -> None:
     """In Edit Mode the armature has its bones as they were when that was entered, and its pose has some names of now."""
     if armature_object.type == "ARMATURE" and armature_object.data.is_editmode:
         armature_object.update_from_editmode()
+
+
+def choose_shown(armature_object: bpy.types.Object, *, preset: str, presets_folder: Path) -> Mapping:
+    """The mapping for reading what this armature does: as `choose_mapping`, but where that finds controls with switches, such as
+    those between FK and IK, the bones that these move. Controls that are switched off do not show the pose.
+    """
+    mapping = choose_mapping(armature_object, preset=preset, presets_folder=presets_folder)
+    if not mapping.properties:
+        return mapping
+    moved = [one for one in load_presets(presets_folder) if not one.properties]
+    try:
+        found = choose(moved, [bone.name for bone in armature_object.data.bones])
+    except Pose3DError:
+        return mapping
+    # That there are switches says that the hierarchy is not all of what follows what.
+    return replace(found, properties=mapping.properties) if found.bones.keys() >= mapping.bones.keys() else mapping
 
 
 def read_skeleton(armature_object: bpy.types.Object) -> Skeleton:

@@ -18,7 +18,7 @@ from .frames import frame_kept, show_now
 from .ik import LimbMode
 from .keyframes import rotation_channels
 from .keying import handling_by_preset, key
-from .rig_reader import choose_mapping, read_rig
+from .rig_reader import choose_shown, read_rig
 from .targets import heard_strips, keyed_range, plays_solo, require_slot
 
 _MOST_FRAMES = 200_000
@@ -31,7 +31,7 @@ def sample(
 
     The scene's frame is given back; nothing is changed. Raises Pose3DError where there is nothing to read.
     """
-    mapping = choose_mapping(armature_object, preset=preset, presets_folder=presets_folder)
+    mapping = choose_shown(armature_object, preset=preset, presets_folder=presets_folder)
     first, last, name = _range(context.scene, armature_object)
     _require_shown(context, armature_object)
     frames = range(first, last + 1)

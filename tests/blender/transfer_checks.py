@@ -21,6 +21,7 @@ from blender_pose3d.core.bvh import read_bvh  # noqa: E402
 from blender_pose3d.core.errors import Pose3DError  # noqa: E402
 from blender_pose3d.core.motion import MotionOptions, Smoothing  # noqa: E402
 from blender_pose3d.core.preset import load_presets  # noqa: E402
+from blender_pose3d.core.rig import check_mapping  # noqa: E402
 from blender_pose3d.core.solve import SolveOptions, heading_of  # noqa: E402
 from blender_pose3d.core.track_io import write_track  # noqa: E402
 from tests.blender import addon_checks, exact_tracks, rig_builders, script  # noqa: E402
@@ -121,6 +122,41 @@ def check_rigify_both_ways() -> None:
             bpy.ops.pose3d.retarget_animation(source=source.name, armature=target.name)
         apart = limbs_apart_deg(source, target)
         assert apart < 0.5, (there, here, apart)
+
+
+def check_rigify_by_its_own_ik_controls() -> None:
+    """As animators have it: the limbs' switches are as the rig comes, so the FK controls stay where they are."""
+    rigify, target = files.open_rig(files.parse_rig("rigify")), rig_builders.build("a_pose")
+    for frame, far in ((1, 0.0), (8, 0.4), (16, 0.1)):
+        for control, place in (
+            ("foot_ik.L", (0, -far, far)),
+            ("hand_ik.L", (0, -far, far / 2)),
+            ("hand_ik.R", (far / 2, 0, far)),
+            ("torso", (far / 4, 0, -far / 3)),
+        ):
+            rigify.pose.bones[control].location = place
+            rigify.pose.bones[control].keyframe_insert("location", frame=frame)
+        rigify.pose.bones["hips"].rotation_quaternion = (1, 0, far / 2, 0)
+        rigify.pose.bones["hips"].keyframe_insert("rotation_quaternion", frame=frame)
+    with registered():
+        bpy.context.scene.pose3d.motion.dense_keys = True
+        assert bpy.ops.pose3d.retarget_animation(source=rigify.name, armature=target.name) == {"FINISHED"}
+    applied_from = sample(bpy.context, rigify, presets_folder=_PRESETS)
+    assert not check_mapping(applied_from.rig), check_mapping(applied_from.rig)
+    shown = {"Arm": "upper_arm", "ForeArm": "forearm", "Hand": "hand", "UpLeg": "thigh", "Leg": "shin", "Foot": "foot"}
+    moved = 0.0
+    for frame in range(1, 17):
+        bpy.context.scene.frame_set(frame)
+        for side in ("Left", "Right"):
+            for start, end in (("Arm", "ForeArm"), ("ForeArm", "Hand"), ("UpLeg", "Leg"), ("Leg", "Foot")):
+                there = [rigify.pose.bones[f"ORG-{shown[bone]}.{side[0]}"].head for bone in (start, end)]
+                here = [target.pose.bones[f"{side}{bone}"].head for bone in (start, end)]
+                assert (there[1] - there[0]).angle(here[1] - here[0]) < 0.01, (frame, side, start)
+        across = [rigify.pose.bones[f"ORG-thigh.{side}"].head for side in "RL"]
+        across += [target.pose.bones[f"{side}UpLeg"].head for side in ("Right", "Left")]
+        assert (across[1] - across[0]).angle(across[3] - across[2]) < 0.01, frame
+        moved = max(moved, (across[1] - across[0]).angle((1, 0, 0)))
+    assert moved > 0.1
 
 
 def check_nothing_of_the_users_is_changed() -> None:

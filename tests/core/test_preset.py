@@ -46,6 +46,11 @@ _RIGIFY = (
 )
 _RIGIFY += "hand_fk.* thigh_fk.* shin_fk.* foot_fk.* toe_fk.* upper_arm_ik.* hand_ik.* thigh_ik.* foot_ik.* upper_arm_parent.* "
 _RIGIFY += "thigh_parent.* DEF-spine DEF-spine.001 DEF-upper_arm.* DEF-forearm.* ORG-spine ORG-upper_arm.* MCH-torso.parent"
+_RIGIFY_DEFORM = (
+    "root DEF-spine DEF-spine.001 DEF-spine.002 DEF-spine.003 DEF-spine.004 DEF-spine.005 DEF-spine.006 "
+)
+_RIGIFY_DEFORM += "DEF-shoulder.* DEF-upper_arm.* DEF-upper_arm.*.001 DEF-forearm.* DEF-forearm.*.001 DEF-hand.* DEF-thigh.* "
+_RIGIFY_DEFORM += "DEF-thigh.*.001 DEF-shin.* DEF-shin.*.001 DEF-foot.* DEF-toe.* DEF-f_index.01.*"
 _BIPED = "Pelvis Spine Spine1 Spine2 Neck Head *_Clavicle *_UpperArm *_Forearm *_Hand *_Finger0 *_Thigh *_Calf *_Foot *_Toe0"
 _KAYKIT = (
     "root hips spine chest head upperarm.* lowerarm.* wrist.* hand.* handslot.* upperleg.* lowerleg.* foot.* toes.* kneeIK.*"
@@ -102,6 +107,8 @@ BONE_LISTS = {
     "unreal with five in the spine": ([*_sided(_UNREAL, "_l", "_r"), "spine_04", "spine_05", "neck_02"], "unreal"),
     "rigify metarig": (_sided(_METARIG, "L", "R"), "rigify_metarig"),
     "rigify": (_sided(_RIGIFY, "L", "R"), "rigify"),
+    "rigify with what its controls move": (_sided(_RIGIFY, "L", "R") + _sided(_RIGIFY_DEFORM, "L", "R"), "rigify"),
+    "rigify without its controls": (_sided(_RIGIFY_DEFORM, "L", "R"), "rigify_deform"),
     "biped": ([f"Bip01 {n.replace('_', ' ')}" for n in _sided(_BIPED, "L", "R")] + ["Bip01"], "biped"),
     "biped of newer versions": ([f"Bip001 {n.replace('_', ' ')}" for n in _sided(_BIPED, "L", "R")] + ["Bip001"], "biped"),
     "kaykit": (_sided(_KAYKIT, "l", "r"), "kaykit"),
