@@ -14,9 +14,9 @@ import numpy as np
 
 from .errors import Pose3DError
 from .kinematics import PosedRig
-from .preset import FINGER_CHAINS, SIDES
+from .preset import FINGER_CHAINS, FINGERS, SIDES
 from .rig import RigSpec
-from .rotations import about_axis, apply, cross, slerp_matrices, unit
+from .rotations import about_axis, apply, cross, norm, slerp_matrices, swing, unit
 from .solve import FromHips, as_motion, heading_of, heading_rad, require_upper_body, rest_axis, steps_between, turn, upper_motion
 from .tracks import RigMotion
 
@@ -27,6 +27,8 @@ _OTHER_GROUND = 0.25
 _FEET_DECIDE, _HIPS_DECIDE = 0.15, 0.4
 # A foot that points more steeply than this at rest does not show where it faces.
 _LEVEL_SHARE = 0.5
+# Radians: less is the rounding of a file.
+_LEAST_FINGER_TURN = 1e-3
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ def transfer(source: SourceMotion, rig: RigSpec, *, in_place: bool = False, uppe
     """
     heading = heading_of(rig) - heading_of(source.rig)
     facing = about_axis(_UP, heading)  # the source's world, turned so that it faces where the rig does
-    rig = _with_fingers(rig, source.rig)
+    rig = _with_fingers(rig, source)
     own = _own_turns(source, rig, facing)
     scale = rig.leg_length_m / source.rig.leg_length_m
     if upper_body:
@@ -93,13 +95,29 @@ def _without_hips(rig: RigSpec, own: dict[int, np.ndarray]) -> dict[int, np.ndar
     return upper | {hips: at_rest} | dict(zip(lower, steps_between(at_rest, upper[chest], len(lower)), strict=True))
 
 
-def _with_fingers(rig: RigSpec, source: RigSpec) -> RigSpec:
-    """The rig with fingers that the source has too as bones with rotations of their own: no relaxed pose for these."""
-    both = {chain: names for chain, names in rig.mapping.fingers.items() if source.mapping.fingers.get(chain)}
+def _with_fingers(rig: RigSpec, source: SourceMotion) -> RigSpec:
+    """The rig with fingers that the source moves as bones with rotations of their own: no relaxed pose for these."""
+    moved = [side for side in SIDES if _moves_fingers(source, side)]
+    both = {}
+    for chain in FINGER_CHAINS:
+        side, _, finger = chain.partition("_")
+        named = f"{_shown_side(rig, side)}_{finger}"
+        if side in moved and _finger(source.rig, chain) and named in rig.mapping.fingers:
+            both[named] = rig.mapping.fingers[named]
     if not both:
         return rig
     fingers = {chain: names for chain, names in rig.mapping.fingers.items() if chain not in both}
     return replace(rig, mapping=replace(rig.mapping, bones=rig.mapping.bones | both, fingers=fingers))
+
+
+def _moves_fingers(source: SourceMotion, side: str) -> bool:
+    """Whether any finger of that hand is ever turned against it: a body that was captured without fingers has them as at rest."""
+    rig = source.rig
+    hand = next((bone for part in ("hand", "forearm") if (bone := rig.bone(f"{side}_{part}")) is not None), None)
+    links = [bone for finger in FINGERS for bone in _finger(rig, f"{side}_{finger}")]
+    return hand is not None and any(
+        np.abs(source.turns[:, link] - source.turns[:, hand]).max() > _LEAST_FINGER_TURN for link in links
+    )
 
 
 def _own_turns(source: SourceMotion, rig: RigSpec, facing: np.ndarray) -> dict[int, np.ndarray]:
@@ -110,19 +128,27 @@ def _own_turns(source: SourceMotion, rig: RigSpec, facing: np.ndarray) -> dict[i
         """What a bone of the source makes of the rig's bones in this role."""
         along, across = (apply(facing @ source.turns[:, bone], way) for way in theirs[role])
         now = (unit(apply(rig.armature_from_world, way)) for way in (along, across))
-        rest = (unit(apply(rig.armature_from_world, way)) for way in ours[role])
-        return turn(*now, *rest)
+        return turn(*now, *at_rest(role))
+
+    def at_rest(role: str) -> list[np.ndarray]:
+        return [unit(apply(rig.armature_from_world, way)) for way in ours[role]]
 
     own: dict[int, np.ndarray] = {}
     for role in ours:
         bone, bone_there = rig.bone(role), source.rig.bone(role)
         if bone is not None and bone_there is not None and role in theirs:
             own[bone] = turned(role, bone_there)
+    with_turns = set(rig.mapped_bones())
     for chain in FINGER_CHAINS:
-        links, links_there = rig.chain(chain), _finger(source.rig, rig, chain)
-        hand = f"{_shown_side(rig, chain.partition('_')[0])}_hand"
-        if links and links_there and hand in theirs and hand in ours:
-            own |= _along_chain(links, [turned(hand, bone) for bone in links_there])
+        links, links_there = _finger(rig, chain), _finger(source.rig, chain)
+        hand = f"{chain.partition('_')[0]}_hand"
+        if links and links_there and set(links) <= with_turns:
+            if len(links) != len(links_there):  # one of them has a bone of the palm as well
+                links, links_there = links[-3:], links_there[-3:]
+            turns = _along_chain(links, [turned(hand, bone) for bone in links_there])
+            from_rest = turn(*(unit(apply(rig.armature_from_world @ facing, way)) for way in theirs[hand]), *at_rest(hand))
+            straightened = _link_turns(source.rig, links_there, rig, links, facing, from_rest)
+            own |= {bone: turns[bone] @ straightened[i] for i, bone in enumerate(links)}
     trunk, trunk_there = _trunk(rig), _trunk(source.rig)
     chest = [turned("hips" if i == 0 else "chest", bone) for i, bone in enumerate(trunk_there)]
     own |= _along_chain(trunk, chest)
@@ -137,6 +163,40 @@ def _own_turns(source: SourceMotion, rig: RigSpec, facing: np.ndarray) -> dict[i
         upwards = [trunk[-1], *necks, *([head] if head is not None else [])]
         own |= {bone: delta for bone, delta in _along_chain(upwards, above).items() if bone != trunk[-1]}
     return own
+
+
+def _link_turns(
+    source: RigSpec, links_there: Sequence[int], rig: RigSpec, links: Sequence[int], facing: np.ndarray, from_rest: np.ndarray
+) -> list[np.ndarray]:
+    """How far a finger's bones must be turned at rest to point in their hand where the source's do in its own at rest: [3, 3] in
+    armature axes. Some rest with straight fingers and some with bent ones.
+
+    from_rest [3, 3]: D of the hand when the source rests.
+    """
+    theirs, ours = _link_ways(source, links_there), _link_ways(rig, links)
+    if not theirs or not ours:
+        return [np.eye(3)] * len(links)
+    if len(theirs) < len(links_there) or len(ours) < len(links):  # a tail is no joint: the last bones stay as their kind is
+        theirs, ours = theirs[: len(links_there) - 1], ours[: len(links) - 1]
+    out = []
+    for i, way in enumerate(ours):
+        place = (len(theirs) - 1) * (i / (len(ours) - 1) if len(ours) > 1 else 0.0)
+        before = min(int(place), len(theirs) - 1)
+        after = min(before + 1, len(theirs) - 1)
+        there = theirs[before] + (place - before) * (theirs[after] - theirs[before])
+        there = unit(apply(from_rest.T @ rig.armature_from_world @ facing, there))
+        out.append(swing(unit(apply(rig.armature_from_world, way)), there))
+    return out + [out[-1]] * (len(links) - len(out))
+
+
+def _link_ways(rig: RigSpec, links: Sequence[int]) -> list[np.ndarray]:
+    """Where a finger's bones point at rest, world axes: to the next, the last to its only child where it has one. Empty where two
+    are in the same place.
+    """
+    children = [bone for bone, parent in enumerate(rig.parents) if parent == links[-1]]
+    ends = [*links, *children] if len(children) == 1 else [*links]
+    steps = np.diff(rig.rest_heads_world_m[ends], axis=0)
+    return [*unit(steps)] if len(steps) and np.linalg.norm(steps, axis=1).min() > 1e-9 * rig.leg_length_m else []
 
 
 def _along_chain(bones: Sequence[int], deltas: Sequence[np.ndarray]) -> dict[int, np.ndarray]:
@@ -157,11 +217,11 @@ def _trunk(rig: RigSpec) -> list[int]:
     return [hips, *(b for b in rig.chain("spine") if b not in (hips, chest)), *([chest] if chest not in (None, hips) else [])]
 
 
-def _finger(rig: RigSpec, other: RigSpec, chain: str) -> list[int]:
-    """A finger's bones on the side that is called so in the other rig: a mirrored object shows its left hand on the right."""
+def _finger(rig: RigSpec, chain: str) -> list[int]:
+    """A finger's bones on the side where they are seen: a mirrored object shows its left hand on the right."""
     side, _, finger = chain.partition("_")
-    names = rig.mapping.fingers.get(f"{_shown_side(rig, _shown_side(other, side))}_{finger}", ())
-    return [rig.index[name] for name in names]
+    named = f"{_shown_side(rig, side)}_{finger}"
+    return [rig.index[name] for name in rig.mapping.fingers.get(named) or rig.mapping.bones.get(named, ())]
 
 
 def _shown_side(rig: RigSpec, side: str) -> str:
@@ -196,10 +256,29 @@ def _ways(rig: RigSpec, other: RigSpec) -> dict[str, tuple[np.ndarray, np.ndarra
             axis = rest_axis(first, second, bends_to)
             ways[f"{side}_{upper}"], ways[f"{side}_{lower}"] = (first, axis), (second, axis)
             ways[f"{side}_{end}"] = (second, axis)
+        # A hand may be bent or turned at the wrist at rest; where the knuckles are says so.
+        if (palm := _palm(rig, other, side)) is not None and _palm(other, rig, side) is not None:
+            ways[f"{side}_hand"] = palm
         # Soles are level at rest: how high the ankle is, and so how steep the foot's bone, is the character's own.
         here, there = _foot_way(rig, side), _foot_way(other, side)
         ways[f"{side}_foot"] = ways[f"{side}_toe"] = (_UP, front if here is None or there is None else here)
     return ways
+
+
+def _palm(rig: RigSpec, other: RigSpec, side: str) -> tuple[np.ndarray, np.ndarray] | None:
+    """From the wrist to the knuckles of the fingers that the other rig has too, and from the first of these to the last, at rest,
+    world axes; None where there are not two.
+    """
+    hand = rig.bone(f"{side}_hand")
+    chains = [(_finger(rig, f"{side}_{finger}"), _finger(other, f"{side}_{finger}")) for finger in FINGERS if finger != "thumb"]
+    knuckles = [ours[-3:][0] for ours, theirs in chains if ours and theirs]
+    if hand is None or len(knuckles) < 2:
+        return None
+    heads = rig.rest_heads_world_m
+    along, across = heads[knuckles].mean(axis=0) - heads[hand], heads[knuckles[-1]] - heads[knuckles[0]]
+    if norm(cross(along, across)) < 0.1 * norm(along) * norm(across) + 1e-12:
+        return None
+    return unit(along), unit(across)
 
 
 def _foot_way(rig: RigSpec, side: str) -> np.ndarray | None:

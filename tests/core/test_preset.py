@@ -46,9 +46,7 @@ _RIGIFY = (
 )
 _RIGIFY += "hand_fk.* thigh_fk.* shin_fk.* foot_fk.* toe_fk.* upper_arm_ik.* hand_ik.* thigh_ik.* foot_ik.* upper_arm_parent.* "
 _RIGIFY += "thigh_parent.* DEF-spine DEF-spine.001 DEF-upper_arm.* DEF-forearm.* ORG-spine ORG-upper_arm.* MCH-torso.parent"
-_RIGIFY_DEFORM = (
-    "root DEF-spine DEF-spine.001 DEF-spine.002 DEF-spine.003 DEF-spine.004 DEF-spine.005 DEF-spine.006 "
-)
+_RIGIFY_DEFORM = "root DEF-spine DEF-spine.001 DEF-spine.002 DEF-spine.003 DEF-spine.004 DEF-spine.005 DEF-spine.006 "
 _RIGIFY_DEFORM += "DEF-shoulder.* DEF-upper_arm.* DEF-upper_arm.*.001 DEF-forearm.* DEF-forearm.*.001 DEF-hand.* DEF-thigh.* "
 _RIGIFY_DEFORM += "DEF-thigh.*.001 DEF-shin.* DEF-shin.*.001 DEF-foot.* DEF-toe.* DEF-f_index.01.*"
 _BIPED = "Pelvis Spine Spine1 Spine2 Neck Head *_Clavicle *_UpperArm *_Forearm *_Hand *_Finger0 *_Thigh *_Calf *_Foot *_Toe0"

@@ -9,11 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from blender_pose3d.core.preset import FINGERS
 from blender_pose3d.core.rig import RigSpec
 from blender_pose3d.core.solve import heading_of
 from blender_pose3d.core.tracks import RigMotion
 from blender_pose3d.core.transfer import SourceMotion, transfer
 from tests.core.rigs import PosedRig, angle_deg, build, object_matrix, posed
+from tests.core.test_distribution import with_fingers as with_hands
 
 FRAMES = 12
 
@@ -204,3 +206,48 @@ def test_any_two_armatures(seed, down, down_there, bent, turn, scale, mirror):
     for name, way in world_limbs(source).items():
         if name != "trunk":
             assert angle_deg(body.limbs()[name], about_up(way, turned)).max() < 0.05, name
+
+
+def moved_hands(rig: RigSpec) -> SourceMotion:
+    """Every mapped bone and every finger's turn on their own."""
+    as_roles = replace(rig, mapping=replace(rig.mapping, bones=rig.mapping.bones | rig.mapping.fingers, fingers={}))
+    return replace(performed(as_roles, seed=4), rig=rig)
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        with_hands(build(axes_seed=3), bent_deg=25, seed=1),
+        with_hands(build(axes_seed=4, arms_down_deg=35), palm_bones=True, seed=2),
+        with_hands(build(axes_seed=5, world=object_matrix(turn_deg=(90, 0, 0), scale=(-0.01, 0.01, 0.01))), bent_deg=10),
+    ],
+    ids=["bent at rest", "wrists bent at rest, bones in the palm", "mirrored"],
+)
+def test_fingers_and_palms_point_where_the_sources_do(target):
+    """A hand that rests straight, on hands that rest bent."""
+    source = moved_hands(with_hands(build(axes_seed=7), seed=5))
+    body = posed(target, transfer(source, target))
+    turned = heading_of(target) - heading_of(source.rig)
+    for side in ("left", "right"):
+        own = side if not target.is_mirrored else {"left": "right", "right": "left"}[side]
+        knuckles = []
+        for finger in FINGERS:
+            theirs = source.heads_m[:, [source.rig.index[name] for name in source.rig.mapping.fingers[f"{side}_{finger}"]]]
+            ours = body.heads_world_m[:, [target.index[name] for name in target.mapping.fingers[f"{own}_{finger}"][-3:]]]
+            steps = np.diff(theirs, axis=1), np.diff(ours, axis=1)
+            assert angle_deg(steps[1], about_up(steps[0], turned)).max() < 0.01, (side, finger)
+            knuckles.append((theirs[:, 0], ours[:, 0]))
+        wrists = source.heads_m[:, source.rig.bone(f"{side}_hand")], body.head(f"{side}_hand")
+        there, here = (np.mean([pair[i] for pair in knuckles[1:]], axis=0) - wrists[i] for i in (0, 1))
+        assert angle_deg(here, about_up(there, turned)).max() < 0.01, side
+        there, here = (knuckles[4][i] - knuckles[1][i] for i in (0, 1))
+        assert angle_deg(here, about_up(there, turned)).max() < 12.0, (side, "the knuckles of the two stand otherwise")
+
+
+def test_fingers_that_the_source_never_moves_hang_relaxed():
+    """A body that was captured without its fingers: flat hands are no pose of theirs."""
+    rig = with_hands(build(axes_seed=3))
+    motion = transfer(performed(with_hands(build())), rig)
+    fingers = {name for names in rig.mapping.fingers.values() for name in names}
+    assert fingers & motion.held.keys() and not fingers & set(motion.bone_names)
+    assert fingers <= set(transfer(moved_hands(with_hands(build())), rig).bone_names)
