@@ -135,7 +135,7 @@ def _own_turns(source: SourceMotion, rig: RigSpec, facing: np.ndarray) -> dict[i
 
     own: dict[int, np.ndarray] = {}
     for role in ours:
-        bone, bone_there = rig.bone(role), source.rig.bone(role)
+        bone, bone_there = rig.bone(role), _shows_turn(source.rig, role)
         if bone is not None and bone_there is not None and role in theirs:
             own[bone] = turned(role, bone_there)
     with_turns = set(rig.mapped_bones())
@@ -163,6 +163,21 @@ def _own_turns(source: SourceMotion, rig: RigSpec, facing: np.ndarray) -> dict[i
         upwards = [trunk[-1], *necks, *([head] if head is not None else [])]
         own |= {bone: delta for bone, delta in _along_chain(upwards, above).items() if bone != trunk[-1]}
     return own
+
+
+def _shows_turn(rig: RigSpec, role: str) -> int | None:
+    """The bone that shows how far a limb's part is turned: of upper arm and thigh the last of the twist bones that the joint
+    below hangs on, where there are any. The part's own bone may bend only, and leave the twist to these.
+    """
+    bone = rig.bone(role)
+    side, _, part = role.partition("_")
+    below = {"upper_arm": "forearm", "thigh": "shin"}.get(part)
+    if bone is None or below is None:
+        return bone
+    joint = rig.bone(f"{side}_{below}")
+    assert joint is not None
+    twists = [rig.index[name] for name in rig.mapping.twists.get(f"{_shown_side(rig, side)}_{part}", ())]
+    return max((b for b in twists if rig.is_below(joint, b) and rig.is_below(b, bone)), default=bone)
 
 
 def _link_turns(

@@ -251,3 +251,23 @@ def test_fingers_that_the_source_never_moves_hang_relaxed():
     fingers = {name for names in rig.mapping.fingers.values() for name in names}
     assert fingers & motion.held.keys() and not fingers & set(motion.bone_names)
     assert fingers <= set(transfer(moved_hands(with_hands(build())), rig).bone_names)
+
+
+def test_the_twist_of_a_bone_that_the_elbow_hangs_on_is_the_upper_arms():
+    """As Daz has it: one bone of the upper arm bends, the next one twists."""
+    plain, rig = build(between=True), build(axes_seed=2)
+    twists = {f"{side}_{part}": (f"{side}_{part}_twist",) for side in ("left", "right") for part in ("upper_arm", "thigh")}
+    there = replace(plain, mapping=replace(plain.mapping, twists=twists))
+    bones = ("left_upper_arm_twist", "left_forearm", "right_thigh_twist", "right_shin")
+    ways = np.array([[1, 0, 0], [0, 0, 1], [0, 0, 1], [1, 0, 0]], float)
+    wxyz = np.zeros((FRAMES, 4, 4))
+    for i, (name, way, angle) in enumerate(zip(bones, ways, (1.2, -1.4, 1.0, 1.3), strict=True)):
+        half = np.linspace(0, angle, FRAMES)[:, None] / 2
+        axis = plain.rest_rotations[plain.index[name]].T @ way
+        wxyz[:, i] = np.concatenate([np.cos(half), np.sin(half) * axis], axis=-1)
+    still, times = np.zeros((FRAMES, 3)), np.arange(FRAMES) / 24
+    source = source_of(posed(plain, RigMotion(bones, times, wxyz, "hips", still, still, 0.0, 1.0)), times)
+    body = posed(rig, transfer(replace(source, rig=there), rig))
+    for upper, lower, hinge in (("left_upper_arm", "left_forearm", [0, 0, 1.0]), ("right_thigh", "right_shin", [1.0, 0, 0])):
+        above, below = (body.turn(bone) @ np.array(hinge) for bone in (upper, lower))
+        assert angle_deg(above, below).max() < 0.5, upper
