@@ -197,6 +197,9 @@ class RigSpec:
         below.update(bone for bone in self.mapped_bones() if any(self.is_below(leg, bone) for leg in tuple(below)))
         return frozenset(self.bone_names[bone] for bone in below)
 
+    def carries_legs(self, bone: int) -> bool:
+        return any((thigh := self.bone(f"{side}_thigh")) is not None and self.is_below(thigh, bone) for side in SIDES)
+
     def is_nearest_a_leg(self, name: str) -> bool:
         """Whether a bone, such as a control with a switch, lies nearer to a leg's bone at rest than to any other with a role."""
         legs = [self.index[n] for n in self.below_waist - {self.mapping.root, *self.mapping.bones["hips"]}]

@@ -210,6 +210,10 @@ def own_turns(
         hips = np.broadcast_to(np.eye(3), hips.shape)
     own[hips_bone] = hips
     spine = [b for b in rig.chain("spine") if b != hips_bone]
+    # A bone between that the legs hang on is turned as the hips are.
+    legs_on = [b for b in spine if rig.carries_legs(b)]
+    own |= dict.fromkeys(legs_on, hips)
+    spine = [b for b in spine if b not in legs_on]
     chest_bone = rig.bone("chest")
     if upper_body:
         spine = [b for b in spine if rig.bone_names[b] not in rig.below_waist]

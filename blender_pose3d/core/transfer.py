@@ -151,7 +151,10 @@ def _own_turns(source: SourceMotion, rig: RigSpec, facing: np.ndarray) -> dict[i
             own |= {bone: turns[bone] @ straightened[i] for i, bone in enumerate(links)}
     trunk, trunk_there = _trunk(rig), _trunk(source.rig)
     chest = [turned("hips" if i == 0 else "chest", bone) for i, bone in enumerate(trunk_there)]
-    own |= _along_chain(trunk, chest)
+    # A bone between that the legs hang on is turned as the hips are.
+    legs_on = [bone for bone in trunk[1:-1] if rig.carries_legs(bone)]
+    own |= dict.fromkeys(legs_on, chest[0])
+    own |= _along_chain([bone for bone in trunk if bone not in legs_on], chest)
     head, head_there = rig.bone("head"), source.rig.bone("head")
     necks = [b for b in rig.chain("neck") if b not in own]
     necks_there = source.rig.chain("neck")

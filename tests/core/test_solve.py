@@ -124,6 +124,15 @@ def test_without_a_spine_the_hips_carry_the_trunk() -> None:
     assert trunk.max() < GREATEST_ERROR_DEG
 
 
+def test_legs_that_hang_on_the_spine_stay_at_the_hips() -> None:
+    """As 3ds Max's Biped has them; of the chest's turn against the hips nothing is theirs."""
+    ways = []
+    for plan in ({}, {"legs_on": "spine_1", "spine_bones": 4, "axes_seed": 2}):
+        _, body = solved(build(**plan), track("kick"))
+        ways.append(body.head("left_thigh") - body.head("right_thigh"))
+    assert angle_deg(*ways).max() < 0.01
+
+
 def test_a_resting_person_leaves_a_resting_rig_at_rest() -> None:
     """A track that is the rig's own rest pose solves to no rotation at all."""
     rig = build(axes_seed=2, spine_bones=3)

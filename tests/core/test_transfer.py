@@ -77,6 +77,15 @@ def test_limbs_point_where_the_sources_do(target, rest):
             assert angle_deg(body.limbs()[name], about_up(way, turned)).max() < 0.01, name
 
 
+def test_legs_that_hang_on_the_spine_stay_at_the_hips():
+    """As 3ds Max's Biped has them: the spine's first bone carries the thighs."""
+    source = performed(build(spine_bones=4))
+    theirs = source.heads_m[:, source.rig.bone("left_thigh")] - source.heads_m[:, source.rig.bone("right_thigh")]
+    for plan in ({}, {"legs_on": "spine_1", "spine_bones": 4, "axes_seed": 2}):
+        body = posed(rig := build(**plan), transfer(source, rig))
+        assert angle_deg(body.head("left_thigh") - body.head("right_thigh"), theirs).max() < 0.01, plan
+
+
 def test_on_the_same_armature_it_is_the_same():
     rig = build(axes_seed=4, arms_down_deg=20)
     source = performed(rig)
