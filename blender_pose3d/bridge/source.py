@@ -12,7 +12,7 @@ from ..core.errors import Pose3DError
 from ..core.motion import MotionOptions
 from ..core.resample import resampled
 from ..core.rig import RigSpec, check_mapping
-from ..core.transfer import SourceMotion, transfer
+from ..core.transfer import SourceMotion, standing, transfer
 from .apply import AppliedMotion, unseen_warnings
 from .frames import frame_kept, show_now
 from .ik import LimbMode
@@ -91,6 +91,7 @@ def apply_source(
     )
     rig = how.rig
     scene = context.scene
+    source = standing(source)
     motion = transfer(source, rig, in_place=options.in_place, upper_body=options.upper_body)
     motion = resampled(motion, scene.render.fps / scene.render.fps_base)
     sparse = None

@@ -16,7 +16,7 @@ from .errors import Pose3DError
 from .kinematics import PosedRig
 from .preset import FINGER_CHAINS, FINGERS, SIDES
 from .rig import RigSpec
-from .rotations import about_axis, apply, cross, norm, slerp_matrices, swing, unit
+from .rotations import about_axis, apply, cross, norm, slerp_matrices, swing, transposed, unit
 from .solve import FromHips, as_motion, heading_of, heading_rad, require_upper_body, rest_axis, steps_between, turn, upper_motion
 from .tracks import RigMotion
 
@@ -27,6 +27,8 @@ _OTHER_GROUND = 0.25
 _FEET_DECIDE, _HIPS_DECIDE = 0.15, 0.4
 # A foot that points more steeply than this at rest does not show where it faces.
 _LEVEL_SHARE = 0.5
+# Of `_upright`: a rest pose with less does not stand; with more than the second a frame of an animation does.
+_STANDS, _SURELY_STANDS = 0.2, 0.5
 # Radians: less is the rounding of a file.
 _LEAST_FINGER_TURN = 1e-3
 
@@ -59,6 +61,7 @@ def transfer(source: SourceMotion, rig: RigSpec, *, in_place: bool = False, uppe
 
     Raises Pose3DError if a skeleton has no legs or cannot be told which way it faces.
     """
+    source = standing(source)
     heading = heading_of(rig) - heading_of(source.rig)
     facing = about_axis(_UP, heading)  # the source's world, turned so that it faces where the rig does
     rig = _with_fingers(rig, source)
@@ -75,6 +78,40 @@ def transfer(source: SourceMotion, rig: RigSpec, *, in_place: bool = False, uppe
     root = rig.index[rig.mapping.root]
     location = middle + from_hips.head_m(root) - rig.rest_heads_world_m[root]
     return as_motion(body, location, source.timestamps_s, heading_rad=heading, scale=scale)
+
+
+def standing(source: SourceMotion) -> SourceMotion:
+    """The source with a rest pose that stands. Where its own lies, or has its legs upwards, it is none that a body was in: some
+    programs write skeletons whose bones all point the same way. Then the frame in which the body stands best is the rest.
+    """
+    rig = source.rig
+    sides = [[rig.bone(f"{side}_{part}") for part in ("thigh", "shin", "foot")] for side in SIDES]
+    if any(bone is None for bones in sides for bone in bones) or _upright(rig.rest_heads_world_m[None], rig)[0] > _STANDS:
+        return source
+    ankle_m = source.heads_m[:, _both(rig, "foot"), 2].max(axis=1)
+    off_ground = (ankle_m - np.percentile(ankle_m, 2)) / rig.leg_length_m
+    upright = _upright(source.heads_m, rig)
+    frame = int((upright - np.abs(off_ground)).argmax())
+    if upright[frame] < _SURELY_STANDS:
+        return source
+    linear, turned = rig.world_from_armature[:3, :3], source.turns[frame]
+    tails = source.heads_m[frame] + apply(turned, apply(linear, rig.rest_tails - rig.rest_heads))
+    posed = replace(
+        rig,
+        rest_heads=apply(rig.armature_from_world, source.heads_m[frame] - rig.world_from_armature[:3, 3]),
+        rest_tails=apply(rig.armature_from_world, tails - rig.world_from_armature[:3, 3]),
+        rest_rotations=rig.armature_from_world @ turned @ linear @ rig.rest_rotations,
+    )
+    return replace(source, rig=posed, turns=source.turns @ transposed(turned))
+
+
+def _upright(heads_m: np.ndarray, rig: RigSpec) -> np.ndarray:
+    """The least cosine of trunk, thighs and shins with where they point in a body that stands: heads [T, B, 3] -> [T]."""
+    thighs, shins, feet, arms = (_both(rig, part) for part in ("thigh", "shin", "foot", "upper_arm"))
+    trunk = heads_m[:, arms].mean(axis=1) - heads_m[:, thighs].mean(axis=1)
+    legs = [heads_m[:, above] - heads_m[:, below] for above, below in ((thighs, shins), (shins, feet))]
+    ways = np.concatenate([trunk[:, None], *legs], axis=1)
+    return np.asarray(unit(ways)[..., 2].min(axis=1))
 
 
 def _without_hips(rig: RigSpec, own: dict[int, np.ndarray]) -> dict[int, np.ndarray]:

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from blender_pose3d.core.preset import FINGERS
 from blender_pose3d.core.rig import RigSpec
+from blender_pose3d.core.rotations import swing, unit
 from blender_pose3d.core.solve import heading_of
 from blender_pose3d.core.tracks import RigMotion
-from blender_pose3d.core.transfer import SourceMotion, transfer
+from blender_pose3d.core.transfer import SourceMotion, standing, transfer
 from tests.core.rigs import PosedRig, angle_deg, build, object_matrix, posed
 from tests.core.test_distribution import with_fingers as with_hands
 
@@ -280,3 +281,27 @@ def test_the_twist_of_a_bone_that_the_elbow_hangs_on_is_the_upper_arms():
     for upper, lower, hinge in (("left_upper_arm", "left_forearm", [0, 0, 1.0]), ("right_thigh", "right_shin", [1.0, 0, 0])):
         above, below = (body.turn(bone) @ np.array(hinge) for bone in (upper, lower))
         assert angle_deg(above, below).max() < 0.5, upper
+
+
+def test_a_rest_pose_that_nobody_could_be_in_is_not_taken_for_one():
+    """Some programs write skeletons whose bones all point the same way at rest; a frame that stands is the rest then."""
+    source, rig = performed(build(), seed=2), build(axes_seed=5, arms_down_deg=40, leg=1.3)
+    there = source.rig
+    along = np.stack(
+        [swing(unit(tail - head), np.array([1.0, 0, 0])) for head, tail in zip(there.rest_heads, there.rest_tails, strict=True)]
+    )
+    heads = there.rest_heads.copy()
+    for bone, parent in enumerate(there.parents):
+        if parent >= 0:
+            heads[bone] = heads[parent] + along[parent] @ (there.rest_heads[bone] - there.rest_heads[parent])
+    tails = heads + np.linalg.norm(there.rest_tails - there.rest_heads, axis=1, keepdims=True) * [1.0, 0, 0]
+    odd = replace(there, rest_heads=heads, rest_tails=tails, rest_rotations=along @ there.rest_rotations)
+    odd_source = replace(source, rig=odd, turns=source.turns @ np.swapaxes(along, -1, -2))
+    assert np.abs(standing(odd_source).rig.rest_heads - heads).max() > 0.5 and standing(source) is source
+    motion = transfer(odd_source, rig)
+    body = posed(rig, motion)
+    for name, way in world_limbs(source).items():
+        if name != "trunk":
+            assert angle_deg(body.limbs()[name], about_up(way, motion.heading_rad)).max() < 0.01, name
+    ankles = [body.head(f"{side}_foot")[:, 2] - rig.rest_heads_world_m[rig.bone(f"{side}_foot"), 2] for side in ("left", "right")]
+    assert np.abs(np.min(ankles)) < 0.1 * rig.leg_length_m
