@@ -24,6 +24,7 @@ from ..core.rig import RigSpec
 from ..core.rotations import about_axis, apply, continuous, quaternion_from_matrix
 from ..core.solve import heading_of, leg_length_m
 from ..core.track_io import read_track
+from ..core.upright import ground_m
 from .keyframes import key_values
 from .markers import Clock, Source, of_a_clip, source_of
 from .rig_reader import choose_mapping, read_rig
@@ -98,7 +99,7 @@ def _seen(source: Source, rig: RigSpec, keyed: tuple[float, float] | None, shift
     scale = rig.leg_length_m / leg_length_m(person.joints_m)
     middle = rig.world_points(rig.middle("thigh"))
     start = person.path_m[0] * [1, 1, 0]
-    offset = np.array([middle[0], middle[1], rig.ground_m]) - scale * apply(turn, start)
+    offset = np.array([middle[0], middle[1], ground_m(rig)]) - scale * apply(turn, start)
     path = offset + scale * apply(turn, person.path_m)
     shift = np.zeros_like(path)
     if source.options.stays:

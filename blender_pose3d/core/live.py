@@ -16,6 +16,7 @@ from .rig import RigSpec
 from .skeleton import INDEX, JOINT_NAMES, LANDMARK_NAMES
 from .solve import SolveOptions, heading_of, solve
 from .tracks import Pose3DTrack, RigMotion
+from .upright import ground_m, upright
 
 # What the newest pose is solved with: the twist of straight limbs and the smoothing look back so far.
 _WINDOW_S = 0.5
@@ -150,7 +151,7 @@ class LiveSolve:
         middle = rig.world_points(rig.middle("thigh"))
         placed = scale * joints
         placed[:, :2] += middle[:2] + (0.0 if self._options.in_place else scale * path[:2])
-        placed[:, 2] += rig.ground_m + rig.ankle_height_m - placed[_ANKLES, 2].min()
+        placed[:, 2] += ground_m(rig) + (upright(rig) or rig).ankle_height_m - placed[_ANKLES, 2].min()
         return placed
 
 

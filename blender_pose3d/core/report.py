@@ -23,6 +23,7 @@ from .rig import RigSpec
 from .rotations import about_axis, apply, transposed, unit
 from .skeleton import INDEX, LANDMARK_INDEX
 from .tracks import Pose3DTrack, RigMotion
+from .upright import ground_m
 
 # Of report.json; a reader may rely on the keys of its version and ignores those that it does not know.
 SCHEMA_VERSION = 1
@@ -266,7 +267,7 @@ def _slide_mm(rig: RigSpec, body: PosedRig, contacts: Sequence[Contact], times: 
 
 def _penetration_mm(rig: RigSpec, body: PosedRig) -> np.ndarray:
     low = np.nan_to_num(_soles(rig, body)[..., 2], nan=np.inf).min(axis=1)
-    return 1000 * np.maximum(np.where(np.isfinite(low), rig.ground_m - low, 0.0), 0.0)
+    return 1000 * np.maximum(np.where(np.isfinite(low), ground_m(rig) - low, 0.0), 0.0)
 
 
 def _ends_m(rig: RigSpec, body: PosedRig) -> np.ndarray:
@@ -425,7 +426,7 @@ def _overlay(rig: RigSpec, body: PosedRig, motion: RigMotion, person: Performanc
     back = about_axis(np.array([0.0, 0.0, 1.0]), -motion.heading_rad)
     at = {role: apply(back, body.points_m(bone)) for role in _JOINTS if (bone := rig.bone(role)) is not None}
     rest = rig.world_points(rig.middle("thigh"))
-    place = apply(back, np.array([rest[0], rest[1], rig.ground_m]))
+    place = apply(back, np.array([rest[0], rest[1], ground_m(rig)]))
     hips, shoulders = ((at[f"left_{part}"] + at[f"right_{part}"]) / 2 for part in ("thigh", "upper_arm"))
     pelvis = (hips - place) / motion.scale + person.path_m[0] * [1, 1, 0]
     # What the settings took out of the path is put back, so that the skeleton lies over the person.

@@ -38,6 +38,7 @@ from .rotations import (
 )
 from .skeleton import INDEX, LANDMARK_INDEX, Joint
 from .tracks import Pose3DTrack, RigMotion
+from .upright import leaning, upright
 
 _UP = np.array([0.0, 0.0, 1.0])
 # An elbow or knee bent by this much tells its plane as strongly as the rest pose's guess does.
@@ -94,6 +95,8 @@ def solve(track: Pose3DTrack, rig: RigSpec, options: SolveOptions | None = None)
     options = options or SolveOptions()
     if not track.detected.any():
         raise Pose3DError("Nobody was found in the clip.", hint="Choose a clip or a frame range that shows a person.")
+    if not options.upper_body and (stands := upright(rig)) is not None:
+        return leaning(solve(track, stands, options), rig, stands)
     heading = heading_of(rig)
     joints = smoothed(track.positions_m.astype(float), track.timestamps_s, options.smoothing_s)
     to_world = world_from_camera(options.camera)

@@ -19,6 +19,7 @@ from .rig import RigSpec
 from .rotations import about_axis, apply, cross, norm, slerp_matrices, swing, transposed, unit
 from .solve import FromHips, as_motion, heading_of, heading_rad, require_upper_body, rest_axis, steps_between, turn, upper_motion
 from .tracks import RigMotion
+from .upright import UPRIGHT, body_ways, is_straight, leaning, set_upright, upright, with_rest
 
 _UP = np.array([0.0, 0.0, 1.0])
 # A rest pose whose ankles are this far, in leg lengths, from the animation's ground says nothing of it (a BVH's root at 0).
@@ -27,8 +28,8 @@ _OTHER_GROUND = 0.25
 _FEET_DECIDE, _HIPS_DECIDE = 0.15, 0.4
 # A foot that points more steeply than this at rest does not show where it faces.
 _LEVEL_SHARE = 0.5
-# Of `_upright`: a rest pose with less does not stand; with more than the second a frame of an animation does.
-_STANDS, _SURELY_STANDS = 0.2, 0.5
+# Cosines with the vertical: of a leg that stands at rest, of a body that does in an animation.
+_STANDS, _SURELY_STANDS = np.cos(np.radians((78.0, 60.0))).tolist()
 # Radians: less is the rounding of a file.
 _LEAST_FINGER_TURN = 1e-3
 
@@ -62,6 +63,8 @@ def transfer(source: SourceMotion, rig: RigSpec, *, in_place: bool = False, uppe
     Raises Pose3DError if a skeleton has no legs or cannot be told which way it faces.
     """
     source = standing(source)
+    if not upper_body and (stands := upright(rig)) is not None:
+        return leaning(transfer(source, stands, in_place=in_place), rig, stands)
     heading = heading_of(rig) - heading_of(source.rig)
     facing = about_axis(_UP, heading)  # the source's world, turned so that it faces where the rig does
     rig = _with_fingers(rig, source)
@@ -81,37 +84,32 @@ def transfer(source: SourceMotion, rig: RigSpec, *, in_place: bool = False, uppe
 
 
 def standing(source: SourceMotion) -> SourceMotion:
-    """The source with a rest pose that stands. Where its own lies, or has its legs upwards, it is none that a body was in: some
-    programs write skeletons whose bones all point the same way. Then the frame in which the body stands best is the rest.
+    """The source with a rest pose that stands upright.
+
+    A straight body that leans or lies at rest is set upright. Where trunk and legs do not go together, as in skeletons whose
+    bones all point the same way, no body was ever in that pose: then the frame in which it stands best is the rest.
     """
     rig = source.rig
-    sides = [[rig.bone(f"{side}_{part}") for part in ("thigh", "shin", "foot")] for side in SIDES]
-    if any(bone is None for bones in sides for bone in bones) or _upright(rig.rest_heads_world_m[None], rig)[0] > _STANDS:
+    rest = body_ways(rig.rest_heads_world_m[None], rig)
+    ways = body_ways(source.heads_m, rig)
+    if rest is None or ways is None or (rest[0, 0, 2] > UPRIGHT and rest[0, 1:, 2].min() > _STANDS):
         return source
-    ankle_m = source.heads_m[:, _both(rig, "foot"), 2].max(axis=1)
-    off_ground = (ankle_m - np.percentile(ankle_m, 2)) / rig.leg_length_m
-    upright = _upright(source.heads_m, rig)
-    frame = int((upright - np.abs(off_ground)).argmax())
-    if upright[frame] < _SURELY_STANDS:
+    ankles_m = source.heads_m[:, _both(rig, "foot"), 2]
+    if is_straight(rest[0]):
+        stands = set_upright(rig)
+        turn = stands.rest_rotations @ transposed(rig.rest_rotations)  # armature axes
+        turn = rig.world_from_armature[:3, :3] @ turn @ rig.armature_from_world
+        lift_m = np.percentile(ankles_m.min(axis=1), 2) - stands.rest_heads_world_m[_both(rig, "foot"), 2].min()
+        lifted_m = stands.rest_heads_world_m + [0, 0, lift_m]
+        stands = with_rest(stands, lifted_m, np.broadcast_to(np.eye(3), turn.shape))
+        return replace(source, rig=stands, turns=source.turns @ transposed(turn))
+    stood = ways[..., 2].min(axis=1)
+    if rest[0, :, 2].min() > _STANDS or stood.max() < _SURELY_STANDS:
         return source
-    linear, turned = rig.world_from_armature[:3, :3], source.turns[frame]
-    tails = source.heads_m[frame] + apply(turned, apply(linear, rig.rest_tails - rig.rest_heads))
-    posed = replace(
-        rig,
-        rest_heads=apply(rig.armature_from_world, source.heads_m[frame] - rig.world_from_armature[:3, 3]),
-        rest_tails=apply(rig.armature_from_world, tails - rig.world_from_armature[:3, 3]),
-        rest_rotations=rig.armature_from_world @ turned @ linear @ rig.rest_rotations,
-    )
-    return replace(source, rig=posed, turns=source.turns @ transposed(turned))
-
-
-def _upright(heads_m: np.ndarray, rig: RigSpec) -> np.ndarray:
-    """The least cosine of trunk, thighs and shins with where they point in a body that stands: heads [T, B, 3] -> [T]."""
-    thighs, shins, feet, arms = (_both(rig, part) for part in ("thigh", "shin", "foot", "upper_arm"))
-    trunk = heads_m[:, arms].mean(axis=1) - heads_m[:, thighs].mean(axis=1)
-    legs = [heads_m[:, above] - heads_m[:, below] for above, below in ((thighs, shins), (shins, feet))]
-    ways = np.concatenate([trunk[:, None], *legs], axis=1)
-    return np.asarray(unit(ways)[..., 2].min(axis=1))
+    highest_m = ankles_m.max(axis=1)
+    frame = int((stood - np.abs(highest_m - np.percentile(highest_m, 2)) / rig.leg_length_m).argmax())
+    turned = source.turns[frame]
+    return replace(source, rig=with_rest(rig, source.heads_m[frame], turned), turns=source.turns @ transposed(turned))
 
 
 def _without_hips(rig: RigSpec, own: dict[int, np.ndarray]) -> dict[int, np.ndarray]:

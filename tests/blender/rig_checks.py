@@ -33,6 +33,7 @@ from blender_pose3d.core.errors import Pose3DError  # noqa: E402
 from blender_pose3d.core.rig import RigSpec  # noqa: E402
 from blender_pose3d.core.skeleton import INDEX  # noqa: E402
 from blender_pose3d.core.solve import SolveOptions  # noqa: E402
+from blender_pose3d.core.upright import upright  # noqa: E402
 from tests.blender import exact_tracks, rig_builders, script  # noqa: E402
 
 _MOTIONS = {
@@ -76,8 +77,8 @@ class Posed:
     """What an armature really does, from its evaluated pose bones.
 
     limbs [T, 8, 3]; front [T, 3]: where the hips face; trunk [T, 3]: from the middle of the hips to that of the shoulders;
-    hips_m [T, 3]: the middle of the thighs' heads; ankle_m [T]: height of the lower ankle above where it is at rest;
-    turns_deg: the greatest turn of a bone from a frame to the next.
+    hips_m [T, 3]: the middle of the thighs' heads; ankle_m [T]: height of the lower ankle above where it is at
+    rest, upright; turns_deg: the greatest turn of a bone from a frame to the next.
     """
 
     limbs: np.ndarray
@@ -103,7 +104,8 @@ def posed(armature: bpy.types.Object, rig: RigSpec, frames: np.ndarray, *, headi
     up = _unit(middles[1] - middles[0])
     face = turned(np.array([0.0, -1.0, 0.0]), heading_rad)
     face = _unit(face - (face @ up) * up)
-    ankle_at_rest = min(rig.rest_heads_world_m[rig.bone(f"{side}_foot"), 2] for side in ("left", "right"))
+    standing = upright(rig) or rig
+    ankle_at_rest = min(standing.rest_heads_world_m[rig.bone(f"{side}_foot"), 2] for side in ("left", "right"))
     fronts, trunks, hips, ankles, turns = [], [], [], [], []
     for frame in frames:
         bpy.context.scene.frame_set(int(np.floor(frame)), subframe=float(frame % 1))

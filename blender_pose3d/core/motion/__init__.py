@@ -15,6 +15,7 @@ from ..rotations import about_axis, apply, unit
 from ..skeleton import INDEX
 from ..solve import FromHips, Pose, as_motion, heading_of, leg_length_m, own_turns, turn_from_face, upper_motion
 from ..tracks import Pose3DTrack, RigMotion
+from ..upright import leaning, upright
 from .camera import CameraEstimate
 from .contacts import Contact
 from .extremities import foot_directions, turn_hands, turned_foot
@@ -63,6 +64,8 @@ def onto_rig(person: Performance, rig: RigSpec, options: MotionOptions) -> RigMo
     """A person's motion as the rig's own: limb directions as they were, feet on the ground by the rig's own legs."""
     if options.upper_body:
         person = person.facing_ahead()
+    elif (stands := upright(rig)) is not None:
+        return leaning(onto_rig(person, stands, options), rig, stands)
     track = person.track
     times = track.timestamps_s.astype(float)
     heading = heading_of(rig)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from ..rotations import (
     unit,
 )
 from ..solve import FromHips, Pose, clearance_m, rest_axis
+from ..upright import turned_upright, upright
 from .banded import PathFit
 from .contacts import stretches
 
@@ -61,6 +62,9 @@ class Foot:
 
 def feet_of(rig: RigSpec) -> list[Foot]:
     """The feet that can be held: whose bones are a chain."""
+    if (stands := upright(rig)) is not None:
+        back = turned_upright(rig, stands).T
+        return [replace(foot, heel=back @ foot.heel, ball=back @ foot.ball) for foot in feet_of(stands)]
     found = []
     for side in SIDES:
         bones = [rig.bone(f"{side}_{part}") for part in ("thigh", "shin", "foot")]
