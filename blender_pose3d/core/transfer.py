@@ -1,8 +1,8 @@
 """An animation of one armature onto another: rotations, where a track has only joints.
 
 As in solve.py every bone gets D(t) = S(t) S_rest^-1; here S is what the source's bone makes of two directions that both skeletons
-have at rest: along the limb and the axis in which it bends, across the hips or shoulders and along the trunk, up and ahead.
-So limbs point where the source's do, whatever either rest pose is, and the source's twist is kept.
+have at rest: along the limb and the axis in which it bends, across the hips or shoulders and up (along the trunk, where one leans
+at rest), up and ahead. So limbs point where the source's do, whatever either rest pose is, and the source's twist is kept.
 """
 
 from __future__ import annotations
@@ -293,7 +293,8 @@ def _ways(rig: RigSpec, other: RigSpec) -> dict[str, tuple[np.ndarray, np.ndarra
         return unit(apply(linear, way))
 
     front = rig.front_world
-    trunk = world(rig.middle("upper_arm") - rig.middle("thigh"))
+    # Where both stand upright, that one's shoulders are farther behind its hips is how it is built, and no bend of its trunk.
+    trunk = _UP if min(_trunk_way(rig)[2], _trunk_way(other)[2]) > UPRIGHT else _trunk_way(rig)
     ways = {
         "hips": (world(rig.across("thigh")), trunk),
         "chest": (world(rig.across("upper_arm")), trunk),
@@ -316,6 +317,11 @@ def _ways(rig: RigSpec, other: RigSpec) -> dict[str, tuple[np.ndarray, np.ndarra
         here, there = _foot_way(rig, side), _foot_way(other, side)
         ways[f"{side}_foot"] = ways[f"{side}_toe"] = (_UP, front if here is None or there is None else here)
     return ways
+
+
+def _trunk_way(rig: RigSpec) -> np.ndarray:
+    """From the hips to the shoulders at rest, world axes."""
+    return unit(rig.world_points(rig.middle("upper_arm")) - rig.world_points(rig.middle("thigh")))
 
 
 def _palm(rig: RigSpec, other: RigSpec, side: str) -> tuple[np.ndarray, np.ndarray] | None:

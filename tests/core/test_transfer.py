@@ -128,6 +128,18 @@ def test_a_rest_pose_gives_the_sources_rest_pose():
     assert np.abs(body.head("hips") - rig.rest_heads_world_m[rig.bone("hips")]).max() < 1e-6
 
 
+def test_shoulders_that_are_built_farther_back_do_not_make_the_trunk_lean():
+    source, plain = performed(build()), build(axes_seed=3)
+    heads = plain.rest_heads.copy()
+    arms = [i for i in range(len(heads)) if any(plain.is_below(i, plain.bone(f"{side}_upper_arm")) for side in ("left", "right"))]
+    heads[arms] += [0, 0.06, 0]
+    still = np.broadcast_to(np.eye(3), source.turns.shape)
+    source = replace(source, turns=still, heads_m=np.broadcast_to(source.rig.rest_heads_world_m, source.heads_m.shape))
+    body = posed(rig := replace(plain, rest_heads=heads), transfer(source, rig))
+    for bone in ("hips", "chest", "left_clavicle", "head"):
+        assert np.abs(body.turn(bone) - np.eye(3)).max() < 1e-6, bone
+
+
 @pytest.mark.parametrize("leg", [0.5, 1.0, 1.7])
 def test_steps_are_as_long_as_the_legs_and_feet_stay_on_the_ground(leg):
     source, rig = performed(build()), build(leg=leg)

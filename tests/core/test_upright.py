@@ -61,7 +61,7 @@ def test_a_rest_pose_that_leans_does_as_one_that_stands(name: str, way: str) -> 
     for part, there in feet_and_head(upright_body).items():
         assert angle_deg(feet_and_head(body)[part], there).max() < 2.0, part  # the shoulders of `plain` are not above its ankles
     for limb, there in upright_body.limbs().items():
-        assert angle_deg(body.limbs()[limb], there).max() < 1.0, limb
+        assert angle_deg(body.limbs()[limb], there).max() < (3.0 if limb == "trunk" else 1.0), limb
     size = rig.leg_length_m / plain.leg_length_m
     lowest, wanted_m = (np.minimum(one.head("left_foot"), one.head("right_foot"))[:, 2] for one in (body, upright_body))
     assert np.abs(np.ptp(lowest) - size * np.ptp(wanted_m)) < 0.02
