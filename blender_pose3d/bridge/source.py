@@ -105,7 +105,7 @@ def apply_source(
         action_name=action.name,
         preset=rig.mapping.preset,
         warnings=(
-            *(f"Source: {warning}" for warning in check_mapping(source.rig)),
+            *(f"Source: {warning}" for warning in _told_of(source.rig)),
             *check_mapping(rig),
             *_lacking(source.rig, rig),
             *warnings,
@@ -118,6 +118,11 @@ def apply_source(
         sparse=sparse,
         options=options,
     )
+
+
+def _told_of(source: RigSpec) -> tuple[str, ...] | list[str]:
+    """What looks wrong in a source's mapping. Of bones that controls move constraints say what follows what."""
+    return source.mapping.warnings if source.mapping.properties else check_mapping(source)
 
 
 def _lacking(source: RigSpec, rig: RigSpec) -> list[str]:

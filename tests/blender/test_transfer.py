@@ -37,6 +37,7 @@ def test_rigify_and_files(run_in_blender, tmp_path):
             "rigify_both_ways",
             "time_remapping_is_the_scenes",
             "rigify_by_its_own_ik_controls",
+            "auto_rig_pro_by_its_own_ik_controls",
             "files_as_a_source",
             "the_command_lines_motion_options",
             "what_cannot_be_keyed_is_told_before_the_clip_is_read",

@@ -8,6 +8,7 @@ from pathlib import Path
 import bpy
 import numpy as np
 from bpy_extras import anim_utils
+from mathutils import Vector
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
@@ -157,6 +158,53 @@ def check_rigify_by_its_own_ik_controls() -> None:
         assert (across[1] - across[0]).angle(across[3] - across[2]) < 0.01, frame
         moved = max(moved, (across[1] - across[0]).angle((1, 0, 0)))
     assert moved > 0.1
+
+
+def check_auto_rig_pro_by_its_own_ik_controls() -> None:
+    """Of bones that hang on nothing but follow controls the hierarchy is not told of."""
+    figure, target = rig_builders.with_ik_switch(), rig_builders.build("plain")
+    limbs = (("thigh", "leg", "UpLeg", "Leg"), ("leg", "foot", "Leg", "Foot"))
+    limbs += (("arm", "forearm", "Arm", "ForeArm"), ("forearm", "hand", "ForeArm", "Hand"))
+    for side in "lr":
+        for part in ("arm", "forearm", "thigh", "leg"):
+            figure.data.bones[f"{part}.{side}"].name = f"{part}_stretch.{side}"
+    with rig_builders._edited(figure):
+        edit = figure.data.edit_bones
+        moved = {"root.x": "c_root_master.x", "neck.x": "c_neck.x", "head.x": "c_head.x"}
+        moved |= {f"spine_0{i}.x": f"c_spine_0{i}.x" for i in (1, 2, 3)}
+        moved |= {f"shoulder.{side}": f"c_shoulder.{side}" for side in "lr"}
+        moved |= {f"toes_01.{side}": f"c_toes_fk.{side}" for side in "lr"}
+        for name, control in moved.items():
+            bone = edit.new(name)
+            bone.head, bone.tail, bone.roll = edit[control].head, edit[control].tail, edit[control].roll
+            bone.parent = edit[control]
+    bones = figure.pose.bones
+    for end in ("hand", "foot"):
+        for side in "lr":
+            bones[f"c_{end}_ik.{side}"]["ik_fk_switch"] = 0.0
+    for frame, far in ((1, 0.0), (8, 0.3), (16, 0.1)):
+        for control, place in (
+            ("c_foot_ik.l", (0, -far, far)),
+            ("c_hand_ik.l", (0, -far, far / 2)),
+            ("c_hand_ik.r", (0, 0, far)),
+        ):
+            bones[control].location = bones[control].bone.matrix_local.to_3x3().inverted() @ Vector(place)
+            bones[control].keyframe_insert("location", frame=frame)
+    source = sample(bpy.context, figure, presets_folder=_PRESETS)
+    options = MotionOptions(dense_keys=True)
+    applied = apply_source(bpy.context, target, source, preset="auto", resources=ROOT, options=options)
+    assert not applied.warnings, applied.warnings
+    moved_rad = 0.0
+    for frame in range(1, 17):
+        bpy.context.scene.frame_set(frame)
+        for start, end, *ours in limbs:
+            for side, name in (("l", "Left"), ("r", "Right")):
+                ends = f"{start}_stretch.{side}", f"{end}.{side}" if end in ("foot", "hand") else f"{end}_stretch.{side}"
+                there = bones[ends[1]].head - bones[ends[0]].head
+                here = target.pose.bones[f"{name}{ours[1]}"].head - target.pose.bones[f"{name}{ours[0]}"].head
+                assert there.angle(here) < 0.01, (frame, ends)
+                moved_rad = max(moved_rad, there.angle((0, 0, -1)) if start == "thigh" else 0.0)
+    assert moved_rad > 0.5
 
 
 def check_nothing_of_the_users_is_changed() -> None:
