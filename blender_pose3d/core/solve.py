@@ -61,6 +61,12 @@ _ANKLE_LEVEL_RAD = np.radians((100.0, 160.0))
 # How far a head turns against the chest, and over which angle the face loses its say before that.
 _NECK_RANGE_RAD = np.radians(100.0)
 _NECK_FADE_RAD = np.radians(20.0)
+# A face that is believed for a moment only, or no more from the next frame on, would have the head snap: it loses its say for so
+# long before and after, and gets and loses it about as slowly as the second says.
+_FACE_WAITS_S, _FACE_FADES_S = 0.15, 0.08
+# Faces of which the mean direction over the filter is shorter than this point to different sides, and say nothing; from the
+# second on they agree.
+_FACES_AGREE = (0.6, 0.8)
 _NOSE_BELOW_EARS_RAD = np.radians(10.0)
 # A rest pose shows an elbow's or knee's axis when it is bent by this much and the axis is near the anatomical one.
 _REST_BEND_RAD = np.radians(8.0)
@@ -236,7 +242,8 @@ def own_turns(
         turned, trust = face
         # A face that looks backwards is a detector that took the back of the head for one.
         believable = np.clip((_NECK_RANGE_RAD - angle_between(chest, turned)) / _NECK_FADE_RAD, 0.0, 1.0)
-        head = slerp_matrices(head, turned, trust * believable)
+        say = rolling_minimum(trust * believable, pose.timestamps_s, _FACE_WAITS_S)
+        head = slerp_matrices(head, turned, smoothed(say, pose.timestamps_s, _FACE_FADES_S))
     neck = [b for b in rig.chain("neck") if b not in own]
     own.update(zip(neck, steps_between(chest, head, len(neck)), strict=True))
     if (head_bone := rig.bone("head")) is not None:
@@ -509,13 +516,15 @@ def turn_from_face(
     if norm(across[seen]).min() < 1e-3 or norm(ahead[seen]).min() < 1e-3:
         return None
     nearest = nearest_valid(track.detected)
+    trust = track.landmark_confidence[nearest, LANDMARK_INDEX["nose"]]
     ways = []
     for way in (across, ahead):
         steady = smoothed(unit(way[nearest]), track.timestamps_s, sigma_s)
+        trust = trust * np.clip((norm(steady) - _FACES_AGREE[0]) / (_FACES_AGREE[1] - _FACES_AGREE[0]), 0.0, 1.0)
         ways.append(apply(rig.armature_from_world, apply(to_world, steady)))
     # On a level head the nose is below the ears.
     nose_rest = np.cos(_NOSE_BELOW_EARS_RAD) * pose.front - np.sin(_NOSE_BELOW_EARS_RAD) * pose.up
-    return turn(ways[0], ways[1], pose.left, nose_rest), track.landmark_confidence[nearest, LANDMARK_INDEX["nose"]]
+    return turn(ways[0], ways[1], pose.left, nose_rest), trust
 
 
 def _root_location(body: PosedRig, root_world: np.ndarray, track: Pose3DTrack, options: SolveOptions) -> np.ndarray:

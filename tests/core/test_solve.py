@@ -353,6 +353,22 @@ def test_a_face_on_the_back_of_the_head_is_not_believed() -> None:
     assert _turned_deg(body.turn("head")[1:], body.turn("head")[:-1]).max() < 5
 
 
+@pytest.mark.parametrize(
+    "yaw_deg",
+    [
+        np.concatenate([np.full(20, 75.0), np.full(20, 150.0)]),
+        np.concatenate([np.full(20, 75.0), np.full(6, 150.0), np.full(20, 60.0)]),
+        np.concatenate([np.full(20, 65.0), np.full(20, -65.0)]),
+    ],
+    ids=["no more believed", "for a moment", "to the other side"],
+)
+def test_a_head_does_not_snap_where_the_face_is_lost(yaw_deg: np.ndarray) -> None:
+    """Of somebody who turns their back to the camera, the detector has the face look at it until it cannot any more."""
+    rig, face = build(), _facing(yaw_deg)
+    heads = posed(rig, solve(face, rig, SolveOptions(smoothing_s=0.04))).turn("head")
+    assert _turned_deg(heads[1:], heads[:-1]).max() < 20
+
+
 def test_the_face_counts_as_far_as_the_detector_is_sure() -> None:
     face = _facing(np.full(5, 40.0))
     _, sure = solved(build(), face)
