@@ -88,6 +88,20 @@ def _fading(weights: np.ndarray, timestamps_s: np.ndarray) -> np.ndarray:
     return smoothed(lasting, timestamps_s, _FADES_S) * weights / lasting
 
 
+def agreement(steady: np.ndarray, between: tuple[float, float]) -> np.ndarray:
+    """How far directions agree around each frame, from their means over a filter, [T, D]: 0 where such a mean is shorter than the
+    first of two lengths, for they point to different sides and their mean to any, 1 from the second on. [T]
+    """
+    return np.clip((np.linalg.norm(steady, axis=-1) - between[0]) / (between[1] - between[0]), 0.0, 1.0)
+
+
+def without_haste(trust: np.ndarray, timestamps_s: np.ndarray, waits_s: float, fades_s: float) -> np.ndarray:
+    """Trust [T] that comes and goes slowly, and is gone for so long before and after it is lost: what is believed for a moment,
+    or no more from one frame to the next, would have a bone snap.
+    """
+    return smoothed(rolling_minimum(trust, timestamps_s, waits_s), timestamps_s, fades_s)
+
+
 def nearest_valid(valid: np.ndarray) -> np.ndarray:
     """For each frame the index of the nearest valid one, the earlier of two as near: [T] bool, one at least True -> [T] int."""
     places, frames = np.flatnonzero(valid), np.arange(len(valid))

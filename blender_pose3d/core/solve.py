@@ -16,7 +16,7 @@ import numpy as np
 from .coordinates import CameraPose, world_from_camera
 from .distribute import distributed, held
 from .errors import Pose3DError
-from .filtering import nearest_valid, rolling_minimum, smoothed
+from .filtering import agreement, nearest_valid, rolling_minimum, smoothed, without_haste
 from .kinematics import PosedRig
 from .preset import SIDES
 from .rig import RigSpec
@@ -61,11 +61,9 @@ _ANKLE_LEVEL_RAD = np.radians((100.0, 160.0))
 # How far a head turns against the chest, and over which angle the face loses its say before that.
 _NECK_RANGE_RAD = np.radians(100.0)
 _NECK_FADE_RAD = np.radians(20.0)
-# A face that is believed for a moment only, or no more from the next frame on, would have the head snap: it loses its say for so
-# long before and after, and gets and loses it about as slowly as the second says.
+# So long before and after it is not believed a face has no say, and it comes and goes about so slowly.
 _FACE_WAITS_S, _FACE_FADES_S = 0.15, 0.08
-# Faces of which the mean direction over the filter is shorter than this point to different sides, and say nothing; from the
-# second on they agree.
+# Lengths of a face's mean direction over the filter: none of it agrees, and all.
 _FACES_AGREE = (0.6, 0.8)
 _NOSE_BELOW_EARS_RAD = np.radians(10.0)
 # A rest pose shows an elbow's or knee's axis when it is bent by this much and the axis is near the anatomical one.
@@ -242,8 +240,8 @@ def own_turns(
         turned, trust = face
         # A face that looks backwards is a detector that took the back of the head for one.
         believable = np.clip((_NECK_RANGE_RAD - angle_between(chest, turned)) / _NECK_FADE_RAD, 0.0, 1.0)
-        say = rolling_minimum(trust * believable, pose.timestamps_s, _FACE_WAITS_S)
-        head = slerp_matrices(head, turned, smoothed(say, pose.timestamps_s, _FACE_FADES_S))
+        say = without_haste(trust * believable, pose.timestamps_s, _FACE_WAITS_S, _FACE_FADES_S)
+        head = slerp_matrices(head, turned, say)
     neck = [b for b in rig.chain("neck") if b not in own]
     own.update(zip(neck, steps_between(chest, head, len(neck)), strict=True))
     if (head_bone := rig.bone("head")) is not None:
@@ -520,7 +518,7 @@ def turn_from_face(
     ways = []
     for way in (across, ahead):
         steady = smoothed(unit(way[nearest]), track.timestamps_s, sigma_s)
-        trust = trust * np.clip((norm(steady) - _FACES_AGREE[0]) / (_FACES_AGREE[1] - _FACES_AGREE[0]), 0.0, 1.0)
+        trust = trust * agreement(steady, _FACES_AGREE)
         ways.append(apply(rig.armature_from_world, apply(to_world, steady)))
     # On a level head the nose is below the ears.
     nose_rest = np.cos(_NOSE_BELOW_EARS_RAD) * pose.front - np.sin(_NOSE_BELOW_EARS_RAD) * pose.up

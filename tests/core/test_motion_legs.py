@@ -13,8 +13,8 @@ from blender_pose3d.core.motion import Contact, MotionOptions, Smoothing, Solved
 from blender_pose3d.core.motion.legs import feet_of, raised
 from blender_pose3d.core.motion.limits import limited, softened
 from blender_pose3d.core.rig import RigSpec
-from blender_pose3d.core.rotations import apply
-from blender_pose3d.core.skeleton import INDEX
+from blender_pose3d.core.rotations import angle_between, apply
+from blender_pose3d.core.skeleton import INDEX, LANDMARK_INDEX
 from tests.core.motion_tracks import Seen, seen
 from tests.core.rigs import PosedRig, angle_deg, build, object_matrix, posed
 
@@ -279,3 +279,18 @@ def test_a_limit_is_approached_and_not_crossed() -> None:
     assert after.max() < limit and (np.diff(after) >= 0).all()
     np.testing.assert_array_equal(after[angles < np.radians(80)], angles[angles < np.radians(80)])
     assert np.abs(np.diff(after, n=2)).max() < 1e-3
+
+
+@pytest.mark.parametrize("bone", ["left_foot", "left_hand"])
+def test_feet_and_hands_do_not_snap_where_the_detector_exchanges_their_points(bone: str) -> None:
+    """For a quarter of a second heel and toe, or the sides of a palm, are taken for one another."""
+    rig, made = build(), seen("stand", seconds=2, yaw_deg=25.0)
+    pairs = {"left_foot": ("left_heel", "left_foot_index"), "left_hand": ("left_index", "left_pinky")}[bone]
+    one, other = (LANDMARK_INDEX[name] for name in pairs)
+    track, frames = made.track, np.arange(20, 26)[:, None]
+    exchanged = {}
+    for name in ("landmarks_px", "world_landmarks_m"):
+        exchanged[name] = np.array(getattr(track, name))
+        exchanged[name][frames, [one, other]] = exchanged[name][frames, [other, one]]
+    turns = posed(rig, solve_motion(replace(track, **exchanged), rig, contacts=[]).motion).turn(bone)
+    assert np.degrees(angle_between(turns[1:], turns[:-1])).max() < 20

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..filtering import calmed, smoothed
+from ..filtering import agreement, calmed, smoothed, without_haste
 from ..fingers import palm_ways
 from ..preset import SIDES
 from ..rig import RigSpec
@@ -18,6 +18,11 @@ from .performance import Performance
 _UP = np.array([0.0, 0.0, 1.0])
 _FOOT_NOISE_M = 0.006
 _TRUST_STEADY_S = 0.1
+# A foot that points along the line of sight, or whose landmarks were mended, points anywhere for a moment: so long before and
+# after it says nothing. The filter over which its directions have to agree, and the lengths of their mean: not at all, and quite.
+_FOOT_WAITS_S, _FOOT_AGREES_S, _FEET_AGREE = 0.1, 0.06, (0.75, 0.95)
+# The same lengths for a hand's directions over its own filter.
+_HANDS_AGREE = (0.7, 0.9)
 # From the detector's heel to its toe.
 _FOOT_M = (0.15, 0.28)
 _ENOUGH_FRAMES = 5
@@ -55,14 +60,16 @@ def foot_directions(person: Performance, side: str, usual: np.ndarray, heading_r
     across = calmed(across[:, None], times, patience=PATIENCE[person.smoothing], noise=_FOOT_NOISE_M)[:, 0]
     length = np.clip(np.percentile(np.linalg.norm(across, axis=1), 90), *_FOOT_M)
     along = length * apply(transposed(to_world), usual)[:, 2:]
-    way = unit(apply(to_world, np.concatenate([across, along], axis=1)))
+    seen = unit(np.concatenate([across, along], axis=1))
+    way = apply(to_world, seen)
     pitch = np.arcsin(np.clip(way[:, 2], -1, 1))
     flat = person.mask[:, {"left": (0, 1), "right": (2, 3)}[side]].all(axis=1)
     if flat.sum() >= _ENOUGH_FRAMES:
         # The detector's two points are not at the same height above the sole.
         pitch = pitch - np.clip(np.median(pitch[flat]), -0.5, 0.5)
     level = unit(way * [1, 1, 0])
-    trust = smoothed(_trust(np.minimum(heel_sure, toe_sure)), times, _TRUST_STEADY_S)
+    trust = _trust(np.minimum(heel_sure, toe_sure)) * agreement(smoothed(seen, times, _FOOT_AGREES_S), _FEET_AGREE)
+    trust = without_haste(trust, times, _FOOT_WAITS_S, _TRUST_STEADY_S)
     return FootDirections(np.cos(pitch)[:, None] * level + np.sin(pitch)[:, None] * _UP, trust)
 
 
@@ -89,7 +96,7 @@ def turn_hands(
 
     follow_hands: by the hands' own landmarks where the track has them, which tell the palm better than the body's three.
     """
-    to_world = about_axis(_UP, heading_rad) @ person.world_from_camera
+    to_world, times = about_axis(_UP, heading_rad) @ person.world_from_camera, person.track.timestamps_s
     for side in SIDES:
         hand, forearm = rig.bone(f"{side}_hand"), rig.bone(f"{side}_forearm")
         if hand is None or forearm is None:
@@ -98,8 +105,10 @@ def turn_hands(
         along = (marks["index"][1] + marks["pinky"][1]) / 2 - marks["wrist"][1]
         across = marks["index"][1] - marks["pinky"][1]
         trust = _trust(np.minimum.reduce([sure for _, _, sure in marks.values()]), along, across)
-        trust = smoothed(trust, person.track.timestamps_s, _TRUST_STEADY_S)
-        steady = [smoothed(way, person.track.timestamps_s, _HAND_STEADY_S) for way in (along, across)]
+        for way in (along, across):
+            trust = trust * agreement(smoothed(unit(way), times, _HAND_STEADY_S), _HANDS_AGREE)
+        trust = smoothed(trust, times, _TRUST_STEADY_S)
+        steady = [smoothed(way, times, _HAND_STEADY_S) for way in (along, across)]
         if follow_hands and (palm := palm_ways(person.track, side)) is not None:
             share = palm[2][:, None]
             steady = [share * new + (1 - share) * unit(way) for new, way in zip(palm, steady, strict=False)]
