@@ -13,7 +13,7 @@ from blender_pose3d.core.motion import Contact, MotionOptions, Smoothing, Solved
 from blender_pose3d.core.motion.legs import feet_of, raised
 from blender_pose3d.core.motion.limits import limited, softened
 from blender_pose3d.core.rig import RigSpec
-from blender_pose3d.core.rotations import angle_between, apply
+from blender_pose3d.core.rotations import about_axis, angle_between, apply
 from blender_pose3d.core.skeleton import INDEX, LANDMARK_INDEX
 from tests.core.motion_tracks import Seen, seen
 from tests.core.rigs import PosedRig, angle_deg, build, object_matrix, posed
@@ -294,3 +294,38 @@ def test_feet_and_hands_do_not_snap_where_the_detector_exchanges_their_points(bo
         exchanged[name][frames, [one, other]] = exchanged[name][frames, [other, one]]
     turns = posed(rig, solve_motion(replace(track, **exchanged), rig, contacts=[]).motion).turn(bone)
     assert np.degrees(angle_between(turns[1:], turns[:-1])).max() < 20
+
+
+def _pressed_up(at: dict[str, np.ndarray], contact: np.ndarray) -> None:
+    """On hands and toes, up and down every second and a half, the body as straight as it stood."""
+    times = np.arange(len(contact)) / 25
+    risen = np.radians(16 + 5 * np.cos(2 * np.pi * times / 1.5))
+    lean = about_axis(np.array([1.0, 0.0, 0.0]), np.pi / 2 - risen)
+    toes = (at["left_toe"] + at["right_toe"])[:, None] / 2
+    for name, points in at.items():
+        if not name.endswith(("toe", "elbow", "wrist", "hand", "index", "pinky", "thumb")):
+            points[:] = apply(lean[:, None], points[:, None] - toes)[:, 0] + toes[:, 0]
+    for side, out in (("left", 0.1), ("right", -0.1)):
+        shoulder, wrist = at[f"{side}_shoulder"], at[f"{side}_wrist"]
+        wrist[:] = [*np.median(shoulder[:, :2], axis=0) + [out, 0.05], 0.05]
+        way = wrist - shoulder
+        bent = np.sqrt(np.maximum(0.27**2 - (np.linalg.norm(way, axis=-1) / 2) ** 2, 0.0))
+        at[f"{side}_elbow"][:] = shoulder + way / 2 + bent[:, None] * [np.sign(out), 0.3, 0.0] / np.hypot(1, 0.3)
+        for name, place in (
+            ("hand", [0, -0.08]),
+            ("index", [-out / 3, -0.08]),
+            ("pinky", [out / 3, -0.08]),
+            ("thumb", [-out / 2, 0]),
+        ):
+            at[f"{side}_{name}"][:] = wrist + [*place, -0.02]
+
+
+@pytest.mark.parametrize("proportions", [{}, {"leg": 0.8}, {"leg": 1.2, "arm": 0.9}])
+def test_hands_of_somebody_who_does_push_ups_stay_above_the_floor(proportions: dict[str, float]) -> None:
+    made = seen("stand", seconds=3, yaw_deg=70.0, changed=_pressed_up)
+    rig = build(**proportions)
+    _, body = solved(rig, made)
+    lowest = min(body.head(f"{side}_{part}")[:, 2].min() for side in ("left", "right") for part in ("hand", "forearm", "shin"))
+    assert lowest > rig.ground_m - 0.01
+    toes = np.stack([body.head(f"{side}_toe") for side in ("left", "right")])
+    assert np.linalg.norm(np.diff(toes[..., :2], axis=1), axis=-1).max() < 0.01

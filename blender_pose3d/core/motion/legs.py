@@ -194,7 +194,7 @@ def lock_feet(
     for foot in feet:
         for column, offset in zip(columns[foot.side], (foot.heel, foot.ball), strict=True):
             points[:, column] = from_hips.head_m(foot.foot) + apply(linear, apply(own[foot.foot], offset))
-    path = _path(from_hips, points, path_m, mask, timestamps_s, legs_seen, under_m, lock)
+    path, lying = _path(from_hips, points, path_m, mask, timestamps_s, legs_seen, under_m, lock)
     if not lock:
         return own, path
     targets = []
@@ -203,7 +203,9 @@ def lock_feet(
         lift = lift_m[:, side, None] * [0.0, 0.0, 1.0]
         ground = rig.ground_m + under_m[:, side]
         targets.append(_ankle_path(rig, foot, sole, path + from_hips.head_m(foot.foot), ground) + lift)
-    path = path - [0, 0, 1] * _lowering(from_hips, feet, path, targets, timestamps_s)[:, None]
+    # Of somebody who leans on the hands, or lies, the hips do not go down for a foot that is out of reach.
+    room = np.maximum(path[:, 2] - lying, 0.0)
+    path = path - [0, 0, 1] * np.minimum(_lowering(from_hips, feet, path, targets, timestamps_s), room)[:, None]
     for foot, target in zip(feet, targets, strict=True):
         _reach(rig, pose, own, foot, apply(rig.armature_from_world, target - path - from_hips.head_m(foot.thigh)))
     return own, path
@@ -218,8 +220,11 @@ def _path(
     legs_seen: np.ndarray,
     under: np.ndarray,
     lock: bool,
-) -> np.ndarray:
-    """The person's path with heights that suit the rig: feet that stand are on the ground under them, nothing is below it."""
+) -> tuple[np.ndarray, np.ndarray]:
+    """The person's path with heights that suit the rig: feet that stand are on the ground under them, nothing is below it.
+
+    And how high the hips are where the rest of the body lies on the ground: [T].
+    """
     rig = from_hips.body.rig
     scale = rig.leg_length_m / 0.835
     clearance = clearance_m(rig)
@@ -248,7 +253,7 @@ def _path(
         height = fit.solve()[:, 0]
         sunk = np.maximum(sunk, smoothed(np.clip((lying - height) / (_SUNK_M * scale), 0.0, 1.0), timestamps_s, _BLEND_S))
     height = height + raised(lying - height, timestamps_s, 0.1)
-    return np.concatenate([path[:, :2], height[:, None]], axis=1)
+    return np.concatenate([path[:, :2], height[:, None]], axis=1), lying
 
 
 def raised(lacking: np.ndarray, timestamps_s: np.ndarray, sigma_s: float = 0.06) -> np.ndarray:
