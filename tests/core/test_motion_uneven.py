@@ -244,3 +244,13 @@ def test_what_stands_high_for_a_moment_stands_on_nothing() -> None:
     assert not under.any() and not stands[32:39, :2].any()
     mask[32:39, :2] = False
     assert (stands == mask).all()
+
+
+def test_a_foot_that_has_just_landed_on_a_step_says_nothing_of_its_height() -> None:
+    """The clip ends there: what the other foot stood on before is not under it."""
+    times = np.arange(60) / 30
+    mask, heights = np.zeros((60, 4), bool), np.zeros((60, 4))
+    mask[:20, :2], mask[15:45, 2:], mask[57:, :2] = True, True, True
+    heights[15:45, 2:], heights[57:, :2] = 0.5, 0.9
+    under, stands = ground_under(heights, np.zeros(60), mask, times)
+    assert under.max() == 0.5 and not stands[57:].any() and (stands[:57] == mask[:57]).all()

@@ -24,7 +24,8 @@ def ground_under(
     heights_m: np.ndarray, doubt_m: np.ndarray, mask: np.ndarray, timestamps_s: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """How high the ground under each foot is above the lowest, [T, 2] for left and right: all zero where it is level; and the
-    mask without feet that were far above it for a moment only, which stand on nothing.
+    mask without feet that were far above it for a moment only, which stand on nothing, or that stood somewhere on uneven ground
+    for too short a time to say how high.
 
     heights_m [T, 4]: of heels and toes, from anywhere; doubt_m [T]: how far the camera's may be off in one frame; mask [T, 4]: on
     what somebody stands. Between two stances a foot has the lower one's ground under it.
@@ -42,6 +43,9 @@ def ground_under(
         for (side, first, last, _), is_raised in zip(found, raised, strict=True):
             stands[first : last + 1, 2 * side : 2 * side + 2] &= not is_raised
         return out, stands
+    stands[:] = False
+    for side, first, last, _ in found:
+        stands[first : last + 1, 2 * side : 2 * side + 2] = mask[first : last + 1, 2 * side : 2 * side + 2]
     for side in (0, 1):
         own = [(first, last, level) for (foot, first, last, _), level in zip(found, levels, strict=True) if foot == side]
         before, below = 0, np.inf
