@@ -106,9 +106,9 @@ def _whole_motion(
     path = path + [middle_rest[0], middle_rest[1], rig.ground_m]
     legs = [INDEX[f"{side}_{part}"] for side in SIDES for part in ("knee", "ankle")]
     legs_seen = np.clip(track.confidence[:, legs].mean(axis=1) / _SURE_LEGS, 0.0, 1.0) * track.detected
-    legs_seen = np.maximum(legs_seen, person.stands)
     heights = {"lift_m": scale * person.lift_m, "under_m": scale * person.under_m}
-    own, path = lock_feet(rig, pose, own, path, person.mask, times, legs_seen=legs_seen, **heights, lock=options.foot_lock)
+    seen = {"legs_seen": legs_seen, "stands": person.stands}
+    own, path = lock_feet(rig, pose, own, path, person.mask, times, **seen, **heights, lock=options.foot_lock)
     if options.in_place:
         path = np.concatenate([np.broadcast_to(middle_rest[:2], (len(path), 2)), path[:, 2:]], axis=1)
     if not options.keep_vertical:

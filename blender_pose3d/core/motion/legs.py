@@ -37,6 +37,8 @@ _HEEL_SHARE, _BALL_SHARE = 0.07, 0.15
 # The path on the rig: the person's, and the ground under the feet that stand. The picture shows how high hips are, better than
 # knees that a network bends, and the feet that are held bring the ground; where none are held, nothing else does.
 _HEIGHT_M, _ACCELERATION_M_S2 = 0.025, 6.0
+# The same where the feet were seen: of less, small hops would be nothing.
+_HEIGHT_SEEN_M, _HOP_M_S2 = 0.02, 10.0
 _GROUND_M, _GROUND_UNHELD_M = 0.08, 0.002
 # What somebody lies on.
 _FLOOR_M = 0.004
@@ -165,6 +167,7 @@ def lock_feet(
     timestamps_s: np.ndarray,
     *,
     legs_seen: np.ndarray,
+    stands: np.ndarray,
     lift_m: np.ndarray,
     under_m: np.ndarray,
     lock: bool,
@@ -172,7 +175,8 @@ def lock_feet(
     """The rig's legs so that feet in contact stand still, and the path of the middle of its hips: own (changed), [T, 3] world.
 
     own: D [T, 3, 3] by bone; path_m [T, 3]: the person's pelvis at the rig's size, the ground at rig.ground_m; mask [T, 4] in
-    the order of contacts.PARTS; legs_seen [T] 0 to 1; lift_m [T, 2]: how high feet in the air are beyond that, left and right;
+    the order of contacts.PARTS; legs_seen [T] 0 to 1; stands [T] 0 to 1: nobody saw the feet, and legs were put where they
+    stand; lift_m [T, 2]: how high feet in the air are beyond that, left and right;
     under_m [T, 2]: how high the ground under each is above rig.ground_m;
     lock=False finds the heights only.
     """
@@ -194,7 +198,7 @@ def lock_feet(
     for foot in feet:
         for column, offset in zip(columns[foot.side], (foot.heel, foot.ball), strict=True):
             points[:, column] = from_hips.head_m(foot.foot) + apply(linear, apply(own[foot.foot], offset))
-    path, lying = _path(from_hips, points, path_m, mask, timestamps_s, legs_seen, under_m, lock)
+    path, lying = _path(from_hips, points, path_m, mask, timestamps_s, legs_seen, stands, under_m, lock)
     if not lock:
         return own, path
     targets = []
@@ -218,6 +222,7 @@ def _path(
     mask: np.ndarray,
     timestamps_s: np.ndarray,
     legs_seen: np.ndarray,
+    stands: np.ndarray,
     under: np.ndarray,
     lock: bool,
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -239,17 +244,21 @@ def _path(
     offset = np.median(np.nanmean(wanted[known], axis=1) - path[known, 2]) if known.any() else np.median(lowest - path[:, 2])
     ground_m = _GROUND_M if lock else _GROUND_UNHELD_M
     sunk = np.zeros(len(path))
+    own_legs = legs_seen * (1 - stands)
+    height_m = (_HEIGHT_M + own_legs * (_HEIGHT_SEEN_M - _HEIGHT_M)) * scale
+    acceleration = (_ACCELERATION_M_S2 + own_legs[1:-1] * (_HOP_M_S2 - _ACCELERATION_M_S2)) * scale
+    placed = np.maximum(legs_seen, stands)
     for _ in range(_ROUNDS):
         fit = PathFit(len(path), 1)
-        fit.values(np.maximum(legs_seen, 1e-3) / (_HEIGHT_M * scale) ** 2, path[:, 2:] + offset)
-        fit.values((1 - legs_seen) * (1 - sunk) / (_HEIGHT_M * scale) ** 2, lowest[:, None])
+        fit.values(np.maximum(placed, 1e-3) / height_m**2, path[:, 2:] + offset)
+        fit.values((1 - placed) * (1 - sunk) / (_HEIGHT_M * scale) ** 2, lowest[:, None])
         fit.values(sunk / (_FLOOR_M * scale) ** 2, lying[:, None])
         for column in range(mask.shape[1]):
             # What lies on the ground otherwise has its heels where they come to be.
-            stands = mask[:, column] * (1 - sunk)
-            fit.values(stands / (ground_m * scale) ** 2, standing[:, column : column + 1])
+            held = mask[:, column] * (1 - sunk)
+            fit.values(held / (ground_m * scale) ** 2, standing[:, column : column + 1])
         if len(path) > 2:
-            fit.bends(np.full(len(path) - 2, 1 / (_ACCELERATION_M_S2 * scale) ** 2), timestamps_s)
+            fit.bends(1 / acceleration**2, timestamps_s)
         height = fit.solve()[:, 0]
         sunk = np.maximum(sunk, smoothed(np.clip((lying - height) / (_SUNK_M * scale), 0.0, 1.0), timestamps_s, _BLEND_S))
     height = height + raised(lying - height, timestamps_s, 0.1)

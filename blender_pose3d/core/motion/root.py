@@ -26,8 +26,8 @@ _FALSE_FRAMES, _FALSE_SHARE, _FASTEST_M_S = 4, 0.1, 3.0
 _CUT_SHARE = 0.6
 # How somebody goes who comes or goes is said by so many frames.
 _GOES_FRAMES = 8
-# Accelerations of a pelvis.
-_ACCELERATION_M_S2 = 5.0
+# Accelerations of a pelvis; and up and down, where the feet were seen: of less, small hops would be nothing.
+_ACCELERATION_M_S2, _HOP_M_S2 = 5.0, 8.0
 _JOINTS = [INDEX[name] for name in LANDMARK_JOINTS]
 
 
@@ -168,6 +168,9 @@ def fitted_path(
                 up[:, 2, 2] = mask[:, part] * mask_sure[:, part] / _GROUND_M**2
                 fit.values(up, under[:, part, None] - parts_m[:, part])
         if frames > 2:
-            fit.bends(np.full(frames - 2, 1 / _ACCELERATION_M_S2**2), timestamps_s)
+            feet_seen = mask_sure[1:-1].max(axis=1)
+            bends = np.tile(np.eye(3) / _ACCELERATION_M_S2**2, (frames - 2, 1, 1))
+            bends[:, 2, 2] = 1 / (_ACCELERATION_M_S2 + feet_seen * (_HOP_M_S2 - _ACCELERATION_M_S2)) ** 2
+            fit.bends(bends, timestamps_s)
         path = fit.solve()
     return path
