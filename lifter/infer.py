@@ -227,7 +227,8 @@ def window_paces(config: Any) -> tuple[float, ...]:
 
     One that only looks back has one pace, as it has live.
     """
-    longest = 1.0 if config.causal else max(_LONGEST_WINDOW_S / (config.frames * WINDOW_STEP_S), 1.0)
+    looks_back = config.target == config.frames - 1
+    longest = 1.0 if looks_back else max(_LONGEST_WINDOW_S / (config.frames * WINDOW_STEP_S), 1.0)
     return tuple(pace for pace in _PACES if pace <= longest)
 
 

@@ -30,7 +30,7 @@ from lifter.infer import (
 )
 from lifter.joints import INDEX, JOINT_NAMES, LANDMARK_INDEX, LANDMARK_MIRROR, LIMB_JOINT_NAMES, MIRROR, joints_from_landmarks
 from lifter.metrics import p_mpjpe
-from lifter.models import build
+from lifter.models import NETWORKS, build
 from lifter.models.atcn import ATCNConfig
 from lifter.normalise import derive_middle_joints, encode_windows
 from lifter.track_file import Pose2DTrack, read_track, write_track
@@ -275,6 +275,17 @@ def test_a_lifted_clip_is_a_track(model: Path, tmp_path: Path) -> None:
     assert track.provenance["clip"] == {"name": "walk.mp4"} and track.focal_length_px == 576
     write_track(tmp_path / "t.npz", track)
     np.testing.assert_array_equal(read_track(tmp_path / "t.npz").positions_m, track.positions_m)
+
+
+@pytest.mark.parametrize("architecture", NETWORKS)
+def test_every_network_lifts(architecture: str, tmp_path: Path) -> None:
+    """Those that train on whole sequences too, which have no form that looks back only."""
+    of_its_own = {"mixste": {"width": 16, "depth": 1, "heads": 2}}
+    settings = {"frames": FRAMES, "inputs": 6, **of_its_own.get(architecture, {})}
+    save_model(tmp_path / "any", build(architecture, settings), {"architecture": architecture, "settings": settings})
+    detection, joints = exact_detection("walk", fps=25, seconds=0.4)
+    track = lift(detection, model=tmp_path / "any.safetensors", device="cpu")
+    assert track.positions_m.shape == joints.shape and np.isfinite(track.positions_m).all()
 
 
 def test_the_lens_that_a_turning_camera_told_is_used(model: Path) -> None:
