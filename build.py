@@ -52,12 +52,14 @@ from blender_pose3d.worker.setup import (  # noqa: E402 - standard library only,
     fingerprint,
     installed_groups,
     module_command,
+    pip_variables,
     python_of_environment,
     read_lock,
     run_for_output,
     running,
     try_lock,
     wheel_of,
+    without_pip,
 )
 
 MINIMUM_BLENDER = (4, 5)
@@ -287,9 +289,10 @@ def install(environment: Environment, pins: Sequence[str], *, is_locked: bool = 
     threading.Thread(target=progress.show_until, args=(ended,), daemon=True).start()
     output: list[str] = []
     command = module_command(environment.python, "pip", "install", *options, *pins)
+    clean, settings = without_pip(child_environment()), pip_variables(environment.python)
     try:
         # An interrupted run leaves no pip behind that still writes into the environment, a killed one neither.
-        with temporary_folder(environment) as variables, running(command, child_environment(**variables)) as child:
+        with temporary_folder(environment) as variables, running(command, {**clean, **variables, **settings}) as child:
             for line in child.stdout or ():
                 progress.read(line)
                 if not line.startswith("Progress "):

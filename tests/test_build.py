@@ -256,6 +256,18 @@ def test_a_half_made_environment_is_not_used(build: ModuleType, offline: Path) -
     assert version_of(build.make_environment(environment, pins=pins), "not_there") == "1.0"
 
 
+@pytest.mark.parametrize("setting", ["user = true", "target = {}", "constraint = {}/constraints.txt"])
+def test_what_pip_is_told_of_the_users_own_packages_does_not_count(
+    build: ModuleType, offline: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, setting: str
+) -> None:
+    (tmp_path / "constraints.txt").write_text("pinned_one==0.5\n")
+    (tmp_path / "pip.conf").write_text(f"[install]\n{setting.format(tmp_path)}\n")
+    monkeypatch.setenv("PIP_CONFIG_FILE", str(tmp_path / "pip.conf"))
+    pins = {"one": [make_wheel(offline, "pinned_one", "1.0")]}
+    assert version_of(build.make_environment(small_environment(build, "one"), pins=pins), "pinned_one") == "1.0"
+    assert not (tmp_path / "pinned_one.py").exists()
+
+
 def test_two_runs_at_once_install_once(build: ModuleType, offline: Path) -> None:
     pins = {"one": [make_wheel(offline, "pinned_one", "1.0")]}
     script = (

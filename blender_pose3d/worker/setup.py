@@ -11,6 +11,7 @@ SHA-256, and installed from there without the index. The marker is written last:
 from __future__ import annotations
 
 import argparse
+import ast
 import contextlib
 import enum
 import hashlib
@@ -51,6 +52,13 @@ UNREACHABLE = (
     r"NewConnectionError|NameResolutionError|Failed to establish|Failed to connect|name resolution|ConnectTimeout|ReadTimeout|"
     r"Read timed out|ProxyError|SSLError|CERTIFICATE_VERIFY_FAILED|Connection refused|ConnectionReset|Network is unreachable"
 )
+# pip's settings that say how packages are reached. The others of a user's (a folder to install into, constraints, …) are for
+# packages of their own, and would lead past the engine's environment.
+_PIP_REACHES = frozenset(
+    {"index-url", "extra-index-url", "no-index", "find-links", "trusted-host", "proxy", "cert", "client-cert", "keyring-provider"}
+    | {"timeout", "default-timeout", "retries", "resume-retries", "cache-dir", "no-cache-dir", "use-feature", "use-deprecated"}
+)
+_PIP_SECTIONS = ("global", "install", ":env:")  # a later one counts for more
 # As the engine chooses its device (lifter/device.py), and why it is not the graphics card that is there.
 DEVICE_PROBE = """
 def device(torch):
@@ -222,6 +230,24 @@ def clean_environment(**extra: str) -> dict[str, str]:
     return {**kept, "PYTHONNOUSERSITE": "1", "PYTHONSAFEPATH": "1", "PYTHONUTF8": "1", **extra}
 
 
+def pip_variables(python: str | Path) -> dict[str, str]:
+    """Those of the user's settings of pip, in its files and in variables, that are to count, all as variables."""
+    said = run_for_output([str(python), "-I", "-m", "pip", "config", "list"])
+    if not said:  # there are none, or pip cannot read them, and will say so
+        return {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
+    found = []
+    for line in said.splitlines():
+        key, _, value = line.partition("=")
+        section, _, name = key.rpartition(".")
+        if section in _PIP_SECTIONS and name in _PIP_REACHES:
+            found.append((_PIP_SECTIONS.index(section), f"PIP_{name.replace('-', '_').upper()}", str(ast.literal_eval(value))))
+    return {"PIP_CONFIG_FILE": os.devnull} | {name: value for _, name, value in sorted(found)}
+
+
+def without_pip(environment: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in environment.items() if not name.startswith("PIP_")}
+
+
 def run_for_output(command: Sequence[str], *, timeout_s: float = 60.0) -> str:
     """What the command prints, stripped; the empty string where it cannot be run, fails or does not end in time."""
     try:
@@ -369,6 +395,7 @@ class Setup:
         self.pins = read_pins(resources)
         self.lock = read_lock(resources)
         self._child: subprocess.Popen[str] | None = None
+        self._pip_settings: Mapping[str, str] = {}
         try:
             self.folder.parent.mkdir(parents=True, exist_ok=True)
             self._log = (home / LOG_NAME).open("w", encoding="utf-8")
@@ -484,6 +511,10 @@ class Setup:
     def _make_environment(self, python: str) -> bool:
         shutil.rmtree(self.folder, ignore_errors=True)
         if self._run(module_command(python, "venv", str(self.folder)))[0] == 0:
+            settings = pip_variables(python_of_environment(self.folder))
+            if self.index:
+                settings["PIP_EXTRA_INDEX_URL"] = f"{settings.get('PIP_EXTRA_INDEX_URL', '')} {self.index}".strip()
+            self._pip_settings = settings
             if self.offline is None:
                 self._renew_pip()
             return True
@@ -532,7 +563,7 @@ class Setup:
                 hint="Check which package index pip uses; one that you trust is named in the add-on's preferences.",
             )
         with ThreadPoolExecutor(8) as pool:
-            sizes = list(pool.map(_remote_size, [wheel.url for wheel in found]))
+            sizes = list(pool.map(lambda wheel: _remote_size(wheel.url, self._pip_settings), found))
         plan = Plan(key, tuple(replace(wheel, size_bytes=size) for wheel, size in zip(found, sizes, strict=True)))
         plan.write(self.wheels / "plan.json")
         return plan, ""
@@ -572,7 +603,7 @@ class Setup:
         while True:
             had = part.stat().st_size if part.exists() else 0
             try:
-                whole = receive(wheel.url, part, progress)
+                whole = receive(wheel.url, part, progress, self._pip_settings)
             except urllib.error.HTTPError as error:
                 if error.code in (401, 403, 407):  # pip knows the user's passwords
                     self._fetch_by_pip(wheel)
@@ -667,20 +698,18 @@ class Setup:
     # -- children
 
     def _pip(self, *words: str) -> tuple[int, str]:
-        index = ["--extra-index-url", self.index] if self.index and words[0] != "download" and "--no-index" not in words else []
         options = ["--no-input", "--disable-pip-version-check"]
         python = python_of_environment(self.folder)
-        return self._run(module_command(python, "pip", words[0], *options, *index, *words[1:]))
+        return self._run(module_command(python, "pip", words[0], *options, *words[1:]))
 
     def _run(self, command: Sequence[str], **extra: str) -> tuple[int, str]:
         """Exit code and all that it printed, which goes into the log as well."""
         shown = ["-m" if word == _MODULE else word for word in command if word != "-c"]
-        if self.index:
-            shown = ["(the index of the preferences)" if word == self.index else word for word in shown]  # it may hold a password
         self.log("$ " + " ".join(shown))
         lines: list[str] = []
         try:
-            with running(command, clean_environment(POSE3D_PARENT_PIPE="1", TMPDIR=str(self.temporary), **extra)) as child:
+            variables = clean_environment(POSE3D_PARENT_PIPE="1", TMPDIR=str(self.temporary), **extra)
+            with running(command, {**without_pip(variables), **self._pip_settings}) as child:
                 self._child = child
                 for line in child.stdout or ():
                     lines.append(line)
@@ -729,35 +758,40 @@ def wheel_of(item: Mapping[str, Any]) -> Wheel:
     return Wheel(item["metadata"]["name"], info["url"], file, digest, 0)
 
 
-def _context() -> ssl.SSLContext:
+def _context(settings: Mapping[str, str] = os.environ) -> ssl.SSLContext:
     """The system's certificates, and those that pip is told to use."""
     context = ssl.create_default_context()
-    for named in (os.environ.get("PIP_CERT"), os.environ.get("REQUESTS_CA_BUNDLE"), os.environ.get("SSL_CERT_FILE")):
+    for named in (settings.get("PIP_CERT"), os.environ.get("REQUESTS_CA_BUNDLE"), os.environ.get("SSL_CERT_FILE")):
         with contextlib.suppress(OSError):
             if named:
                 context.load_verify_locations(named)
     return context
 
 
-def _open(request: urllib.request.Request) -> Any:
-    secure = request.type == "https"
-    return urllib.request.urlopen(request, timeout=_NETWORK_TIMEOUT_S, context=_context() if secure else None)
+def _open(request: urllib.request.Request, settings: Mapping[str, str]) -> Any:
+    handlers: list[urllib.request.BaseHandler] = []
+    if request.type == "https":
+        handlers.append(urllib.request.HTTPSHandler(context=_context(settings)))
+    if proxy := settings.get("PIP_PROXY"):
+        handlers.append(urllib.request.ProxyHandler({"http": proxy, "https": proxy}))
+    return urllib.request.build_opener(*handlers).open(request, timeout=_NETWORK_TIMEOUT_S)
 
 
-def _remote_size(url: str) -> int:
+def _remote_size(url: str, settings: Mapping[str, str]) -> int:
     """In bytes; 0 where the server does not say."""
     try:
-        with _open(urllib.request.Request(url, method="HEAD")) as answer:
+        with _open(urllib.request.Request(url, method="HEAD"), settings) as answer:
             return int(answer.headers.get("Content-Length") or 0)
     except (OSError, ValueError, http.client.HTTPException):
         return 0
 
 
-def receive(url: str, part: Path, progress: Callable[[int], None]) -> bool:
-    """Append to `part` what it lacks of `url`; True when all that the server promised is there. Raises OSError."""
+def receive(url: str, part: Path, progress: Callable[[int], None], settings: Mapping[str, str] = os.environ) -> bool:
+    """Append to `part` what it lacks of `url`; True when all that the server promised is there. settings: `pip_variables`, of
+    which the proxy and the certificates count. Raises OSError."""
     have = part.stat().st_size if part.exists() else 0
     request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
-    with _open(request) as answer:
+    with _open(request, settings) as answer:
         continued = getattr(answer, "status", None) == 206
         have = have if continued else 0
         length = answer.headers.get("Content-Length")

@@ -13,6 +13,7 @@ import os
 import subprocess
 import sys
 import threading
+import urllib.parse
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,10 +35,11 @@ class backends: mps = _No
 cuda = _No
 """
 LIFTER = """
-import pathlib, sys
+import os, pathlib, sys
 folder = pathlib.Path(sys.argv[sys.argv.index("--models-dir") + 1])
 folder.mkdir(parents=True, exist_ok=True)
 (folder / "pose.task").write_bytes(b"model")
+(folder / "index.txt").write_text(os.environ.get("PIP_EXTRA_INDEX_URL", ""))
 """
 NAMES = ("torch", "mediapipe", "cv2", "safetensors", "tqdm", "numpy")
 PAD = 300_000  # bytes of noise in the largest, so that it can break off in the middle
@@ -68,7 +70,8 @@ def make_wheel(folder: Path, name: str, *, version: str = "7.7.7") -> Path:
 
 
 class Index(http.server.ThreadingHTTPServer):
-    """`/simple/NAME/` with hashes, and the files, with ranges. break_at: torch's answers end after so many bytes."""
+    """`/simple/NAME/` with hashes, and the files, with ranges; it serves as a proxy too, whatever the host. break_at: torch's
+    answers end after so many bytes. password: as NAME:PASSWORD, what it asks for."""
 
     daemon_threads = True
 
@@ -76,6 +79,7 @@ class Index(http.server.ThreadingHTTPServer):
         self.folder = folder
         self.break_at: int | None = None
         self.damaged = False
+        self.password = ""
         self.ranges: list[str] = []
         super().__init__(("127.0.0.1", 0), Handler)
 
@@ -90,8 +94,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.do_GET()
 
     def do_GET(self) -> None:
-        parts = self.path.strip("/").split("/")
-        if parts[0] == "simple":
+        parts = urllib.parse.urlsplit(self.path).path.strip("/").split("/")
+        wanted = f"Basic {base64.b64encode(self.server.password.encode()).decode()}"
+        if self.server.password and self.headers.get("Authorization") != wanted:
+            self.send_response(401)
+            self.send_header("WWW-Authenticate", 'Basic realm="index"')
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+        elif parts[0] == "simple":
             self.listing(parts[1] if len(parts) > 1 else "")
         else:
             self.file(self.server.folder / parts[-1])
@@ -231,6 +241,38 @@ def test_no_network(tmp_path: Path, resources: Path, index: Index, monkeypatch: 
     monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
     error = fails(job("install", tmp_path / "home", resources))
     assert "could not be reached" in error.message and "engine-setup.log" in error.hint
+
+
+@pytest.mark.parametrize("setting", ["user = true", "target = {}/elsewhere", "constraint = {}/constraints.txt"])
+def test_what_pip_is_told_of_the_users_own_packages_does_not_count(
+    tmp_path: Path, resources: Path, index: Index, monkeypatch: pytest.MonkeyPatch, setting: str
+) -> None:
+    (tmp_path / "constraints.txt").write_text("numpy<2\n")
+    (tmp_path / "pip.conf").write_text(f"[install]\n{setting.format(tmp_path)}\n")
+    monkeypatch.setenv("PIP_CONFIG_FILE", str(tmp_path / "pip.conf"))
+    assert job("install", tmp_path / "home", resources).wait(120).summary["torch"] == "7.7.7"
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_proxy_that_only_pip_knows(tmp_path: Path, resources: Path, index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For what is downloaded without pip as well: the index's name means nothing to anybody else."""
+    proxy = f"proxy = http://127.0.0.1:{index.server_port}"
+    address = "index-url = http://packages.invalid/simple\ntrusted-host = packages.invalid"
+    (tmp_path / "pip.conf").write_text(f"[global]\n{proxy}\n{address}\n")
+    monkeypatch.setenv("PIP_CONFIG_FILE", str(tmp_path / "pip.conf"))
+    monkeypatch.delenv("PIP_INDEX_URL")
+    assert job("install", tmp_path / "home", resources).wait(120).summary["torch"] == "7.7.7"
+
+
+def test_an_index_with_a_password(tmp_path: Path, resources: Path, index: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one of the preferences, where no other can be reached: for the list, the wheels and the model, and in no log."""
+    index.password = "artist:s3cret"
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
+    monkeypatch.setenv("PIP_RETRIES", "0")
+    address, home = f"http://artist:s3cret@127.0.0.1:{index.server_port}/simple", tmp_path / "home"
+    assert job("install", home, resources, "--index", address).wait(120).summary["torch"] == "7.7.7"
+    assert (home / "models" / "index.txt").read_text() == address
+    assert "s3cret" not in (home / setup.LOG_NAME).read_text()
 
 
 @pytest.mark.slow
