@@ -868,6 +868,7 @@ GERMAN: dict[str, str] = {
     "{} came damaged twice: its checksum is wrong.": "{} kam zweimal beschädigt an: Die Prüfsumme stimmt nicht.",
     "The package index could not be reached.": "Der Paketindex war nicht zu erreichen.",
     "The folder {} cannot be written.": "In den Ordner {} kann nicht geschrieben werden.",
+    "The folder {} cannot be used: {} ({}).": "Der Ordner {} ist nicht zu gebrauchen: {} ({}).",
     "The folder {} cannot be written ({}).": "In den Ordner {} kann nicht geschrieben werden ({}).",
     "Make room and set the engine up again.": "Platz schaffen und den Bewegungsrechner noch einmal einrichten.",
     "{} does not run: {}.": "{} läuft nicht: {}.",

@@ -14,6 +14,7 @@ import argparse
 import ast
 import contextlib
 import enum
+import errno
 import hashlib
 import http.client
 import json
@@ -48,6 +49,10 @@ _NETWORK_TIMEOUT_S = 60.0
 # A process that was killed may leave a child between fork and exec, which holds the lock until it gets there.
 _LOCK_PATIENCE_S = 3.0
 _UNPACKED = 3.2  # times the wheels' size: what they take on the disk when installed, and some room
+_ENVIRONMENT_BYTES = 100e6  # more than an environment with pip takes on the disk
+_FULL = r"No space left on device|Errno 28|not enough space|[Qq]uota exceeded"
+_FULL_NUMBERS = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
+_UNWRITABLE = r"Permission denied|Read-only file system|Errno 13|Errno 30"
 UNREACHABLE = (
     r"NewConnectionError|NameResolutionError|Failed to establish|Failed to connect|name resolution|ConnectTimeout|ReadTimeout|"
     r"Read timed out|ProxyError|SSLError|CERTIFICATE_VERIFY_FAILED|Connection refused|ConnectionReset|Network is unreachable"
@@ -510,7 +515,8 @@ class Setup:
 
     def _make_environment(self, python: str) -> bool:
         shutil.rmtree(self.folder, ignore_errors=True)
-        if self._run(module_command(python, "venv", str(self.folder)))[0] == 0:
+        code, output = self._run(module_command(python, "venv", str(self.folder)))
+        if code == 0:
             settings = pip_variables(python_of_environment(self.folder))
             if self.index:
                 settings["PIP_EXTRA_INDEX_URL"] = f"{settings.get('PIP_EXTRA_INDEX_URL', '')} {self.index}".strip()
@@ -518,6 +524,10 @@ class Setup:
             if self.offline is None:
                 self._renew_pip()
             return True
+        if shutil.disk_usage(self.home).free < _ENVIRONMENT_BYTES:  # venv does not pass on what pip's own installer says
+            raise _disk_full(self.home)
+        if re.search(f"{_FULL}|{_UNWRITABLE}", output):
+            raise self._failed(output)
         shutil.rmtree(self.folder, ignore_errors=True)
         return False
 
@@ -727,14 +737,14 @@ class Setup:
     def _failed(self, output: str) -> SetupError:
         """pip's output as one sentence; the whole of it is in the log."""
         log = f"More is in {self.home / LOG_NAME}."
-        if re.search(r"No space left on device|Errno 28|not enough space", output):
-            return SetupError(f"The disk that holds {self.home} is full.", hint="Make room and set the engine up again.")
+        if re.search(_FULL, output):
+            return _disk_full(self.home)
         if re.search(UNREACHABLE, output):
             return SetupError(
                 "The package index could not be reached.",
                 hint=f"Check the network (and pip's proxy and index settings), and set the engine up again. {log}",
             )
-        if re.search(r"Permission denied|Read-only file system|Errno 13|Errno 30", output):
+        if re.search(_UNWRITABLE, output):
             return SetupError(f"The folder {self.home} cannot be written.", hint="Free it, or give Blender another user folder.")
         errors = [line.strip() for line in output.splitlines() if "error" in line.lower()] or output.strip().splitlines()[-1:]
         return SetupError(
@@ -820,9 +830,13 @@ def write_whole(path: Path, text: str) -> None:
     temporary.replace(path)
 
 
+def _disk_full(folder: Path) -> SetupError:
+    return SetupError(f"The disk that holds {folder} is full.", hint="Make room and set the engine up again.")
+
+
 def _raise_disk_full(error: BaseException, folder: Path) -> None:
-    if isinstance(error, OSError) and error.errno == 28:
-        raise SetupError(f"The disk that holds {folder} is full.", hint="Make room and set the engine up again.") from error
+    if isinstance(error, OSError) and error.errno in _FULL_NUMBERS:
+        raise _disk_full(folder) from error
 
 
 def probe(python: str, *, log: Callable[[str], None] = lambda _text: None) -> dict[str, Any]:
@@ -916,6 +930,15 @@ def main(arguments: Sequence[str]) -> int:
         say("result", output=str(setup.folder), summary=summary)
     except SetupError as error:
         say("error", message=error.message, hint=error.hint)
+        return BAD_INPUT
+    except OSError as error:  # of the home folder: what is fetched and run has sentences of its own
+        at_fault = _disk_full(options.home)
+        if error.errno not in _FULL_NUMBERS:
+            at_fault = SetupError(
+                f"The folder {options.home} cannot be used: {error.strerror or error} ({error.filename}).",
+                hint="Free it, or give Blender another user folder.",
+            )
+        say("error", message=at_fault.message, hint=at_fault.hint)
         return BAD_INPUT
     return 0
 

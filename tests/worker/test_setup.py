@@ -25,6 +25,7 @@ from blender_pose3d.worker import setup
 from blender_pose3d.worker.engine import find_engine
 from blender_pose3d.worker.job import Job
 from blender_pose3d.worker.setup import EngineState
+from tests.reliability.corpus import mounted
 
 SCRIPT = Path(setup.__file__)
 TORCH = """
@@ -234,6 +235,24 @@ def test_a_package_that_does_not_exist_for_any_python_here(tmp_path: Path, resou
     here = "{}.{}".format(*sys.version_info)
     assert f"no torch==9.9.9 for Python {here}" in error.message
     assert "Install Python 3.11" in error.hint and "Existing Python" in error.hint
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", ["4k", "1m", "12m"])
+def test_a_full_disk_is_not_taken_for_a_missing_python(tmp_path: Path, resources: Path, index: Index, size: str) -> None:
+    """Before the environment, while it is made, and while pip is put into it, of which venv only says that it failed."""
+    with mounted(tmp_path / "disk", "-o", f"size={size}") as is_mounted:
+        if not is_mounted:
+            pytest.skip("no small disk can be mounted here")
+        error = fails(job("install", tmp_path / "disk" / "home", resources))
+    assert "is full" in error.message and "Make room" in error.hint
+
+
+@pytest.mark.parametrize("name", [setup.WHEELS_NAME, "envs/lifter"])
+def test_a_file_in_the_way_is_one_sentence(tmp_path: Path, resources: Path, index: Index, name: str) -> None:
+    (tmp_path / "home" / "envs").mkdir(parents=True)
+    (tmp_path / "home" / name).touch()
+    assert name in fails(job("install", tmp_path / "home", resources)).message
 
 
 @pytest.mark.slow
