@@ -79,6 +79,8 @@ def on_cluster(cluster: Cluster, inputs: Inputs, *, fail_fast: bool) -> Hands:
     def do(todo: Sequence[BatchJob], account: Account) -> None:
         _connect(ray, cluster)
         try:
+            if lacking := _lacking(ray, cluster):
+                account.say(lacking)
             _check_rigs(ray, cluster, todo)
             _animate_all(ray, cluster, inputs, todo, account, fail_fast=fail_fast)
         finally:  # which ends what still runs for us
@@ -119,6 +121,18 @@ def _require_somebody_at(address: str) -> None:
         except (OSError, OverflowError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             raise Pose3DError(f"Nobody answers at {address}: {reason}.", hint="Check the address, or run `ray start`.") from None
+
+
+def _lacking(ray: Any, cluster: Cluster) -> str:
+    """A sentence where no machine that is there can take a clip; else "". Clusters that grow as needed may get one yet."""
+    machines = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    if any(there.get("CPU", 0) >= cluster.cpus and there.get("GPU", 0) >= cluster.gpus for there in machines):
+        return ""
+    cpus, gpus = (max((there.get(kind, 0) for there in machines), default=0) for kind in ("CPU", "GPU"))
+    return (
+        f"No machine of the cluster '{cluster.address}' has {cluster.cpus} CPUs and {cluster.gpus:g} GPUs for a clip "
+        f"(--threads, --gpus): the most on one are {cpus:g} and {gpus:g}. Waiting for one to join."
+    )
 
 
 def _task(ray: Any, work: _Work | _Look, name: str) -> Any:

@@ -184,3 +184,31 @@ def test_a_bad_preset_and_a_bad_address_are_one_sentence(
         )
         assert done.returncode == 2 and said in done.stderr, done.stdout + done.stderr
         assert "Traceback" not in done.stderr and not ended(tmp_path / "out")
+
+
+@pytest.mark.parametrize(("words", "wanted"), [(["--gpus", "1"], "1 CPUs and 1 GPUs"), (["--threads", "2"], "2 CPUs and 0 GPUs")])
+def test_what_no_machine_has_is_said(environment, cluster, clips, tmp_path, words: list[str], wanted: str) -> None:
+    """The cluster would wait for a machine that has it, without a word."""
+    assert cluster.stdout
+    address = cluster.stdout.readline().strip()
+    command = [
+        RAY_PYTHON,
+        BUILD,
+        "batch",
+        clips,
+        "--rig",
+        "rigify",
+        "--out",
+        tmp_path / "{stem}.glb",
+        "--cluster",
+        address,
+        *words,
+    ]
+    batch = subprocess.Popen(
+        [str(w) for w in command], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert batch.stdout
+    said = batch.stdout.readline()
+    batch.terminate()
+    batch.communicate(timeout=60)
+    assert wanted in said and "the most on one are 1 and 0" in said
