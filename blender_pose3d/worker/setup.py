@@ -6,6 +6,7 @@ relative imports, because it runs before anything is installed.
 
 Wheels are downloaded one by one into `<home>/wheels`, each continued where it broke off and checked against the package index's
 SHA-256, and installed from there without the index. The marker is written last: without it an environment does not count.
+An engine that is repaired or brought up to date serves until all wheels of the new one are there.
 """
 
 from __future__ import annotations
@@ -401,6 +402,7 @@ class Setup:
         self.lock = read_lock(resources)
         self._child: subprocess.Popen[str] | None = None
         self._pip_settings: Mapping[str, str] = {}
+        self._base = ""
         try:
             self.folder.parent.mkdir(parents=True, exist_ok=True)
             self._log = (home / LOG_NAME).open("w", encoding="utf-8")
@@ -420,12 +422,21 @@ class Setup:
             self.log(f"Set-up in {self.home}: {', '.join(self.pins)}")
             if self.offline is None:
                 self.wheels.mkdir(exist_ok=True)
-            (self.folder / "complete.json").unlink(missing_ok=True)
+            is_renewed = GROUP in installed_groups(self.folder)
+            if is_renewed:  # it goes on serving until all that the new one needs is here
+                self.folder = self.temporary / "lifter"
+            else:
+                (self.folder / "complete.json").unlink(missing_ok=True)
             plan = self._environment_and_plan(own)
             folder = self.offline or self.wheels
             self._require_disk(plan)
             if self.offline is None:
                 self._download(plan)
+            if is_renewed:
+                self.folder = environment_folder(self.home)
+                (self.folder / "complete.json").unlink()
+                if not self._make_environment(self._base):
+                    raise self._failed("")
             self._install(plan, folder)
             said = self._check()
             groups = {GROUP: fingerprint(self.pins)}
@@ -485,7 +496,8 @@ class Setup:
     # -- which Python, and which wheels
 
     def _environment_and_plan(self, own: str | None, *, only: bool = False) -> Plan:
-        """A fresh environment of the first Python that all packages exist for. only: no other than `own` will do."""
+        """A fresh environment of the first Python that all packages exist for, `self._base`, and what goes into it. only: no
+        other than `own` will do."""
         self.say("progress", stage="prepare", done=0, total=None)
         lacking: list[str] = []
         tried: set[tuple[str, ...]] = set()
@@ -498,6 +510,7 @@ class Setup:
             self.log(f"Python {version}: {python}")
             if not self._make_environment(python):
                 continue
+            self._base = python
             tried.add(kind)
             kinds = [".".join(kind), platform.system(), platform.machine(), self.index]
             key = fingerprint([*self.pins, *self.lock.requirements, *kinds])
@@ -582,6 +595,8 @@ class Setup:
         there = sum(path.stat().st_size for path in self.wheels.glob("*.whl*")) if self.wheels.is_dir() else 0
         needed = plan.size_bytes * _UNPACKED + (0 if self.offline else plan.size_bytes - there)
         free = shutil.disk_usage(self.home).free
+        if self.folder != environment_folder(self.home):  # the one that stands goes before
+            free += _size_bytes(environment_folder(self.home))
         if free < needed:
             raise SetupError(
                 f"The disk that holds {self.home} has {free / 1e9:.1f} GB free, the motion engine needs {needed / 1e9:.1f} GB.",
@@ -821,6 +836,10 @@ def receive(url: str, part: Path, progress: Callable[[int], None], settings: Map
 def sha256_of(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _size_bytes(folder: Path) -> int:
+    return sum((Path(place) / name).lstat().st_size for place, _, names in os.walk(folder) for name in names)
 
 
 def write_whole(path: Path, text: str) -> None:

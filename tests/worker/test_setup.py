@@ -220,6 +220,28 @@ def test_a_broken_download_is_continued_and_a_half_engine_never_used(tmp_path: P
     assert not (home / "models").exists()
 
 
+def test_an_engine_serves_until_the_next_one_is_here(tmp_path: Path, resources: Path, index: Index) -> None:
+    """Repaired, and brought up to date, by a set-up that fails first."""
+    home = tmp_path / "home"
+    job("install", home, resources).wait(120)
+    engine = find_engine(resources, "", home)
+    index.damaged = True
+    fails(job("install", home, resources))
+    assert setup.engine_state(home, resources) is EngineState.COMPLETE and setup.probe(str(engine.python))["torch"] == "7.7.7"
+
+    pins = (resources / "pyproject.toml").read_text()
+    (resources / "pyproject.toml").write_text(pins.replace("torch==7.7.7", "torch==7.7.8"))
+    make_wheel(index.folder, "torch", version="7.7.8")
+    fails(job("install", home, resources))
+    assert setup.engine_state(home, resources) is EngineState.OUTDATED and setup.probe(str(engine.python))["torch"] == "7.7.7"
+
+    index.damaged = False
+    job("install", home, resources).wait(120)
+    assert setup.engine_state(home, resources) is EngineState.COMPLETE and setup.probe(str(engine.python))["torch"] == "7.7.8"
+    assert sorted(path.name for path in (home / "envs").iterdir()) == ["lifter", "lifter.lock"]
+    assert not (home / setup.WHEELS_NAME).exists()
+
+
 @pytest.mark.slow
 def test_what_came_damaged_is_not_installed(tmp_path: Path, resources: Path, index: Index) -> None:
     index.damaged = True
