@@ -241,6 +241,12 @@ def _look(arguments: argparse.Namespace, reporter: Reporter) -> None:
         raise LifterError(
             f"{clip.path} has the pieces 1 to {files.count}, not {first} to {last}.", hint="Give --from and --to among them."
         )
+    if arguments.folder is not None:  # for `infer`, where nothing is written: of a clip in one piece, or of several people
+        try:
+            arguments.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            what = f"Cannot write {arguments.folder}: {error.strerror}."
+            raise LifterError(what, hint="Choose a folder you may write to, with space left.") from error
     looked = 0
     for number in range(first - 1, last if arguments.folder is not None and files.count > 1 else 0):
         piece = look_at_piece(clip, model.path, arguments.fps, number)

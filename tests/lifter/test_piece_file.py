@@ -155,6 +155,11 @@ def test_the_commands(looked: PieceFiles, tmp_path: Path, capsys: pytest.Capture
     assert code == EXIT_OK
     assert told("detect", DEMO, tmp_path / "without.npz")[0] == EXIT_OK
     assert same_values(*(read_detection(tmp_path / f"{name}.npz") for name in ("with", "without")))
+    code, events = told("look", DEMO, tmp_path / "of one", "--end", 1)
+    assert code == EXIT_OK and events[-1]["summary"] == {"pieces": 1, "looked": 0}
+    assert told("detect", DEMO, tmp_path / "short.npz", "--end", 1, "--pieces", tmp_path / "of one")[0] == EXIT_OK
+    code, events = told("look", DEMO, tmp_path / "short.npz", "--end", 1)
+    assert code == EXIT_BAD_INPUT and "Cannot write" in events[-1]["message"]
     code, events = told("detect", DEMO, tmp_path / "more.npz", "--pieces", tmp_path / "none")
     assert code == EXIT_BAD_INPUT and "There is no folder" in events[-1]["message"]
     for first, last in ((0, 1), (2, 1), (1, 3)):
