@@ -9,6 +9,8 @@ import pytest
 
 from blender_pose3d.core.coordinates import CameraPose
 from blender_pose3d.core.motion import MotionOptions, perform
+from blender_pose3d.core.motion.camera import estimate_camera
+from blender_pose3d.core.rotations import about_axis, apply
 from blender_pose3d.core.skeleton import INDEX
 from tests.core.motion_tracks import FOCAL_PX, SIZE_PX, seen
 
@@ -111,3 +113,14 @@ def _from_axis(way: np.ndarray) -> np.ndarray:
     x, y, z = way / np.linalg.norm(way)
     k = 1 / (1 + z)
     return np.array([[1 - x * x * k, -x * y * k, x], [-x * y * k, 1 - y * y * k, y], [-x, -y, z]])
+
+
+@pytest.mark.parametrize(("spread_deg", "least_deg", "most_deg"), [(0.0, 15.0, 25.0), (60.0, 0.0, 10.0)])
+def test_a_leap_tilts_no_camera(spread_deg: float, least_deg: float, most_deg: float) -> None:
+    """Six frames in which somebody leans by 25 degrees in the mean: steadily, or turning over in the air."""
+    upright = seen("stand", seconds=0.4).track.positions_m[:6]
+    leans = np.radians(25.0 + spread_deg * np.linspace(-0.5, 0.5, 6))
+    joints = apply(about_axis(np.array([1.0, 0.0, 0.0]), leans)[:, None], upright)
+    nowhere, points = np.zeros((6, 3)), np.zeros((0, 3))
+    estimate = estimate_camera(joints, nowhere, np.ones(6), points, MotionOptions())
+    assert least_deg <= abs(np.degrees(estimate.pose.pitch_rad)) <= most_deg

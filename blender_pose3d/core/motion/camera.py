@@ -34,6 +34,8 @@ _LOWEST = 5
 # Frames of somebody who stands, from which their balance counts in full; and the share of all from which it tells more than the
 # ground does.
 _ENOUGH_BALANCE, _STANDS_SHARE = 5, 0.06
+# So many frames on have somebody balance anew: of few of them that differ, as of a leap, the mean says less.
+_POSTURE_FRAMES = 10
 # How far somebody's own balance is off in the mean.
 _SWAY_RAD = np.radians(1.5)
 # How far one foot that stands may be off the ground's plane, and the same along the line of sight, as a share of its distance.
@@ -308,7 +310,9 @@ def _residuals(unknown: np.ndarray, evidence: _Evidence) -> tuple[np.ndarray, np
     if total > 1e-6:
         mean = apply(rotation, unit((evidence.balance_weight[:, None] * evidence.balance).sum(0)))
         few = min(1.0, total / _ENOUGH_BALANCE)
-        parts.append((mean[:2], few / _BALANCE_RAD**2))
+        apart = (apply(rotation, evidence.balance) - mean)[:, :2]
+        scatter = (evidence.balance_weight[:, None] * apart**2).sum(0) / total
+        parts.append((mean[:2], few / (_BALANCE_RAD**2 + scatter / max(total / _POSTURE_FRAMES, 1.0))))
     worth = (1.0 - min(1.0, total / _ENOUGH_BALANCE)) * min(1.0, evidence.trunk_weight.sum() / 5)
     if worth > 1e-6:
         mean = apply(rotation, unit((evidence.trunk_weight[:, None] * evidence.trunk).sum(0)))

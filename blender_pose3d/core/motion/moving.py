@@ -29,6 +29,8 @@ _CLEARLY = 0.35
 _WALKS, _TURNS_THEM = 0.7, 2.0
 # The same where nothing is known of the background, and so much they are off at least.
 _SURELY_WALKS, _TOO_FAST = 0.6, 3.0
+# Feet that are less off than this rest as it is.
+_AT_REST = 0.1
 # A camera that glides shifts its background up and down, in long sides of the picture, and rolls it by no more than this.
 _NODS_SHARE, _ROLLS_RAD = 0.015, 0.03
 _UP = np.array([0.0, 0.0, 1.0])
@@ -134,7 +136,7 @@ def _walked(
     # Of somebody who stands at the middle of a camera's circle, feet say by their turning that it did not stand still.
     yaw = np.unwrap(np.arctan2(axes[:, 1, 0], axes[:, 0, 0]))
     turned_away = turning_cost(stands, yaw[0] - yaw) > turning_cost(stands, less) + _TURNS_THEM
-    return walked, turned_away or _unrest_by_feet(level, walked, seen, times) < _WALKS * off
+    return walked, turned_away or off > _AT_REST and _unrest_by_feet(level, walked, seen, times) < _WALKS * off
 
 
 def _without_background(track: Pose3DTrack, seen: SeenFeet, options: MotionOptions, still: Followed) -> Followed:
