@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import copy
 import csv
+import itertools
 import math
 import os
 import pickle
@@ -145,12 +146,12 @@ class _Run:
         self.generators["dropout_generator"] = (
             torch.cuda.default_generators[self.device.index] if cuda else torch.default_generator
         )
+        if processes.rank == 0 and not resume:
+            _put_aside(folder)
         folder.mkdir(parents=True, exist_ok=True)
         self.checkpoint, self.curve = folder / "checkpoint.pt", folder / "curve.csv"
         if resume and self.checkpoint.exists():
             self._load()
-        elif processes.rank == 0:
-            self.curve.unlink(missing_ok=True)
         for module in self.network.modules():
             if isinstance(module, nn.BatchNorm1d):
                 module.momentum = 1.0  # the batch's own statistics; `move_average` keeps the running ones
@@ -399,6 +400,19 @@ class _Run:
             "validation_mm": measured,
             "acknowledgement": config.acknowledgement,
         }
+
+
+def _put_aside(folder: Path) -> None:
+    """What an earlier run of that name left, days of work perhaps, goes into a folder of its own. Raises LifterError."""
+    if not folder.is_dir() or not any(folder.iterdir()):
+        return
+    kept = next(path for n in itertools.count(1) if not (path := folder.with_name(f"{folder.name}.{n}")).exists())
+    try:
+        folder.rename(kept)
+    except OSError as error:
+        what = f"What an earlier run left in {folder} cannot be put aside: {error.strerror}."
+        raise LifterError(what, hint="Give --resume to go on with it, or another name=.") from None
+    print(f"what an earlier run of that name left is in {kept}; --resume would have gone on with it")
 
 
 def _checked_subjects(training: list[MotionClip], validation: list[MotionClip], mocap: str) -> list[str]:

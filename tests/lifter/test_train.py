@@ -338,6 +338,9 @@ def test_the_curve_begins_anew_with_the_run_and_takes_new_columns(folder: Path, 
         overrides = ['name = "anew"', f"steps = {2 * rows}"]
         train.main(folder / "tiny.toml", overrides=overrides, resume=resume, runs_dir=folder / "runs")
         assert len(curve.read_text(encoding="utf-8").splitlines()) == 1 + rows
+    before = folder / "runs" / "anew.1"
+    assert {path.name for path in before.iterdir()} == {path.name for path in curve.parent.iterdir()} >= {"checkpoint.pt"}
+    assert not (folder / "runs" / "anew.2").exists(), "a run that goes on puts nothing aside"
     assert {"windows_per_s", "gflops", "minutes_left", "core_hours"} <= set(
         curve.read_text(encoding="utf-8").split("\n")[0].split(",")
     )
@@ -402,7 +405,7 @@ def test_compiling_without_a_compiler_is_one_sentence(folder: Path) -> None:
         "except LifterError as error: print(error.message, '|', error.hint)"
     )
     environment = {**os.environ, "CXX": "no-such-compiler", "TORCHINDUCTOR_CACHE_DIR": str(folder / "cache")}
-    command = [sys.executable, "-c", program, str(folder / "tiny.toml"), str(folder / "runs")]
+    command = [sys.executable, "-c", program, str(folder / "tiny.toml"), str(folder / "runs of none")]
     said = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True).stdout
     assert said.startswith("torch.compile does not work here: ") and said.endswith(
         "| Install a C++ compiler, or set compile = false.\n"
