@@ -725,3 +725,12 @@ def test_the_benchmarks_rows_go_where_the_document_keeps_a_place(tmp_path: Path)
     document.write_text("nothing")
     with pytest.raises(ValueError, match="has no <!-- bench pipeline -->"):
         pipeline._write([row], document)
+
+
+@pytest.mark.parametrize(
+    "line", ["0", "[]", '"a"', "null", "{}", '{"out": "a.glb"', '{"out": "a.glb", "event": "done", "inputs": 1}']
+)
+def test_a_line_of_the_journal_that_is_no_entry_is_passed_over(tmp_path: Path, line: str) -> None:
+    entry = '{"out": "b.glb", "event": "done", "inputs": {}}'
+    (tmp_path / journal.JOURNAL_NAME).write_text(f"{line}\n{entry}\n", encoding="utf-8")
+    assert set(journal.read_journal(tmp_path)) == {"b.glb"}

@@ -45,8 +45,8 @@ def read_journal(folder: Path) -> dict[str, Entry]:
     for line in lines:
         with contextlib.suppress(ValueError, KeyError, TypeError, RecursionError):
             data = json.loads(line)
-            parts = dict(data.get("parts", {}))
-            entries[str(data["out"])] = Entry(str(data["event"]), dict(data["inputs"]), str(data.get("reason", "")), parts)
+            out, event, inputs = str(data["out"]), str(data["event"]), dict(data["inputs"])
+            entries[out] = Entry(event, inputs, str(data.get("reason", "")), dict(data.get("parts", {})))
     return entries
 
 
