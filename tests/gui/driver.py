@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 import time
 import traceback
@@ -193,7 +194,13 @@ def no_engine_yet() -> Iterator[float]:
         seen["why not"] = str(error)
 
 
+def forget_clips() -> None:
+    """What was seen of them: a clip is looked at once only."""
+    shutil.rmtree(import_module(f"{EXTENSION}.prefs").cache_folder(bpy.context) / "seen", ignore_errors=True)
+
+
 def import_by_a_key() -> Iterator[float]:
+    forget_clips()
     yield from settled()
     phase("idle")
     yield 3.0
@@ -245,6 +252,7 @@ def import_by_a_key() -> Iterator[float]:
 
 def work_meanwhile_and_cancel() -> Iterator[float]:
     """Renamed, undone and saved while it runs; Escape ends it within a second."""
+    forget_clips()
     yield from press("pose3d.import_pose_from_video")
     yield from wait_until(lambda: state().is_running and state().progress > 0.02)
     figure = bpy.data.objects["Figure"]
@@ -329,6 +337,7 @@ def drop_a_video() -> Iterator[float]:
 
 def a_worker_that_dies() -> Iterator[float]:
     run = import_module(f"{EXTENSION}.ops.run")
+    forget_clips()
     yield from press("pose3d.import_pose_from_video")
     yield from wait_until(lambda: state().is_running and state().progress > 0.01)
     os.kill(run.current().job.pid, 9)
@@ -365,6 +374,7 @@ def switched_off_and_on() -> Iterator[float]:
 
 def quit_while_running() -> Iterator[float]:
     run = import_module(f"{EXTENSION}.ops.run")
+    forget_clips()
     yield from press("pose3d.import_pose_from_video")
     yield from wait_until(lambda: state().is_running and state().progress > 0.01, limit_s=60)
     seen["worker"] = run.current().job.pid

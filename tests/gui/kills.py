@@ -48,6 +48,7 @@ def run_module() -> object:
 
 
 def started() -> Iterator[float]:
+    driver.forget_clips()
     yield from press("pose3d.import_pose_from_video")
     yield from wait_until(lambda: state().is_running, limit_s=20)
 

@@ -107,6 +107,7 @@ def worker_outside() -> Iterator[float]:
 
 def run_of_its_own() -> Iterator[float]:
     phase("other")
+    driver.forget_clips()
     yield from press("pose3d.import_pose_from_video")
     yield from wait_until(lambda: state().is_running, limit_s=10)
     while state().is_running:
@@ -121,6 +122,7 @@ def run_of_its_own() -> Iterator[float]:
 
 def cancelled() -> Iterator[float]:
     phase("other")
+    driver.forget_clips()
     yield from press("pose3d.import_pose_from_video")
     yield from wait_until(lambda: state().is_running and state().progress > 0.02)
     pid, started_s = import_module(f"{EXTENSION}.ops.run").current().job.pid, time.monotonic()
