@@ -237,3 +237,16 @@ def test_the_part_of_somebody_at_the_picture_s_edge_says_not_where_they_are(leav
     path = led_through(seen_m, detected, truly, times)
     np.testing.assert_allclose(path[found], walked[found], atol=1e-9)
     np.testing.assert_allclose(path[: found[0]], np.tile(walked[found[0]], (found[0], 1)), atol=1e-9)
+
+
+@pytest.mark.parametrize("count", [7, 8])
+def test_a_short_stretch_whose_halves_disagree_is_led_through(count: int) -> None:
+    """Of seven frames one counts, of eight none."""
+    times = np.arange(60) / 25
+    detected = (np.arange(60) < 30) | (np.arange(60) >= 40) & (np.arange(60) < 40 + count)
+    seen_m = np.tile([0.0, 0.0, 3.0], (60, 1))
+    seen_m[44:, 2] = 9.0
+    truly = truly_found(seen_m, detected, np.full(60, 0.8), times)
+    assert truly[:30].all() and truly[30:].sum() == (1 if count == 7 else 0)
+    path = led_through(seen_m, detected, truly, times)
+    assert np.isfinite(path).all() and np.ptp(path[40 : 40 + count, 2]) < 1e-9

@@ -90,16 +90,19 @@ def led_through(seen_m: np.ndarray, detected: np.ndarray, found: np.ndarray, tim
     they do next, and where nobody was detected, straight on to the next place."""
     if (found == detected).all():
         return seen_m
-    path = seen_m.copy()
+    path, known = seen_m.copy(), detected.copy()
     for first, last in stretches(detected):
         frames = np.arange(first, last + 1)
         counts = frames[found[frames]]
+        if not len(counts):  # a short one, of which neither half agrees to the other
+            known[frames] = False
+            continue
         for off, near in ((frames < counts[0], counts[:_GOES_FRAMES]), (frames > counts[-1], counts[-_GOES_FRAMES:])):
-            fit = np.polynomial.polynomial.polyfit(timestamps_s[near] - timestamps_s[near[0]], seen_m[near], 1)
-            path[frames[off]] = fit[0] + (timestamps_s[frames[off]] - timestamps_s[near[0]])[:, None] * fit[1]
-    times = timestamps_s[detected]
-    between = np.stack([np.interp(timestamps_s, times, axis) for axis in path[detected].T], axis=1)
-    return np.where(detected[:, None], path, between)
+            times, start_s = timestamps_s[frames[off]], timestamps_s[near[0]]
+            fit = np.polynomial.polynomial.polyfit(timestamps_s[near] - start_s, seen_m[near], min(len(near) - 1, 1))
+            path[frames[off]] = np.polynomial.polynomial.polyval(times - start_s, fit).T
+    between = np.stack([np.interp(timestamps_s, timestamps_s[known], axis) for axis in path[known].T], axis=1)
+    return np.where(known[:, None], path, between)
 
 
 def pins(sight: np.ndarray, across_m_s: float, along_m_s: float) -> np.ndarray:
