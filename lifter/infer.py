@@ -7,7 +7,9 @@ mean is better than either.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import math
 from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,7 @@ import numpy as np
 import torch
 
 from .checkpoint import LoadedModel, kept_model
-from .device import on_device
+from .device import on_device, on_threads
 from .errors import LifterError
 from .exchange import exchanged_halves, turned
 from .focal import DEFAULT_SHARE as DEFAULT_FOCAL_SHARE
@@ -38,7 +40,8 @@ _SIGHT_SHARE, SIGHT_S = 0.4, 0.12
 _PACES, _LONGEST_WINDOW_S = (1.0, 2.0), 2.0
 # Mean confidence of knees and ankles from which a body counts as seen whole.
 _SURE_CONFIDENCE = 0.4
-_BATCH = 256
+# Windows at a time, at most: as many each time.
+_BATCH = 128
 # Frames that the lens is estimated from.
 _FOCAL_FRAMES = 600
 _LIMBS = [INDEX[name] for name in LIMB_JOINT_NAMES]
@@ -202,18 +205,26 @@ def run_network(
     # Made at once: small pieces kept between large ones that come and go would keep the allocator from giving memory back.
     count = len(timestamps_s)
     poses, rotations = torch.zeros((count, len(JOINT_NAMES), 3)), torch.empty((count, 3, 3))
-    for start in range(0, count, _BATCH):
-        some = slice(start, start + _BATCH)
-        for at in times:
-            seen = torch.from_numpy(values_at(seen_values, timestamps_s, at[some])).to(device)
-            windows, view_from_camera = encode_windows(derive_middle_joints(seen[..., :2]), config.target)
-            windows = with_evidence(windows, view_from_camera, seen[..., 2], seen[..., 3:], inputs)
-            straight = loaded.poses_of(windows)
-            mirrored = loaded.poses_of(windows[:, :, mirror] * sign[:inputs])[:, mirror] * sign[[0, 1, 1]]
-            poses[some] += ((straight + mirrored) / (2 * len(times))).cpu()
-        rotations[some] = view_from_camera  # the same at every pace: it hangs on the target frame
-        if progress:
-            progress(min(start + _BATCH, count), count)
+    batch = math.ceil(count / math.ceil(count / _BATCH))
+    batches = [(slice(start, start + batch), at) for start in range(0, count, batch) for at in times]
+    poses_of = loaded.poses_of
+
+    @torch.inference_mode()
+    def looked_at(given: tuple[slice, np.ndarray]) -> tuple[torch.Tensor, torch.Tensor]:
+        some, at = given
+        seen = torch.from_numpy(values_at(seen_values, timestamps_s, at[some])).to(device)
+        windows, view_from_camera = encode_windows(derive_middle_joints(seen[..., :2]), config.target)
+        windows = with_evidence(windows, view_from_camera, seen[..., 2], seen[..., 3:], inputs)
+        straight = poses_of(windows)
+        mirrored = poses_of(windows[:, :, mirror] * sign[:inputs])[:, mirror] * sign[[0, 1, 1]]
+        return ((straight + mirrored) / (2 * len(times))).cpu(), view_from_camera.cpu()
+
+    with contextlib.closing(on_threads(looked_at, batches, device)) as done:
+        for number, ((some, _), (mean, view_from_camera)) in enumerate(zip(batches, done, strict=True), 1):
+            poses[some] += mean
+            rotations[some] = view_from_camera  # the same at every pace: it hangs on the target frame
+            if progress:
+                progress(count * number // len(batches), count)
     return (poses - poses[:, :1]).double().numpy(), rotations.double().numpy()
 
 
@@ -287,14 +298,15 @@ def root_positions(positions: np.ndarray, rays: np.ndarray, confidence: np.ndarr
 
     positions [T, 17, 3] relative to the pelvis; rays [T, 17, 2] as (x/z, y/z); confidence [T, 17]. Returns [T, 3], metres.
     """
-    weight = np.maximum(confidence, 1e-3)[..., None]
-    shape = rays.shape[:-1]
-    a = np.zeros((*shape, 2, 3))
-    a[..., 0, 0] = a[..., 1, 1] = 1.0
-    a[..., 2] = -rays
+    weight = np.maximum(confidence, 1e-3)[:, None]  # [T, 1, 17]
+    # Of each joint, two equations in the root (x, y, z): x - ray_x z = b_x and y - ray_y z = b_y.
     b = rays * positions[..., 2:] - positions[..., :2]
-    normal = np.einsum("tjki,tjkl,tjk->til", a, a, np.broadcast_to(weight, b.shape))
-    right = np.einsum("tjki,tjk,tjk->ti", a, b, np.broadcast_to(weight, b.shape))
+    seen, wanted = (weight @ rays)[:, 0], (weight @ b)[:, 0]
+    normal = np.zeros((len(rays), 3, 3))
+    normal[:, 0, 0] = normal[:, 1, 1] = weight.sum((1, 2))
+    normal[:, :2, 2] = normal[:, 2, :2] = -seen
+    normal[:, 2, 2] = (weight @ np.square(rays))[:, 0].sum(-1)
+    right = np.column_stack([wanted, -(weight @ (rays * b))[:, 0].sum(-1)])
     try:
         root = np.linalg.solve(normal, right[..., None])[..., 0]
     except np.linalg.LinAlgError:  # all joints are seen in one place, which says nothing of how far away that is

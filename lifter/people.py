@@ -75,7 +75,7 @@ class Person:
             waited = time_s - self.time_s
             both = np.isfinite(pose[:, 0]) & np.isfinite(self.last[:, 0])
             if both.any():
-                seen = np.median(pose[both, :2] - self.last[both, :2], axis=0) / waited
+                seen = _median(pose[both, :2] - self.last[both, :2]) / waited
                 self.velocity_px_s = self.velocity_px_s + (1 - math.exp(-waited / _SPEED_STEADY_S)) * (seen - self.velocity_px_s)
         if colours is not None:
             self.colours = colours if self.colours is None else self.colours + _COLOUR_STEADY * (colours - self.colours)
@@ -198,7 +198,7 @@ def check_choice(choice: str) -> None:
 
 def size_px(pose: np.ndarray) -> float:
     """The longer side of the box around a person, pixels."""
-    return float(np.nanmax(np.nanmax(pose[:, :2], axis=0) - np.nanmin(pose[:, :2], axis=0)))
+    return float((np.fmax.reduce(pose[:, :2]) - np.fmin.reduce(pose[:, :2])).max())
 
 
 def assigned(cost: np.ndarray) -> list[tuple[int, int]]:
@@ -276,5 +276,11 @@ def _step(before: np.ndarray, after: np.ndarray) -> float:
     size = max(size_px(before), size_px(after), 1.0)
     both = np.isfinite(before[:, 0]) & np.isfinite(after[:, 0])
     if both.sum() >= 3:
-        return float(np.median(np.linalg.norm(before[both, :2] - after[both, :2], axis=1))) / size
+        return float(_median(np.linalg.norm(before[both, :2] - after[both, :2], axis=1))) / size
     return float(np.linalg.norm(np.nanmean(before[:, :2], axis=0) - np.nanmean(after[:, :2], axis=0))) / size
+
+
+def _median(values: np.ndarray) -> np.ndarray:
+    """As np.median of the first axis, of a few finite values: in a fifth of the time, most of which numpy spends around them."""
+    ordered = np.sort(values, axis=0)
+    return (ordered[(len(values) - 1) // 2] + ordered[len(values) // 2]) / 2
