@@ -98,6 +98,12 @@ class Pose3DMotion(bpy.types.PropertyGroup):
         description="Leave out the path along the ground, as games want it",
         default=_DEFAULTS.in_place,
     )
+    place_as_filmed: bpy.props.BoolProperty(  # type: ignore[valid-type]
+        name="Place as Filmed",
+        description="Begin where the person stood as seen from the camera, which was above the character's own place. "
+        "Several people of one clip, on characters at one place, then stand and go as to each other",
+        default=_DEFAULTS.place_as_filmed,
+    )
     keep_vertical: bpy.props.BoolProperty(  # type: ignore[valid-type]
         name="Up and Down",
         description="Let the hips rise and sink as the person's did. Off: they stay at their standing height",

@@ -31,6 +31,7 @@ MOTION = (
     ("--smoothing", str, f"{{{','.join(SMOOTHING)}}}", "how much trembling is taken out (default: normal)"),
     ("--upper-body", None, "", "move trunk, arms and head alone, and give hips and legs no keys"),
     ("--in-place", None, "", "leave out the path along the ground"),
+    ("--place-as-filmed", None, "", "begin where the person stood as seen from the camera, as several people of a clip do"),
     ("--no-vertical", None, "", "leave the hips at their standing height"),
     ("--no-foot-lock", None, "", "do not hold feet that stand where they are"),
     ("--level-ground", None, "", "no stairs: all feet stand at one height"),

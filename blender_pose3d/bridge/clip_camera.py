@@ -98,8 +98,7 @@ def _seen(source: Source, rig: RigSpec, keyed: tuple[float, float] | None, shift
     turn = about_axis(_UP, heading_of(rig))
     scale = rig.leg_length_m / leg_length_m(person.joints_m)
     middle = rig.world_points(rig.middle("thigh"))
-    start = person.path_m[0] * [1, 1, 0]
-    offset = np.array([middle[0], middle[1], ground_m(rig)]) - scale * apply(turn, start)
+    offset = np.array([middle[0], middle[1], ground_m(rig)]) - scale * apply(turn, person.start_m(source.options))
     path = offset + scale * apply(turn, person.path_m)
     shift = np.zeros_like(path)
     if source.options.stays:

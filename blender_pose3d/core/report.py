@@ -428,7 +428,7 @@ def _overlay(rig: RigSpec, body: PosedRig, motion: RigMotion, person: Performanc
     rest = rig.world_points(rig.middle("thigh"))
     place = apply(back, np.array([rest[0], rest[1], ground_m(rig)]))
     hips, shoulders = ((at[f"left_{part}"] + at[f"right_{part}"]) / 2 for part in ("thigh", "upper_arm"))
-    pelvis = (hips - place) / motion.scale + person.path_m[0] * [1, 1, 0]
+    pelvis = (hips - place) / motion.scale + person.start_m(options)
     # What the settings took out of the path is put back, so that the skeleton lies over the person.
     path = np.stack([np.interp(motion.timestamps_s, person.track.timestamps_s, axis) for axis in person.path_m.T], axis=1)
     if options.stays:

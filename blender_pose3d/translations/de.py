@@ -182,6 +182,11 @@ GERMAN: dict[str, str] = {
     ),
     "Path": "Weg",
     "In Place": "Auf der Stelle",
+    "Place as Filmed": "Platz wie gefilmt",
+    "Begin where the person stood as seen from the camera, which was above the character's own place. "
+    "Several people of one clip, on characters at one place, then stand and go as to each other": "Beginnen, wo die Person von "
+    "der Kamera aus stand, die über dem eigenen Platz der Figur war. Mehrere Personen eines Clips, auf Figuren an einem Platz, "
+    "stehen und gehen dann zueinander wie gefilmt",
     "Leave out the path along the ground, as games want it": "Den Weg über den Boden weglassen, wie Spiele es brauchen",
     "Up and Down": "Auf und ab",
     "Let the hips rise and sink as the person's did. Off: they stay at their standing height": (

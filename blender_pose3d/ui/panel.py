@@ -115,6 +115,9 @@ class POSE3D_PT_motion(bpy.types.Panel):
         path.active = not motion.upper_body
         path.prop(motion, "in_place")
         path.prop(motion, "keep_vertical")
+        placed = path.row()
+        placed.active = not motion.in_place
+        placed.prop(motion, "place_as_filmed")
         body = layout.column(heading="Body")
         for name in ("foot_lock", "level_ground", "orient_feet"):
             feet = body.row()

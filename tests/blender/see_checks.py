@@ -144,6 +144,21 @@ def check_in_place_the_camera_moves_instead() -> None:
             assert still["hip"] > 3 * found["hip"], (how, still, "a camera that stands would be seen")
 
 
+def check_placed_as_filmed_the_camera_is_above_the_characters_place() -> None:
+    """And does not move: the character begins where the person stood before it."""
+    track = walk(yaw_deg=40)
+    with addon_checks.registered():
+        for build in ("a_pose", "turned_object"):
+            bpy.ops.wm.read_factory_settings(use_empty=True)
+            figure, applied = imported(build, track, place_as_filmed=True)
+            camera = camera_for(figure, track)
+            found = errors_px(figure, applied, camera, track)
+            assert found["hip"] < 4 and found["ankle"] < 4 and found["seen"] < 1.5, (build, found)
+            middle = applied.rig.world_points(applied.rig.middle("thigh"))
+            assert np.linalg.norm(np.array(camera.matrix_world.translation)[:2] - middle[:2]) < 1e-4, build
+            assert camera.animation_data is None or camera.animation_data.action is None
+
+
 def check_the_camera_moves_as_the_clips_did() -> None:
     """A camera that turned after the person by 40 degrees, at the clip's frame rate and at another, and In Place; one that was
     carried along, and one that did both.

@@ -14,6 +14,7 @@ CHECKS = Path(__file__).with_name("see_checks.py")
 NAMES = (
     "the_character_is_where_the_person_is_in_the_clip",
     "in_place_the_camera_moves_instead",
+    "placed_as_filmed_the_camera_is_above_the_characters_place",
     "the_camera_moves_as_the_clips_did",
     "a_wrong_camera_would_be_seen",
     "nothing_of_the_users_is_changed",

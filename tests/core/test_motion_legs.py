@@ -171,6 +171,35 @@ def test_in_place_and_without_vertical() -> None:
     np.testing.assert_allclose(body.middle("thigh")[:, 2], rest[2], atol=1e-9)
 
 
+def test_several_people_of_a_clip_stand_as_to_each_other() -> None:
+    """On rigs of one size at one place; by their usual start both would stand at it."""
+
+    def aside(at: dict[str, np.ndarray], _contact: np.ndarray) -> None:
+        for points in at.values():
+            points += [0.0, 1.2, 0.0]  # to the camera's left, after the turn
+
+    pair = [seen("walk", yaw_deg=90, distance_m=4.0, changed=aside, body_seed=2), seen("squat", yaw_deg=-50, distance_m=5.5)]
+    rig = build(world=object_matrix(turn_deg=(0, 0, 90), place_m=(5, 6, 0)))
+    turn = about_axis(np.array([0.0, 0.0, 1.0]), np.radians(90))
+    apart = {}
+    for filmed in (True, False):
+        solved_pair = [solved(rig, one, MotionOptions(place_as_filmed=filmed)) for one in pair]
+        frames = min(one.track.frame_count for one in pair)
+        scale = np.mean([result.motion.scale for result, _ in solved_pair])
+        ours, true = (
+            points[0][:frames, :2] - points[1][:frames, :2]
+            for points in (
+                [body.middle("thigh") / scale for _, body in solved_pair],
+                [apply(turn, one.joints_m[:, INDEX["pelvis"]]) for one in pair],
+            )
+        )
+        apart[filmed] = np.linalg.norm(ours - true, axis=1)
+    assert apart[True].max() < 0.35 and apart[False].min() > 1.0, {filmed: (a.min(), a.max()) for filmed, a in apart.items()}
+    # The camera was above where the character rests.
+    rest, (_, body) = rig.world_points(rig.middle("thigh")), solved(rig, pair[1], MotionOptions(place_as_filmed=True))
+    assert body.middle("thigh")[0, :2] - rest[:2] == pytest.approx(scale * apply(turn, pair[1].joints_m[0, 0])[:2], abs=0.35)
+
+
 def test_a_foot_turns_as_the_persons_does() -> None:
     """Pitch and heading of a kicking foot, which the 17 joints do not hold."""
     rig = build()

@@ -156,7 +156,9 @@ def test_what_was_not_seen(walk, solved):
     assert value(found, "guessed").value == pytest.approx(100 * 20 / 75, abs=2)
 
 
-@pytest.mark.parametrize("options", [MotionOptions(), MotionOptions(in_place=True, keep_vertical=False)])
+@pytest.mark.parametrize(
+    "options", [MotionOptions(), MotionOptions(in_place=True, keep_vertical=False), MotionOptions(place_as_filmed=True)]
+)
 @pytest.mark.parametrize("plan", [{}, {"leg": 0.7, "world": rigs.object_matrix(turn_deg=(0, 0, 90), place_m=(3, 1, 0))}])
 def test_the_skeleton_lies_over_the_person(walk, options, plan):
     rig = rigs.build(**plan)

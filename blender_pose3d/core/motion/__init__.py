@@ -101,7 +101,7 @@ def _whole_motion(
     """The path, and legs that hold the feet on the ground."""
     track, times = person.track, pose.timestamps_s
     turn = about_axis(_UP, heading)
-    path = scale * apply(turn, person.path_m - person.path_m[0] * [1, 1, 0])
+    path = scale * apply(turn, person.path_m - person.start_m(options))
     middle_rest = rig.world_points(rig.middle("thigh"))
     path = path + [middle_rest[0], middle_rest[1], rig.ground_m]
     legs = [INDEX[f"{side}_{part}"] for side in SIDES for part in ("knee", "ankle")]

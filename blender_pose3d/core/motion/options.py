@@ -44,7 +44,9 @@ class MotionOptions:
     camera_motion: a camera that turns (pans, tilts, rolls) where it stands is followed, so that the person goes where they went,
     and one that is carried, turning or not, as far as the feet tell; AUTO: as the background says which it was.
     upper_body: hips, legs and path are left alone, and get no keys.
-    in_place: no path along the ground; keep_vertical: False leaves the hips at their standing height.
+    in_place: no path along the ground; place_as_filmed: the camera was above where the character rests, instead of the person
+    standing there at first, so that several people of a clip stand and go as to each other; keep_vertical: False leaves the hips
+    at their standing height.
     steady_path: the path from the feet on the ground and the slow part of the camera's depth, instead of depth frame by frame.
     constant_bones: one set of bone lengths for the clip; full_reach: with them, arms reach along the line of sight as far as
     their bones do.
@@ -65,6 +67,7 @@ class MotionOptions:
     camera_motion: CameraMotion = CameraMotion.AUTO
     upper_body: bool = False
     in_place: bool = False
+    place_as_filmed: bool = False
     keep_vertical: bool = True
     steady_path: bool = True
     constant_bones: bool = True

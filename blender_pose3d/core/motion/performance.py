@@ -73,6 +73,11 @@ class Performance:
         before, after, share = neighbours(self.track.timestamps_s, times_s)
         return slerp_matrices(self.world_from_camera[before], self.world_from_camera[after], share)
 
+    def start_m(self, options: MotionOptions) -> np.ndarray:
+        """What of the ground lies where the character rests: where the person was at first, or the camera. [3]."""
+        from_m = self.camera_path_m if options.place_as_filmed else self.path_m
+        return from_m[0] * [1, 1, 0]
+
     def facing_ahead(self) -> Performance:
         """The same with hips that face -y all the time: the camera goes round the person instead."""
         turns = facing_ahead(self.joints_m, self.track.timestamps_s)
