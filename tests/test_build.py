@@ -85,7 +85,7 @@ SOURCE = ["--source", "pyproject.toml", "--rig", "rigify", "--out", "o.glb"]
         (["retarget", "pyproject.toml", "--rig", "rigify", "--out", "o.glb", "--fps", "x"], ["--fps"]),
         (["retarget", "pyproject.toml", "--rig", "rigify", "--out", "o.glb", "--action", "Walk"], ["--action", "a source's"]),
         (["retarget", *SOURCE, "--smoothing", "strong"], ["so --smoothing has nothing to do"]),
-        (["retarget", *SOURCE, "--in-place", "--no-foot-lock"], ["so --no-foot-lock has nothing to do"]),
+        (["retarget", *SOURCE, "--in-place", "--no-vertical"], ["so --no-vertical has nothing to do"]),
         (["retarget", *SOURCE, "--camera-pitch", "0"], ["so --camera-pitch has nothing to do"]),
         (
             ["retarget", "pyproject.toml", "--rig", "rigify", "--out", "o.glb", "--report", "r.html"],

@@ -105,7 +105,7 @@ def test_what_a_source_has_no_use_for_is_refused_and_nothing_else() -> None:
             assert f"so {option} has nothing to do" in sentence
             refused.add(option)
     kept = {option for option, *_ in options.MOTION} - refused
-    assert kept == {"--upper-body", "--in-place", "--dense-keys", "--key-tolerance-cm", "--key-tolerance-deg"}
+    assert kept == {"--upper-body", "--in-place", "--no-foot-lock", "--dense-keys", "--key-tolerance-cm", "--key-tolerance-deg"}
     options.check_values(given() | {"source": "walk.bvh", "action": None})
     assert "--action" in (said(options.check_values, given() | {"action": "Walk", "source": None}) or "")
 

@@ -48,7 +48,7 @@ MOTION = (
     ("--no-mark-guesses", None, "", "no markers where the person was not seen well"),
 )
 # Those that a source's animation has a use for too; the others are for what was seen in a clip.
-_FOR_A_SOURCE = ("--upper-body", "--in-place", "--dense-keys", "--key-tolerance-cm", "--key-tolerance-deg")
+_FOR_A_SOURCE = ("--upper-body", "--in-place", "--no-foot-lock", "--dense-keys", "--key-tolerance-cm", "--key-tolerance-deg")
 # What a switch that begins with "no" switches off, where that is called otherwise.
 _NAMES = {"vertical": "keep_vertical"}
 

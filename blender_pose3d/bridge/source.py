@@ -9,6 +9,7 @@ import numpy as np
 
 from ..core.curves import reduced
 from ..core.errors import Pose3DError
+from ..core.footing import contacts_there
 from ..core.motion import MotionOptions
 from ..core.resample import resampled
 from ..core.rig import RigSpec, check_mapping
@@ -76,7 +77,7 @@ def apply_source(
 ) -> AppliedMotion:
     """Put a sampled animation on another armature, at true speed, from the source's first frame on, as a new action.
 
-    options: upper_body, in_place, dense_keys and the tolerances of the keys; limbs and mute_constraints as for a clip.
+    options: upper_body, in_place, foot_lock, dense_keys and the tolerances of the keys; limbs and mute_constraints as for a clip.
     Raises Pose3DError (nothing is changed then).
     """
     options = options or MotionOptions()
@@ -92,11 +93,12 @@ def apply_source(
     rig = how.rig
     scene = context.scene
     source = standing(source)
-    motion = transfer(source, rig, in_place=options.in_place, upper_body=options.upper_body)
+    contacts = contacts_there(source) if options.foot_lock and not options.upper_body else ()
+    motion = transfer(source, rig, in_place=options.in_place, upper_body=options.upper_body, contacts=contacts)
     motion = resampled(motion, scene.render.fps / scene.render.fps_base)
     sparse = None
     if not options.dense_keys:
-        sparse = reduced(motion, rig, rotation_channels(armature_object, motion), options=options)
+        sparse = reduced(motion, rig, rotation_channels(armature_object, motion), options=options, contacts=contacts)
     frames = source.first_frame + np.arange(len(motion.timestamps_s))
     action_name = f"{armature_object.name} {source.name}"
     action, warnings = key(context, armature_object, how, motion, frames=frames, action_name=action_name, sparse=sparse)

@@ -13,7 +13,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from .errors import Pose3DError
+from .filtering import smoothed
+from .footing import stood
 from .kinematics import PosedRig
+from .motion.contacts import Contact
 from .preset import FINGER_CHAINS, FINGERS, SIDES
 from .rig import RigSpec
 from .rotations import about_axis, apply, cross, norm, slerp_matrices, swing, transposed, unit
@@ -26,6 +29,7 @@ _UP = np.array([0.0, 0.0, 1.0])
 _OTHER_GROUND = 0.25
 # The feet decide on the height while the lower one is this near the ground, in leg lengths, the hips from the second value on.
 _FEET_DECIDE, _HIPS_DECIDE = 0.15, 0.4
+_STEADY_S = 0.06
 # A foot that points more steeply than this at rest does not show where it faces.
 _LEVEL_SHARE = 0.5
 # Cosines with the vertical: of a leg that stands at rest, of a body that does in an animation.
@@ -56,15 +60,22 @@ class SourceMotion:
         return (count - 1) / float(self.timestamps_s[-1] - self.timestamps_s[0]) if count > 1 else 24.0
 
 
-def transfer(source: SourceMotion, rig: RigSpec, *, in_place: bool = False, upper_body: bool = False) -> RigMotion:
+def transfer(
+    source: SourceMotion,
+    rig: RigSpec,
+    *,
+    in_place: bool = False,
+    upper_body: bool = False,
+    contacts: Sequence[Contact] = (),
+) -> RigMotion:
     """The source's motion for `rig`, at the source's times. It begins where the rig stands at rest. upper_body: hips, legs and
-    path are left alone.
+    path are left alone; contacts: when parts of the source's feet stand, so that the rig's do, whatever its legs are like.
 
     Raises Pose3DError if a skeleton has no legs or cannot be told which way it faces.
     """
     source = standing(source)
     if not upper_body and (stands := upright(rig)) is not None:
-        return leaning(transfer(source, stands, in_place=in_place), rig, stands)
+        return leaning(transfer(source, stands, in_place=in_place, contacts=contacts), rig, stands)
     heading = heading_of(rig) - heading_of(source.rig)
     facing = about_axis(_UP, heading)  # the source's world, turned so that it faces where the rig does
     rig = _with_fingers(rig, source)
@@ -73,13 +84,15 @@ def transfer(source: SourceMotion, rig: RigSpec, *, in_place: bool = False, uppe
     if upper_body:
         body = PosedRig(rig, _without_hips(rig, own), len(source.turns))
         return upper_motion(body, source.timestamps_s, heading_rad=heading, scale=scale)
-    body = PosedRig(rig, own, len(source.turns))
-    from_hips = FromHips(body)
-    middle = _path(source, from_hips, facing, scale)
+    middle = _path(source, FromHips(PosedRig(rig, own, len(source.turns))), facing, scale, steady=bool(contacts))
+    if contacts:
+        ground_m = source.rig.ground_m + _raised_ground_m(source)
+        own, middle = stood(source, rig, own, middle, contacts, ground_there_m=ground_m, facing=facing, scale=scale)
     if in_place:
         middle[:, :2] = middle[0, :2]
+    body = PosedRig(rig, own, len(source.turns))
     root = rig.index[rig.mapping.root]
-    location = middle + from_hips.head_m(root) - rig.rest_heads_world_m[root]
+    location = middle + FromHips(body).head_m(root) - rig.rest_heads_world_m[root]
     return as_motion(body, location, source.timestamps_s, heading_rad=heading, scale=scale)
 
 
@@ -349,11 +362,12 @@ def _foot_way(rig: RigSpec, side: str) -> np.ndarray | None:
     return unit(way) if np.linalg.norm(way) > _LEVEL_SHARE else None
 
 
-def _path(source: SourceMotion, from_hips: FromHips, facing: np.ndarray, scale: float) -> np.ndarray:
+def _path(source: SourceMotion, from_hips: FromHips, facing: np.ndarray, scale: float, *, steady: bool) -> np.ndarray:
     """Of the middle of the rig's hips: [T, 3], world metres.
 
     The source's path by the length of the legs. The height is such that the lower ankle is as far above where it stands as the
-    source's is, by the length of the legs; where the feet are in the air, the hips are.
+    source's is, by the length of the legs; where the feet are in the air, the hips are. steady: what other legs make of that
+    comes smoothly, for legs that will bring the feet to the ground.
     """
     rig, theirs = from_hips.body.rig, source.rig
     thighs = _both(theirs, "thigh")
@@ -366,19 +380,24 @@ def _path(source: SourceMotion, from_hips: FromHips, facing: np.ndarray, scale: 
     feet, feet_there = _both(rig, "foot"), _both(theirs, "foot")
     if len(feet) < 2 or len(feet_there) < 2:
         return out
-    ankle_m = source.heads_m[:, feet_there, 2].min(axis=1)
-    raised = ankle_m - theirs.rest_heads_world_m[feet_there, 2].min()
-    ground = float(np.percentile(raised, 2))
-    if abs(ground) < _OTHER_GROUND * theirs.leg_length_m:
-        ground = 0.0
+    ground = _raised_ground_m(source)
     out[:, 2] -= scale * ground
-    raised = raised - ground
+    raised = source.heads_m[:, feet_there, 2].min(axis=1) - theirs.rest_heads_world_m[feet_there, 2].min() - ground
     lowest = np.min([from_hips.head_m(foot)[:, 2] for foot in feet], axis=0)
     by_feet = rig.rest_heads_world_m[feet, 2].min() + scale * raised - lowest
     height = np.abs(raised) / theirs.leg_length_m
     share = np.clip((_HIPS_DECIDE - height) / (_HIPS_DECIDE - _FEET_DECIDE), 0.0, 1.0)
-    out[:, 2] += share * (by_feet - out[:, 2])
+    change = share * (by_feet - out[:, 2])
+    out[:, 2] += smoothed(change, source.timestamps_s, _STEADY_S) if steady else change
     return out
+
+
+def _raised_ground_m(source: SourceMotion) -> float:
+    """How much higher the animation's ground is than the rest pose's, where that says nothing of it; else 0."""
+    feet = _both(source.rig, "foot")
+    raised = source.heads_m[:, feet, 2].min(axis=1) - source.rig.rest_heads_world_m[feet, 2].min() if feet else np.zeros(1)
+    ground = float(np.percentile(raised, 2))
+    return ground if abs(ground) >= _OTHER_GROUND * source.rig.leg_length_m else 0.0
 
 
 def _both(rig: RigSpec, part: str) -> list[int]:

@@ -12,6 +12,7 @@ CHECKS = Path(__file__).with_name("transfer_checks.py")
 EVERYWHERE = (
     "an_armatures_action_on_every_rig",
     "connected_hips_move",
+    "feet_stand_where_the_sources_do",
     "nothing_of_the_users_is_changed",
     "what_cannot_be_a_source",
     "why_nothing_moves_is_told",

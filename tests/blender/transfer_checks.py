@@ -74,6 +74,34 @@ def check_connected_hips_move() -> None:
     assert np.abs(wanted).max() > 0.5 and np.abs(walked - wanted).max() < 0.02, (walked[-1], wanted[-1])
 
 
+def check_feet_stand_where_the_sources_do() -> None:
+    """On legs of other proportions, with few keys; without Hold Feet they slide."""
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    source = animated(rig_builders.build("plain"), motion="walk", fps=24)
+    target = rig_builders.build("long_arms_short_legs")
+    slid = {}
+    with registered():
+        for held in (True, False):
+            bpy.context.scene.pose3d.motion.foot_lock = held
+            assert bpy.ops.pose3d.retarget_animation(source=source.name, armature=target.name) == {"FINISHED"}
+            steps = []
+            for side in ("Left", "Right"):
+                there, here = (_toe_path(armature, side) for armature in (source, target))
+                stands = np.linalg.norm(np.diff(there, axis=0), axis=1) < 2e-3
+                steps.append(np.linalg.norm(np.diff(here - there, axis=0), axis=1)[stands])
+            slid[held] = np.concatenate(steps).mean()
+    assert slid[True] < 1.5e-3 and slid[True] < slid[False] / 2, slid
+
+
+def _toe_path(armature: bpy.types.Object, side: str) -> np.ndarray:
+    """Of the toe's head, along the ground, in the world: [T, 2], in lengths of the leg."""
+    scene, path = bpy.context.scene, []
+    for frame in range(scene.frame_start, scene.frame_end + 1):
+        scene.frame_set(frame)
+        path.append((armature.matrix_world @ armature.pose.bones[f"{side}ToeBase"].head).xy)
+    return np.array(path) / spec_of(armature).leg_length_m
+
+
 def settled() -> dict[str, object]:
     scene = bpy.context.scene
     return {
@@ -101,6 +129,7 @@ def check_an_armatures_action_on_every_rig() -> None:
             bpy.ops.wm.read_factory_settings(use_empty=True)
             source, target = animated(rig_builders.build(there)), rig_builders.build(here)
             with registered():
+                bpy.context.scene.pose3d.motion.foot_lock = False
                 assert bpy.ops.pose3d.retarget_animation(source=source.name, armature=target.name) == {"FINISHED"}
                 apart = limbs_apart_deg(source, target)
                 # The keys are as few as the tolerance of two degrees allows.
@@ -119,7 +148,7 @@ def check_rigify_both_ways() -> None:
         source, target = (rigify, plain) if there == "rigify" else (plain, rigify)
         animated(source)
         with registered():
-            bpy.context.scene.pose3d.motion.dense_keys = True
+            bpy.context.scene.pose3d.motion.dense_keys, bpy.context.scene.pose3d.motion.foot_lock = True, False
             bpy.ops.pose3d.retarget_animation(source=source.name, armature=target.name)
         apart = limbs_apart_deg(source, target)
         assert apart < 0.5, (there, here, apart)
@@ -140,7 +169,7 @@ def check_rigify_by_its_own_ik_controls() -> None:
         rigify.pose.bones["hips"].rotation_quaternion = (1, 0, far / 2, 0)
         rigify.pose.bones["hips"].keyframe_insert("rotation_quaternion", frame=frame)
     with registered():
-        bpy.context.scene.pose3d.motion.dense_keys = True
+        bpy.context.scene.pose3d.motion.dense_keys, bpy.context.scene.pose3d.motion.foot_lock = True, False
         assert bpy.ops.pose3d.retarget_animation(source=rigify.name, armature=target.name) == {"FINISHED"}
     applied_from = sample(bpy.context, rigify, presets_folder=_PRESETS)
     assert not check_mapping(applied_from.rig), check_mapping(applied_from.rig)

@@ -30,7 +30,7 @@ _BLEND_S = 0.10
 # The foot comes down onto the whole sole, and leaves it, in this time.
 _ROLL_S = 0.12
 # Share of its length that a leg may use.
-_REACH = 0.995
+REACH = 0.995
 _MOST_LOWERED = 0.2
 # Of the leg's length: the heel behind the ankle, the ball before it.
 _HEEL_SHARE, _BALL_SHARE = 0.07, 0.15
@@ -75,17 +75,21 @@ def feet_of(rig: RigSpec) -> list[Foot]:
         thigh, shin, foot = (bone for bone in bones if bone is not None)
         if not (rig.is_below(shin, thigh) and rig.is_below(foot, shin)):
             continue
-        toe = rig.bone(f"{side}_toe")
-        ankle = rig.rest_heads_world_m[foot]
-        down = np.array([0.0, 0.0, rig.ground_m - ankle[2]])
-        ahead = _BALL_SHARE * rig.leg_length_m
-        if toe is not None:
-            shown = (rig.rest_heads_world_m[toe] - ankle) @ rig.front_world
-            ahead = float(shown) if 0.05 < shown / rig.leg_length_m < 0.4 else ahead
-        heel = down - _HEEL_SHARE * rig.leg_length_m * rig.front_world
-        ball = down + ahead * rig.front_world
-        found.append(Foot(side, thigh, shin, foot, toe, *(apply(rig.armature_from_world, point) for point in (heel, ball))))
+        points = (apply(rig.armature_from_world, point_m) for point_m in sole_m(rig, side))
+        found.append(Foot(side, thigh, shin, foot, rig.bone(f"{side}_toe"), *points))
     return found
+
+
+def sole_m(rig: RigSpec, side: str) -> tuple[np.ndarray, np.ndarray]:
+    """Heel and ball of a foot from its ankle at rest, world axes."""
+    foot, toe = rig.bone(f"{side}_foot"), rig.bone(f"{side}_toe")
+    ankle = rig.rest_heads_world_m[foot]
+    down = np.array([0.0, 0.0, rig.ground_m - ankle[2]])
+    ahead = _BALL_SHARE * rig.leg_length_m
+    if toe is not None:
+        shown = (rig.rest_heads_world_m[toe] - ankle) @ rig.front_world
+        ahead = float(shown) if 0.05 < shown / rig.leg_length_m < 0.4 else ahead
+    return down - _HEEL_SHARE * rig.leg_length_m * rig.front_world, down + ahead * rig.front_world
 
 
 @dataclass(frozen=True)
@@ -153,7 +157,7 @@ class _Sole:
             return delta
         stands = self.level(self.yaw_held, self.pitch_held)
         change = _rotation_vector(stands @ transposed(delta))
-        change = _carried(change, self.stands, self.times)
+        change = carried(change, self.stands, self.times)
         turned = _matrix_of(change) @ delta
         return np.where(self.stands[:, None, None], stands, turned)
 
@@ -209,7 +213,7 @@ def lock_feet(
         targets.append(_ankle_path(rig, foot, sole, path + from_hips.head_m(foot.foot), ground) + lift)
     # Of somebody who leans on the hands, or lies, the hips do not go down for a foot that is out of reach.
     room = np.maximum(path[:, 2] - lying, 0.0)
-    path = path - [0, 0, 1] * np.minimum(_lowering(from_hips, feet, path, targets, timestamps_s), room)[:, None]
+    path = path - [0, 0, 1] * np.minimum(lowering(from_hips, feet, path, targets, timestamps_s), room)[:, None]
     for foot, target in zip(feet, targets, strict=True):
         _reach(rig, pose, own, foot, apply(rig.armature_from_world, target - path - from_hips.head_m(foot.thigh)))
     return own, path
@@ -298,7 +302,7 @@ def _ankle_path(rig: RigSpec, foot: Foot, sole: _Sole, ankle: np.ndarray, ground
         place = (weight[:, None] * places).sum(axis=0) / weight.sum()
         place[2] = np.median(ground[frames]) - from_flat[0, 2]
         locked[frames] = place + from_flat - from_ankle
-    moved = _carried(locked - ankle, sole.stands, sole.times)
+    moved = carried(locked - ankle, sole.stands, sole.times)
     target = np.where(sole.stands[:, None], locked, ankle + moved)
     low = np.min([apply(linear, apply(sole.delta, point))[:, 2] for point in (foot.heel, foot.ball)], axis=0)
     lacking = np.where(sole.stands, 0.0, ground - target[:, 2] - low)
@@ -309,21 +313,29 @@ def _ankle_path(rig: RigSpec, foot: Foot, sole: _Sole, ankle: np.ndarray, ground
 def _toe(sole: _Sole) -> np.ndarray:
     """The toe's D [T, 3, 3]: flat on the ground while the heel rises about the ball, straight again in the air."""
     bend = np.where(sole.stands & sole.mask[:, 1], np.minimum(sole.pitch_held, 0.0), 0.0)
-    bend = np.where(sole.stands, bend, _carried(bend[:, None], sole.stands, sole.times)[:, 0])
+    bend = np.where(sole.stands, bend, carried(bend[:, None], sole.stands, sole.times)[:, 0])
     across = apply(sole.delta, sole.axes[:, 1])
     return about_axis(across, bend) @ sole.delta
 
 
-def _lowering(
-    from_hips: FromHips, feet: list[Foot], path: np.ndarray, targets: list[np.ndarray], timestamps_s: np.ndarray
+def lowering(
+    from_hips: FromHips,
+    feet: list[Foot],
+    path: np.ndarray,
+    targets: list[np.ndarray],
+    timestamps_s: np.ndarray,
+    stretched_m: np.ndarray | float = 0.0,
 ) -> np.ndarray:
-    """How far the hips go down so that no leg is over-stretched, smoothly: [T]."""
+    """How far the hips go down so that no leg is over-stretched, smoothly: [T]. stretched_m [T, feet]: so far apart hip and ankle
+    may be in any case.
+    """
     rig, lacking = from_hips.body.rig, np.zeros(len(path))
-    for foot, target in zip(feet, targets, strict=True):
+    allowed_m = np.broadcast_to(stretched_m, (len(path), len(feet))).T
+    for foot, target, allowed in zip(feet, targets, allowed_m, strict=True):
         hip = path + from_hips.head_m(foot.thigh)
-        whole = sum(rig.length_m(f"{foot.side}_{part}") for part in ("thigh", "shin"))
+        reach = np.maximum(REACH * sum(rig.length_m(f"{foot.side}_{part}") for part in ("thigh", "shin")), allowed)
         apart = np.linalg.norm((target - hip)[:, :2], axis=-1)
-        up = np.sqrt(np.maximum((_REACH * whole) ** 2 - apart**2, 0.0))
+        up = np.sqrt(np.maximum(reach**2 - apart**2, 0.0))
         lacking = np.maximum(lacking, hip[:, 2] - target[:, 2] - up)
     return raised(np.minimum(lacking, _MOST_LOWERED * rig.leg_length_m), timestamps_s)
 
@@ -338,7 +350,7 @@ def _reach(rig: RigSpec, pose: Pose, own: dict[int, np.ndarray], foot: Foot, goa
     axis = apply(thigh, axis_rest)
     a, b = np.linalg.norm(upper_rest), np.linalg.norm(lower_rest)
     # A leg that is nearly straight moves its knee far for little: the last of its length is used up softly.
-    distance, start = np.linalg.norm(goal, axis=-1), _REACH * (a + b)
+    distance, start = np.linalg.norm(goal, axis=-1), REACH * (a + b)
     beyond = np.maximum(distance - start, 0) / (a + b - start)
     distance = np.clip(
         np.where(beyond > 0, start + (a + b - start) * (1 - np.exp(-beyond)), distance), abs(a - b) + 1e-6 * a, None
@@ -354,7 +366,7 @@ def _reach(rig: RigSpec, pose: Pose, own: dict[int, np.ndarray], foot: Foot, goa
         own[bone] = frame(now, axis) @ transposed(frame(old, was)) @ own[bone]
 
 
-def _carried(values: np.ndarray, known: np.ndarray, timestamps_s: np.ndarray) -> np.ndarray:
+def carried(values: np.ndarray, known: np.ndarray, timestamps_s: np.ndarray) -> np.ndarray:
     """values [T, N] where known, and from there smoothly to nothing."""
     fit = PathFit(len(values), values.shape[1])
     fit.values(np.where(known, 1e4, 1.0), np.where(known[:, None], values, 0.0))

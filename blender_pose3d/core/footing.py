@@ -1,0 +1,158 @@
+"""Feet of an animation that was put on another body: where the source's foot stands, this one does.
+
+Limbs that point as the source's do bring the foot somewhere else where thigh and shin share the leg otherwise, hips are wider or
+feet longer. So the part of the foot that is on the ground, heel or ball, goes as the source's does, at the size of the rig, from
+a place that is nearest to where the limbs would have it. A foot that stands there stands here, and one that slides or turns does
+so too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .filtering import rolling_minimum, smoothed
+from .kinematics import PosedRig
+from .motion.contacts import PARTS, Contact, contacts_of, detect, mask_of, overhead, stretches
+from .motion.legs import REACH, Foot, carried, feet_of, lowering, raised, sole_m
+from .preset import SIDES
+from .rig import RigSpec
+from .rotations import about_axis, apply, cross, norm, swing, unit
+from .solve import FromHips, clearance_m, rest_axis
+
+if TYPE_CHECKING:
+    from .transfer import SourceMotion
+
+# The leg of a person of 1.75 m, in whose measures contacts are found.
+_LEG_M = 0.835
+_STEADY_S = 0.03
+# Of the leg: heel and ball that are this far apart in height share the weight no more.
+_FLAT_SHARE = 0.006
+
+
+def contacts_there(source: SourceMotion) -> tuple[Contact, ...]:
+    """When heels and toes of the source are on the ground and still."""
+    sides = [side for side in SIDES if source.rig.bone(f"{side}_foot") is not None]
+    thighs = [bone for side in SIDES if (bone := source.rig.bone(f"{side}_thigh")) is not None]
+    if len(sides) < len(SIDES) or len(source.timestamps_s) < 2:
+        return ()
+    size, times = _LEG_M / source.rig.leg_length_m, source.timestamps_s
+    places = size * np.concatenate([_sole_there(source, side) for side in sides]).transpose(1, 0, 2)
+    lowest = places[..., 2].min(axis=1)
+    ground = np.minimum(smoothed(rolling_minimum(lowest, times, 0.4), times, 0.15), lowest)
+    speeds = norm(np.gradient(smoothed(places, times, _STEADY_S), times, axis=0))
+    mask = detect(places[..., 2] - ground[:, None], speeds, np.ones(speeds.shape), times)
+    ankles = np.stack([source.heads_m[:, source.rig.bone(f"{side}_foot"), 2] for side in sides], axis=1)
+    above_hips = ankles - source.heads_m[:, thighs, 2].mean(axis=1, keepdims=True)
+    return contacts_of(mask & ~overhead(size * above_hips, times), times)
+
+
+def stood(
+    source: SourceMotion,
+    rig: RigSpec,
+    own: dict[int, np.ndarray],
+    path_m: np.ndarray,
+    contacts: Sequence[Contact],
+    *,
+    ground_there_m: float,
+    facing: np.ndarray,
+    scale: float,
+) -> tuple[dict[int, np.ndarray], np.ndarray]:
+    """The rig's legs so that its feet stand where the source's do, and the path of the middle of its hips: own (changed), [T, 3]
+    world.
+
+    own: D [T, 3, 3] by bone; path_m [T, 3]; contacts: of the source; ground_there_m: how high its ground is; facing [3, 3] and
+    scale: from its world to the rig's.
+    """
+    feet = [foot for foot in feet_of(rig) if source.rig.bone(f"{foot.side}_foot") is not None and foot.foot in own]
+    mask = mask_of(contacts, source.timestamps_s)
+    if not feet or not mask.any():
+        return own, path_m
+    own = dict(own)
+    from_hips = FromHips(PosedRig(rig, dict(own), len(path_m)))
+    targets, now = [], []
+    for foot in feet:
+        there_m = scale * apply(facing, _sole_there(source, foot.side) - [0, 0, ground_there_m]) + [0, 0, rig.ground_m]
+        heel, toe = (mask[:, PARTS.index((foot.side, part))] for part in ("heel", "toe"))
+        now.append(path_m + from_hips.head_m(foot.foot))
+        targets.append(_ankle(rig, foot, own[foot.foot], now[-1], there_m, heel | toe, source.timestamps_s))
+    hips = [path_m + from_hips.head_m(foot.thigh) for foot in feet]
+    stretched_m = np.stack([norm(ankle - hip) for ankle, hip in zip(now, hips, strict=True)], axis=1)
+    down = lowering(from_hips, feet, path_m, targets, source.timestamps_s, stretched_m)
+    path = path_m - [0, 0, 1] * np.minimum(down, _room(from_hips, path_m))[:, None]
+    for foot, target in zip(feet, targets, strict=True):
+        _reach(rig, own, foot, apply(rig.armature_from_world, target - path - from_hips.head_m(foot.thigh)))
+    return own, path
+
+
+def _sole_there(source: SourceMotion, side: str) -> np.ndarray:
+    """Heel and ball of the source's foot over time: [2, T, 3], world metres."""
+    foot = source.rig.bone(f"{side}_foot")
+    assert foot is not None
+    return np.stack([source.heads_m[:, foot] + apply(source.turns[:, foot], point) for point in sole_m(source.rig, side)])
+
+
+def _ankle(
+    rig: RigSpec,
+    foot: Foot,
+    delta: np.ndarray,
+    ankle: np.ndarray,
+    there: np.ndarray,
+    stands: np.ndarray,
+    timestamps_s: np.ndarray,
+) -> np.ndarray:
+    """Where the ankle is to be, world [T, 3].
+
+    delta [T, 3, 3]: the foot's D; ankle [T, 3]: where it is; there [2, T, 3]: the source's heel and ball, in the rig's world and
+    at its size; stands [T]: whether it does.
+    """
+    linear = rig.world_from_armature[:3, :3]
+    points = np.stack([apply(linear, apply(delta, point)) for point in (foot.heel, foot.ball)])
+    height = there[..., 2].min(axis=0) - points[..., 2].min(axis=0)
+    # How far the ankle goes where one of the two rolls over the ground without slipping, and of both the lower one.
+    on_ball = np.clip(0.5 + (there[0, :, 2] - there[1, :, 2]) / (_FLAT_SHARE * rig.leg_length_m), 0.0, 1.0)
+    on_ball = (on_ball[1:] + on_ball[:-1]) / 2
+    steps = np.diff(there - points, axis=1)
+    steps = (1 - on_ball)[:, None] * steps[0] + on_ball[:, None] * steps[1]
+    rolled = np.concatenate([np.zeros((1, 3)), np.cumsum(steps, axis=0)])
+    wanted = ankle.copy()
+    for first, last in stretches(stands):
+        frames = slice(first, last + 1)
+        weight = np.sin(np.pi * (np.arange(last - first + 1) + 0.5) / (last - first + 1))
+        wanted[frames] = (weight[:, None] * (ankle - rolled)[frames]).sum(axis=0) / weight.sum() + rolled[frames]
+        wanted[frames, 2] = height[frames]
+    out = np.where(stands[:, None], wanted, ankle + carried(wanted - ankle, stands, timestamps_s))
+    lacking = np.minimum(there[..., 2].min(axis=0), rig.ground_m) - points[..., 2].min(axis=0) - out[:, 2]
+    out[:, 2] += np.where(stands, 0.0, raised(np.where(stands, 0.0, lacking), timestamps_s, 0.02))
+    return out
+
+
+def _room(from_hips: FromHips, path_m: np.ndarray) -> np.ndarray:
+    """How far the hips may go down before the rest of the body is in the ground: [T]."""
+    rig = from_hips.body.rig
+    clearance = clearance_m(rig)
+    clearance[[bone for foot in feet_of(rig) for bone in (foot.foot, foot.toe) if bone is not None]] = -np.inf
+    return np.maximum(path_m[:, 2] - rig.ground_m - from_hips.lowest_m(clearance), 0.0)
+
+
+def _reach(rig: RigSpec, own: dict[int, np.ndarray], foot: Foot, goal: np.ndarray) -> None:
+    """Turn thigh and shin so that the ankle is at `goal` [T, 3] from the hip (armature axes), as little as that takes: the knee
+    bends more or less, and the leg swings. One that is there already is not changed, however it is bent.
+    """
+    heads = rig.rest_heads
+    upper_rest, lower_rest = heads[foot.shin] - heads[foot.thigh], heads[foot.foot] - heads[foot.shin]
+    front = unit(apply(rig.armature_from_world, rig.front_world))
+    axis = apply(own[foot.thigh], rest_axis(unit(upper_rest), unit(lower_rest), -front))
+    upper, lower = apply(own[foot.thigh], upper_rest), apply(own[foot.shin], lower_rest)
+    a, b = np.linalg.norm(upper_rest), np.linalg.norm(lower_rest)
+    # With the shin turned about the axis by x, upper and lower make a * b * cosine = along + most * cos(x - x0).
+    along = (upper * axis).sum(-1) * (lower * axis).sum(-1)
+    most = np.maximum(norm(cross(upper, axis)) * norm(cross(lower, axis)), 1e-9 * a * b)
+    now = norm(upper + lower)
+    distance = np.clip(norm(goal), abs(a - b) + 1e-6 * a, np.maximum(REACH * (a + b), now))
+    bends = [np.arccos(np.clip(((d**2 - a**2 - b**2) / 2 - along) / most, -1, 1)) for d in (now, distance)]
+    bent = about_axis(axis, bends[1] - bends[0])
+    turned = swing(upper + apply(bent, lower), goal)
+    own[foot.thigh], own[foot.shin] = turned @ own[foot.thigh], turned @ bent @ own[foot.shin]
