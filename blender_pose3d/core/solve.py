@@ -232,7 +232,7 @@ def own_turns(
     if chest_bone is not None:
         clavicles = _clavicles(rig, pose, chest, trunk_rest)
         if not upper_body:  # above hips that stay the spine would have to bend farther than the chest, and back again
-            between, chest, clavicles = _bent_to(trunk, rig, hips, spine, between, chest_bone, chest, clavicles)
+            between, chest, clavicles = bent_to(trunk, rig, hips, spine, between, chest_bone, chest, clavicles)
         own |= {chest_bone: chest, **clavicles}
     own.update(zip(spine, between, strict=True))
     head = _head(pose, trunk_rest)
@@ -308,7 +308,7 @@ def _raised_rad(up: np.ndarray) -> np.ndarray:
     return _CLAVICLE_RANGE_RAD * np.clip((up - _CLAVICLE_FROM) / (1 - _CLAVICLE_FROM), 0.0, 1.0) ** 2
 
 
-def _bent_to(
+def bent_to(
     trunk: np.ndarray,
     rig: RigSpec,
     hips: np.ndarray,

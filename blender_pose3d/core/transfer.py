@@ -19,8 +19,19 @@ from .kinematics import PosedRig
 from .motion.contacts import Contact
 from .preset import FINGER_CHAINS, FINGERS, SIDES
 from .rig import RigSpec
-from .rotations import about_axis, apply, cross, norm, slerp_matrices, swing, transposed, unit
-from .solve import FromHips, as_motion, heading_of, heading_rad, require_upper_body, rest_axis, steps_between, turn, upper_motion
+from .rotations import about_axis, angle_between, apply, cross, norm, slerp_matrices, swing, transposed, unit
+from .solve import (
+    FromHips,
+    as_motion,
+    bent_to,
+    heading_of,
+    heading_rad,
+    require_upper_body,
+    rest_axis,
+    steps_between,
+    turn,
+    upper_motion,
+)
 from .tracks import RigMotion
 from .upright import UPRIGHT, body_ways, is_straight, leaning, set_upright, upright, with_rest
 
@@ -34,6 +45,8 @@ _STEADY_S = 0.06
 _LEVEL_SHARE = 0.5
 # Cosines with the vertical: of a leg that stands at rest, of a body that does in an animation.
 _STANDS, _SURELY_STANDS = np.cos(np.radians((78.0, 60.0))).tolist()
+# How far a spine is turned beyond the source's to lead where that does.
+_MOST_LEANT_RAD = np.radians(20.0)
 # Radians: less is the rounding of a file.
 _LEAST_FINGER_TURN = 1e-3
 
@@ -172,9 +185,9 @@ def _own_turns(source: SourceMotion, rig: RigSpec, facing: np.ndarray) -> dict[i
     """D [T, 3, 3] of every bone of the rig that the source has a counterpart for, by its index."""
     theirs, ours = _ways(source.rig, rig), _ways(rig, source.rig)
 
-    def turned(role: str, bone: int) -> np.ndarray:
-        """What a bone of the source makes of the rig's bones in this role."""
-        along, across = (apply(facing @ source.turns[:, bone], way) for way in theirs[role])
+    def turned(role: str, turns: np.ndarray) -> np.ndarray:
+        """What turns of the source [T, 3, 3] make of the rig's bones in this role."""
+        along, across = (apply(facing @ turns, way) for way in theirs[role])
         now = (unit(apply(rig.armature_from_world, way)) for way in (along, across))
         return turn(*now, *at_rest(role))
 
@@ -185,7 +198,7 @@ def _own_turns(source: SourceMotion, rig: RigSpec, facing: np.ndarray) -> dict[i
     for role in ours:
         bone, bone_there = rig.bone(role), _shows_turn(source.rig, role)
         if bone is not None and bone_there is not None and role in theirs:
-            own[bone] = turned(role, bone_there)
+            own[bone] = turned(role, source.turns[:, bone_there])
     with_turns = set(rig.mapped_bones())
     for chain in FINGER_CHAINS:
         links, links_there = _finger(rig, chain), _finger(source.rig, chain)
@@ -193,27 +206,61 @@ def _own_turns(source: SourceMotion, rig: RigSpec, facing: np.ndarray) -> dict[i
         if links and links_there and set(links) <= with_turns:
             if len(links) != len(links_there):  # one of them has a bone of the palm as well
                 links, links_there = links[-3:], links_there[-3:]
-            turns = _along_chain(links, [turned(hand, bone) for bone in links_there])
+            turns = _along_chain(links, [turned(hand, source.turns[:, bone]) for bone in links_there])
             from_rest = turn(*(unit(apply(rig.armature_from_world @ facing, way)) for way in theirs[hand]), *at_rest(hand))
             straightened = _link_turns(source.rig, links_there, rig, links, facing, from_rest)
             own |= {bone: turns[bone] @ straightened[i] for i, bone in enumerate(links)}
     trunk, trunk_there = _trunk(rig), _trunk(source.rig)
-    chest = [turned("hips" if i == 0 else "chest", bone) for i, bone in enumerate(trunk_there)]
+    chest = [turned("hips" if i == 0 else "chest", source.turns[:, bone]) for i, bone in enumerate(trunk_there)]
     # A bone between that the legs hang on is turned as the hips are.
     legs_on = [bone for bone in trunk[1:-1] if rig.carries_legs(bone)]
     own |= dict.fromkeys(legs_on, chest[0])
-    own |= _along_chain([bone for bone in trunk if bone not in legs_on], chest)
+    trunk = [bone for bone in trunk if bone not in legs_on]
+    own |= _along_chain(trunk, chest)
+    leant = turned("chest", _trunk_turn(source, trunk_there))
+    own |= _leaning_as(apply(leant, unit(rig.middle("upper_arm") - rig.middle("thigh"))), rig, own, trunk)
     head, head_there = rig.bone("head"), source.rig.bone("head")
     necks = [b for b in rig.chain("neck") if b not in own]
     necks_there = source.rig.chain("neck")
-    above = [chest[-1], *(turned("head", bone) for bone in necks_there)]
+    above = [chest[-1], *(turned("head", source.turns[:, bone]) for bone in necks_there)]
     if head_there is not None:
-        above.append(turned("head", head_there))
+        above.append(turned("head", source.turns[:, head_there]))
     if len(above) > 1 and (necks or head is not None):
         # The chest stands before the chain and keeps its own turn; a rig without a head ends with its neck.
         upwards = [trunk[-1], *necks, *([head] if head is not None else [])]
         own |= {bone: delta for bone, delta in _along_chain(upwards, above).items() if bone != trunk[-1]}
     return own
+
+
+def _trunk_turn(source: SourceMotion, trunk: Sequence[int]) -> np.ndarray:
+    """How far the line from the middle of the hips to that of the shoulders is turned from rest: [T, 3, 3], world axes. About
+    itself it is turned as far as half-way from the hips to the chest.
+    """
+    half = slerp_matrices(source.turns[:, trunk[0]], source.turns[:, trunk[-1]], 0.5)
+    shoulders, hips = (source.heads_m[:, _both(source.rig, part)].mean(axis=1) for part in ("upper_arm", "thigh"))
+    return half @ swing(_trunk_way(source.rig), unit(apply(transposed(half), shoulders - hips)))
+
+
+def _leaning_as(way: np.ndarray, rig: RigSpec, own: dict[int, np.ndarray], trunk: Sequence[int]) -> dict[int, np.ndarray]:
+    """D of the bones between hips and chest, turned together so that the middle of the shoulders is in this direction [T, 3] from
+    that of the hips: where a spine has other bones, or longer ones, the same turns lead somewhere else. It may be less: between
+    hips and a chest that are turned as the source's, a short spine would break.
+    """
+    hips, *between = trunk
+    if len(between) < 2:
+        return {}
+    chest = between.pop()
+    clavicles = {}
+    for side in SIDES:
+        bone, arm = rig.bone(f"{side}_clavicle"), rig.bone(f"{side}_upper_arm")
+        if bone is not None and bone in own and arm is not None and rig.is_below(arm, bone):
+            clavicles[bone] = own[bone]
+    spine, *_ = bent_to(way, rig, own[hips], between, [own[b] for b in between], chest, own[chest], clavicles)
+    turned = spine[0] @ transposed(own[between[0]])
+    still = np.broadcast_to(np.eye(3), turned.shape)
+    angle = np.maximum(angle_between(turned, still), 1e-9)
+    turned = slerp_matrices(still, turned, _MOST_LEANT_RAD * np.tanh(angle / _MOST_LEANT_RAD) / angle)
+    return {bone: turned @ own[bone] for bone in between}
 
 
 def _shows_turn(rig: RigSpec, role: str) -> int | None:

@@ -317,3 +317,23 @@ def test_a_rest_pose_that_nobody_could_be_in_is_not_taken_for_one():
             assert angle_deg(body.limbs()[name], about_up(way, motion.heading_rad)).max() < 0.01, name
     ankles = [body.head(f"{side}_foot")[:, 2] - rig.rest_heads_world_m[rig.bone(f"{side}_foot"), 2] for side in ("left", "right")]
     assert np.abs(np.min(ankles)) < 0.1 * rig.leg_length_m
+
+
+@pytest.mark.parametrize("theirs", [2, 3, 6])
+@pytest.mark.parametrize("ours", [3, 4, 7])
+def test_the_trunk_leads_where_the_sources_does(theirs, ours):
+    """Whatever bones a spine has: between hips that lean back and a chest that leans ahead the same turns lead elsewhere."""
+    there, times = build(spine_bones=theirs, axes_seed=3), np.arange(FRAMES) / 24
+    angles = np.sin(np.linspace(0, np.pi, FRAMES))[:, None] * np.append(-0.1, np.full(theirs, 0.7 / theirs))
+    names = ("hips", *there.mapping.bones["spine"], "chest")
+    wxyz = np.zeros((FRAMES, len(names), 4))
+    for i, name in enumerate(names):
+        across = there.rest_rotations[there.index[name]].T @ [1.0, 0, 0]
+        wxyz[:, i] = np.concatenate([np.cos(angles[:, i : i + 1] / 2), np.sin(angles[:, i : i + 1] / 2) * across], axis=-1)
+    body_there = posed(there, RigMotion(names, times, wxyz, "hips", np.zeros((FRAMES, 3)), np.zeros((FRAMES, 3)), 0.0, 1.0))
+    rig = build(spine_bones=ours, axes_seed=2)
+    body = posed(rig, transfer(source_of(body_there, times), rig))
+    assert angle_deg(body_there.limbs()["trunk"][0], body_there.limbs()["trunk"]).max() > 10
+    assert angle_deg(body.limbs()["trunk"], body_there.limbs()["trunk"]).max() < 0.5
+    for one in ("hips", "chest"):
+        assert np.abs(body.turn(one) - body_there.turn(one)).max() < 1e-6, one
