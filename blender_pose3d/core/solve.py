@@ -99,7 +99,7 @@ def solve(track: Pose3DTrack, rig: RigSpec, options: SolveOptions | None = None)
     options = options or SolveOptions()
     if not track.detected.any():
         raise Pose3DError("Nobody was found in the clip.", hint="Choose a clip or a frame range that shows a person.")
-    if not options.upper_body and (stands := upright(rig)) is not None:
+    if (stands := upright(rig)) is not None:
         return leaning(solve(track, stands, options), rig, stands)
     heading = heading_of(rig)
     joints = smoothed(track.positions_m.astype(float), track.timestamps_s, options.smoothing_s)

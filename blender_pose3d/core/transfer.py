@@ -87,8 +87,9 @@ def transfer(
     Raises Pose3DError if a skeleton has no legs or cannot be told which way it faces.
     """
     source = standing(source)
-    if not upper_body and (stands := upright(rig)) is not None:
-        return leaning(transfer(source, stands, in_place=in_place, contacts=contacts), rig, stands)
+    if (stands := upright(rig)) is not None:
+        moved = transfer(source, stands, in_place=in_place, upper_body=upper_body, contacts=contacts)
+        return leaning(moved, rig, stands)
     heading = heading_of(rig) - heading_of(source.rig)
     facing = about_axis(_UP, heading)  # the source's world, turned so that it faces where the rig does
     rig = _with_fingers(rig, source)

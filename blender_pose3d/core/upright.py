@@ -100,7 +100,11 @@ def ground_m(rig: RigSpec) -> float:
 
 
 def leaning(motion: RigMotion, rig: RigSpec, stands: RigSpec) -> RigMotion:
-    """The motion of the rig that stands as the same motion of the rig as it is."""
+    """The motion of the rig that stands as the same motion of the rig as it is. Where hips and legs are left alone, the rest
+    moves against them as it is.
+    """
+    if motion.left_alone:
+        return motion
     hips = rig.index[rig.mapping.bones["hips"][0]]
     turn = turned_upright(rig, stands)
     turned = set(rig.turned_bones())

@@ -83,3 +83,21 @@ def test_what_stands_or_is_no_straight_body_is_left_as_it_is() -> None:
     lying = build(world=object_matrix(turn_deg=(80, 0, 0)))
     for rig in (build(), build(arms_down_deg=40, knees_bent_deg=20), lying, leaned(build(), below="spine_1")):
         assert upright(rig) is None
+
+
+UPPER_WAYS = {
+    "solve": lambda rig: solve(track("kick"), rig, SolveOptions(smoothing_s=0.0, upper_body=True)),
+    "solve_motion": lambda rig: solve_motion(track("kick"), rig, MotionOptions(upper_body=True)).motion,
+    "transfer": lambda rig: transfer(performed(build()), rig, upper_body=True),
+}
+
+
+@pytest.mark.parametrize("way", UPPER_WAYS)
+@pytest.mark.parametrize("name", RIGS)
+def test_an_upper_body_moves_against_hips_that_lean_as_against_hips_that_stand(name: str, way: str) -> None:
+    """Hips and legs are left as they are: at rest, or set upright by another animation."""
+    rig, plain = RIGS[name], build()
+    body, upright_body = (posed(one, UPPER_WAYS[way](one)) for one in (rig, plain))
+    for there, here in ((upright_body.limbs(), body.limbs()), (feet_and_head(upright_body), feet_and_head(body))):
+        for part, wanted in there.items():
+            assert angle_deg(here[part] @ LEAN, wanted).max() < 3.0, part  # the shoulders of `plain` are not above its ankles

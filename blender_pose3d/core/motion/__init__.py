@@ -62,10 +62,10 @@ def solve_motion(
 
 def onto_rig(person: Performance, rig: RigSpec, options: MotionOptions) -> RigMotion:
     """A person's motion as the rig's own: limb directions as they were, feet on the ground by the rig's own legs."""
+    if (stands := upright(rig)) is not None:
+        return leaning(onto_rig(person, stands, options), rig, stands)
     if options.upper_body:
         person = person.facing_ahead()
-    elif (stands := upright(rig)) is not None:
-        return leaning(onto_rig(person, stands, options), rig, stands)
     track = person.track
     times = track.timestamps_s.astype(float)
     heading = heading_of(rig)
