@@ -8,11 +8,15 @@ from enum import StrEnum
 
 import bpy
 import numpy as np
+from bpy_extras import anim_utils
 
 from .keyframes import key_values
+from .targets import heard_strips, plays_solo
 
 _CHANNELS = ("location", "rotation_quaternion", "rotation_euler", "rotation_axis_angle", "scale")
 _MOST_NAMED = 4
+# Values of keys that are this near are one.
+_STILL = 1e-6
 
 
 class Kind(StrEnum):
@@ -98,6 +102,44 @@ def mute(
             continue
         key_values(action, armature_object, way[0], np.array([[way[1]]]), one.bone, np.array([frame]))
     return left
+
+
+def carried_warnings(armature_object: bpy.types.Object, frame: int) -> tuple[str, ...]:
+    """What carries the armature about while it plays; frame: of the place that is taken."""
+    one = armature_object
+    while one.parent is not None:
+        by_bone = one.parent_type == "BONE" and one.parent.pose is not None
+        one = one.parent
+        if _moves(one, by_bone=by_bone):
+            return (
+                f"'{armature_object.name}' hangs on '{one.name}', which moves: the animation is made for where that is at"
+                f" frame {frame}, and is carried along.",
+            )
+    return ()
+
+
+def _moves(item: bpy.types.Object, *, by_bone: bool) -> bool:
+    """Whether an object goes anywhere: by its animation, its drivers or constraints; by_bone: what its bones do counts too."""
+    if any(_acts(constraint) for constraint in item.constraints):
+        return True
+    if by_bone and any(_acts(constraint) for bone in item.pose.bones for constraint in bone.constraints):
+        return True
+    data = item.animation_data
+    if data is None:
+        return False
+    played = [(strip.action, strip.action_slot) for strip in heard_strips(data) if strip.action is not None]
+    if data.action is not None and not plays_solo(data):
+        played.append((data.action, data.action_slot))
+    bags = [anim_utils.action_get_channelbag_for_slot(action, slot) for action, slot in played if slot is not None]
+    curves = [curve for bag in bags if bag is not None for curve in bag.fcurves if not curve.mute and _varies(curve)]
+    curves += [curve for curve in data.drivers if not curve.mute]
+    channels = (*_CHANNELS, *(f"delta_{channel}" for channel in _CHANNELS))
+    return any(curve.data_path in channels or (by_bone and curve.data_path.startswith("pose.")) for curve in curves)
+
+
+def _varies(curve: bpy.types.FCurve) -> bool:
+    values = [point.co.y for point in (*curve.keyframe_points, *curve.sampled_points)]
+    return bool(curve.modifiers) or (len(values) > 1 and max(values) - min(values) > _STILL)
 
 
 def sentences(obstacles: Sequence[Obstacle], *, muted: bool, left: Sequence[Obstacle] = ()) -> list[str]:

@@ -18,7 +18,7 @@ from ..core.preset import Mapping
 from ..core.rig import RigSpec
 from ..core.solve import require_upper_body
 from ..core.tracks import RigMotion
-from .constraints import Kind, Obstacle, find_obstacles, locks_of, mute, sentences
+from .constraints import Kind, Obstacle, carried_warnings, find_obstacles, locks_of, mute, sentences
 from .ik import IkLimb, LimbMode, Pauses, as_ik_bends, find_limbs, key_controls, keyed_bones, require_moved
 from .keyframes import key_motion, left_alone, require_editable
 from .rig_reader import choose_mapping, read_rig, take_in_edits
@@ -89,7 +89,8 @@ def handling_by_preset(
     rig = read_rig(armature_object, choose_mapping(armature_object, preset=preset, presets_folder=presets_folder))
     if upper_body:
         require_upper_body(rig)
-    return handling(context, armature_object, rig, limbs=limbs, mute_constraints=mute_constraints, upper_body=upper_body)
+    how = handling(context, armature_object, rig, limbs=limbs, mute_constraints=mute_constraints, upper_body=upper_body)
+    return replace(how, warnings=(*how.warnings, *carried_warnings(armature_object, context.scene.frame_current)))
 
 
 def mapping_above_waist(rig: RigSpec) -> Mapping:

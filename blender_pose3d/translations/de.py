@@ -929,6 +929,9 @@ GERMAN: dict[str, str] = {
     "'{}' shows its rest position: choose Pose Position in its Armature properties to see it move.": (
         "„{}“ zeigt seine Ruheposition: In den Skelett-Eigenschaften die Posenposition wählen, um die Bewegung zu sehen."
     ),
+    "'{}' hangs on '{}', which moves: the animation is made for where that is at frame {}, and is carried along.": (
+        "„{}“ hängt an „{}“, das sich bewegt: Die Animation ist für dessen Platz bei Bild {} gemacht und wird mitgetragen."
+    ),
     "An NLA track of '{}' plays solo and hides the animation: click its star.": (
         "Eine NLA-Spur von „{}“ spielt solo und verdeckt die Animation: ihren Stern anklicken."
     ),

@@ -294,6 +294,47 @@ def check_why_nothing_moves_is_told() -> None:
     assert any("rest position" in warning for warning in applied.warnings), applied.warnings
 
 
+def check_what_carries_the_character_is_told() -> None:
+    source, target = animated(rig_builders.build("plain")), rig_builders.build("parented")
+    empty = target.parent
+    above = bpy.data.objects.new("Platform", None)
+    bpy.context.scene.collection.objects.link(above)
+    given = exact_tracks.motion("kick", fps=8)
+
+    def told() -> list[str]:
+        with_track = apply_track(bpy.context, target, given.track, preset="auto", resources=ROOT)
+        read = sample(bpy.context, source, presets_folder=_PRESETS)
+        from_source = apply_source(bpy.context, target, read, preset="auto", resources=ROOT)
+        found = [[each for each in one.warnings if "is carried along" in each] for one in (with_track, from_source)]
+        assert found[0] == found[1]
+        return found[0]
+
+    empty.parent, empty.rotation_mode = above, "XYZ"
+    above.keyframe_insert("location", frame=1)
+    above.keyframe_insert("location", frame=30)
+    above["door"] = 0.0
+    for frame in (1, 30):
+        above["door"] = float(frame)
+        above.keyframe_insert('["door"]', frame=frame)
+    assert told() == [], "keys that all say the same, and of something else"
+    above.location.x = 3.0
+    above.keyframe_insert("location", frame=30)
+    bpy.context.scene.frame_set(12)
+    assert told() == [
+        "'parented' hangs on 'Platform', which moves: the animation is made for where that is at frame 12, and is carried along."
+    ]
+    above.animation_data_clear()
+    turning = empty.driver_add("rotation_euler", 2).driver
+    turning.expression = "frame / 9"
+    assert "hangs on 'Carrier'" in told()[0]
+    empty.driver_remove("rotation_euler", 2)
+    assert told() == []
+    target.parent, target.parent_type, target.parent_bone = source, "BONE", "Hips"
+    assert "hangs on 'plain'" in told()[0]
+    target.parent_type = "OBJECT"
+    assert told() == [], "bones do not carry what hangs on the object"
+
+
 def check_constraints_are_a_source() -> None:
     """An armature that follows another one by constraints, as animators have it before they bake."""
     lead, follower, target = animated(rig_builders.build("plain")), rig_builders.build("plain"), rig_builders.build("a_pose")
