@@ -19,8 +19,8 @@ from .motion.contacts import PARTS, Contact, contacts_of, detect, mask_of, overh
 from .motion.legs import REACH, Foot, carried, feet_of, lowering, raised, sole_m
 from .preset import SIDES
 from .rig import RigSpec
-from .rotations import about_axis, apply, cross, norm, swing, unit
-from .solve import FromHips, clearance_m, rest_axis
+from .rotations import about_axis, apply, cross, norm, swing
+from .solve import FromHips, clearance_m, limb_axis
 
 if TYPE_CHECKING:
     from .transfer import SourceMotion
@@ -143,8 +143,7 @@ def _reach(rig: RigSpec, own: dict[int, np.ndarray], foot: Foot, goal: np.ndarra
     """
     heads = rig.rest_heads
     upper_rest, lower_rest = heads[foot.shin] - heads[foot.thigh], heads[foot.foot] - heads[foot.shin]
-    front = unit(apply(rig.armature_from_world, rig.front_world))
-    axis = apply(own[foot.thigh], rest_axis(unit(upper_rest), unit(lower_rest), -front))
+    axis = apply(own[foot.thigh], limb_axis(rig, foot.thigh, foot.shin, heads[foot.foot]))
     upper, lower = apply(own[foot.thigh], upper_rest), apply(own[foot.shin], lower_rest)
     a, b = np.linalg.norm(upper_rest), np.linalg.norm(lower_rest)
     # With the shin turned about the axis by x, upper and lower make a * b * cosine = along + most * cos(x - x0).

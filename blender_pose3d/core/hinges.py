@@ -14,7 +14,7 @@ from .kinematics import PosedRig, posed
 from .preset import SIDES
 from .rig import RigSpec
 from .rotations import about_axis, apply, continuous, frame, quaternion_from_matrix, transposed, unit
-from .solve import rest_axis
+from .solve import limb_axis
 from .tracks import RigMotion
 
 
@@ -42,9 +42,7 @@ def limbs_of(rig: RigSpec) -> dict[str, Limb]:
 
 def solved_axis(rig: RigSpec, limb: Limb) -> np.ndarray:
     """The axis that the solve takes for the elbow's or knee's, at rest: [3], armature axes."""
-    upper = rig.rest_heads[limb.lower] - rig.rest_heads[limb.upper]
-    front = unit(apply(rig.armature_from_world, rig.front_world))
-    return rest_axis(unit(upper), unit(_end(rig, limb) - rig.rest_heads[limb.lower]), front if "hand" in limb.role else -front)
+    return limb_axis(rig, limb.upper, limb.lower, _end(rig, limb))
 
 
 def hinged(rig: RigSpec, motion: RigMotion, hinges: dict[str, np.ndarray]) -> RigMotion:

@@ -69,6 +69,8 @@ _NOSE_BELOW_EARS_RAD = np.radians(10.0)
 # A rest pose shows an elbow's or knee's axis when it is bent by this much and the axis is near the anatomical one.
 _REST_BEND_RAD = np.radians(8.0)
 _REST_AXIS_TOLERANCE_RAD = np.radians(60.0)
+# Sine of the angle with where it bends to, below which a limb does not show by that about which axis it bends.
+_SIDEWAYS_SHARE = 0.7
 # A straight arm's twist is carried along from where it hangs no lower than this at rest.
 _REACH_DOWN_RAD = np.radians(45.0)
 # A clavicle follows its arm from this far above hanging on, more and more, up to an arm that is raised straight up.
@@ -249,10 +251,10 @@ def own_turns(
     limbs = []
     for side in SIDES:
         arm = (pose.limb(side, "shoulder", "elbow"), pose.limb(side, "elbow", "wrist"))
-        limbs.append(_limb(rig, side, ("upper_arm", "forearm"), arm, chest, pose.front))
+        limbs.append(_limb(rig, side, ("upper_arm", "forearm"), arm, chest))
         if not upper_body:
             leg = (pose.limb(side, "hip", "knee"), pose.limb(side, "knee", "ankle"))
-            limbs.append(_limb(rig, side, ("thigh", "shin"), leg, hips, -pose.front))
+            limbs.append(_limb(rig, side, ("thigh", "shin"), leg, hips))
     own |= _hinged(limbs, pose.timestamps_s)
     for side in SIDES if not upper_body else ():
         if (foot := rig.bone(f"{side}_foot")) is not None:
@@ -366,13 +368,12 @@ def _limb(
     parts: tuple[str, str],
     segments: tuple[np.ndarray, np.ndarray],
     parent: np.ndarray,
-    bends_to: np.ndarray,
 ) -> _Limb:
     first, second = (rig.bone(f"{side}_{part}") for part in parts)
     assert first is not None and second is not None
     upper_rest = unit(rig.rest_heads[second] - rig.rest_heads[first])
     lower_rest = unit(rig.end(f"{side}_{parts[1]}") - rig.rest_heads[second])
-    axis_rest = rest_axis(upper_rest, lower_rest, bends_to)
+    axis_rest = limb_axis(rig, first, second, rig.end(f"{side}_{parts[1]}"))
     middle = _middle_of_reach(rig, side, upper_rest) if parts[0] == "upper_arm" else upper_rest
     swung = swing(middle, apply(transposed(parent), segments[0]))
     untwisted = apply(parent, apply(swung, swing(upper_rest, middle) @ axis_rest))
@@ -402,11 +403,23 @@ def _middle_of_reach(rig: RigSpec, side: str, rest: np.ndarray) -> np.ndarray:
     return about_axis(unit(cross(rest, outwards)), beyond) @ rest
 
 
-def rest_axis(upper: np.ndarray, lower: np.ndarray, bends_to: np.ndarray) -> np.ndarray:
-    """The axis about which a limb bends, at rest: anatomical, unless the rest pose is bent and shows it."""
+def limb_axis(rig: RigSpec, upper: int, lower: int, end: np.ndarray) -> np.ndarray:
+    """The axis about which a limb of these bones bends, that ends there, at rest: [3], armature axes."""
+    heads = rig.rest_heads
+    up, front = (unit(apply(rig.armature_from_world, way)) for way in (_UP, rig.front_world))
+    is_arm = any(upper == rig.bone(f"{side}_upper_arm") for side in SIDES)
+    usual, bends_to = (unit(heads[upper] - rig.middle("upper_arm")), front) if is_arm else (-up, -front)
+    return rest_axis(unit(heads[lower] - heads[upper]), unit(end - heads[lower]), bends_to, usual)
+
+
+def rest_axis(upper: np.ndarray, lower: np.ndarray, bends_to: np.ndarray, usual: np.ndarray) -> np.ndarray:
+    """The axis about which a limb bends, at rest: anatomical, unless the rest pose is bent and shows it.
+
+    bends_to: where it bends to while it points in the usual way, an arm outwards, a leg down.
+    """
     sideways = cross(upper, bends_to)
-    if norm(sideways) < 0.1:  # the limb points where it would bend to: any axis square to it
-        sideways = cross(upper, np.eye(3)[np.abs(upper).argmin()])
+    if norm(sideways) < _SIDEWAYS_SHARE:  # a thigh of somebody who sits points where no shin goes: as carried there
+        sideways = swing(usual, upper) @ cross(usual, bends_to)
     anatomical = unit(sideways)
     shown = cross(upper, lower)
     bend = np.arctan2(norm(shown), upper @ lower)

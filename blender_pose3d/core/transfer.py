@@ -368,7 +368,8 @@ def _ways(rig: RigSpec, other: RigSpec) -> dict[str, tuple[np.ndarray, np.ndarra
             assert above is not None and below is not None
             first = world(rig.rest_heads[below] - rig.rest_heads[above])
             second = world(rig.end(f"{side}_{lower}") - rig.rest_heads[below])
-            axis = rest_axis(first, second, bends_to)
+            out = world(rig.rest_heads[above] - rig.middle("upper_arm"))
+            axis = rest_axis(first, second, bends_to, out if upper == "upper_arm" else -_UP)
             ways[f"{side}_{upper}"], ways[f"{side}_{lower}"] = (first, axis), (second, axis)
             ways[f"{side}_{end}"] = (second, axis)
         # A hand may be bent or turned at the wrist at rest; where the knuckles are says so.

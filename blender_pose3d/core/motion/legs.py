@@ -20,7 +20,7 @@ from ..rotations import (
     transposed,
     unit,
 )
-from ..solve import FromHips, Pose, clearance_m, rest_axis
+from ..solve import FromHips, Pose, clearance_m, limb_axis
 from ..upright import turned_upright, upright
 from .banded import PathFit
 from .contacts import stretches
@@ -34,6 +34,8 @@ REACH = 0.995
 _MOST_LOWERED = 0.2
 # Of the leg's length: the heel behind the ankle, the ball before it.
 _HEEL_SHARE, _BALL_SHARE = 0.07, 0.15
+# An ankle that is so many times as high at rest as the other one is that of a foot that does not stand there.
+_RAISED_SHARE = 1.5
 # The path on the rig: the person's, and the ground under the feet that stand. The picture shows how high hips are, better than
 # knees that a network bends, and the feet that are held bring the ground; where none are held, nothing else does.
 _HEIGHT_M, _ACCELERATION_M_S2 = 0.025, 6.0
@@ -84,7 +86,10 @@ def sole_m(rig: RigSpec, side: str) -> tuple[np.ndarray, np.ndarray]:
     """Heel and ball of a foot from its ankle at rest, world axes."""
     foot, toe = rig.bone(f"{side}_foot"), rig.bone(f"{side}_toe")
     ankle = rig.rest_heads_world_m[foot]
-    down = np.array([0.0, 0.0, rig.ground_m - ankle[2]])
+    height = ankle[2] - rig.ground_m
+    if height > _RAISED_SHARE * rig.ankle_height_m:  # in a rest pose with one foot in the air
+        height = rig.ankle_height_m
+    down = np.array([0.0, 0.0, -height])
     ahead = _BALL_SHARE * rig.leg_length_m
     if toe is not None:
         shown = (rig.rest_heads_world_m[toe] - ankle) @ rig.front_world
@@ -344,7 +349,7 @@ def _reach(rig: RigSpec, pose: Pose, own: dict[int, np.ndarray], foot: Foot, goa
     """Turn thigh and shin so that the ankle is at `goal` [T, 3] from the hip (armature axes): the knee stays in its plane."""
     heads = rig.rest_heads
     upper_rest, lower_rest = heads[foot.shin] - heads[foot.thigh], heads[foot.foot] - heads[foot.shin]
-    axis_rest = rest_axis(unit(upper_rest), unit(lower_rest), -pose.front)
+    axis_rest = limb_axis(rig, foot.thigh, foot.shin, heads[foot.foot])
     thigh, shin = own[foot.thigh], own[foot.shin]
     upper, lower = apply(thigh, upper_rest), apply(shin, lower_rest)
     axis = apply(thigh, axis_rest)
