@@ -291,7 +291,8 @@ def yardstick(name: str, peer_script: str) -> dict[str, float | str]:
 
     def retargeted() -> None:
         read = sample(bpy.context, source, presets_folder=PRESETS)
-        apply_source(bpy.context, target, read, preset="auto", resources=ROOT, options=dense)
+        pointing = MotionOptions(dense_keys=True, foot_lock=False)  # limbs are compared, and held feet bend legs
+        apply_source(bpy.context, target, read, preset="auto", resources=ROOT, options=pointing)
 
     def solved(how: SolveOptions | MotionOptions) -> None:
         apply_track(bpy.context, target, given.track, preset="auto", resources=ROOT, options=how)
