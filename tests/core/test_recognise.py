@@ -678,3 +678,57 @@ def test_rows_tell_role_bone_confidence_and_how() -> None:
     assert set(ROLES) == {row["role"] for row in rows}
     assert rows[0] == {"role": "hips", "bone": "Hips", "confidence": 1.0, "how": "preset", "reason": rows[0]["reason"]}
     json.dumps(rows)
+
+
+# --- legs that stand on their toes ----------------------------------------------------------------
+
+_HOCKS = {
+    "wolf": {"thigh": (0.09, 0, 0.90), "shin": (0.09, -0.16, 0.58), "foot": (0.09, 0.10, 0.30), "toe": (0.09, -0.02, 0.05)},
+    "faun": {"thigh": (0.09, 0, 0.95), "shin": (0.09, -0.10, 0.55), "foot": (0.09, 0.12, 0.25), "toe": (0.09, 0.06, 0.04)},
+}
+_SOLES = {
+    "on tiptoe": {"foot": (0.09, 0.0, 0.17), "toe": (0.09, -0.07, 0.03)},
+    "high heels": {"foot": (0.09, 0.0, 0.15), "toe": (0.09, -0.11, 0.02)},
+}
+
+
+def _legs_of(places: dict[str, tuple[float, float, float]], names: dict[str, str]) -> tuple[Skeleton, dict[str, str]]:
+    """A body with such legs, bones called as `names` says, and what it calls what."""
+    spec = rigs.build()
+    heads, tails = spec.rest_heads.copy(), spec.rest_tails.copy()
+    for part, (x, y, z) in places.items():
+        for side, sign in (("left", 1), ("right", -1)):
+            bone = spec.index[f"{side}_{part}"]
+            heads[bone], tails[bone] = (sign * x, y, z), (sign * x, y - 0.02, z - 0.02)
+            tails[spec.parents[bone]] = heads[bone]
+    called = {name: names.get(name, name) for name in spec.bone_names}
+    skeleton = Skeleton(tuple(called.values()), spec.parents, heads, tails, np.ones(len(heads), bool))
+    return skeleton, called
+
+
+def _mixamo_names() -> dict[str, str]:
+    parts = {"thigh": "UpLeg", "shin": "Leg", "foot": "Foot", "toe": "ToeBase", "clavicle": "Shoulder", "upper_arm": "Arm"}
+    parts |= {"forearm": "ForeArm", "hand": "Hand"}
+    sided = {f"{side}_{part}": f"{side.title()}{name}" for part, name in parts.items() for side in SIDES}
+    return sided | {"hips": "Hips", "spine_1": "Spine", "spine_2": "Spine1", "chest": "Spine2", "neck_1": "Neck", "head": "Head"}
+
+
+@pytest.mark.parametrize("names", ["mixamo", "none"])
+@pytest.mark.parametrize("kind", _HOCKS)
+def test_a_leg_that_stands_on_its_toes_has_its_paw_for_the_foot(kind: str, names: str) -> None:
+    numbered = {name: f"Bone.{i:03}" for i, name in enumerate(rigs.build().bone_names)}
+    skeleton, called = _legs_of(_HOCKS[kind], _mixamo_names() if names == "mixamo" else numbered)
+    found = map_bones(skeleton, PRESETS)
+    for side in SIDES:
+        for role, bone in (("thigh", "thigh"), ("shin", "shin"), ("foot", "toe")):
+            assert found.bones[f"{side}_{role}"] == (called[f"{side}_{bone}"],), (role, found.bones)
+        assert f"{side}_toe" not in found.bones
+    if names == "mixamo":  # who names the preset follows the names
+        assert map_bones(skeleton, PRESETS, "mixamo").bones["left_foot"] == ("LeftFoot",)
+
+
+@pytest.mark.parametrize("kind", _SOLES)
+def test_a_foot_on_tiptoe_is_a_foot(kind: str) -> None:
+    skeleton, _ = _legs_of(_SOLES[kind], _mixamo_names())
+    found = map_bones(skeleton, PRESETS)
+    assert found.bones["left_foot"] == ("LeftFoot",) and found.bones["right_toe"] == ("RightToeBase",)

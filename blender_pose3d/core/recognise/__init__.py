@@ -24,6 +24,9 @@ from .tree import Skeleton, Tree
 
 __all__ = ["SURE", "Skeleton", "map_bones", "recognise"]
 
+# Of the leg down to it: how far a heel at rest is above the toes where a character walks on these; and how steep the bone between
+# is, the cosine with the vertical. Of people on tiptoe it is less.
+_HEEL_UP, _STEEP = 0.25, 0.75
 _HINT = "Choose a preset, or write one for this rig (rigs/README.md says how) and give its file."
 
 
@@ -38,12 +41,12 @@ def map_bones(skeleton: Skeleton, presets: list[Preset], wanted: str = "auto") -
     except Pose3DError as by_name:
         if wanted != "auto" or not presets:
             raise
-        return recognise(skeleton, why_not_by_name=by_name.message)
+        return _on_paws(Tree(skeleton), recognise(skeleton, why_not_by_name=by_name.message))
     tree = Tree(skeleton)
     if wanted == "auto":
         if (found := _found_better(tree, skeleton, mapping, presets)) is not None:
-            return found
-        mapping = _with_arms_on_chest(tree, mapping)
+            return _on_paws(tree, found)
+        mapping = _on_paws(tree, _with_arms_on_chest(tree, mapping))
     shown, cues = sides_shown(tree, {role: skeleton.names.index(bones[0]) for role, bones in mapping.bones.items()})
     if shown > -SIDES_SURE or len(cues) < 2:
         return mapping
@@ -103,6 +106,35 @@ def _with_arms_on_chest(tree: Tree, mapping: Mapping) -> Mapping:
     evidence = {**mapping.evidence, "spine": mapping.evidence.get("spine", told), "chest": told}
     kept = {role: names for role, names in bones.items() if names}
     return replace(mapping, bones=kept, evidence={role: one for role, one in evidence.items() if role in kept})
+
+
+def _on_paws(tree: Tree, mapping: Mapping) -> Mapping:
+    """The mapping with the paws as the feet, of a character that walks on its toes with the heels high in the air: the bone
+    between goes with the shin, so that knees stay as bent as they are. A rig's controls stay what they are called.
+    """
+    if mapping.properties or mapping.ik:
+        return mapping
+    ground = min(tree.heads[:, 2].min(), tree.tails[:, 2].min())
+    bones, evidence = dict(mapping.bones), dict(mapping.evidence)
+    for side in SIDES:
+        parts = [mapping.bones.get(f"{side}_{part}") for part in (*LEG_PARTS, "toe")]
+        if not all(parts):
+            return mapping
+        thigh, shin, heel, paw = (tree.names.index(names[0]) for names in parts if names)
+        step = tree.heads[paw] - tree.heads[heel]
+        down, leg = -float(step[2]), tree.length([thigh, shin, heel])
+        if down < max(_HEEL_UP * leg, _STEEP * float(np.linalg.norm(step))) or tree.heads[paw][2] - ground > 0.5 * down:
+            return mapping
+        told = f"'{tree.names[heel]}' begins high above the ground at rest, so the leg stands on its toes"
+        bones[f"{side}_foot"] = (tree.names[paw],)
+        evidence[f"{side}_foot"] = Evidence(0.9, "shape", told)
+        further = [child for child in tree.children[paw] if tree.distance(child, paw) > 1e-6]
+        for kept in (bones, evidence):
+            kept.pop(f"{side}_toe", None)
+        if len(further) == 1:
+            bones[f"{side}_toe"] = (tree.names[further[0]],)
+            evidence[f"{side}_toe"] = Evidence(0.8, "shape", f"the only bone that hangs on '{tree.names[paw]}'")
+    return replace(mapping, bones=bones, evidence=evidence)
 
 
 def recognise(skeleton: Skeleton, *, why_not_by_name: str = "") -> Mapping:
