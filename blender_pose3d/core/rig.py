@@ -18,6 +18,8 @@ _STANDS_RAD = np.radians(60.0)
 _FARTHEST = 1e9
 # Of the rig's size: a leg's bone that is shorter has no direction.
 _LEAST_LENGTH = 1e-4
+# Of the leg: how far the sole is below the toe's joint.
+_SOLE_SHARE = 0.02
 
 
 @dataclass(frozen=True)
@@ -168,10 +170,16 @@ class RigSpec:
 
     @cached_property
     def ankle_height_m(self) -> float:
-        """How high the ankle joint is above the sole: as the rest pose shows where that is plausible, else by the leg."""
-        height = min(self.rest_heads_world_m[i, 2] for i in self._ankles()) - self.world_from_armature[2, 3]
-        plausible = 0.02 * self.leg_length_m < height < 0.35 * self.leg_length_m
-        return float(height) if plausible else 0.1 * self.leg_length_m
+        """How high the ankle joint is above the sole: as the rest pose shows where that is plausible, else by the leg, and by the
+        toes, which are no lower than the sole.
+        """
+        ankle = min(self.rest_heads_world_m[i, 2] for i in self._ankles())
+        height = ankle - self.world_from_armature[2, 3]
+        if 0.02 * self.leg_length_m < height < 0.35 * self.leg_length_m:
+            return float(height)
+        toes = [self.rest_heads_world_m[toe, 2] for side in SIDES if (toe := self.bone(f"{side}_toe")) is not None]
+        below = ankle - min(toes) + _SOLE_SHARE * self.leg_length_m if toes else 0.0
+        return float(np.clip(below, 0.1 * self.leg_length_m, 0.5 * self.leg_length_m))
 
     def _ankles(self) -> list[int]:
         feet = [self.bone(f"{side}_foot") for side in SIDES]

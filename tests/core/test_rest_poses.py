@@ -89,3 +89,26 @@ def test_limbs_bend_about_the_axes_that_were_turned_with_them(pose: str) -> None
         rig, turns = resting(plain, POSES[pose])
         for role, limb in limbs_of(rig).items():
             assert angle_deg(solved_axis(rig, limb), turns[limb.upper] @ solved_axis(plain, limb)) < 10, (plan, role)
+
+
+@pytest.mark.parametrize("plan", [{}, {"leg": 0.35}], ids=["origin at the hips", "large feet under short legs"])
+def test_the_ball_of_a_foot_is_where_its_toes_are(plan: dict) -> None:
+    """Where an armature's origin does not say how high its ankles are, the toes do: a foot rolls about what is on the ground."""
+    rig = build(**plan)
+    feet = [rig.index[f"{side}_{part}"] for side in ("left", "right") for part in ("foot", "toe")]
+    heads = rig.rest_heads.copy()
+    if plan:  # an ankle as high as a third of the leg, and more
+        ankles = feet[0::2]
+        heads[1:, 2] += 0.05
+        heads[feet[1::2], 2] -= 0.05
+        assert heads[ankles, 2].min() > 0.35 * rig.leg_length_m
+    else:
+        heads[:, 2] -= rig.rest_heads[rig.bone("hips"), 2]
+    rig = replace(rig, rest_heads=heads, rest_tails=rig.rest_tails + heads - rig.rest_heads)
+    toe_m = heads[rig.index["left_toe"], 2]
+    assert -0.03 * rig.leg_length_m < rig.ground_m - toe_m < 0.0
+    solved = solve_motion(track("walk"), rig, MotionOptions())
+    body, mask = posed(rig, solved.motion), solved.person.mask
+    for column, side in ((1, "left"), (3, "right")):
+        moved = np.linalg.norm(np.diff(body.head(f"{side}_toe"), axis=0), axis=1)
+        assert moved[mask[1:, column] & mask[:-1, column]].mean() < 3e-4 * rig.leg_length_m
