@@ -14,6 +14,8 @@ from .keyframes import key_values
 from .targets import heard_strips, plays_solo
 
 _CHANNELS = ("location", "rotation_quaternion", "rotation_euler", "rotation_axis_angle", "scale")
+# Of an object: where it is.
+PLACE_CHANNELS = (*_CHANNELS, *(f"delta_{channel}" for channel in _CHANNELS))
 _MOST_NAMED = 4
 # Values of keys that are this near are one.
 _STILL = 1e-6
@@ -131,13 +133,13 @@ def _moves(item: bpy.types.Object, *, by_bone: bool) -> bool:
     if data.action is not None and not plays_solo(data):
         played.append((data.action, data.action_slot))
     bags = [anim_utils.action_get_channelbag_for_slot(action, slot) for action, slot in played if slot is not None]
-    curves = [curve for bag in bags if bag is not None for curve in bag.fcurves if not curve.mute and _varies(curve)]
+    curves = [curve for bag in bags if bag is not None for curve in bag.fcurves if not curve.mute and varies(curve)]
     curves += [curve for curve in data.drivers if not curve.mute]
-    channels = (*_CHANNELS, *(f"delta_{channel}" for channel in _CHANNELS))
-    return any(curve.data_path in channels or (by_bone and curve.data_path.startswith("pose.")) for curve in curves)
+    return any(curve.data_path in PLACE_CHANNELS or (by_bone and curve.data_path.startswith("pose.")) for curve in curves)
 
 
-def _varies(curve: bpy.types.FCurve) -> bool:
+def varies(curve: bpy.types.FCurve) -> bool:
+    """Whether a curve says different things at different times."""
     values = [point.co.y for point in (*curve.keyframe_points, *curve.sampled_points)]
     return bool(curve.modifiers) or (len(values) > 1 and max(values) - min(values) > _STILL)
 

@@ -18,7 +18,7 @@ from ..core.preset import Mapping
 from ..core.rig import RigSpec
 from ..core.solve import require_upper_body
 from ..core.tracks import RigMotion
-from .constraints import Kind, Obstacle, carried_warnings, find_obstacles, locks_of, mute, sentences
+from .constraints import PLACE_CHANNELS, Kind, Obstacle, carried_warnings, find_obstacles, locks_of, mute, sentences, varies
 from .ik import IkLimb, LimbMode, Pauses, as_ik_bends, find_limbs, key_controls, keyed_bones, require_moved
 from .keyframes import key_motion, left_alone, require_editable
 from .rig_reader import choose_mapping, read_rig, take_in_edits
@@ -163,17 +163,23 @@ def key_steps(
 
 
 def _stopped_warnings(armature_object: bpy.types.Object, motion: RigMotion) -> tuple[str, ...]:
-    """What a motion leaves alone stands still where the action moved it that it takes the place of."""
+    """What a motion leaves alone stands still where the action moved it that it takes the place of, and so does the object."""
     data = armature_object.animation_data
     old = data.action if data else None
-    if old is None or not motion.left_alone or any(strip.action == old for strip in heard_strips(data)):
+    if old is None or any(strip.action == old for strip in heard_strips(data)):
         return ()
-    paths = [f"{armature_object.pose.bones[name].path_from_id()}." for name in left_alone(armature_object, motion)]
     bag = anim_utils.action_get_channelbag_for_slot(old, data.action_slot) if data.action_slot else None
-    curves = [curve for curve in (bag.fcurves if bag else ()) if curve.data_path.startswith(tuple(paths))]
-    if not any(len(curve.keyframe_points) > 1 for curve in curves):
-        return ()
-    return (f"The action '{old.name}' is no longer played, and it moved hips and legs: push it down into the NLA before.",)
+    curves = list(bag.fcurves) if bag else []
+    told = []
+    paths = [f"{armature_object.pose.bones[name].path_from_id()}." for name in left_alone(armature_object, motion)]
+    if any(curve.data_path.startswith(tuple(paths)) and len(curve.keyframe_points) > 1 for curve in curves):
+        told.append(f"The action '{old.name}' is no longer played, and it moved hips and legs: push it down into the NLA before.")
+    if any(curve.data_path in PLACE_CHANNELS and varies(curve) for curve in curves):
+        told.append(
+            f"The action '{old.name}' is no longer played, and it moved the armature object, which stays where it is now: push it"
+            " down into the NLA before."
+        )
+    return tuple(told)
 
 
 _CHANNELS = ("location", "rotation_quaternion", "rotation_euler", "rotation_axis_angle", "scale")

@@ -938,6 +938,11 @@ GERMAN: dict[str, str] = {
     "The action '{}' is no longer played, and it moved hips and legs: push it down into the NLA before.": (
         "Die Aktion „{}“ wird nicht mehr gespielt, und sie hat Hüfte und Beine bewegt: sie vorher in die NLA schieben."
     ),
+    "The action '{}' is no longer played, and it moved the armature object, which stays where it is now: push it down into the NLA"
+    " before.": (
+        "Die Aktion „{}“ wird nicht mehr gespielt, und sie hat das Skelett-Objekt bewegt, das bleibt, wo es jetzt ist: sie vorher in"
+        " die NLA schieben."
+    ),
     "The NLA of '{}' is switched off, so the new strip does not play: switch it on in its editor.": (
         "Die NLA von „{}“ ist ausgeschaltet, der neue Streifen spielt also nicht: sie in ihrem Editor einschalten."
     ),

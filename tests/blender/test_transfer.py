@@ -17,6 +17,7 @@ EVERYWHERE = (
     "what_cannot_be_a_source",
     "why_nothing_moves_is_told",
     "what_carries_the_character_is_told",
+    "an_object_that_no_longer_moves_is_told",
     "constraints_are_a_source",
     "a_bvh_file_onto_a_character_of_the_scene",
     "a_bvh_file_of_blenders_own",

@@ -335,6 +335,33 @@ def check_what_carries_the_character_is_told() -> None:
     assert told() == [], "bones do not carry what hangs on the object"
 
 
+def check_an_object_that_no_longer_moves_is_told() -> None:
+    """A character that was keyed along its way as an object: the new action takes the place of the one that does that."""
+    source, target = animated(rig_builders.build("plain")), rig_builders.build("a_pose")
+    read = sample(bpy.context, source, presets_folder=_PRESETS)
+
+    def told() -> list[str]:
+        applied = apply_source(bpy.context, target, read, preset="auto", resources=ROOT)
+        return [each for each in applied.warnings if "it moved the armature object" in each]
+
+    def keyed(*far_m: float) -> bpy.types.Action:
+        target.animation_data_clear()
+        for i, x in enumerate(far_m):
+            target.location.x = x
+            target.keyframe_insert("location", frame=1 + 30 * i)
+        return target.animation_data.action
+
+    assert told() == []
+    keyed(2.0, 2.0)
+    assert told() == [], "as importers key it, where it stands all the time"
+    old = keyed(0.0, 4.0)
+    (sentence,) = told()
+    assert f"'{old.name}' is no longer played" in sentence and target.animation_data.action != old
+    old = keyed(0.0, 4.0)
+    target.animation_data.nla_tracks.new().strips.new("way", 1, old)
+    assert told() == []
+
+
 def check_constraints_are_a_source() -> None:
     """An armature that follows another one by constraints, as animators have it before they bake."""
     lead, follower, target = animated(rig_builders.build("plain")), rig_builders.build("plain"), rig_builders.build("a_pose")

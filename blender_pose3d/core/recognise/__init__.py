@@ -125,9 +125,8 @@ def _on_paws(tree: Tree, mapping: Mapping) -> Mapping:
         down, leg = -float(step[2]), tree.length([thigh, shin, heel])
         if down < max(_HEEL_UP * leg, _STEEP * float(np.linalg.norm(step))) or tree.heads[paw][2] - ground > 0.5 * down:
             return mapping
-        told = f"'{tree.names[heel]}' begins high above the ground at rest, so the leg stands on its toes"
         bones[f"{side}_foot"] = (tree.names[paw],)
-        evidence[f"{side}_foot"] = Evidence(0.9, "shape", told)
+        evidence[f"{side}_foot"] = Evidence(0.9, "shape", f"'{tree.names[heel]}' begins high above the ground at rest")
         further = [child for child in tree.children[paw] if tree.distance(child, paw) > 1e-6]
         for kept in (bones, evidence):
             kept.pop(f"{side}_toe", None)
