@@ -1073,6 +1073,8 @@ GERMAN: dict[str, str] = {
     ),
     "{}. Exchange them in the mapping, or choose Automatic.": "{}. Sie in der Zuordnung tauschen, oder „Automatisch“ wählen.",
     "No bone of the armature is the hips: {}.{}": "Kein Knochen des Skeletts ist die Hüfte: {}.{}",
+    "'{}' begins high above the ground at rest": "„{}“ beginnt in der Ruhepose hoch über dem Boden",
+    "the only bone that hangs on '{}'": "der einzige Knochen, der an „{}“ hängt",
     "'{}' is called so; ": "„{}“ heißt so; ",
     "'{}' is called so": "„{}“ heißt so",
     "{} and {}": "{} und {}",
