@@ -83,6 +83,18 @@ def test_a_person_who_lies_does_not_turn_the_world() -> None:
     assert abs(np.degrees(camera.pose.pitch_rad)) < 15 and abs(np.degrees(camera.pose.roll_rad)) < 15
 
 
+@pytest.mark.parametrize(("motion", "seconds", "roll_deg"), [("lie_down", (2.8, 3.3), 0.0), ("arm_swing", (0.0, 3.0), 12.0)])
+def test_a_trunk_tells_what_is_upright_of_who_stands(motion: str, seconds: tuple[float, float], roll_deg: float) -> None:
+    """From the side, where one leg hides the other: somebody who sits on the floor and leans back, and somebody who stands."""
+    clip = seen(motion, camera=CameraPose(0.0, np.radians(roll_deg)), yaw_deg=90)
+    times = clip.track.timestamps_s
+    track = clip.track.of_frames(np.flatnonzero((times >= seconds[0]) & (times <= seconds[1])))
+    for name in ("right_knee", "right_ankle"):
+        track.confidence[:, INDEX[name]] = 0.2
+    camera = perform(track, MotionOptions()).camera
+    assert np.degrees(camera.pose.roll_rad) == pytest.approx(roll_deg, abs=6.0)
+
+
 def test_another_lens_moves_the_person_and_turns_the_view() -> None:
     """Lifted with a wrong lens and told the right one, a walk across the picture comes out as if it had been right from the
     start.

@@ -111,14 +111,16 @@ def estimate_camera(
     edges: Edges | None = None,
     *,
     trunk_sure: np.ndarray | None = None,
+    leg_sure: np.ndarray | None = None,
 ) -> CameraEstimate:
     """From joints [T, 17, 3] relative to the pelvis, the pelvis' path [T, 3], how well legs and shoulders were seen [T] and the
     places where feet stood [K, 3], all in camera axes, and edges around the person, if any. Gauss-Newton on pitch, roll and
     height with a weak belief in a level camera; edges that agree have their say once the rest has said where to look for them.
 
-    trunk_sure [T]: how well hips and shoulders were seen: where legs are not, the trunk says a little.
+    trunk_sure [T]: how well hips and shoulders were seen: where legs are not, the trunk says a little. leg_sure [T]: the better
+    of two legs: it says whether somebody stands.
     """
-    evidence = _evidence(joints_m, path_m, sure, standing_points_m, trunk_sure)
+    evidence = _evidence(joints_m, path_m, sure, standing_points_m, trunk_sure, leg_sure)
     unknown = np.zeros(3)  # pitch, roll, height
     if len(standing_points_m):
         unknown[2] = np.median(standing_points_m[:, 1])
@@ -226,7 +228,12 @@ def _overridden(estimate: CameraEstimate, points: np.ndarray, options: MotionOpt
 
 
 def _evidence(
-    joints: np.ndarray, path: np.ndarray, sure: np.ndarray, points: np.ndarray, trunk_sure: np.ndarray | None = None
+    joints: np.ndarray,
+    path: np.ndarray,
+    sure: np.ndarray,
+    points: np.ndarray,
+    trunk_sure: np.ndarray | None = None,
+    leg_sure: np.ndarray | None = None,
 ) -> _Evidence:
     ways, upright = _balance(joints)
     # Somebody who lies stretched is in line too: no way that is nearer to level than to the picture's up.
@@ -238,6 +245,8 @@ def _evidence(
     trunk_weights = np.zeros(len(joints))
     if trunk_sure is not None:
         trunk_weights = (trunk @ _PICTURE_UP > 0.5) * how_seen(trunk_sure) * (1 - seen) * _highest(path)
+    if leg_sure is not None:  # who is seen not to stand, by one leg at least, leans as they like
+        trunk_weights = trunk_weights * (1 - how_seen(leg_sure) * (1 - upright))
     trunk_weights = _agreeing(trunk, trunk_weights, _TRUNK_SPREAD_RAD)
     hips_seen = 1.0 if trunk_sure is None else how_seen(trunk_sure)
     hips, hips_weight = _along_the_way(path, upright * hips_seen, seen)

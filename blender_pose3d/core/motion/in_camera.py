@@ -27,6 +27,7 @@ _LEAST_WEIGHT = 0.05
 _FOOT_STEADY_S = 0.04
 # What somebody's balance is seen by.
 _STANCE = [INDEX[f"{side}_{part}"] for side in SIDES for part in ("ankle", "knee", "hip", "shoulder")]
+_LEGS = [[INDEX[f"{side}_{part}"] for part in ("hip", "knee", "ankle")] for side in SIDES]
 _TRUNK = [INDEX[f"{side}_{part}"] for side in SIDES for part in ("hip", "shoulder")]
 
 
@@ -36,9 +37,9 @@ class InCamera:
 
     found [T]: where the person's place was seen; joints_m [T, 17, 3] relative to the pelvis; line_m [T, 3]: the pelvis from where
     the camera is in that frame; feet_m [T, 4, 3]: heels and toes relative to the pelvis, in the order of contacts.PARTS, and
-    steady_feet_m the same without trembling; foot_sure [T, 4]: how well they were seen; stance_sure, trunk_sure [T]: legs and
-    shoulders, hips and shoulders; depth_m [T] of the pelvis from the camera; followed: how the camera moved; edges around the
-    person, if any.
+    steady_feet_m the same without trembling; foot_sure [T, 4]: how well they were seen; stance_sure, trunk_sure, leg_sure [T]:
+    legs and shoulders, hips and shoulders, the better of two legs; depth_m [T] of the pelvis from the camera; followed: how the
+    camera moved; edges around the person, if any.
     """
 
     track: Pose3DTrack
@@ -52,6 +53,7 @@ class InCamera:
     foot_sure: np.ndarray
     stance_sure: np.ndarray
     trunk_sure: np.ndarray
+    leg_sure: np.ndarray
     depth_m: np.ndarray
     followed: Followed
     edges: Edges | None
@@ -80,6 +82,7 @@ def in_camera(track: Pose3DTrack, marks: Landmarks, options: MotionOptions) -> I
     joints = _one_body(track, marks, joints, line, focal, options)
     # From here on in the axes of the first frame's camera.
     stance_sure, trunk_sure = (np.where(track.detected, track.confidence[:, of].min(axis=1), 0.0) for of in (_STANCE, _TRUNK))
+    leg_sure = np.where(track.detected, track.confidence[:, _LEGS].min(axis=2).max(axis=1), 0.0)
     lens_known = options.focal_length_mm is not None or track.provenance.get("focal_length") in _KNOWN_LENSES
     edges = edges_of(track, focal, lens_known=lens_known)
     joints = without_slant(joints, line, stance_sure, options, edges)
@@ -105,6 +108,7 @@ def in_camera(track: Pose3DTrack, marks: Landmarks, options: MotionOptions) -> I
         foot_sure=foot_sure,
         stance_sure=stance_sure,
         trunk_sure=trunk_sure,
+        leg_sure=leg_sure,
         depth_m=line_now[:, 2],
         followed=followed,
         edges=edges,

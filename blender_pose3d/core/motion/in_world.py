@@ -82,7 +82,16 @@ def settled(seen: InCamera, options: MotionOptions) -> InWorld:
     leg_m = leg_length_m(seen.track.positions_m.astype(float))
 
     def camera_for(path: np.ndarray, points: np.ndarray) -> CameraEstimate:
-        return estimate_camera(seen.joints_m, path, seen.stance_sure, points, options, seen.edges, trunk_sure=seen.trunk_sure)
+        return estimate_camera(
+            seen.joints_m,
+            path,
+            seen.stance_sure,
+            points,
+            options,
+            seen.edges,
+            trunk_sure=seen.trunk_sure,
+            leg_sure=seen.leg_sure,
+        )
 
     # In the first camera's axes: how far it was carried, and the pelvis.
     carried = seen.followed.carried_m
