@@ -95,6 +95,33 @@ def test_a_trunk_tells_what_is_upright_of_who_stands(motion: str, seconds: tuple
     assert np.degrees(camera.pose.roll_rad) == pytest.approx(roll_deg, abs=6.0)
 
 
+@pytest.mark.parametrize("height_m", [0.5, 1.0, 2.2])
+def test_who_lies_all_the_time_lies_on_the_ground(height_m: float) -> None:
+    clip = seen("lie_down", height_m=height_m, yaw_deg=60)
+    lying = np.flatnonzero(clip.track.timestamps_s > 5.0)
+    person = perform(clip.track.of_frames(lying), MotionOptions())
+    np.testing.assert_allclose(person.path_m[:, 2], clip.joints_m[lying, 0, 2], atol=0.05)
+    assert person.camera.height_m == pytest.approx(height_m, abs=0.05)
+    assert person.camera.height_confidence == 0.0  # feet that stand tell more
+
+
+def test_feet_of_who_kneels_tilt_no_ground() -> None:
+    """On hands and knees, lifted with the nearer shin a little lower than the other."""
+
+    def crawls(at: dict[str, np.ndarray], contact: np.ndarray) -> None:
+        way = np.zeros(len(contact))
+        for name, points in at.items():
+            y = {"left": 0.1, "right": -0.1}.get(name.split("_")[0], 0.0)
+            part = name.removeprefix("left_").removeprefix("right_")
+            behind = {"knee": 0.0, "ankle": -0.41, "heel": -0.44, "toe": -0.5, "hip": 0.0, "pelvis": 0.0}.get(part, 0.5)
+            high = {"knee": 0.06, "ankle": 0.08, "heel": 0.14, "toe": 0.03, "wrist": 0.06, "elbow": 0.3}.get(part, 0.6)
+            points[:] = np.stack([way + behind, np.full(len(way), y), np.full(len(way), high + 0.4 * y)], axis=1)
+
+    clip = seen("stand", seconds=3.0, changed=crawls, height_m=1.0)
+    pose = perform(clip.track, MotionOptions()).camera.pose
+    assert np.degrees([pose.pitch_rad, pose.roll_rad]) == pytest.approx([0.0, 0.0], abs=4.0)
+
+
 def test_another_lens_moves_the_person_and_turns_the_view() -> None:
     """Lifted with a wrong lens and told the right one, a walk across the picture comes out as if it had been right from the
     start.

@@ -25,13 +25,24 @@ from .standing_legs import hidden_legs, knees_inside, standing_legs
 from .uneven import ground_under
 from .unseen import guessed_steps
 
+_KNEES = [INDEX[f"{side}_knee"] for side in SIDES]
 _ANKLES = [INDEX[f"{side}_ankle"] for side in SIDES]
 # Of the leg's length: hips that are higher above the feet than this are carried by them.
 _UPRIGHT = 0.5
+# And knees that are not as high above them kneel.
+_ON_FEET = 0.15
 _ROUNDS = 3
 _FOOT_STEADY_S = 0.04
 # How well a foot in contact has to be seen to say where the ground is.
 _HELD_SURELY = 0.5
+
+# MediaPipe's heel and toe are points on the shoe, this far above the sole.
+SOLE_BELOW_M = 0.035
+# How deep joints are in the body that lies on them: of the trunk, and others.
+_TRUNK_DEEP_M, _LIMB_DEEP_M = 0.09, 0.04
+_TRUNK = [INDEX[name] for name in ("pelvis", "spine", "thorax", *(f"{s}_{part}" for s in SIDES for part in ("hip", "shoulder")))]
+# Of somebody who never stands, this percentile of the heights of what is lowest is the ground.
+_LOWEST = 10
 
 
 @dataclass(frozen=True)
@@ -120,7 +131,8 @@ def settled(seen: InCamera, options: MotionOptions) -> InWorld:
         beside = apply(turn.T, path - eye) if by_feet is not None else path_camera
         # Where somebody sits or lies, feet touch the ground with their sides.
         upright = -parts[..., 2].min(axis=1) > _UPRIGHT * leg_m
-        stands = mask & (held_sure > _HELD_SURELY) & upright[:, None]
+        over_feet = apply(turn, seen.joints_m[:, _KNEES])[..., 2].repeat(2, axis=1) - parts[..., 2] > _ON_FEET * leg_m
+        stands = mask & (held_sure > _HELD_SURELY) & upright[:, None] & over_feet
         camera = camera_for(beside, _standing_points(seen.steady_feet_m, beside, stands))
     turn = world_from_camera(camera.pose)
     joints, parts = apply(turn, seen.joints_m), apply(turn, seen.steady_feet_m)
@@ -182,6 +194,20 @@ def with_standing_legs(world: InWorld, seen: InCamera) -> InWorld:
         held_sure=np.maximum(world.held_sure, legs.sure),
         camera=world.camera if ground_known else replace(world.camera, height_m=-legs.ground_m),
     )
+
+
+def on_the_floor(world: InWorld, seen: InCamera) -> InWorld:
+    """The ground under somebody who lies, sits on it or crawls all the time: no foot tells of it, but what is lowest."""
+    ground_known = world.camera.height_confidence > 0 or "height" in world.camera.given
+    told = seen.found & (seen.leg_sure > UNSEEN)
+    if ground_known or world.cut_off.any() or not told.any():
+        return world
+    deep = np.full(len(INDEX), _LIMB_DEEP_M)
+    deep[_TRUNK] = _TRUNK_DEEP_M
+    parts, joints = world.parts_m[..., 2] - SOLE_BELOW_M, world.joints_m[..., 2] - deep
+    lowest = world.fitted_m(seen, ground_m=None)[:, 2] + np.concatenate([parts, joints], axis=1).min(axis=1)
+    ground = float(np.percentile(lowest[told], _LOWEST))
+    return replace(world, camera=replace(world.camera, height_m=-ground - SOLE_BELOW_M))
 
 
 def on_uneven_ground(world: InWorld, seen: InCamera, *, contacts_given: bool) -> InWorld:

@@ -19,11 +19,8 @@ from .camera import CameraEstimate
 from .contacts import Contact, contacts_of, mask_of
 from .gaps import above_ground
 from .in_camera import in_camera
-from .in_world import on_uneven_ground, settled, with_hidden_steps, with_standing_legs
+from .in_world import SOLE_BELOW_M, on_the_floor, on_uneven_ground, settled, with_hidden_steps, with_standing_legs
 from .options import CameraMotion, MotionOptions, Smoothing
-
-# MediaPipe's heel and toe are points on the shoe, this far above the sole.
-SOLE_BELOW_M = 0.035
 
 
 @dataclass(frozen=True)
@@ -112,6 +109,7 @@ def perform(track: Pose3DTrack, options: MotionOptions, *, contacts: Sequence[Co
     world = settled(seen, options)
     if options.guess_steps:
         world = with_standing_legs(with_hidden_steps(world, seen), seen)
+    world = on_the_floor(world, seen)
     if contacts is not None:  # the camera stays where it was: one marker that is moved does not tilt the ground
         world = replace(world, mask=mask_of(contacts, seen.times_s))
     world = replace(world, lift_m=np.where(world.mask.reshape(-1, 2, 2).any(axis=2), 0.0, world.lift_m))
