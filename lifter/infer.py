@@ -38,6 +38,11 @@ _SIGHT_SHARE, SIGHT_S = 0.4, 0.12
 # How far apart the frames of a window are, in `WINDOW_STEP_S`: short windows are looked at a second time, at half the speed, and
 # the poses averaged: they err differently.
 _PACES, _LONGEST_WINDOW_S = (1.0, 2.0), 2.0
+# How far the shoulders' middle is below the feet, by the length between them: from the first on somebody is upside down a little,
+# from the second on wholly. That length by the whole body's, and how long it takes to turn over.
+_UPSIDE_DOWN, _TRUNK_AND_LEGS, _TURNS_OVER_S = (0.5, 0.7), 0.7, 0.1
+# Half a turn about the line of sight.
+_TURNED = np.array([-1.0, -1.0, 1.0])
 # Mean confidence of knees and ankles from which a body counts as seen whole.
 _SURE_CONFIDENCE = 0.4
 # Windows at a time, at most: as many each time.
@@ -85,10 +90,10 @@ def lift(
     found = detection.detected[:, None, None]
     # The network knows what MediaPipe's confidences mean; of another detector's only that there is none.
     certain = confidence if world.any() else (confidence > 0).astype(float)
-    evidence = {"confidence": certain, "world_m": np.where(found, world, 0.0), "paces": paces_without(without)}
+    evidence: dict[str, Any] = {"confidence": certain, "world_m": np.where(found, world, 0.0), "paces": paces_without(without)}
 
     def lifted(there: torch.device) -> tuple[np.ndarray, np.ndarray]:
-        return run_network(kept_model(model, device=there), rays, detection.timestamps_s, **evidence, progress=progress)
+        return run_either_way_up(kept_model(model, device=there), rays, detection.timestamps_s, **evidence, progress=progress)
 
     (poses, view_from_camera), given_up = on_device(device, lifted)
     if focal.known == "assumed":
@@ -226,6 +231,45 @@ def run_network(
             if progress:
                 progress(count * number // len(batches), count)
     return (poses - poses[:, :1]).double().numpy(), rotations.double().numpy()
+
+
+def run_either_way_up(
+    loaded: LoadedModel,
+    rays: np.ndarray,
+    timestamps_s: np.ndarray,
+    *,
+    confidence: np.ndarray,
+    world_m: np.ndarray,
+    paces: tuple[float, ...] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """`run_network`, but people on their hands or heads, of whom no network learns much, are seen in a picture turned by half."""
+    poses, view_from_camera = run_network(
+        loaded, rays, timestamps_s, confidence=confidence, world_m=world_m, paces=paces, progress=progress
+    )
+    share = upside_down(rays, world_m, timestamps_s)
+    near = np.zeros(len(share), bool)
+    for at_s in timestamps_s[share > 0]:
+        near |= np.abs(timestamps_s - at_s) <= _LONGEST_WINDOW_S
+    if near.any():
+        theirs, _ = run_network(
+            loaded, -rays[near], timestamps_s[near], confidence=confidence[near], world_m=world_m[near] * _TURNED, paces=paces
+        )
+        poses[near] += share[near, None, None] * (theirs * _TURNED - poses[near])
+    return poses, view_from_camera
+
+
+def upside_down(rays: np.ndarray, world_m: np.ndarray, timestamps_s: np.ndarray) -> np.ndarray:
+    """How surely somebody's head is below their feet: [T] 0 to 1. rays [T, 17, 2], y down; world_m [T, 17, 3], the detector's own
+    3D, in which who lies with the head towards the camera is another; zero where there is none.
+    """
+    seen = world_m if world_m.any() else rays
+    up = seen[:, INDEX["thorax"]] - seen[:, [INDEX["left_ankle"], INDEX["right_ankle"]]].mean(1)
+    length = np.linalg.norm(up, axis=-1) if seen is world_m else _TRUNK_AND_LEGS * np.ptp(rays, axis=1).max(-1)
+    steps_s = np.diff(timestamps_s)
+    frames = _TURNS_OVER_S / float(np.median(steps_s)) if len(steps_s) else 0.0
+    start, full = _UPSIDE_DOWN
+    return np.clip((_steady(up[:, 1] / np.maximum(length, 1e-9), frames) - start) / (full - start), 0.0, 1.0)
 
 
 def paces_without(without: Collection[str]) -> tuple[float, ...] | None:

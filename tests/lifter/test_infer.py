@@ -24,6 +24,7 @@ from lifter.infer import (
     off_sight,
     root_positions,
     run_network,
+    upside_down,
     values_at,
     window_paces,
     window_times,
@@ -355,6 +356,32 @@ def test_frames_without_a_person_are_finite_and_marked(model: Path) -> None:
         steps = np.linalg.norm(np.diff(values.reshape(len(values), -1), axis=0), axis=-1)
         assert steps[18:26].max() < 3 * np.delete(steps, np.s_[18:26]).max()
     assert np.isnan(track.landmarks_px[20]).all()
+
+
+@pytest.mark.parametrize("motion", ["walk", "squat"])
+def test_who_stands_on_their_hands_is_lifted_as_if_on_their_feet(motion: str, model: Path) -> None:
+    """A picture that is turned by half shows the same person, turned."""
+    detection, _ = exact_detection(motion, fps=25, yaw_deg=40)
+    turned_px = np.array(detection.image_size_px) - detection.landmarks_px
+    headlong = dataclasses.replace(
+        detection,
+        landmarks_px=turned_px.astype(np.float32),
+        world_landmarks_m=detection.world_landmarks_m * np.float32([-1, -1, 1]),
+    )
+    straight, over = (lift(d, model=model, device="cpu", focal_length_px=576.0) for d in (detection, headlong))
+    np.testing.assert_allclose(over.positions_m, straight.positions_m * [-1, -1, 1], atol=1e-4)
+    np.testing.assert_allclose(over.root_position_m, straight.root_position_m * [-1, -1, 1], atol=1e-3)
+
+
+def test_who_bows_or_lies_is_not_upside_down() -> None:
+    for motion in ("squat", "jump", "sit_rise", "lie_down", "reach", "kick"):
+        for yaw_deg in (0.0, 90.0, 180.0):
+            detection, _ = exact_detection(motion, fps=25, yaw_deg=yaw_deg)
+            rays = joints_from_landmarks(detection.landmarks_px.astype(float)) / 576
+            world = joints_from_landmarks(detection.world_landmarks_m.astype(float))
+            assert not upside_down(rays, world, detection.timestamps_s).any()
+            if motion != "lie_down":  # seen from its end it is nobody else's picture
+                assert not upside_down(rays, np.zeros_like(world), detection.timestamps_s).any()
 
 
 def test_exchanged_sides_lift_to_the_same_person(model: Path) -> None:
