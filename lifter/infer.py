@@ -45,6 +45,9 @@ _UPSIDE_DOWN, _TRUNK_AND_LEGS, _TURNS_OVER_S = (0.5, 0.7), 0.7, 0.1
 _TURNED = np.array([-1.0, -1.0, 1.0])
 # Mean confidence of knees and ankles from which a body counts as seen whole.
 _SURE_CONFIDENCE = 0.4
+# Who comes or goes is cut by the picture's edge and leans: a pose is held from so long before or after at most, by somebody whole
+# who leans no farther from how they mostly are; and reached within that time.
+_HELD_FROM_S, _LEANS_RAD, _FADE_S = 2.0, np.radians(12.0), 0.3
 # Windows at a time, at most: as many each time.
 _BATCH = 128
 # Frames that the lens is estimated from.
@@ -110,6 +113,7 @@ def lift(
         off = off_sight(positions, root, rays, certain)
         positions, root = nearer_to_sight(positions, root, _steady(off, SIGHT_S * detection.fps))
     root = filled(root)
+    positions = held_poses(positions, confidence, detection.detected, sure, detection.timestamps_s)
     card = {"name": loaded.name, "sha256": loaded.sha256, "architecture": loaded.card["architecture"]}
     notes = {
         "lifter_model": card,
@@ -392,6 +396,39 @@ def _filled(values: np.ndarray, valid: np.ndarray, sure: np.ndarray, timestamps_
     flat = values.reshape(len(values), -1)
     filled = np.stack([np.interp(timestamps_s, timestamps_s[places], column[places]) for column in flat.T], axis=1)
     return np.where(valid[:, None], flat, filled).reshape(values.shape)
+
+
+def held_poses(
+    positions: np.ndarray, confidence: np.ndarray, detected: np.ndarray, sure: np.ndarray, timestamps_s: np.ndarray
+) -> np.ndarray:
+    """The poses [T, 17, 3], and where nobody was detected those of the nearest frames, before and after, in which somebody was
+    whole in the picture and as upright as they mostly are; of sure ones [T] where there are none. confidence [T, 17].
+    """
+    body = positions[:, INDEX["thorax"]] - positions[:, [INDEX["left_ankle"], INDEX["right_ankle"]]].mean(1)
+    body /= np.maximum(np.linalg.norm(body, axis=-1, keepdims=True), 1e-9)
+    usual = body[sure].sum(0)
+    leans = np.arccos(np.clip(body @ usual / max(float(np.linalg.norm(usual)), 1e-9), -1.0, 1.0))
+    best = sure & (confidence[:, _LIMBS] > 0).all(1) & (leans < _LEANS_RAD)
+    held = positions.copy()
+    edges = np.diff(np.concatenate([[False], ~detected, [False]]).astype(int))
+    for first, end in zip(np.flatnonzero(edges == 1), np.flatnonzero(edges == -1), strict=True):
+        gap, ends = timestamps_s[first:end], []
+        for edge, step in ((first - 1, -1), (end, 1)):
+            if not 0 <= edge < len(detected):
+                continue
+            beyond = np.arange(edge, -1 if step < 0 else len(detected), step)
+            near = beyond[best[beyond] & (np.abs(timestamps_s[beyond] - timestamps_s[edge]) <= _HELD_FROM_S)]
+            near = near if len(near) else beyond[sure[beyond]]
+            if len(near):
+                ends.append((edge, near[0]))
+        times_s, places = timestamps_s[[edge for edge, _ in ends]], positions[[place for _, place in ends]]
+        share = np.interp(gap, times_s, np.arange(len(ends)))[:, None, None]
+        held[first:end] = places[0] + share * (places[-1] - places[0])
+        fades = [np.clip(1 - np.abs(gap - timestamps_s[edge]) / _FADE_S, 0, 1) * sure[edge] for edge, _ in ends]
+        total = np.maximum(np.sum(fades, axis=0), 1)
+        for (edge, place), fade in zip(ends, fades, strict=True):
+            held[first:end] += (fade / total)[:, None, None] * (positions[edge] - positions[place])
+    return held
 
 
 def _joint_confidence(detection: Pose2DTrack) -> np.ndarray:

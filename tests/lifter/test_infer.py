@@ -480,6 +480,28 @@ def test_a_gap_is_held_by_a_pose_that_was_seen_well(model: Path, monkeypatch: py
     assert (held.confidence[:10] == 0).all()
 
 
+@pytest.mark.parametrize("cut", [False, True])
+def test_a_gap_is_held_by_somebody_whole_and_upright(cut: bool, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who leaves is seen to lean at the picture's edge, or with a hand out of it."""
+    monkeypatch.setattr("lifter.infer._SIGHT_SHARE", 0.0)
+    last, gap = slice(30, 36), slice(36, 60)
+    detection, _ = exact_detection("walk", fps=25, seconds=2.4, undetected=tuple(range(36, 60)))
+    points, world = detection.landmarks_px.copy(), detection.world_landmarks_m.copy()
+    if cut:
+        points[last, LANDMARK_INDEX["left_wrist"], 0] = 650.0
+        world[last, LANDMARK_INDEX["left_wrist"]] += 0.2
+    else:
+        cos, sin = np.cos(0.6), np.sin(0.6)
+        world[last] = world[last] @ np.array([[cos, sin, 0], [-sin, cos, 0], [0, 0, 1]], np.float32)
+    leaving = dataclasses.replace(detection, landmarks_px=points, world_landmarks_m=world)
+    track = lift(leaving, model=model, device="cpu", world_share=1.0)
+    later = slice(gap.start + 8, gap.stop)  # a third of a second
+    np.testing.assert_allclose(track.positions_m[later, LIMBS], np.tile(track.positions_m[29, LIMBS], (16, 1, 1)), atol=1e-5)
+    steps = np.linalg.norm(np.diff(track.positions_m[35:45, LIMBS], axis=0), axis=-1).max(1)
+    assert steps.max() < 0.25 * np.linalg.norm(track.positions_m[29, LIMBS] - track.positions_m[35, LIMBS], axis=-1).max()
+    assert (track.confidence[gap] == 0).all()
+
+
 def test_a_gap_is_filled_by_time(model: Path) -> None:
     """A clip of variable rate: in the gap there are four frames in a sixth of a second, then one a third of a second later."""
     detection, _ = exact_detection("walk", fps=30, yaw_deg=90, seconds=3.0, undetected=(30, 31, 32, 33, 34, 44))
