@@ -38,6 +38,9 @@ _LIMBS: tuple[tuple[str, ...], ...] = tuple(
 )
 # Points that agree with a fit to this many of the small picture's pixels are inliers.
 _AGREE_PX = 1.5
+# A corner that is followed back from where it went ends this near to where it was; one of noise goes elsewhere, and of them fewer
+# than this share come back by chance.
+_RETURNS_PX, _RETURN_SHARE = 0.5, 0.38
 # The camera moves where the background gets this far from where it was at first, in long sides of the picture, or grows or
 # shrinks by as much; shaking hands stay below it.
 _MOVED = 0.03
@@ -45,6 +48,9 @@ _MOVED = 0.03
 _GROWTH_OF_WAY = 0.1
 # From this share of inliers on the fit is the background's, and below that one it says nothing.
 _SURE_SHARE, _LEAST_SHARE = 0.5, 0.3
+# Below the first share of inliers steps may be noise, as of dark pictures: they add up to less than this, by what they would by
+# chance. Those of cameras that moved add up to three times that and more.
+_CLEAR_SHARE, _WANDERS = 0.95, 2.2
 # Lenses that are tried where none is known, in long sides of the picture: how much a turn stretches the edges hangs on it. How
 # much an error weighs against the belief in the usual one, and its spread; and how much worse the worst lens has to be, if the
 # turn is to say anything of the lens.
@@ -263,11 +269,14 @@ class BackgroundMotion:
         speed = float(np.percentile(np.linalg.norm(shift, axis=-1) / np.maximum(took, 1e-3), 90))
         share = float(np.median(fits[:, 4]))
         nearer, farther = self._parallax()
+        wanders = share < _CLEAR_SHARE and max(_beyond_chance(v) for v in (shift, fits[:, 2:3], fits[:, 3:4])) < _WANDERS
         turn_miss, shift_miss = float(fits[:, 5].sum()), sum(step.shift_miss for step in seen)
         if share < _SURE_SHARE:
             camera = "unknown" if farthest < _MOVED else "moving"
         elif farthest < _MOVED and size < _MOVED:
             camera = "still"
+        elif wanders:
+            camera = "unknown"
         elif size >= max(_MOVED, _GROWTH_OF_WAY * farthest) or turn_miss > _TURN_MAY_MISS * shift_miss:
             camera = "moving"
         else:
@@ -328,6 +337,12 @@ class BackgroundMotion:
         return np.stack([np.interp(timestamps_s, times, axis) for axis in way.T], axis=1).astype(np.float32)
 
 
+def _beyond_chance(steps: np.ndarray) -> float:
+    """How far steps [S, N] lead at most, by how far as many of their size would without any direction."""
+    farthest = float(np.linalg.norm(np.cumsum(steps, axis=0), axis=-1).max())
+    return farthest / max(float(np.linalg.norm(steps)), _NOTHING)
+
+
 def _total_length(lines: np.ndarray) -> float:
     return float(np.linalg.norm(lines[:, 2:] - lines[:, :2], axis=1).sum())
 
@@ -386,8 +401,10 @@ def _step(
     if len(corners) < _FEWEST_CORNERS:
         return None
     moved, status, _ = cv2.calcOpticalFlowPyrLK(before, after, corners, None, winSize=(15, 15), maxLevel=3)
-    known = status[:, 0] == 1
-    if known.sum() < _FEWEST_CORNERS:
+    back, returned, _ = cv2.calcOpticalFlowPyrLK(after, before, moved, None, winSize=(15, 15), maxLevel=3)
+    tracked = status[:, 0] == 1
+    known = tracked & (returned[:, 0] == 1) & (np.linalg.norm((back - corners)[:, 0], axis=-1) < _RETURNS_PX)
+    if known.sum() < max(_FEWEST_CORNERS, _RETURN_SHARE * tracked.sum()):
         return None
     corners, moved = corners[known], moved[known]
     fit, inliers = cv2.estimateAffinePartial2D(corners, moved, ransacReprojThreshold=_AGREE_PX)

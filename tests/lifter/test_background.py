@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -21,6 +24,7 @@ STANDING = {name: (0.5, 0.08) for name in LANDMARK_NAMES} | {
         *(("hip", 0.6, 0.5), ("knee", 0.6, 0.72), ("ankle", 0.6, 0.93), ("foot_index", 0.8, 0.97)),
     )
 }
+_DATA = Path(__file__).resolve().parents[1] / "data"
 FRAMES, FPS = 50, 25.0
 WIDTH, HEIGHT = 640, 360
 FOCAL = 0.9 * WIDTH
@@ -220,6 +224,40 @@ def test_a_lens_that_is_known_is_not_told() -> None:
 
 def test_an_even_wall_says_nothing() -> None:
     assert told(lambda t: turned(10 * t), wall=np.full_like(_WALL, 128))["camera"] == "unknown"
+
+
+@pytest.mark.parametrize(("first", "light", "noise", "seed"), [(0, 0.2, 8.0, 1), (100, 0.1, 4.0, 0), (100, 0.15, 8.0, 0)])
+def test_what_moves_in_the_dark_is_noise(first: int, light: float, noise: float, seed: int) -> None:
+    """The bundled clip, whose camera stands still, as a phone films it at night."""
+    random = np.random.default_rng(seed)
+    with av.open(_DATA / "demo.mp4") as film:
+        pictures = [frame.to_ndarray(format="rgb24") for frame in film.decode(video=0)][first : first + 100]
+    dark = [(light * rgb + random.normal(0, noise, rgb.shape)).clip(0, 255).astype(np.uint8) for rgb in pictures]
+    with np.load(_DATA / "demo_truth.npz", allow_pickle=False) as truth:
+        extras = truth["extra_positions_camera_m"]
+        extras_px = truth["image_size_px"] / 2 + truth["focal_length_px"] * extras[..., :2] / extras[..., 2:]
+        names = [*truth["joint_names"], *(name.replace("_toe", "_foot_index") for name in truth["extra_names"].tolist())]
+        at = dict(zip(names, np.concatenate([truth["joints_px"], extras_px], axis=1).swapaxes(0, 1), strict=True))
+        bodies = np.stack([at.get(name, at["nose"]) for name in LANDMARK_NAMES], axis=1) / truth["image_size_px"]
+    motion = BackgroundMotion()
+    for n, rgb in enumerate(_as_filmed(dark)):
+        motion.look(n / FPS, rgb, [bodies[first + n]])
+    assert motion.told()["camera"] in ("still", "unknown")
+
+
+def _as_filmed(pictures: list[np.ndarray]) -> list[np.ndarray]:
+    """Encoded as H.264 and decoded again, which makes patches of noise that stay and jump."""
+    file = io.BytesIO()
+    with av.open(file, "w", format="mp4") as film:
+        stream = film.add_stream("libx264", rate=round(FPS), options={"crf": "28"})
+        stream.pix_fmt = "yuv420p"
+        stream.height, stream.width = pictures[0].shape[:2]
+        for rgb in pictures:
+            film.mux(stream.encode(av.VideoFrame.from_ndarray(rgb, format="rgb24")))
+        film.mux(stream.encode())
+    file.seek(0)
+    with av.open(file) as film:
+        return [frame.to_ndarray(format="rgb24") for frame in film.decode(video=0)]
 
 
 def test_too_few_pictures_say_nothing() -> None:
