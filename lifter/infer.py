@@ -252,14 +252,16 @@ def run_either_way_up(
         loaded, rays, timestamps_s, confidence=confidence, world_m=world_m, paces=paces, progress=progress
     )
     share = upside_down(rays, world_m, timestamps_s)
-    near = np.zeros(len(share), bool)
-    for at_s in timestamps_s[share > 0]:
-        near |= np.abs(timestamps_s - at_s) <= _LONGEST_WINDOW_S
-    if near.any():
-        theirs, _ = run_network(
-            loaded, -rays[near], timestamps_s[near], confidence=confidence[near], world_m=world_m[near] * _TURNED, paces=paces
-        )
-        poses[near] += share[near, None, None] * (theirs * _TURNED - poses[near])
+    if not share.any():
+        return poses, view_from_camera
+    over_s = timestamps_s[share > 0]
+    after = np.searchsorted(over_s, timestamps_s)
+    apart = [np.abs(over_s[place.clip(0, len(over_s) - 1)] - timestamps_s) for place in (after - 1, after)]
+    near = np.minimum(*apart) <= _LONGEST_WINDOW_S
+    theirs, _ = run_network(
+        loaded, -rays[near], timestamps_s[near], confidence=confidence[near], world_m=world_m[near] * _TURNED, paces=paces
+    )
+    poses[near] += share[near, None, None] * (theirs * _TURNED - poses[near])
     return poses, view_from_camera
 
 
