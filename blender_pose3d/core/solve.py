@@ -41,15 +41,19 @@ from .tracks import Pose3DTrack, RigMotion
 from .upright import leaning, upright
 
 _UP = np.array([0.0, 0.0, 1.0])
-# An elbow or knee bent by this much tells its plane as strongly as the rest pose's guess does.
-_PLANE_BEND_RAD = np.radians(6.0)
+# An elbow or knee bent by this much tells its plane as strongly as the rest pose's guess does; from the second bend on it is
+# followed whatever the cost.
+_PLANE_BEND_RAD, _PLANE_FOLLOWED_RAD = np.radians((6.0, 25.0))
 # About the time that the twist takes from the one to the other.
-_PLANE_TIME_S = 0.1
+_PLANE_TIME_S = 0.3
+# A plane that turns faster than this takes its time, how much is found in so many rounds. What points the opposite way would
+# pull to neither side, and keeps this share.
+_PLANE_HASTE_RAD_S, _PLANE_ROUNDS, _LEAST_SHARE = np.radians(150.0), 10, 1e-3
 # Bent by this much, a limb surely shows its plane. Where that is more than the second angle from the rest pose's guess, a limb
 # made straight begins to stay as it is, and from twice that on it does, for about the time over the square root of the pull.
 _PLANE_SURE_RAD = np.radians(12.0)
 _PLANE_NEAR_RAD = np.radians(60.0)
-_PLANE_PULL = 0.02
+_PLANE_PULL = 0.2
 # Of the filter on where hips face, where only the rest of the body is wanted: what they do within that is the trunk's.
 _HIPS_STEADY_S = 0.25
 # A direction whose level part is smaller says nothing of where it faces.
@@ -431,21 +435,47 @@ def rest_axis(upper: np.ndarray, lower: np.ndarray, bends_to: np.ndarray, usual:
 def _hinge_axes(upper: np.ndarray, lower: np.ndarray, reference: np.ndarray, timestamps_s: np.ndarray) -> np.ndarray:
     """The bend axes of limbs, square to `upper`, continuous where they are straight: all [L, T, 3].
 
-    The angle from `reference` to the seen axis is found as the unit complex number z that minimises the integral of
-    w |z - seen|^2 + |z - near|^2 + time^2 |dz/dt|^2, where w grows with the bend: a tridiagonal system. near is 1, the reference,
-    unless the limb is bent far from there before or after.
+    The angle from `reference` to the seen axis is found as the complex number z of length 1 that minimises the integral of
+    w |z - seen|^2 + |z - near|^2 + time^2 |dz/dt|^2 (1 + speed^2 / haste^2), where w grows with the bend. near is 1, the
+    reference, unless the limb is bent far from there before or after. At first z may have any length: a tridiagonal system, which
+    finds the side on which to turn round. But z is near 0 where what is before and after are opposite, and its angle turns round
+    within a frame there: so the angle is improved from that.
     """
     seen = cross(upper, lower)
     side = cross(upper, reference)
     sine = norm(seen)
     z_seen = (_dot(seen, reference) + 1j * _dot(seen, side)) / np.maximum(sine, 1e-12)
-    weight = np.minimum(np.square(np.square(sine / np.sin(_PLANE_BEND_RAD))), 1e4)
-    coupling = (_PLANE_TIME_S / np.diff(timestamps_s)) ** 2
-    main = np.append(0.0, coupling) + np.append(coupling, 0.0)
-    near = _near(np.angle(z_seen), weight * (sine > np.sin(_PLANE_SURE_RAD)), main, coupling)
-    z = _tridiagonal(main + weight + 1.0, -coupling, weight * z_seen + near)
-    z = z / np.maximum(np.abs(z), 1e-9)
-    return unit(z.real[..., None] * reference + z.imag[..., None] * side)
+    weight = (sine / np.sin(_PLANE_BEND_RAD)) ** 4 * (1 + np.minimum((sine / np.sin(_PLANE_FOLLOWED_RAD)) ** 8, 1e3))
+    steps_s = np.diff(timestamps_s)
+    coupling = (_PLANE_TIME_S / steps_s) ** 2
+    near = _near(np.angle(z_seen), weight * (sine > np.sin(_PLANE_SURE_RAD)), _main(coupling), coupling)
+    z = _tridiagonal(_main(coupling) + weight + 1.0, -coupling, weight * z_seen + near)
+    angle = np.unwrap(np.angle(z))
+    for _ in range(_PLANE_ROUNDS):
+        angle = angle + _improved(angle, ((weight, z_seen), (1.0, near)), coupling, steps_s) / 2
+    return unit(np.cos(angle)[..., None] * reference + np.sin(angle)[..., None] * side)
+
+
+def _improved(
+    angle: np.ndarray, seen: tuple[tuple[np.ndarray | float, np.ndarray], ...], coupling: np.ndarray, steps_s: np.ndarray
+) -> np.ndarray:
+    """What the angles of `_hinge_axes` [L, T] lack to the best, if their speeds stayed; seen: weights and unit numbers."""
+    turned = np.diff(angle)
+    speed = turned / (steps_s * _PLANE_HASTE_RAD_S)
+    stiff = coupling * (1 + speed * speed)
+    pull = stiff * turned
+    main, right = _main(stiff), np.diff(pull, prepend=0.0, append=0.0)
+    for weight, target in seen:
+        off = np.angle(target * np.exp(-1j * angle))
+        known = weight * np.maximum(np.sinc(off / np.pi), _LEAST_SHARE)
+        main, right = main + known, right + known * off
+    return _tridiagonal(main, -stiff, right)
+
+
+def _main(coupling: np.ndarray) -> np.ndarray:
+    """The diagonal of a system whose neighbours are coupled [..., T - 1]: [..., T]."""
+    none = np.zeros((*coupling.shape[:-1], 1))
+    return np.concatenate([none, coupling], axis=-1) + np.concatenate([coupling, none], axis=-1)
 
 
 def _near(seen_rad: np.ndarray, weight: np.ndarray, main: np.ndarray, coupling: np.ndarray) -> np.ndarray:

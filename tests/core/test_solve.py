@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from blender_pose3d.core.coordinates import CameraPose
 from blender_pose3d.core.errors import Pose3DError
 from blender_pose3d.core.rig import RigSpec, check_mapping
-from blender_pose3d.core.rotations import about_axis, unit
+from blender_pose3d.core.rotations import about_axis, transposed, unit
 from blender_pose3d.core.skeleton import INDEX, LANDMARK_INDEX
 from blender_pose3d.core.solve import SolveOptions, _tridiagonal, solve
 from blender_pose3d.core.tracks import Pose3DTrack, RigMotion
@@ -239,6 +239,21 @@ def test_twist_is_steady_through_a_straight_arm(lowest_deg: float, noise_deg: fl
     straight = elbow[1:] < 7
     assert steps[straight].max() * fps < (40 if noise_deg == 0 else 150)
     assert _turned_deg(turn, turn[:1])[elbow < 7].max() < 20
+
+
+@pytest.mark.parametrize("fps", [15.0, 30.0, 120.0])
+@pytest.mark.parametrize("beyond_deg", [-12.0, -40.0])
+def test_a_plane_that_turns_over_takes_its_time(beyond_deg: float, fps: float) -> None:
+    """Bent through straight to the other side, as elbows look whose depth is wrong, or that are swung round: the arm does not."""
+    times = np.arange(0, 4, 1 / fps)
+    elbow = np.interp(times, [0, 1.6, 2.0, 4], [60, 60, beyond_deg, beyond_deg])
+    _, body = solved(build(axes_seed=1), track_of(_flexing(elbow), fps=fps))
+    turn = body.turn("left_upper_arm")
+    assert _turned_deg(turn[1:], turn[:-1]).max() * fps < 900
+    axis = turn @ transposed(turn[:1]) @ [0.0, 0.0, -1.0]  # of a bend to the front
+    assert angle_deg(axis[elbow > 35], np.array([0, 0, -1.0])).max() < 3
+    if beyond_deg < -35:
+        assert angle_deg(axis[elbow < -35], np.array([0, 0, 1.0])).max() < 3
 
 
 def _turned_deg(a: np.ndarray, b: np.ndarray) -> np.ndarray:
