@@ -1,7 +1,8 @@
 """A detection before it is lifted: frames in which a landmark jumped away and back get it from those around them.
 
 A jump alone proves nothing, a punch looks the same at 25 frames a second: a landmark is mended only where the detector itself was
-unsure of it, or where its bone came out longer than that bone ever is in the clip.
+unsure of it, or where its bone came out longer than that bone ever is in the clip; and a heel or a toe that left the rest of its
+foot and came back within a moment, which no foot does.
 Gaps stay gaps: lifting interpolates them and says so.
 """
 
@@ -18,6 +19,8 @@ from .track_file import Pose2DTrack
 _OFF, _OFF_USUAL = 0.05, 4.0
 # And from this share of how far it moved between them.
 _OFF_MOVED = 1.0
+# An end of a foot that leaves the rest of the foot: the same first share, and how soon it is back.
+_FOOT_OFF, _FOOT_BACK_S = 0.04, 0.1
 # Frames that are mended in a row.
 _LONGEST_JUMP = 2
 # Below this confidence, or this share of that around it, the detector was unsure.
@@ -45,6 +48,11 @@ _HANGS_ON = np.array(
         ]
         for name in LANDMARK_NAMES
     ]
+)
+# The ends of the feet: each with what it stays beside, its ankle and its other end.
+_FOOT_ENDS = [LANDMARK_INDEX[f"{s}_{part}"] for s in _SIDES for part in ("heel", "foot_index")]
+_BESIDE = tuple(
+    [LANDMARK_INDEX[f"{s}_{part}"] for s in _SIDES for part in parts] for parts in (("ankle", "ankle"), ("foot_index", "heel"))
 )
 
 
@@ -83,23 +91,33 @@ def _jumps(pixels: np.ndarray, confidence: np.ndarray, found: np.ndarray, times:
             break
         before, after = np.arange(count), np.arange(count) + length + 1
         whole = np.array([found[t : t + length + 2].all() for t in before])
-        moved = np.linalg.norm(pixels[after] - pixels[before], axis=-1)
-        span = (times[after] - times[before])[:, None, None]
-        off: list[np.ndarray] = []
         doubtful: np.ndarray = np.zeros((count, len(LANDMARK_NAMES)), dtype=bool)
         around = np.minimum(confidence[before], confidence[after])
         for step in range(1, length + 1):
-            share = (times[before + step] - times[before])[:, None, None] / span
-            off.append(np.linalg.norm(pixels[before + step] - pixels[before] - share * (pixels[after] - pixels[before]), axis=-1))
             unsure = (confidence[before + step] < _UNSURE) | (confidence[before + step] < _UNSURE_SHARE * around)
             doubtful |= unsure | too_long[before + step]
-        least = np.min(off, axis=0)
-        usual = np.nanmedian(least[whole], axis=0) if whole.any() else np.inf
-        away = (least > _OFF * size) & (least > _OFF_USUAL * usual) & (least > _OFF_MOVED * moved)
-        hit = away & doubtful & whole[:, None]
+        hit = _away(pixels, times, length, whole, _OFF * size) & doubtful
+        parted = [_away(pixels[:, _FOOT_ENDS] - pixels[:, beside], times, length, whole, _FOOT_OFF * size) for beside in _BESIDE]
+        hit[:, _FOOT_ENDS] |= parted[0] & parted[1] & (times[after] - times[before] <= _FOOT_BACK_S)[:, None]
+        hit &= whole[:, None]
         for step in range(1, length + 1):
             out[step : step + count] |= hit
     return out
+
+
+def _away(points: np.ndarray, times: np.ndarray, length: int, whole: np.ndarray, least_px: float) -> np.ndarray:
+    """Whether points [T, N, 2] are off the line between the frames around so many, in all of them: [T - length - 1, N] bool.
+    whole [T - length - 1]: where they were found in all of these frames.
+    """
+    start, end = points[: -length - 1], points[length + 1 :]
+    span = (times[length + 1 :] - times[: -length - 1])[:, None, None]
+    off: list[np.ndarray] = []
+    for step in range(1, length + 1):
+        share = (times[step : step - length - 1] - times[: -length - 1])[:, None, None] / span
+        off.append(np.linalg.norm(points[step : step - length - 1] - start - share * (end - start), axis=-1))
+    least = np.min(off, axis=0)
+    usual = np.nanmedian(least[whole], axis=0) if whole.any() else np.inf
+    return (least > least_px) & (least > _OFF_USUAL * usual) & (least > _OFF_MOVED * np.linalg.norm(end - start, axis=-1))
 
 
 def _between(values: np.ndarray, good: np.ndarray, times: np.ndarray, frames: np.ndarray) -> np.ndarray:

@@ -93,3 +93,34 @@ def test_a_clip_of_three_frames_has_nothing_to_go_by() -> None:
     cut = {f.name: getattr(clean, f.name) for f in dataclasses.fields(clean)}
     short: dict[str, Any] = {name: value[:3] for name, value in cut.items() if isinstance(value, np.ndarray)}
     assert mended(dataclasses.replace(clean, **short))[1] == 0
+
+
+HEEL, TOE, ANKLE = (LANDMARK_INDEX[f"left_{part}"] for part in ("heel", "foot_index", "ankle"))
+
+
+def foot_moved(
+    clean: Pose2DTrack, landmarks: list[int], *, frame: int = 20, by_px: tuple[float, float] = (10, -24)
+) -> Pose2DTrack:
+    """A foot of usual size, parts of which are elsewhere for one frame, as surely seen as ever."""
+    pixels = clean.landmarks_px.copy()
+    pixels[:, HEEL], pixels[:, TOE] = pixels[:, ANKLE] + [-12, 15], pixels[:, ANKLE] + [35, 18]
+    pixels[frame, landmarks] += np.array(by_px, np.float32)
+    return dataclasses.replace(clean, landmarks_px=pixels)
+
+
+@pytest.mark.parametrize("end", [HEEL, TOE])
+def test_an_end_of_a_foot_that_is_elsewhere_for_a_frame_is_mended(end: int) -> None:
+    track, count = mended(foot_moved(detection(), [end]))
+    assert count == 1
+    np.testing.assert_allclose(track.landmarks_px, foot_moved(detection(), []).landmarks_px, atol=2)
+
+
+@pytest.mark.parametrize("parts", [[ANKLE], [HEEL, TOE], [HEEL, TOE, ANKLE]])
+def test_a_foot_that_stays_whole_is_left_alone(parts: list[int]) -> None:
+    """Both ends, and all of it, move in a stamp."""
+    assert mended(foot_moved(detection(), parts))[1] == 0
+
+
+def test_a_toe_has_time_between_the_frames_of_a_slow_clip() -> None:
+    slow = dataclasses.replace(detection(), fps=10.0, timestamps_s=np.arange(FRAMES) / 10.0)
+    assert mended(foot_moved(slow, [TOE]))[1] == 0
