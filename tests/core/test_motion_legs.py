@@ -325,6 +325,24 @@ def test_feet_and_hands_do_not_snap_where_the_detector_exchanges_their_points(bo
     assert np.degrees(angle_between(turns[1:], turns[:-1])).max() < 20
 
 
+@pytest.mark.parametrize("sure", [1.0, 0.0])
+@pytest.mark.parametrize("way", [1, -1])
+def test_a_palm_that_seems_to_turn_all_the_way_round_is_as_before_after_it(sure: float, way: int) -> None:
+    """The detector's palms do so within half a second, and are believed in or not."""
+    rig, made = build(), seen("stand", seconds=3, yaw_deg=25.0)
+    wrist, index, pinky = (LANDMARK_INDEX[f"left_{name}"] for name in ("wrist", "index", "pinky"))
+    points, confidence = np.array(made.track.world_landmarks_m), np.array(made.track.landmark_confidence)
+    along = (points[:, index] + points[:, pinky]) / 2 - points[:, wrist]
+    around = way * np.interp(np.arange(len(points)), [25, 40], [0.0, 2 * np.pi])
+    turned = about_axis(along / np.linalg.norm(along, axis=1, keepdims=True), around)[:, None]
+    points[:, [index, pinky]] = points[:, [wrist]] + apply(turned, points[:, [index, pinky]] - points[:, [wrist]])
+    confidence[25:40, [index, pinky]] = sure
+    track = replace(made.track, world_landmarks_m=points, landmark_confidence=confidence)
+    turns, before = (posed(rig, solve_motion(one, rig, contacts=[]).motion).turn("left_hand") for one in (track, made.track))
+    assert np.degrees(angle_between(turns, before))[np.r_[:10, 60:75]].max() < 1
+    assert np.degrees(angle_between(turns[1:], turns[:-1])).max() < 60
+
+
 def _pressed_up(at: dict[str, np.ndarray], contact: np.ndarray) -> None:
     """On hands and toes, up and down every second and a half, the body as straight as it stood."""
     times = np.arange(len(contact)) / 25

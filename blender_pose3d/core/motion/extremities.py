@@ -32,6 +32,8 @@ _SHORTEST_M = 0.02
 _ANKLE_RANGE_RAD = np.radians(60.0)
 _WRIST_RANGE_RAD = np.radians(60.0)
 _FOREARM_RANGE_RAD = np.radians(100.0)
+# From here to half round it is less and less known which way a palm is turned.
+_PALM_KNOWN_RAD = np.radians(140.0)
 # How much of the hand's turn about the forearm is done by the forearm itself.
 _FOREARM_SHARE = 0.5
 # Below this confidence a landmark counts for nothing, and for all twice as far above it as that.
@@ -121,19 +123,21 @@ def turn_hands(
         bend = swing(arm, ways[0])
         straightened = transposed(bend) @ seen
         angle = _turned_about(arm, own[forearm], straightened, pose.front)
-        limit = np.clip(angle, -_FOREARM_RANGE_RAD, _FOREARM_RANGE_RAD) * trust
-        twist = about_axis(arm, _FOREARM_SHARE * limit)
-        whole = about_axis(arm, limit) @ own[forearm]
+        known = np.clip((np.pi - np.abs(angle)) / (np.pi - _PALM_KNOWN_RAD), 0.0, 1.0)
+        turned = np.clip(angle, -_FOREARM_RANGE_RAD, _FOREARM_RANGE_RAD) * known * trust
+        twist = about_axis(arm, _FOREARM_SHARE * turned)
+        whole = about_axis(arm, turned) @ own[forearm]
         own[hand] = slerp_matrices(whole, _within(whole, bend @ whole, _WRIST_RANGE_RAD), trust)
         own[forearm] = twist @ own[forearm]
 
 
 def _turned_about(axis: np.ndarray, start: np.ndarray, end: np.ndarray, mark: np.ndarray) -> np.ndarray:
-    """Angle about `axis` [T, 3] from where `start` takes the direction `mark` to where `end` does, without jumps: [T]."""
+    """Angle about `axis` [T, 3] from where `start` takes the direction `mark` to where `end` does: [T], at most half round. What
+    went before does not count: a palm seen turning all the way round would never come back.
+    """
     a, b = apply(start, mark), apply(end, mark)
     a, b = (v - (v * axis).sum(-1, keepdims=True) * axis for v in (a, b))
-    angle = np.unwrap(np.arctan2((np.cross(a, b) * axis).sum(-1), (a * b).sum(-1)))
-    return angle - 2 * np.pi * np.round(np.median(angle) / (2 * np.pi))
+    return np.arctan2((np.cross(a, b) * axis).sum(-1), (a * b).sum(-1))
 
 
 def _within(base: np.ndarray, turned: np.ndarray, limit_rad: float) -> np.ndarray:
