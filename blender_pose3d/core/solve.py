@@ -241,7 +241,7 @@ def own_turns(
             between, chest, clavicles = bent_to(trunk, rig, hips, spine, between, chest_bone, chest, clavicles)
         own |= {chest_bone: chest, **clavicles}
     own.update(zip(spine, between, strict=True))
-    head = _head(pose, trunk_rest)
+    head = _head(pose, chest, trunk_rest)
     if face is not None:
         turned, trust = face
         # A face that looks backwards is a detector that took the back of the head for one.
@@ -536,11 +536,16 @@ def _foot(rig: RigSpec, pose: Pose, shin: np.ndarray) -> np.ndarray:
     return slerp_matrices(shin, flat, share)
 
 
-def _head(pose: Pose, trunk_rest: np.ndarray) -> np.ndarray:
-    """The head from thorax, nose and the top of the head."""
+def _head(pose: Pose, chest: np.ndarray, trunk_rest: np.ndarray) -> np.ndarray:
+    """The head from thorax, nose and the top of the head. A nose that is hardly beside the neck's axis says as little of where
+    the head faces as a straight limb of its plane: it faces as the chest does then.
+    """
     axis = pose.way(Joint.THORAX, Joint.HEAD_TOP)
     forward = pose.way(Joint.THORAX, Joint.NOSE)
-    return turn(axis, forward, trunk_rest, pose.front)
+    sideways = unit(cross(trunk_rest, pose.front))
+    untwisted = apply(chest, apply(swing(trunk_rest, apply(transposed(chest), axis)), sideways))
+    seen = _hinge_axes(axis[None], forward[None], untwisted[None], pose.timestamps_s)[0]
+    return turn(axis, seen, trunk_rest, sideways)
 
 
 def turn_from_face(

@@ -384,6 +384,20 @@ def test_a_head_does_not_snap_where_the_face_is_lost(yaw_deg: np.ndarray) -> Non
     assert _turned_deg(heads[1:], heads[:-1]).max() < 20
 
 
+@pytest.mark.parametrize("fps", [10.0, 30.0, 120.0])
+def test_a_head_does_not_snap_round_where_the_nose_is_lifted_into_the_neck(fps: float) -> None:
+    """Seen from behind a network does that; a nose hardly beside the neck's axis does not say where the head faces."""
+    times = np.arange(0, 3, 1 / fps)
+    joints = np.repeat(joints_world_m("stand")[:1], len(times), axis=0).copy()
+    thorax, top = joints[:, INDEX["thorax"]], joints[:, INDEX["head_top"]]
+    ahead = np.interp(times, [0, 1, 1.3, 1.7, 2, 3], [0.09, 0.09, -0.02, -0.02, 0.09, 0.09])
+    joints[:, INDEX["nose"]] = thorax + 0.6 * (top - thorax) + np.stack([0 * times + 0.003, -ahead, 0 * times], axis=-1)
+    _, body = solved(build(axes_seed=1), track_of(joints, fps=fps))
+    turn = body.turn("head")
+    assert _turned_deg(turn[1:], turn[:-1]).max() * fps < 300
+    assert _turned_deg(turn, turn[:1])[(times < 0.9) | (times > 2.1)].max() < 5
+
+
 def test_the_face_counts_as_far_as_the_detector_is_sure() -> None:
     face = _facing(np.full(5, 40.0))
     _, sure = solved(build(), face)
