@@ -325,6 +325,20 @@ def test_feet_and_hands_do_not_snap_where_the_detector_exchanges_their_points(bo
     assert np.degrees(angle_between(turns[1:], turns[:-1])).max() < 20
 
 
+@pytest.mark.parametrize("way", [1, -1])
+def test_a_foot_seen_past_half_round_does_not_snap(way: int) -> None:
+    """No ankle turns that far: whatever the detector saw, the foot comes back the way that it went."""
+    rig, made = build(), seen("stand", seconds=4, yaw_deg=80.0)
+    heel, toe = (LANDMARK_INDEX[f"left_{name}"] for name in ("heel", "foot_index"))
+    around = way * np.radians(np.interp(np.arange(made.track.frame_count), [20, 60, 80], [0.0, 160.0, 250.0]))
+    pixels = np.array(made.track.landmarks_px)
+    along = (pixels[:, toe] - pixels[:, heel]) @ [1, 1j] * np.exp(1j * around)
+    pixels[:, toe] = pixels[:, heel] + np.stack([along.real, along.imag], axis=1)
+    track = replace(made.track, landmarks_px=pixels)
+    turns = posed(rig, solve_motion(track, rig, contacts=[]).motion).turn("left_foot")
+    assert np.degrees(angle_between(turns[1:], turns[:-1])).max() < 20
+
+
 @pytest.mark.parametrize("sure", [1.0, 0.0])
 @pytest.mark.parametrize("way", [1, -1])
 def test_a_palm_that_seems_to_turn_all_the_way_round_is_as_before_after_it(sure: float, way: int) -> None:

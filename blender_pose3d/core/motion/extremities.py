@@ -30,6 +30,9 @@ _HAND_STEADY_S = 0.10
 # A foot or hand shorter than this in the detector's 3D says nothing of its direction.
 _SHORTEST_M = 0.02
 _ANKLE_RANGE_RAD = np.radians(60.0)
+# A foot seen this far from where the leg has it counts for less, and nothing from the second angle on: no ankle does that, and
+# of two ways back from half round either is as near.
+_FOOT_BELIEVED_RAD = np.radians((100.0, 150.0))
 _WRIST_RANGE_RAD = np.radians(60.0)
 _FOREARM_RANGE_RAD = np.radians(100.0)
 # From here to half round it is less and less known which way a palm is turned.
@@ -87,7 +90,10 @@ def turned_foot(directions: FootDirections, usual: np.ndarray, shin: np.ndarray,
     shin_side = shin_side - (shin_side * way).sum(-1, keepdims=True) * way
     side = size * unit(sideways) + (1 - size) * unit(shin_side)
     seen = frame(way, side) @ transposed(frame(pose.front, np.cross(pose.up, pose.front)))
-    return _within(shin, slerp_matrices(usual, seen, directions.trust), _ANKLE_RANGE_RAD)
+    first, last = _FOOT_BELIEVED_RAD
+    believed = np.clip((last - angle_between(usual, seen)) / (last - first), 0.0, 1.0)
+    say = directions.trust * without_haste(believed, pose.timestamps_s, _FOOT_WAITS_S, _TRUST_STEADY_S)
+    return _within(shin, slerp_matrices(usual, seen, say), _ANKLE_RANGE_RAD)
 
 
 def turn_hands(
