@@ -448,7 +448,7 @@ def _hinge_axes(upper: np.ndarray, lower: np.ndarray, reference: np.ndarray, tim
     weight = (sine / np.sin(_PLANE_BEND_RAD)) ** 4 * (1 + np.minimum((sine / np.sin(_PLANE_FOLLOWED_RAD)) ** 8, 1e3))
     steps_s = np.diff(timestamps_s)
     coupling = (_PLANE_TIME_S / steps_s) ** 2
-    near = _near(np.angle(z_seen), weight * (sine > np.sin(_PLANE_SURE_RAD)), _main(coupling), coupling)
+    near = _near(z_seen, weight * (sine > np.sin(_PLANE_SURE_RAD)), _main(coupling), coupling)
     z = _tridiagonal(_main(coupling) + weight + 1.0, -coupling, weight * z_seen + near)
     angle = np.unwrap(np.angle(z))
     for _ in range(_PLANE_ROUNDS):
@@ -478,20 +478,16 @@ def _main(coupling: np.ndarray) -> np.ndarray:
     return np.concatenate([none, coupling], axis=-1) + np.concatenate([coupling, none], axis=-1)
 
 
-def _near(seen_rad: np.ndarray, weight: np.ndarray, main: np.ndarray, coupling: np.ndarray) -> np.ndarray:
-    """What a straight limb's axis is near to, from 0, the reference: unit complex numbers [L, T]. A mean of an axis and one the
+def _near(z_seen: np.ndarray, weight: np.ndarray, main: np.ndarray, coupling: np.ndarray) -> np.ndarray:
+    """What a straight limb's axis is near to, from 1, the reference: unit complex numbers [L, T]. A mean of an axis and one the
     opposite way would be any: so where the limb is surely bent that way, before or after, it goes there in good time.
     """
-    turned = np.zeros(seen_rad.shape)
-    for limb, sure in enumerate(weight > 0):
-        if sure.any():
-            unwrapped = np.unwrap(seen_rad[limb, sure])
-            turned[limb, sure] = unwrapped - 2 * np.pi * np.round(np.median(unwrapped) / (2 * np.pi))
-    if (np.abs(turned) <= _PLANE_NEAR_RAD).all():
-        return np.ones(seen_rad.shape, complex)
-    slow = _tridiagonal(main + weight + _PLANE_PULL, -coupling, weight * turned)
-    far = np.clip(np.abs(slow) / _PLANE_NEAR_RAD - 1, 0, 1)
-    return np.exp(1j * slow * far * far * (3 - 2 * far))
+    if not ((weight > 0) & (np.abs(np.angle(z_seen)) > _PLANE_NEAR_RAD)).any():
+        return np.ones(z_seen.shape, complex)
+    slow = _tridiagonal(main + weight + _PLANE_PULL, -coupling, weight * z_seen)
+    angle = np.abs(slow) * np.angle(slow)  # how often it went round before does not count
+    far = np.clip(np.abs(angle) / _PLANE_NEAR_RAD - 1, 0, 1)
+    return np.exp(1j * angle * far * far * (3 - 2 * far))
 
 
 def _dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -307,6 +307,18 @@ def test_an_arm_that_is_straightened_does_not_snap_round(
     assert _turned_deg(turn, turn[:1]).max() < 35
 
 
+def test_an_arm_whose_bend_went_all_the_way_round_is_straightened_without_a_spin() -> None:
+    """Round once as the arm is swung, or as the detector had it: afterwards that is no twist."""
+    times = np.arange(0, 6, 1 / 30)
+    around, elbow = (np.interp(times, at, np.radians(values)) for at, values in (([1.5, 3], [0, 360]), ([3.3, 3.7], [70, 0])))
+    joints = _flexing(np.zeros(len(times)))
+    way = np.stack([np.cos(elbow), -np.sin(elbow) * np.cos(around), np.sin(elbow) * np.sin(around)], axis=-1)
+    joints[:, INDEX["left_wrist"]] = joints[:, INDEX["left_elbow"]] + 0.25 * way
+    _, body = solved(build(axes_seed=1), track_of(joints, fps=30))
+    turn = body.turn("left_upper_arm")
+    assert _turned_deg(turn, turn[:1])[times > 3.2].max() < 20
+
+
 def test_a_straight_arm_twists_as_its_rest_pose_says() -> None:
     """Nothing shows the plane of an arm that is always straight."""
     rig = build()
