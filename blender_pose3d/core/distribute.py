@@ -93,19 +93,44 @@ def _twisted(rig: RigSpec, body: PosedRig) -> dict[int, np.ndarray]:
                 continue
             reach = float((heads[inside[-1]] - heads[start]) @ axis) if inside else 0.0
             share = float((heads[here] - heads[start]) @ axis) / reach if here in inside and reach > 1e-9 else own_share
-            out[here] = base @ about_axis(unit(along), np.clip(share, 0.0, 1.0) * angle)
+            out[here] = base @ about_axis(unit(along), _share_of(angle, float(np.clip(share, 0.0, 1.0))))
         for bone in bones:
             if bone not in inside:
                 place = float(np.clip((heads[bone] - heads[start]) @ axis / length, 0.0, 1.0))
-                out[bone] = base @ about_axis(axis, place * angle)
+                out[bone] = base @ about_axis(axis, _share_of(angle, place))
     return out
 
 
 def _twist_rad(turns: np.ndarray, axis: np.ndarray) -> np.ndarray:
     """How far rotations [T, 3, 3] turn about an axis, after the smallest one that leaves it where they do: [T], without jumps."""
     q = quaternion_from_matrix(turns)
-    angle = np.unwrap(2 * np.arctan2(q[:, 1:] @ axis, q[:, 0]))
-    return angle - 2 * np.pi * np.round(np.median(angle) / (2 * np.pi))
+    return np.unwrap(2 * np.arctan2(q[:, 1:] @ axis, q[:, 0]))
+
+
+def _share_of(angle: np.ndarray, share: float) -> np.ndarray:
+    """A share of angles [T] without jumps, for a bone between one that is not turned and one that is turned by all of them. Whole
+    turns, which that one does not show, do not count.
+    """
+    twist = angle - 2 * np.pi * _whole_turns(angle)
+    return share * twist if share <= 0.5 else angle - (1 - share) * twist
+
+
+def _whole_turns(angle: np.ndarray) -> np.ndarray:
+    """[T], whole numbers wherever angles are within a quarter of a turn from some; between two of those that differ they change
+    as the angle does, and where nothing follows an angle goes on as it was.
+    """
+    frames = np.arange(len(angle))
+    whole = np.round(angle / (2 * np.pi))
+    clear = np.abs(angle - 2 * np.pi * whole) < np.pi / 2
+    if not clear.any():
+        return np.full(len(angle), np.round(np.median(angle) / (2 * np.pi)))
+    before = np.maximum.accumulate(np.where(clear, frames, -1))
+    after = np.minimum.accumulate(np.where(clear, frames, len(angle))[::-1])[::-1]
+    before, after = np.where(before < 0, after, before), np.where(after == len(angle), before, after)
+    way = angle[after] - angle[before]
+    differ = whole[after] != whole[before]
+    done = np.clip((angle - angle[before]) / np.where(differ, way, 1.0), 0.0, 1.0)
+    return whole[before] + np.where(differ, done * (whole[after] - whole[before]), 0.0)
 
 
 def held(rig: RigSpec) -> dict[str, np.ndarray]:

@@ -122,6 +122,21 @@ def test_a_turned_hand_is_spread_along_the_forearm(nested: bool) -> None:
             np.testing.assert_allclose(turn @ unit(axis), np.broadcast_to(unit(axis), (60, 3)), atol=1e-9)
 
 
+def test_a_turn_all_the_way_round_leaves_no_twist() -> None:
+    """A hand that turned round once, as no arm can and as detectors see it, is as it was, and so is all that is before it."""
+    rig = with_twists(build(axes_seed=1))
+    angle = np.concatenate([np.full(20, 20.0), np.linspace(20, 380, 60), np.full(40, 380.0)])
+    deltas = turned_hands(rig, angle)
+    out = distributed(rig, PosedRig(rig, dict(enumerate(np.moveaxis(deltas, 1, 0))), len(deltas))).turns
+    for side in SIDES:
+        axis = rig.rest_heads[rig.index[f"{side}_hand"]] - rig.rest_heads[rig.index[f"{side}_forearm"]]
+        for name, share in ((f"{side}_forearm_roll_1", 1 / 3), (f"{side}_forearm_roll_2", 2 / 3)):
+            turn = np.swapaxes(deltas[:, rig.index[f"{side}_forearm"]], -1, -2) @ out[:, rig.index[name]]
+            twist = twist_deg(turn, axis)
+            np.testing.assert_allclose(twist[np.r_[:20, 80:120]], share * 20, atol=1e-6, err_msg=name)
+            assert np.abs((np.diff(twist) + 180) % 360 - 180).max() < 12
+
+
 def test_an_upper_arms_twist_begins_at_the_shoulder() -> None:
     rig = with_twists(build(axes_seed=1))
     deltas = turned_hands(rig, np.zeros(9))
