@@ -13,6 +13,7 @@ from ..core.errors import Pose3DError
 from ..core.preset import Mapping, choose, load_own, load_preset, load_presets
 from ..core.recognise import Skeleton, map_bones
 from ..core.rig import RigSpec, require_own_bones
+from .targets import world_of
 
 
 def choose_mapping(
@@ -65,7 +66,7 @@ def read_skeleton(armature_object: bpy.types.Object) -> Skeleton:
     """The armature at rest, as recognition sees it."""
     bones = _parents_first(armature_object.data.bones)
     index = {bone.name: i for i, bone in enumerate(bones)}
-    world = np.array(armature_object.matrix_world, dtype=float)
+    world = world_of(armature_object)
 
     def placed(points: list) -> np.ndarray:
         return np.array(points, dtype=float) @ world[:3, :3].T + world[:3, 3]
@@ -96,7 +97,7 @@ def read_rig(armature_object: bpy.types.Object, mapping: Mapping) -> RigSpec:
         rest_heads=rest[:, :3, 3],
         rest_tails=np.array([bone.tail_local for bone in bones], dtype=float),
         rest_rotations=axes / np.linalg.norm(axes, axis=1, keepdims=True),
-        world_from_armature=np.array(armature_object.matrix_world, dtype=float),
+        world_from_armature=world_of(armature_object),
         inherits_rotation=np.array([bone.use_inherit_rotation for bone in bones]),
         local_location=np.array([bone.use_local_location for bone in bones]),
         mapping=replace(mapping, root=_movable(armature_object.data.bones[mapping.root]).name),

@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import bpy
+import numpy as np
 from bpy_extras import anim_utils
+from mathutils import Matrix
 
 from ..core.errors import Pose3DError
 
@@ -135,6 +137,22 @@ def is_moved(context: bpy.types.Context, armature_object: bpy.types.Object) -> b
     # Others than those of the view layer itself are not listed, even where a visible mesh draws them in.
     listed = context.evaluated_depsgraph_get().ids
     return not armature_object.hide_viewport and any(each.original == armature_object for each in listed)
+
+
+def world_of(item: bpy.types.Object) -> np.ndarray:
+    """Where an object is in the scene, [4, 4]. Blender keeps that of none that it does not evaluate, as behind the monitor icon
+    or in a collection that is left out: such a one is where its transform and its parents have it, without constraints."""
+    layer = bpy.context.view_layer
+    if item.is_evaluated or item.visible_get(view_layer=layer) or is_moved(bpy.context, item):
+        return np.array(item.matrix_world, dtype=float)
+    own = np.array(item.matrix_basis, dtype=float)
+    if item.parent is None:
+        return own
+    above = world_of(item.parent)
+    bone = item.parent.pose.bones.get(item.parent_bone) if item.parent_type == "BONE" and item.parent.pose else None
+    if bone is not None:
+        above = above @ np.array(bone.matrix @ Matrix.Translation((0.0, bone.length, 0.0)))
+    return above @ np.array(item.matrix_parent_inverse) @ own
 
 
 def any_armature() -> bool:

@@ -636,6 +636,32 @@ def a_strip_that_is_edited_meanwhile_is_refused() -> None:
     assert data.use_tweak_mode and data.action == strip_action and list(bpy.data.actions) == [strip_action]
 
 
+def one_that_is_not_shown_is_animated_as_it_stands() -> None:
+    """In a file that was opened, Blender does not know where what it does not evaluate is."""
+    given = exact_tracks.motion("walk_turn", fps=25, seconds=2)
+    file = str(folder() / "hidden.blend")
+    found = {}
+    for how in ("shown", "monitor", "collection", "left out"):
+        armature = fresh("centimetres_y_up")
+        name, scene = armature.name, bpy.context.scene
+        kept, stand = bpy.data.collections.new("Kept"), bpy.data.objects.new("Stand", None)
+        scene.collection.children.link(kept)
+        for item in (*armature.users_collection, None):
+            (kept.objects.link if item is None else item.objects.unlink)(armature)
+        kept.objects.link(stand)
+        stand.location, stand.rotation_euler = (1, 2, 0.5), (0, 0, 0.6)
+        armature.parent, armature.hide_viewport = stand, how == "monitor"
+        bpy.context.view_layer.layer_collection.children["Kept"].exclude = how == "left out"
+        kept.hide_viewport = how == "collection"
+        bpy.ops.wm.save_as_mainfile(filepath=file)
+        bpy.ops.wm.open_mainfile(filepath=file)
+        applied = apply_track(bpy.context, bpy.data.objects[name], given.track, preset="auto", resources=ROOT)
+        found[how] = applied
+        assert np.abs(applied.rig.world_from_armature - found["shown"].rig.world_from_armature).max() < 1e-6, how
+        assert applied.warnings == found["shown"].warnings, (how, applied.warnings)
+        assert np.abs(applied.motion.rotations_wxyz - found["shown"].motion.rotations_wxyz).max() < 1e-6, how
+
+
 def refused(armature: bpy.types.Object, words: str, *, preset: str = "auto") -> None:
     try:
         animate(armature, exact_tracks.motion("reach", seconds=1), preset=preset)
@@ -673,6 +699,7 @@ CHECKS: tuple[Callable[[], None], ...] = (
     a_linked_armature_is_refused,
     a_refusal_changes_nothing,
     a_strip_that_is_edited_meanwhile_is_refused,
+    one_that_is_not_shown_is_animated_as_it_stands,
 )
 
 
