@@ -173,8 +173,15 @@ def plays_solo(data: bpy.types.AnimData) -> bool:
 
 
 def heard_strips(data: bpy.types.AnimData) -> list[bpy.types.NlaStrip]:
-    """Of those tracks, in the same order."""
-    return [strip for track in heard_tracks(data) for strip in track.strips if not strip.mute]
+    """Of those tracks, in the same order; those in a meta strip in its place."""
+    return [strip for track in heard_tracks(data) for strip in _heard(track.strips)]
+
+
+def _heard(strips: Iterable[bpy.types.NlaStrip]) -> Iterator[bpy.types.NlaStrip]:
+    for strip in strips:
+        if not strip.mute:
+            # What is in a meta strip has the scene's frames as well.
+            yield from _heard(strip.strips) if strip.type == "META" else (strip,)
 
 
 def edited_strip(data: bpy.types.AnimData) -> bpy.types.NlaStrip | None:
@@ -224,7 +231,7 @@ def layers(armature_object: bpy.types.Object) -> list[Shown]:
         return []
     if data.use_tweak_mode:
         return [Shown(data.action, data.action_slot, edited_strip(data))]
-    tracks = [[strip for strip in track.strips if not strip.mute and strip.action] for track in reversed(heard_tracks(data))]
+    tracks = [[strip for strip in _heard(track.strips) if strip.action] for track in reversed(heard_tracks(data))]
     tracks = [strips for strips in tracks if strips]
     active = data.action is not None and not (tracks and plays_solo(data))
     found = [Shown(data.action, data.action_slot)] if active else []

@@ -280,6 +280,55 @@ def check_the_strip_that_plays_is_meant() -> None:
         assert np.abs(read_m - moved_m).max() < 0.02, (kind, read_m, moved_m)
 
 
+def put_into_metas(figure: bpy.types.Object) -> None:
+    """All strips of an armature, as Make Meta does."""
+    data, window = figure.animation_data, bpy.context.window_manager.windows[0]
+    for track in data.nla_tracks:
+        track.select = True
+        for strip in track.strips:
+            strip.select = True
+    bpy.context.view_layer.objects.active = figure
+    figure.select_set(True)
+    area = window.screen.areas[0]
+    kind, area.type = area.type, "NLA_EDITOR"
+    with bpy.context.temp_override(window=window, area=area, region=area.regions[-1]):
+        assert bpy.ops.nla.meta_add() == {"FINISHED"}
+    area.type = kind
+    assert [strip.type for track in data.nla_tracks for strip in track.strips] == ["META"] * len(data.nla_tracks)
+
+
+def check_strips_in_a_meta_strip_play_as_others_do() -> None:
+    folder = addon_checks.test_folder()
+    with addon_checks.registered():
+        figure, applied = imported(nla_strip=True)
+        data = figure.animation_data
+        put_into_metas(figure)
+        put_into_metas(figure)  # one in the other
+        meta = data.nla_tracks[0].strips[0]
+        meta.frame_start_ui = 101
+        assert shown_action(figure).name == applied.action_name
+        last = applied.frame_end + 101 - applied.frame_start
+        frames = np.linspace(101, last, 9).astype(int)
+        moved_m = distance_to_hips_m(figure, frames)
+        for kind in ("bvh", "fbx", "glb"):
+            assert bpy.ops.pose3d.export_animation(filepath=str(folder / f"meta.{kind}"), armature=figure.name) == {"FINISHED"}
+        bpy.context.scene.pose3d.armature = figure
+        bpy.data.actions[applied.action_name].pose_markers.new("left heel down").frame = 5
+        assert bpy.ops.pose3d.solve_contacts_again() == {"FINISHED"}
+        again, data.action = data.action, None
+        assert tuple(again.frame_range) == (101, last)
+        # What comes above it leaves it to be seen before and after.
+        imported_on(figure, start_frame=150)
+        assert data.nla_tracks[-1].strips[0].extrapolation != "HOLD"
+        meta.mute = True
+        assert shown_action(figure) != bpy.data.actions[applied.action_name]
+    for kind in ("bvh", "fbx", "glb"):
+        figure = files.open_rig(files.RigFile(folder / f"meta.{kind}"))
+        first = round(figure.animation_data.action.frame_range[0])
+        read_m = distance_to_hips_m(figure, frames - 101 + first)
+        assert np.abs(read_m - moved_m).max() < 0.02, (kind, read_m, moved_m)
+
+
 def check_a_strip_that_is_being_edited_is_exported() -> None:
     """Tweak mode: its action seems to be the active one, but plays where the strip lies."""
     folder = addon_checks.test_folder()

@@ -17,6 +17,7 @@ NAMES = (
     "an_nla_strip_plays_as_the_action_did",
     "strips_hide_each_other_only_while_they_play",
     "the_strip_that_plays_is_meant",
+    "strips_in_a_meta_strip_play_as_others_do",
     "layers_are_exported_together",
     "a_strip_that_is_being_edited_is_exported",
     "poses_without_keys_and_the_frame_stay",
