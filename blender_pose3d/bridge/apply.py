@@ -32,6 +32,7 @@ from .markers import (
     key_confidence,
     mark_contacts,
     mark_guesses,
+    of_a_clip,
     remember_source,
     source_of,
 )
@@ -220,12 +221,18 @@ def apply_again(
 
     limbs, mute_constraints: as for `apply_steps`; the action does not remember them.
     The keys begin where they do in the scene, also when they or an NLA strip were moved. Raises Pose3DError if there is no such
-    action, its strip plays it otherwise, its track is gone, or no marker is a contact (nothing is changed then).
+    action, something lies over it, its strip plays it otherwise, its track is gone, or no marker is a contact (nothing is changed
+    then).
     """
-    played = shown(armature_object)
-    if played is None:
+    played, uppermost = of_a_clip(armature_object), shown(armature_object)
+    if played is None or uppermost is None:
         raise Pose3DError(f"'{armature_object.name}' has no action.", hint="Import a clip first.")
     source = source_of(played.action)
+    if uppermost.action != played.action:
+        raise Pose3DError(
+            f"'{uppermost.action.name}' lies over '{played.action.name}', and the new action would hide it.",
+            hint="Mute it in the NLA (push it down first) until the new action is pushed down under it.",
+        )
     track = read_track(source.track)
     last_s = float(track.timestamps_s[-1])
     clock = source.clock.moved_with(motion_range(played.action, played.slot), last_s)

@@ -976,6 +976,10 @@ GERMAN: dict[str, str] = {
     "Make a library override of it first (Object menu, Library Override).": (
         "Zuerst eine Bibliotheksüberschreibung davon machen (Menü Objekt)."
     ),
+    "'{}' lies over '{}', and the new action would hide it.": "„{}“ liegt über „{}“, und die neue Aktion würde sie verdecken.",
+    "Mute it in the NLA (push it down first) until the new action is pushed down under it.": (
+        "Sie in der NLA stumm schalten (vorher hineinschieben), bis die neue Aktion unter sie geschoben ist."
+    ),
     "The action '{}' has no contact markers.": "Die Aktion „{}“ hat keine Kontaktmarkierungen.",
     "Choose an action that Pose3D made, or add pose markers such as 'left heel down' and 'left heel up'.": (
         "Eine Aktion wählen, die Pose3D gemacht hat, oder Posenmarkierungen wie „left heel down“ und „left heel up“ hinzufügen."

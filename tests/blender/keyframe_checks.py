@@ -428,6 +428,34 @@ def keys_that_were_moved_as_a_whole_are_solved_where_they_are() -> None:
     assert apply_again(bpy.context, armature, resources=ROOT).frame_start == 11
 
 
+def what_lies_over_the_clip_is_said() -> None:
+    """A correction, as the active action or as a strip: a new action would hide it."""
+    given = exact_tracks.motion("walk_turn", fps=25, seconds=2)
+    path = folder() / "under.npz"
+    write_track(path, given.track)
+    armature = fresh("plain")
+    applied = apply_track(bpy.context, armature, given.track, preset="auto", resources=ROOT, track_path=path)
+    data = armature.animation_data
+    data.nla_tracks.new().strips.new("Clip", 1, data.action)
+    data.action, data.action_blend_type = bpy.data.actions.new("Correction"), "COMBINE"
+    armature.pose.bones["Head"].keyframe_insert("rotation_quaternion", frame=10)
+    before = sorted(action.name for action in bpy.data.actions)
+    for is_strip in (False, True):
+        if is_strip:
+            data.nla_tracks.new().strips.new("Over it", 1, data.action).blend_type = "COMBINE"
+            data.action = None
+        try:
+            apply_again(bpy.context, armature, resources=ROOT)
+        except Pose3DError as error:
+            assert f"'Correction' lies over '{applied.action_name}'" in error.sentence, error.sentence
+            assert "Mute it in the NLA" in error.sentence and "Import" not in error.sentence, error.sentence
+        else:
+            raise AssertionError("a correction was hidden")
+        assert sorted(action.name for action in bpy.data.actions) == before
+    data.action_blend_type, data.nla_tracks[1].mute = "REPLACE", True
+    assert apply_again(bpy.context, armature, resources=ROOT).frame_start == applied.frame_start
+
+
 def move_keys(action: bpy.types.Action, frames: int) -> None:
     for slot in action.slots:
         for curve in anim_utils.action_get_channelbag_for_slot(action, slot).fcurves:
@@ -688,6 +716,7 @@ CHECKS: tuple[Callable[[], None], ...] = (
     sparse_keys_are_within_the_bound,
     contacts_are_markers_that_can_be_moved,
     keys_that_were_moved_as_a_whole_are_solved_where_they_are,
+    what_lies_over_the_clip_is_said,
     contacts_that_meet_on_a_frame_are_two,
     guessed_stretches_are_marked,
     marks_do_not_hinder_exports,
