@@ -185,15 +185,17 @@ def _write_glb(path: Path, armature_object: bpy.types.Object, bones: Sequence[st
 
 def _write_fbx(path: Path, armature_object: bpy.types.Object, bones: Sequence[str], with_nla: bool) -> None:
     _select_family(armature_object)
-    bpy.ops.export_scene.fbx(
-        filepath=str(path),
-        use_selection=True,
-        object_types={"ARMATURE", "MESH"},
-        add_leaf_bones=False,
-        bake_anim_use_all_actions=False,
-        bake_anim_use_nla_strips=False,
-        bake_anim_simplify_factor=0.0,
-    )
+    # A 3D view in local view would take what it does not show for not selected.
+    with bpy.context.temp_override(area=None, region=None):
+        bpy.ops.export_scene.fbx(
+            filepath=str(path),
+            use_selection=True,
+            object_types={"ARMATURE", "MESH"},
+            add_leaf_bones=False,
+            bake_anim_use_all_actions=False,
+            bake_anim_use_nla_strips=False,
+            bake_anim_simplify_factor=0.0,
+        )
 
 
 def _write_bvh(path: Path, armature_object: bpy.types.Object, bones: Sequence[str], with_nla: bool) -> None:

@@ -353,6 +353,30 @@ def an_import_leaves_the_rest() -> Iterator[float]:
     seen["rest"] = found
 
 
+def exported_from_a_local_view() -> Iterator[float]:
+    """A view that shows the cube alone takes nothing out of the file."""
+    yield from fresh()
+    yield from solved(walk_take())
+    for item in bpy.context.view_layer.objects:
+        item.select_set(item.name == "Cube")
+    area, region = view()
+    with bpy.context.temp_override(window=window(), area=area, region=region):
+        bpy.ops.view3d.localview()
+    yield 0.3
+    files = {kind: str(OUT / f"local.{kind}") for kind in ("fbx", "glb")}
+    said = {kind: call(bpy.ops.pose3d.export_animation, filepath=file, overwrite=True) for kind, file in files.items()}
+    local = area.spaces.active.local_view is not None
+    found = {}
+    for kind, read in (("fbx", bpy.ops.import_scene.fbx), ("glb", bpy.ops.import_scene.gltf)):
+        bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True, app_template="")
+        yield 0.5
+        area, region = view()
+        with bpy.context.temp_override(window=window(), area=area, region=region):
+            read(filepath=files[kind])
+        found[kind] = [sorted(said[kind]), local, sorted({item.type for item in bpy.data.objects}), len(bpy.data.actions)]
+    seen["local view"] = found
+
+
 def film_processes(name: str) -> list[int]:
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
@@ -468,6 +492,7 @@ def quit_while_recording() -> Iterator[float]:
 driver.SCENARIOS = (
     set_up,
     an_import_leaves_the_rest,
+    exported_from_a_local_view,
     undone_in_edit_mode,
     undone_while_controls_are_keyed,
     saved_while_controls_are_keyed,

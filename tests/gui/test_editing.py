@@ -30,6 +30,11 @@ def test_an_import_leaves_other_poses_and_the_frame(seen: dict[str, Any]) -> Non
         assert rest[kind] == [["FINISHED"], 1.0, 10.5], rest
 
 
+def test_a_local_view_takes_nothing_out_of_an_export(seen: dict[str, Any]) -> None:
+    found = seen["local view"]
+    assert found == dict.fromkeys(("fbx", "glb"), [["FINISHED"], True, ["ARMATURE", "MESH"], 1]), found
+
+
 def test_a_take_in_edit_mode_is_a_step_between_its_neighbours(seen: dict[str, Any]) -> None:
     steps = seen["undone in edit mode"]
     assert all(valid for *_, valid in steps), steps
