@@ -30,13 +30,14 @@ from .markers import (
     clock_of_markers,
     contacts_from_markers,
     key_confidence,
+    made_now,
     mark_contacts,
     mark_guesses,
     of_a_clip,
     remember_source,
     source_of,
 )
-from .targets import heard_strips, motion_range, plays_solo, shown
+from .targets import heard_strips, key_times, plays_solo, shown
 
 _T = TypeVar("_T")
 
@@ -89,17 +90,18 @@ def apply_steps(
     track_path: Path | None = None,
     frame_start: int | None = None,
     fps: float | None = None,
+    stretch: float = 1.0,
     limbs: LimbMode | str = LimbMode.FK,
     mute_constraints: bool = False,
 ) -> Steps:
-    """Solve a track onto an armature and key it at true speed into a new action.
+    """Solve a track onto an armature and key it at true speed, unless told otherwise, into a new action.
 
     find_armature: the armature again, after each step, since the user may have undone or deleted something meanwhile;
     preset: "auto", a preset's name, or the path of a preset file; resources: the folder that holds rigs/; options: SolveOptions
     give the plain solve with a key on every frame; contacts: as the user has changed those of an earlier result; track_path: the
     track's file, remembered for `apply_again`; frame_start: of the keys, the scene's first frame when left out; fps: of the
-    keys, the scene's when left out; limbs: IK keys the IK controls as well, so that they do the same as the FK keys;
-    mute_constraints: in the new action, those that change what is keyed.
+    keys, the scene's when left out; stretch: how much longer the motion is to take; limbs: IK keys the IK controls as well, so
+    that they do the same as the FK keys; mute_constraints: in the new action, those that change what is keyed.
     Raises Pose3DError (nothing is changed then).
     """
     options = options or MotionOptions()
@@ -122,6 +124,7 @@ def apply_steps(
         motion, person = solved.motion, solved.person
     if fps is None:
         fps = context.scene.render.fps / context.scene.render.fps_base
+    fps *= stretch
     motion = yield partial(resampled, motion, fps)
     armature_object = _same_bones(find_armature(), motion)
     sparse = None
@@ -159,7 +162,8 @@ def apply_steps(
                 armature_object, action, np.interp(motion.timestamps_s, track.timestamps_s, confidence_of(track)), frames
             )
         if track_path is not None:
-            remember_source(action, Source(track_path.absolute(), preset, options, clock))
+            made = made_now(action, clock)
+            remember_source(action, Source(track_path.absolute(), preset, options, clock, made, stretch))
     show_now(context, armature_object)
     return AppliedMotion(
         action_name=action.name,
@@ -220,9 +224,9 @@ def apply_again(
     """Solve the track of the armature's action again with the contacts as its markers say them now, into another new action.
 
     limbs, mute_constraints: as for `apply_steps`; the action does not remember them.
-    The keys begin where they do in the scene, also when they or an NLA strip were moved. Raises Pose3DError if there is no such
-    action, something lies over it, its strip plays it otherwise, its track is gone, or no marker is a contact (nothing is changed
-    then).
+    The keys begin where they do in the scene, also when they or an NLA strip were moved, and take as long where they were scaled.
+    Raises Pose3DError if there is no such action, something lies over it, its strip plays it otherwise, its keys were retimed
+    otherwise, its track is gone, or no marker is a contact (nothing is changed then).
     """
     played, uppermost = of_a_clip(armature_object), shown(armature_object)
     if played is None or uppermost is None:
@@ -235,7 +239,7 @@ def apply_again(
         )
     track = read_track(source.track)
     last_s = float(track.timestamps_s[-1])
-    clock = source.clock.moved_with(motion_range(played.action, played.slot), last_s)
+    clock = source.clock.moved_with(key_times(played.action, played.slot), source.made, last_s)
     as_marked = clock_of_markers(played.action, (clock, source.clock), last_s=last_s)
     contacts = contacts_from_markers(played.action, as_marked, last_s=last_s)
     return apply_track(
@@ -248,6 +252,7 @@ def apply_again(
         contacts=contacts,
         track_path=source.track,
         frame_start=clock.frame_start + played.shift_frames(),
+        stretch=source.stretch * clock.fps / source.clock.fps,
         limbs=limbs,
         mute_constraints=mute_constraints,
     )

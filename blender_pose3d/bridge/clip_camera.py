@@ -28,7 +28,7 @@ from ..core.upright import ground_m
 from .keyframes import key_values
 from .markers import Clock, Source, of_a_clip, source_of
 from .rig_reader import choose_mapping, read_rig
-from .targets import motion_range
+from .targets import KeyTimes, key_times
 
 CAMERA_PROPERTY = "pose3d_clip_camera"
 _SENSOR_MM = 36.0
@@ -82,16 +82,16 @@ def prepare(armature_object: bpy.types.Object, *, resources: Path) -> Callable[[
     if played is None:
         raise Pose3DError(f"'{armature_object.name}' has no action.", hint="Import a clip first.")
     source = source_of(played.action)
-    shift_frames, keyed = played.shift_frames(), motion_range(played.action, played.slot)
+    shift_frames, keyed = played.shift_frames(), key_times(played.action, played.slot)
     mapping = choose_mapping(armature_object, preset=source.preset, presets_folder=resources / "rigs")
     return partial(_seen, source, read_rig(armature_object, mapping), keyed, shift_frames)
 
 
-def _seen(source: Source, rig: RigSpec, keyed: tuple[float, float] | None, shift_frames: int) -> Seen:
+def _seen(source: Source, rig: RigSpec, keyed: KeyTimes | None, shift_frames: int) -> Seen:
     """keyed, shift_frames: where the action's keys are now, and how much later the scene has them."""
     track = read_track(source.track)
     person = perform(track, source.options)
-    clock = source.clock.moved_with(keyed, float(track.timestamps_s[-1]))
+    clock = source.clock.moved_with(keyed, source.made, float(track.timestamps_s[-1]))
     source = replace(source, clock=replace(clock, frame_start=clock.frame_start + shift_frames))
     if source.options.upper_body:
         person = person.facing_ahead()

@@ -24,12 +24,15 @@ from ..core.errors import Pose3DError
 from ..core.motion import Contact, MotionOptions
 from .compat import ensure_fcurve
 from .keyframes import fill_linear
-from .targets import Shown, layers, shown
+from .targets import KeyTimes, Shown, key_times, layers, shown
 
 CONFIDENCE_PROPERTY = "pose3d_confidence"
 _CONFIDENCE_PATH = f'["{CONFIDENCE_PROPERTY}"]'
 _SOURCE_PROPERTY = "pose3d_source"
 _CONTACT_NAME = re.compile(r"\s*(left|right)\s+(heel|toe)\s+(down|up)\s*(\.\d+)?", re.IGNORECASE)
+# Keys that were scaled alike are off by no more than this, each on its own frame; keys of which few were moved change their mean
+# and spread by such a share of the length; and of those that were not scaled such a share at most is between frames.
+_ALIKE_FRAMES, _FEW_MOVED, _MOST_BETWEEN = 0.75, 0.05, 0.25
 # Steps of the confidence curve that nobody would look for.
 _CONFIDENCE_TOLERANCE = 0.03
 
@@ -48,23 +51,56 @@ class Clock:
     def time_s(self, frame: float) -> float:
         return self.first_s + (frame - self.frame_start) / self.fps
 
-    def moved_with(self, keyed: tuple[float, float] | None, last_s: float) -> Clock:
-        """Of an action whose keys are at these frames now, first and last: another one where all were moved as far."""
-        if keyed is None:
+    def moved_with(self, now: KeyTimes | None, made: Made | None, last_s: float) -> Clock:
+        """Of an action whose keys are there now: another one where all were moved as far, or scaled alike.
+
+        made: how they lay when they were made, where that is known. Raises Pose3DError where they were retimed otherwise.
+        """
+        if now is None:
             return self
         last = self.frame_start + math.floor((last_s - self.first_s) * self.fps + 1e-6)
-        by = [round(now - then) for now, then in zip(keyed, (self.frame_start, last), strict=True)]
-        return replace(self, frame_start=self.frame_start + by[0]) if by[0] == by[1] else self
+        by = [round(here - then) for here, then in zip((now.first, now.last), (self.frame_start, last), strict=True)]
+        if by[0] == by[1]:
+            return replace(self, frame_start=self.frame_start + by[0])
+        length = max(last - self.frame_start, 1)
+        if made is not None and made.count == now.count:
+            stretch = now.spread / made.spread
+            ends = [now.mean + stretch * (then - made.mean) for then in (0, last - self.frame_start)]
+            if np.abs(np.subtract(ends, (now.first, now.last))).max() < _ALIKE_FRAMES:
+                return replace(self, frame_start=round(ends[0]), fps=self.fps * stretch)
+            apart = abs(now.mean - self.frame_start - made.mean) + abs(now.spread - made.spread)
+            retimed = apart > _FEW_MOVED * length
+        else:
+            # Keys that are added at an end, or cut off there, are on frames, and few lie beyond the clip.
+            retimed = now.between > _MOST_BETWEEN or now.nine_of_ten - now.first > (1 + _FEW_MOVED) * length
+        if retimed:
+            raise Pose3DError(
+                "The keys of the action were moved apart or together in time, so its moments are no longer those of the clip.",
+                hint="Scale all of them alike, or solve the take again.",
+            )
+        return self
+
+
+@dataclass(frozen=True)
+class Made:
+    """How the keys of an action lay when they were made, as `KeyTimes` has it, but for mean, which is from the first frame on."""
+
+    count: int
+    mean: float
+    spread: float
 
 
 @dataclass(frozen=True)
 class Source:
-    """What an action was made from: the track file, the preset, the options and the clock."""
+    """What an action was made from: the track file, the preset, the options and the clock; made: how its keys lay then, None
+    where an earlier version made it; stretch: how much longer it takes than true speed."""
 
     track: Path
     preset: str
     options: MotionOptions
     clock: Clock
+    made: Made | None = None
+    stretch: float = 1.0
 
 
 def mark_contacts(action: bpy.types.Action, contacts: Sequence[Contact], clock: Clock) -> None:
@@ -107,13 +143,16 @@ def contacts_from_markers(action: bpy.types.Action, clock: Clock, *, last_s: flo
 
 
 def clock_of_markers(action: bpy.types.Action, clocks: Sequence[Clock], *, last_s: float) -> Clock:
-    """By which of the clocks more contact markers are in the clip: keys may be moved with or without them. The first counts."""
+    """By which of the clocks more contact markers are in the clip: keys may be moved, or scaled, with or without them. The first
+    counts; of those of different speeds the one that ends where the markers do."""
     frames = [marker.frame for marker in action.pose_markers if _CONTACT_NAME.fullmatch(marker.name)]
+    scaled = len({clock.fps for clock in clocks}) > 1
 
-    def within(clock: Clock) -> int:
-        return sum(clock.frame_start <= frame <= clock.frame(last_s) for frame in frames)
+    def fitting(clock: Clock) -> tuple[int, int]:
+        within = sum(clock.frame_start <= frame <= clock.frame(last_s) for frame in frames)
+        return within, -abs(clock.frame(last_s) - max(frames)) if scaled and frames else 0
 
-    return max(clocks, key=within)
+    return max(clocks, key=fitting)
 
 
 def _in_turn(changes: list[tuple[int, bool]]) -> list[tuple[int, bool]]:
@@ -169,6 +208,12 @@ def _keys_confidence(action: bpy.types.Action) -> bool:
     return any(bag.fcurves.find(_CONFIDENCE_PATH) is not None for bag in bags)
 
 
+def made_now(action: bpy.types.Action, clock: Clock) -> Made | None:
+    """How the keys of a new action lie, whose only slot is what was animated."""
+    now = key_times(action, action.slots[0])
+    return Made(now.count, now.mean - clock.frame_start, now.spread) if now is not None else None
+
+
 def remember_source(action: bpy.types.Action, source: Source) -> None:
     """So that the action can be made again from its track."""
     action[_SOURCE_PROPERTY] = json.dumps(
@@ -177,6 +222,8 @@ def remember_source(action: bpy.types.Action, source: Source) -> None:
             "preset": source.preset,
             "options": asdict(source.options),
             "clock": asdict(source.clock),
+            "made": source.made and asdict(source.made),
+            "stretch": source.stretch,
         }
     )
 
@@ -185,7 +232,9 @@ def source_of(action: bpy.types.Action) -> Source:
     """Raises Pose3DError for an action that Pose3D did not make from a track file, or not in this version."""
     try:
         told = json.loads(action[_SOURCE_PROPERTY])
-        return Source(Path(told["track"]), str(told["preset"]), MotionOptions.of(told["options"]), Clock(**told["clock"]))
+        options, clock, made = MotionOptions.of(told["options"]), Clock(**told["clock"]), told.get("made")
+        made = Made(**made) if made else None
+        return Source(Path(told["track"]), str(told["preset"]), options, clock, made, float(told.get("stretch", 1.0)))
     except (KeyError, TypeError, ValueError):
         raise Pose3DError(
             f"The action '{action.name}' does not say which track it was made from.", hint="Import the clip again."

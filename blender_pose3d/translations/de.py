@@ -980,6 +980,11 @@ GERMAN: dict[str, str] = {
     "Mute it in the NLA (push it down first) until the new action is pushed down under it.": (
         "Sie in der NLA stumm schalten (vorher hineinschieben), bis die neue Aktion unter sie geschoben ist."
     ),
+    "The keys of the action were moved apart or together in time, so its moments are no longer those of the clip.": (
+        "Die Schlüsselbilder der Aktion wurden zeitlich auseinander- oder zusammengeschoben, sodass ihre Augenblicke nicht mehr die"
+        " des Clips sind."
+    ),
+    "Scale all of them alike, or solve the take again.": "Alle gleich skalieren, oder die Aufnahme noch einmal lösen.",
     "The action '{}' has no contact markers.": "Die Aktion „{}“ hat keine Kontaktmarkierungen.",
     "Choose an action that Pose3D made, or add pose markers such as 'left heel down' and 'left heel up'.": (
         "Eine Aktion wählen, die Pose3D gemacht hat, oder Posenmarkierungen wie „left heel down“ und „left heel up“ hinzufügen."

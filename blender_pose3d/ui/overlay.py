@@ -15,7 +15,7 @@ from mathutils import Matrix
 from .. import places
 from ..bridge.clip_camera import Seen, prepare
 from ..bridge.markers import of_a_clip
-from ..bridge.targets import motion_range
+from ..bridge.targets import key_times
 from ..core.errors import Pose3DError
 from ..core.rotations import apply
 from ..core.skeleton import INDEX
@@ -137,8 +137,9 @@ def _key(armature_object: bpy.types.Object | None) -> _Key | None:
     played = of_a_clip(armature_object) if armature_object is not None else None
     if played is None:
         return None
-    keyed = motion_range(played.action, played.slot) or ()
-    return (armature_object.session_uid, played.action.session_uid, *played.timing, *keyed)
+    keyed = key_times(played.action, played.slot)
+    ends = (keyed.first, keyed.last) if keyed is not None else ()
+    return (armature_object.session_uid, played.action.session_uid, *played.timing, *ends)
 
 
 class _Loading:

@@ -6,6 +6,7 @@ Not collected by pytest; test_keyframes.py starts it.
 from __future__ import annotations
 
 import json
+import re
 import sys
 import traceback
 from collections.abc import Callable
@@ -19,7 +20,7 @@ from bpy_extras import anim_utils
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from blender_pose3d.bridge import files, markers  # noqa: E402
+from blender_pose3d.bridge import clip_camera, files, markers  # noqa: E402
 from blender_pose3d.bridge.apply import AppliedMotion, apply_again, apply_steps, apply_track  # noqa: E402
 from blender_pose3d.bridge.compat import ensure_fcurve  # noqa: E402
 from blender_pose3d.bridge.keyframes import fill_linear, key_values  # noqa: E402
@@ -456,12 +457,58 @@ def what_lies_over_the_clip_is_said() -> None:
     assert apply_again(bpy.context, armature, resources=ROOT).frame_start == applied.frame_start
 
 
-def move_keys(action: bpy.types.Action, frames: int) -> None:
+def keys_that_were_scaled_are_solved_as_slow() -> None:
+    """About any frame, with their markers or without; and again, and once more."""
+    given = exact_tracks.motion("walk_turn", fps=25, seconds=4)
+    path = folder() / "scaled.npz"
+    write_track(path, given.track)
+    for factor, about, markers_too, dense in ((2.0, 11, False, False), (0.5, 40, True, True), (1.3, 0, True, False)):
+        armature = fresh("plain")
+        bpy.context.scene.render.fps, bpy.context.scene.frame_start = 25, 11
+        options = MotionOptions(dense_keys=dense)
+        applied = apply_track(bpy.context, armature, given.track, preset="auto", resources=ROOT, track_path=path, options=options)
+        action, (first, last) = armature.animation_data.action, (applied.frame_start, applied.frame_end)
+        scale_keys(action, lambda frame: about + (frame - about) * factor)  # noqa: B023
+        for marker in action.pose_markers if markers_too else ():
+            marker.frame = round(about + (marker.frame - about) * factor)
+        begins, ends = (about + (frame - about) * factor for frame in (first, last))
+        for _ in range(2):
+            again = apply_again(bpy.context, armature, resources=ROOT)
+            assert again.frame_start == round(begins) and abs(again.frame_end - ends) <= 1, (factor, again.frame_start, ends)
+            for ours, theirs in zip(again.person.contacts, applied.person.contacts, strict=True):
+                off_s = max(abs(ours.start_s - theirs.start_s), abs(ours.end_s - theirs.end_s))
+                assert off_s < 1.01 / 25 / min(factor, 1), (factor, ours, theirs)
+            clock = clip_camera.prepare(armature, resources=ROOT)().clock
+            assert abs(clock.fps - 25 * factor) < 0.05 and clock.frame_start == again.frame_start
+    armature = fresh("plain")
+    apply_track(bpy.context, armature, given.track, preset="auto", resources=ROOT, track_path=path)
+    action = armature.animation_data.action
+    # A hold at the end is no other speed.
+    scale_keys(action, lambda frame: frame if frame < last else frame + 30)
+    assert apply_again(bpy.context, armature, resources=ROOT).frame_start == bpy.context.scene.frame_start
+    for made in (True, False):  # with what the action remembers, and without, as of an earlier version
+        armature.animation_data.action = action
+        scale_keys(action, lambda frame: frame if frame < 30 else 30 + (frame - 30) * 1.7)
+        if not made:
+            action["pose3d_source"] = re.sub(r'"made": \{.*?\}', '"made": null', action["pose3d_source"])
+        try:
+            apply_again(bpy.context, armature, resources=ROOT)
+        except Pose3DError as error:
+            assert "were moved apart or together in time" in error.sentence, error.sentence
+        else:
+            raise AssertionError("keys that were retimed in part were solved by the old times")
+
+
+def scale_keys(action: bpy.types.Action, moved: Callable[[float], float]) -> None:
     for slot in action.slots:
         for curve in anim_utils.action_get_channelbag_for_slot(action, slot).fcurves:
             for point in curve.keyframe_points:
-                point.co_ui.x += frames
+                point.co_ui.x = moved(point.co.x)
             curve.update()
+
+
+def move_keys(action: bpy.types.Action, frames: int) -> None:
+    scale_keys(action, lambda frame: frame + frames)
 
 
 def contacts_that_meet_on_a_frame_are_two() -> None:
@@ -716,6 +763,7 @@ CHECKS: tuple[Callable[[], None], ...] = (
     sparse_keys_are_within_the_bound,
     contacts_are_markers_that_can_be_moved,
     keys_that_were_moved_as_a_whole_are_solved_where_they_are,
+    keys_that_were_scaled_are_solved_as_slow,
     what_lies_over_the_clip_is_said,
     contacts_that_meet_on_a_frame_are_two,
     guessed_stretches_are_marked,
