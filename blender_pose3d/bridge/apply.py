@@ -10,6 +10,7 @@ from typing import Any, TypeAlias, TypeVar
 
 import bpy
 import numpy as np
+from bpy_extras import anim_utils
 
 from ..core.confidence import confidence_of, guesses
 from ..core.curves import SparseMotion, reduced
@@ -40,6 +41,8 @@ from .markers import (
 from .targets import heard_strips, key_times, plays_solo, shown
 
 _T = TypeVar("_T")
+# Properties by which an object moves.
+_OF_OBJECTS = ("location", "rotation_", "delta_")
 
 
 @dataclass(frozen=True)
@@ -173,7 +176,7 @@ def apply_steps(
             *warnings,
             *_gap_warnings(track),
             *_hand_warnings(track, rig, options),
-            *unseen_warnings(armature_object),
+            *unseen_warnings(armature_object, motion),
         ),
         frame_start=int(frames[0]),
         frame_end=int(frames[-1]),
@@ -277,8 +280,8 @@ def _hand_warnings(track: Pose3DTrack, rig: RigSpec, options: MotionOptions | So
     return ()
 
 
-def unseen_warnings(armature_object: bpy.types.Object) -> tuple[str, ...]:
-    """What of the user's keeps the new action from being seen; it is left as it is."""
+def unseen_warnings(armature_object: bpy.types.Object, motion: RigMotion) -> tuple[str, ...]:
+    """What of the user's keeps the new action from being seen as it was solved; it is left as it is."""
     name, data = armature_object.name, armature_object.animation_data
     warnings = []
     if armature_object.data.pose_position == "REST":
@@ -292,7 +295,16 @@ def unseen_warnings(armature_object: bpy.types.Object) -> tuple[str, ...]:
         warnings.append(
             f"The action of '{name}' is blended with its NLA tracks, so the pose is mixed: mute them, or choose Replace."
         )
+    if not plays_solo(data) and not motion.left_alone and any(_moves_object(strip) for strip in strips):
+        warnings.append(f"NLA strips move the object '{name}' itself, and the character goes along: mute them if it should not.")
     return tuple(warnings)
+
+
+def _moves_object(strip: bpy.types.NlaStrip) -> bool:
+    slot = strip.action_slot if strip.action is not None else None
+    bag = anim_utils.action_get_channelbag_for_slot(strip.action, slot) if slot is not None else None
+    curves = [curve for curve in (bag.fcurves if bag is not None else ()) if curve.data_path.startswith(_OF_OBJECTS)]
+    return any(len({point.co.y for point in curve.keyframe_points}) > 1 for curve in curves)
 
 
 def empty_stretches_s(track: Pose3DTrack) -> list[tuple[float, float]]:

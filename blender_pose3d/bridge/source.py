@@ -111,7 +111,7 @@ def apply_source(
             *check_mapping(rig),
             *_lacking(source.rig, rig),
             *warnings,
-            *unseen_warnings(armature_object),
+            *unseen_warnings(armature_object, motion),
         ),
         frame_start=int(frames[0]),
         frame_end=int(frames[-1]),

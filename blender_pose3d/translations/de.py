@@ -946,6 +946,9 @@ GERMAN: dict[str, str] = {
     "The NLA of '{}' is switched off, so the new strip does not play: switch it on in its editor.": (
         "Die NLA von „{}“ ist ausgeschaltet, der neue Streifen spielt also nicht: sie in ihrem Editor einschalten."
     ),
+    "NLA strips move the object '{}' itself, and the character goes along: mute them if it should not.": (
+        "NLA-Streifen bewegen das Objekt „{}“ selbst, und die Figur geht mit: diese stumm schalten, wenn sie das nicht soll."
+    ),
     "The action of '{}' is blended with its NLA tracks, so the pose is mixed: mute them, or choose Replace.": (
         "Die Aktion von „{}“ wird mit den NLA-Spuren gemischt: diese stumm schalten, oder „Ersetzen“ wählen."
     ),

@@ -195,6 +195,24 @@ def nla_stays_and_does_not_show_through() -> None:
             assert not applied.warnings and limb_error_deg(armature, given, applied) < 0.5, (muted, applied.warnings)
 
 
+def strips_that_carry_the_character_along_are_told() -> None:
+    """Of a strip that has keys of the object without moving it nothing is said."""
+    given = exact_tracks.motion("reach", seconds=1)
+    for moved_m in (0.0, 2.0):
+        for upper_body in (False, True):
+            armature = fresh("plain")
+            for frame, place in ((1, 0.0), (60, moved_m)):
+                armature.location.x = place
+                armature.keyframe_insert("location", frame=frame)
+            data = armature.animation_data
+            data.nla_tracks.new().strips.new("Ride", 1, data.action)
+            data.action = None
+            options = MotionOptions(upper_body=upper_body)
+            applied = apply_track(bpy.context, armature, given.track, preset="auto", resources=ROOT, options=options)
+            told = any("and the character goes along" in warning for warning in applied.warnings)
+            assert told == (moved_m > 0 and not upper_body), (moved_m, upper_body, applied.warnings)
+
+
 def a_rest_position_is_told() -> None:
     armature = fresh("plain")
     armature.data.pose_position = "REST"
@@ -756,6 +774,7 @@ CHECKS: tuple[Callable[[], None], ...] = (
     an_action_shared_with_another_object_still_drives_it,
     a_second_import_makes_a_second_action,
     nla_stays_and_does_not_show_through,
+    strips_that_carry_the_character_along_are_told,
     a_rest_position_is_told,
     bones_that_are_being_edited_are_taken_as_they_are,
     angles_do_not_jump,
