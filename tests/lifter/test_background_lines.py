@@ -55,6 +55,36 @@ def test_what_is_on_a_person_or_too_short_is_none() -> None:
     assert straight_lines(np.full((90, 160), 80, np.uint8), np.full((90, 160), 255, np.uint8)).shape == (0, 4)
 
 
+def drawn_over(picture: np.ndarray, what: str) -> np.ndarray:
+    out = picture.copy()
+    if what == "bars":
+        out[:24] = out[-24:] = 0
+    for share in (1 / 3, 2 / 3) if what == "thirds" else ():
+        column, row = round(share * _WIDTH), round(share * _HEIGHT)
+        out[:, column] = 0.7 * 255 + 0.3 * out[:, column]
+        out[row : row + 2] = 0.7 * 255 + 0.3 * out[row : row + 2]
+    return out
+
+
+@pytest.mark.parametrize("what", ["bars", "thirds"])
+def test_what_is_drawn_over_the_picture_is_no_room(what: str) -> None:
+    """Somebody's head is before one of the lines."""
+    picture = drawn_over(room(), what)
+    picture[85:95, 200:220] = 200
+    found = straight_lines(picture, np.full((_HEIGHT, _WIDTH), 255, np.uint8))
+    for edge in EDGES[[0, 2]]:
+        assert nearest_off(found, edge)[0] < 0.6
+    exact = np.abs(found[:, 2:] - found[:, :2]).min(axis=1) * _WIDTH < 0.3
+    post = np.abs(found[:, 0] * _WIDTH - EDGES[0, 0]) < 15
+    assert not (exact & ~post).any(), found[exact & ~post] * _WIDTH
+
+
+def test_an_edge_along_the_whole_picture_is_a_rooms_where_it_is_held_as_by_hand() -> None:
+    skirting = np.array([[2, 210, _WIDTH - 2, 213]], float)  # a third of a degree
+    found = straight_lines(room(skirting), np.full((_HEIGHT, _WIDTH), 255, np.uint8))
+    assert nearest_off(found, skirting[0])[1] > 300
+
+
 @pytest.mark.parametrize("still", [True, False])
 def test_a_clip_shows_its_first_picture_or_a_better_last_one(still: bool) -> None:
     background = BackgroundMotion()
