@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import bpy
 import numpy as np
@@ -19,6 +20,8 @@ _LINEAR, _BEZIER = 1, 2
 _FREE, _ALIGNED = 0, 3
 # Fewer keys than this are set as keys.
 _MANY = 32
+# Constraints by which a bone moves as another one does.
+_COPYING = ("ARMATURE", "CHILD_OF", "COPY_LOCATION", "COPY_ROTATION", "COPY_TRANSFORMS")
 _IDENTITY = {"location": (0.0, 0.0, 0.0), "scale": (1.0, 1.0, 1.0)}
 
 
@@ -98,7 +101,7 @@ def key_motion(
         bone = pose_bones[name]
         key_rotation(action, armature_object, bone, wxyz[None], once)
         _write_rest(bone, write, once, with_rotation=False, always=by_nla)
-    for bone in _carriers(pose_bones, {*motion.bone_names, *motion.held} | alone):
+    for bone in _carriers(armature_object, {*motion.bone_names, *motion.held} | alone, set(motion.bone_names) - alone):
         _write_rest(bone, write, once, with_rotation=True, always=by_nla)
     # What is there twice is as it is the last time.
     for (name, key), value in {(name, key): value for name, key, value in properties}.items():
@@ -262,13 +265,37 @@ def _is_at(bone: bpy.types.PoseBone, channel: str, rest: Sequence[float]) -> boo
     return all(abs(now - then) <= 1e-6 + 1e-5 * abs(then) for now, then in zip(getattr(bone, channel), rest, strict=True))
 
 
-def _carriers(pose_bones: bpy.types.bpy_prop_collection, keyed: set[str]) -> list[bpy.types.PoseBone]:
-    """Bones above keyed ones that are not keyed themselves."""
-    found: dict[str, bpy.types.PoseBone] = {}
+def _carriers(armature_object: bpy.types.Object, keyed: set[str], moved: set[str]) -> list[bpy.types.PoseBone]:
+    """Bones above keyed ones that are not keyed themselves, and those that the bones above follow by constraints, as controls
+    that pivot the hips or the chest. One that all of `moved` follow places the character: it is the user's."""
+    pose_bones = armature_object.pose.bones
+    above: dict[str, bpy.types.PoseBone] = {}
     for name in keyed:
-        bone = pose_bones[name].parent
-        while bone is not None:
-            if bone.name not in keyed:
-                found[bone.name] = bone
-            bone = bone.parent
-    return list(found.values())
+        above |= {bone.name: bone for bone in pose_bones[name].parent_recursive if bone.name not in keyed}
+    followed = {name: _followed(armature_object, name, keyed) for name in moved}
+    by_all = set.intersection(*followed.values()) if followed else set()
+    others = {name: pose_bones[name] for name in set().union(*followed.values()) - by_all}
+    return list((above | others).values())
+
+
+def _followed(armature_object: bpy.types.Object, name: str, keyed: set[str]) -> set[str]:
+    """What a bone follows by hierarchy and, where it is not keyed itself, by constraints: bones that are not keyed."""
+    pose_bones = armature_object.pose.bones
+    found: set[str] = set()
+    waiting = [name]
+    while waiting:
+        bone = pose_bones[waiting.pop()]
+        leads = {bone.parent.name} if bone.parent is not None else set()
+        if bone.name not in keyed:
+            leads |= {target.subtarget for one in bone.constraints for target in _copied(one) if target.target == armature_object}
+        new = {lead for lead in leads if lead in pose_bones} - found
+        found |= new
+        waiting += new
+    return found - keyed
+
+
+def _copied(constraint: bpy.types.Constraint) -> Sequence[Any]:
+    """The targets that a constraint has its owner move with."""
+    if constraint.mute or constraint.type not in _COPYING:
+        return ()
+    return constraint.targets if constraint.type == "ARMATURE" else (constraint,)

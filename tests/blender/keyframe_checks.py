@@ -195,6 +195,31 @@ def nla_stays_and_does_not_show_through() -> None:
             assert not applied.warnings and limb_error_deg(armature, given, applied) < 0.5, (muted, applied.warnings)
 
 
+def what_bends_the_body_by_constraints_is_brought_to_rest() -> None:
+    """A control that turns the chest through a helper bone; the one that places the whole character stays as it is posed."""
+    given = exact_tracks.motion("reach", seconds=1)
+    for by_nla in (False, True):
+        armature = fresh("plain")
+        rig_builders.add_pivots(armature, {"Place": "Hips", "Pivot": "Spine2"})
+        bones = armature.pose.bones
+        for name in ("Place", "Pivot"):
+            bones[name].rotation_mode = "QUATERNION"
+        if by_nla:
+            bones["Pivot"].rotation_quaternion = (0.8, 0.6, 0, 0)
+            bones["Pivot"].keyframe_insert("rotation_quaternion", frame=1)
+            data = armature.animation_data
+            data.nla_tracks.new().strips.new("Bent", 1, data.action)
+            data.action, bones["Pivot"].rotation_quaternion = None, (1, 0, 0, 0)
+        else:
+            bones["Pivot"].rotation_quaternion = (0.8, 0.6, 0, 0)
+            bones["Place"].location = (0.5, 0, 0)
+        applied = animate(armature, given)
+        assert limb_error_deg(armature, given, applied) < 0.5, by_nla
+        keyed = {path for _, path, _ in _curves(armature)}
+        assert any('"Pivot"' in path for path in keyed) and not any('"Place"' in path for path in keyed), keyed
+        assert by_nla or bones["Place"].location.x == 0.5
+
+
 def strips_that_carry_the_character_along_are_told() -> None:
     """Of a strip that has keys of the object without moving it nothing is said."""
     given = exact_tracks.motion("reach", seconds=1)
@@ -774,6 +799,7 @@ CHECKS: tuple[Callable[[], None], ...] = (
     an_action_shared_with_another_object_still_drives_it,
     a_second_import_makes_a_second_action,
     nla_stays_and_does_not_show_through,
+    what_bends_the_body_by_constraints_is_brought_to_rest,
     strips_that_carry_the_character_along_are_told,
     a_rest_position_is_told,
     bones_that_are_being_edited_are_taken_as_they_are,

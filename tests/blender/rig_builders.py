@@ -285,6 +285,20 @@ def with_ik_constraints(name: str, *, pole_off_deg: float = 0.0, parent: str = "
     return made
 
 
+def add_pivots(armature_object: bpy.types.Object, carried: dict[str, str]) -> None:
+    """Controls, each of which a helper bone follows that is put between a bone and its parent."""
+    with _edited(armature_object):
+        edit = armature_object.data.edit_bones
+        for control, name in carried.items():
+            bone = edit[name]
+            for one in (edit.new(control), edit.new(f"{control} helper")):
+                one.head, one.tail, one.roll, one.parent = bone.head, bone.tail, bone.roll, bone.parent
+            bone.use_connect, bone.parent = False, edit[f"{control} helper"]
+    for control in carried:
+        constraint = armature_object.pose.bones[f"{control} helper"].constraints.new("COPY_TRANSFORMS")
+        constraint.target, constraint.subtarget = armature_object, control
+
+
 def with_ik_switch() -> bpy.types.Object:
     """A control rig in the manner of Auto-Rig Pro, with its names: FK controls, IK chains of their own, and bones that follow the
     one or the other as a property of the IK control says."""
