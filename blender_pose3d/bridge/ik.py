@@ -24,7 +24,7 @@ from ..core.rig import RigSpec
 from ..core.rotations import apply, continuous, quaternion_from_matrix, unit
 from ..core.tracks import RigMotion
 from .frames import frame_kept
-from .keyframes import key_rest, key_rotation, key_values
+from .keyframes import followed_by, key_rest, key_rotation, key_values
 from .targets import Keyed, is_moved
 
 # A rest pose that is bent less than this does not show its plane.
@@ -198,6 +198,20 @@ def keyed_bones(rig: RigSpec, limbs: Sequence[IkLimb]) -> frozenset[str]:
     """The limbs' own bones: where the controls have a key on every frame, these do as well, so that both stay the same."""
     bones = [b for one in limbs for b in (one.limb.upper, one.limb.lower, one.limb.end) if b is not None]
     return frozenset(rig.bone_names[bone] for bone in bones)
+
+
+def passed_on(armature_object: bpy.types.Object, rig: RigSpec, limbs: Sequence[IkLimb]) -> set[str]:
+    """The chains' bones, and those through which controls move their goals, such as those that roll a foot: at rest these move
+    them as the controls do."""
+    found: set[str] = set()
+    for one in limbs:
+        if one.goal and one.goal != one.control:
+            ways = {one.goal, *followed_by(armature_object, one.goal)} - {one.control, one.pole, one.toe}
+            found |= {name for name in ways if one.control in followed_by(armature_object, name)}
+        if one.root is not None and one.tip is not None:
+            chain = [bone for bone in range(len(rig.bone_names)) if rig.is_below(bone, one.root) and rig.is_below(one.tip, bone)]
+            found |= {rig.bone_names[bone] for bone in chain}
+    return found
 
 
 def key_controls(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import bpy
@@ -48,14 +48,16 @@ def key_motion(
     properties: tuple[tuple[str, str, float], ...] = (),
     sparse: SparseMotion | None = None,
     dense: frozenset[str] = frozenset(),
+    at_rest: Collection[str] = (),
 ) -> bpy.types.Action:
     """Key a motion whose samples fall on the scene frames `frames` [T] into a new action and make it the armature's active one.
 
     sparse: the keys to set, made from `rotation_channels`; without it every frame gets one, and bones in `dense` get one in any
     case. properties: custom properties of pose
-    bones (an FK/IK switch, say) that are keyed once. Bones that carry mapped bones but play no role themselves are keyed at rest
-    where they are posed otherwise, so that an older pose cannot tilt the result; where the NLA may pose them at another time,
-    they are keyed at rest in any case. What the motion leaves alone, and what carries that, gets no key.
+    bones (an FK/IK switch, say) that are keyed once. Bones that carry or lead mapped bones but play no role themselves, and those
+    in at_rest, are keyed at rest where they are posed otherwise, so that an older pose cannot tilt the result; where the NLA may
+    pose them at another time, they are keyed at rest in any case. What the motion leaves alone, and what carries that, gets no
+    key.
     """
     action = bpy.data.actions.new(action_name)
     action.use_fake_user = False
@@ -101,7 +103,9 @@ def key_motion(
         bone = pose_bones[name]
         key_rotation(action, armature_object, bone, wxyz[None], once)
         _write_rest(bone, write, once, with_rotation=False, always=by_nla)
-    for bone in _carriers(armature_object, {*motion.bone_names, *motion.held} | alone, set(motion.bone_names) - alone):
+    keyed = {*motion.bone_names, *motion.held} | alone
+    carriers = _carriers(armature_object, keyed, set(motion.bone_names) - alone)
+    for bone in dict.fromkeys([*carriers, *(pose_bones[name] for name in at_rest if name not in keyed)]):
         _write_rest(bone, write, once, with_rotation=True, always=by_nla)
     # What is there twice is as it is the last time.
     for (name, key), value in {(name, key): value for name, key, value in properties}.items():
@@ -272,13 +276,13 @@ def _carriers(armature_object: bpy.types.Object, keyed: set[str], moved: set[str
     above: dict[str, bpy.types.PoseBone] = {}
     for name in keyed:
         above |= {bone.name: bone for bone in pose_bones[name].parent_recursive if bone.name not in keyed}
-    followed = {name: _followed(armature_object, name, keyed) for name in moved}
+    followed = {name: followed_by(armature_object, name, keyed) for name in moved}
     by_all = set.intersection(*followed.values()) if followed else set()
     others = {name: pose_bones[name] for name in set().union(*followed.values()) - by_all}
     return list((above | others).values())
 
 
-def _followed(armature_object: bpy.types.Object, name: str, keyed: set[str]) -> set[str]:
+def followed_by(armature_object: bpy.types.Object, name: str, keyed: Collection[str] = ()) -> set[str]:
     """What a bone follows by hierarchy and, where it is not keyed itself, by constraints: bones that are not keyed."""
     pose_bones = armature_object.pose.bones
     found: set[str] = set()
@@ -291,7 +295,7 @@ def _followed(armature_object: bpy.types.Object, name: str, keyed: set[str]) -> 
         new = {lead for lead in leads if lead in pose_bones} - found
         found |= new
         waiting += new
-    return found - keyed
+    return found.difference(keyed)
 
 
 def _copied(constraint: bpy.types.Constraint) -> Sequence[Any]:

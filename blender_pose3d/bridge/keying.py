@@ -19,7 +19,7 @@ from ..core.rig import RigSpec
 from ..core.solve import require_upper_body
 from ..core.tracks import RigMotion
 from .constraints import PLACE_CHANNELS, Kind, Obstacle, carried_warnings, find_obstacles, locks_of, mute, sentences, varies
-from .ik import IkLimb, LimbMode, Pauses, as_ik_bends, find_limbs, key_controls, keyed_bones, require_moved
+from .ik import IkLimb, LimbMode, Pauses, as_ik_bends, find_limbs, key_controls, keyed_bones, passed_on, require_moved
 from .keyframes import key_motion, left_alone, require_editable
 from .rig_reader import choose_mapping, read_rig, take_in_edits
 from .targets import Keyed, heard_strips
@@ -145,6 +145,7 @@ def key_steps(
         properties=(*mapping.properties, *mapping.ik_properties) if how.limbs else mapping.properties,
         sparse=sparse,
         dense=keyed_bones(how.rig, how.limbs),
+        at_rest=passed_on(armature_object, how.rig, how.limbs),
     )
     left = mute(armature_object, action, how.obstacles, frame=int(frames[0])) if how.mute_constraints else []
     if how.limbs:

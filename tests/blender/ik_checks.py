@@ -103,8 +103,11 @@ def set_switches(armature: bpy.types.Object, key: str, value: float) -> None:
     assert found == 4, f"{key} is keyed {found} times"
 
 
-def rigify(*, options: str = "plain", motion: str = "demo") -> dict:
+def rigify(*, options: str = "plain", motion: str = "demo", posed: tuple[str, ...] = ()) -> dict:
     armature = files.open_rig(files.parse_rig("rigify"))
+    for name in posed:
+        bone = armature.pose.bones[name]
+        bone.rotation_mode, bone.rotation_quaternion, bone.scale = "QUATERNION", (0.9, 0.4, 0.1, 0), (1, 1.1, 1)
     bones = [f"ORG-{part}.{side}" for side in "LR" for part in ("upper_arm", "forearm", "hand", "thigh", "shin", "foot", "toe")]
     return compare(armature, bones, lambda: set_switches(armature, "IK_FK", 1.0), options=options, motion=motion)
 
@@ -277,6 +280,7 @@ CASES: dict[str, Callable[[], dict]] = {
     "rigify": rigify,
     "obstacles": obstacles,
     "unmoved": unmoved,
+    "rigify_posed": lambda: rigify(motion="walk_turn", posed=("chest", "foot_heel_ik.L", "foot_spin_ik.R", "upper_arm_ik.L")),
     "rigify_sparse": lambda: rigify(options="sparse", motion="walk_turn"),
 }
 
