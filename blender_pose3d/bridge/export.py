@@ -13,6 +13,7 @@ from bpy_extras import anim_utils
 from ..core.errors import Pose3DError
 from . import files
 from .frames import frame_kept
+from .keying import require_whole
 from .markers import source_of
 from .rig_reader import choose_mapping, read_rig
 from .targets import Shown, edited_strip, heard_strips, keyed_range, plays_solo, require_slot, shown
@@ -66,6 +67,7 @@ def exported_action(armature_object: bpy.types.Object) -> bpy.types.Action:
 
 
 def _played(armature_object: bpy.types.Object) -> Shown:
+    require_whole(armature_object)
     played = shown(armature_object)
     if played is None:
         raise Pose3DError(f"'{armature_object.name}' has no action.", hint="Import a clip first.")

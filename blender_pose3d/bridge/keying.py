@@ -252,6 +252,14 @@ class _HalfMade:
 _half_made: list[_HalfMade] = []
 
 
+def require_whole(armature_object: bpy.types.Object) -> None:
+    """Raises Pose3DError where the action that an armature plays is on its way."""
+    data = armature_object.animation_data
+    playing = data.action.session_uid if data is not None and data.action is not None else None
+    if any(one.keyed.action_uid == playing for one in _half_made):
+        raise Pose3DError(f"'{armature_object.name}' is being animated.", hint="Wait until its action is made.")
+
+
 @bpy.app.handlers.persistent
 def before_saving(*_: object) -> None:
     """What is half made does not get into the file."""

@@ -18,6 +18,7 @@ NAMES = (
     "what_the_panel_asks_of_the_engine",
     "ik_and_muted_constraints_are_the_panels",
     "feet_that_nobody_saw_are_told",
+    "what_is_half_made_is_not_exported",
 )
 
 

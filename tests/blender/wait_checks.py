@@ -281,6 +281,38 @@ def check_cancelled_while_ik_controls_are_keyed() -> None:
                     assert after == before, [(k, before[k], after[k]) for k in before if after[k] != before[k]][:5]
 
 
+def check_what_is_half_made_is_not_exported() -> None:
+    """Between two pieces of keying IK controls the armature plays an action that is on its way."""
+    from blender_pose3d.bridge import ik
+
+    held_s, ik.HELD_S = ik.HELD_S, 0.0
+    path = addon_checks.test_folder() / "half.bvh"
+    with addon_checks.registered():
+        from blender_pose3d.ops import run
+
+        figure = rig_builders.with_ik_constraints("a_pose")
+        take = addon_checks.test_folder() / "walk.npz"
+        write_track(take, exact_tracks.motion("walk", fps=12.5, seconds=2).track)
+        bpy.context.scene.pose3d.output.limbs = "ik"
+        request = run.request_from_scene(bpy.context, filepath="", armature=figure.name, preset="auto", take=take)
+        current = run.begin(bpy.context, [request])
+        refused = 0
+        while not current.over:
+            current.advance(bpy.context)
+            if len(bpy.data.actions) and not current.over:
+                try:
+                    bpy.ops.pose3d.export_animation(filepath=str(path), armature=figure.name)
+                except RuntimeError as error:
+                    assert "is being animated" in str(error), error
+                    refused += 1
+            time.sleep(0.002)
+        assert refused > 3 and not path.exists(), refused
+        text, is_error = finished(current)
+        assert not is_error, text
+        assert bpy.ops.pose3d.export_animation(filepath=str(path), armature=figure.name) == {"FINISHED"}
+    ik.HELD_S = held_s
+
+
 def pose_of(figure: bpy.types.Object) -> dict[str, object]:
     """All that an action could have moved, as the user set it."""
     bpy.context.view_layer.update()
