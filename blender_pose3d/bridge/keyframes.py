@@ -104,8 +104,8 @@ def key_motion(
         key_rotation(action, armature_object, bone, wxyz[None], once)
         _write_rest(bone, write, once, with_rotation=False, always=by_nla)
     keyed = {*motion.bone_names, *motion.held} | alone
-    carriers = _carriers(armature_object, keyed, set(motion.bone_names) - alone)
-    for bone in dict.fromkeys([*carriers, *(pose_bones[name] for name in at_rest if name not in keyed)]):
+    leading = carriers(armature_object, keyed, set(motion.bone_names) - alone)
+    for bone in dict.fromkeys([*leading, *(pose_bones[name] for name in at_rest if name not in keyed)]):
         _write_rest(bone, write, once, with_rotation=True, always=by_nla)
     # What is there twice is as it is the last time.
     for (name, key), value in {(name, key): value for name, key, value in properties}.items():
@@ -269,7 +269,7 @@ def _is_at(bone: bpy.types.PoseBone, channel: str, rest: Sequence[float]) -> boo
     return all(abs(now - then) <= 1e-6 + 1e-5 * abs(then) for now, then in zip(getattr(bone, channel), rest, strict=True))
 
 
-def _carriers(armature_object: bpy.types.Object, keyed: set[str], moved: set[str]) -> list[bpy.types.PoseBone]:
+def carriers(armature_object: bpy.types.Object, keyed: set[str], moved: set[str]) -> list[bpy.types.PoseBone]:
     """Bones above keyed ones that are not keyed themselves, and those that the bones above follow by constraints, as controls
     that pivot the hips or the chest. One that all of `moved` follow places the character: it is the user's."""
     pose_bones = armature_object.pose.bones

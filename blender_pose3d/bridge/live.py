@@ -12,7 +12,7 @@ from mathutils import Quaternion
 from ..core.curves import AXIS_ANGLE, QUATERNION
 from ..core.preset import Mapping
 from ..core.tracks import RigMotion
-from .keyframes import left_alone
+from .keyframes import carriers, left_alone
 
 # On an armature while it is posed: its own pose. So it is known of every undo step and every file in which it was.
 _OWN_POSE = "pose3d_own_pose"
@@ -66,17 +66,16 @@ def restore_all() -> None:
 
 
 def prepare_pose(armature_object: bpy.types.Object, mapping: Mapping, motion: RigMotion) -> None:
-    """What stays the same while poses are shown: bones of the motion and those above them at rest, the FK and IK switches set."""
+    """What stays the same while poses are shown: bones of the motion and those that carry or lead them at rest, the FK and IK
+    switches set."""
     armature_object[_OWN_POSE] = remember_pose(armature_object, mapping).as_text()
     bones = armature_object.pose.bones
     alone = left_alone(armature_object, motion)
-    for name in motion.bone_names:
-        if (bone := bones.get(name)) is None or name in alone:
-            continue
-        bone.location, bone.scale = (0, 0, 0), (1, 1, 1)
-        for above in bone.parent_recursive:
-            if above.name not in motion.bone_names and above.name not in alone:
-                above.matrix_basis.identity()
+    moved = {name for name in motion.bone_names if name in bones} - alone
+    for name in moved:
+        bones[name].location, bones[name].scale = (0, 0, 0), (1, 1, 1)
+    for bone in carriers(armature_object, moved | alone, moved):
+        bone.matrix_basis.identity()
     for name, key, value in mapping.properties:
         if name in bones and key in bones[name]:
             kind = type(bones[name][key])

@@ -113,9 +113,12 @@ def check_the_pose_is_the_persons() -> None:
     source = read_source(json.loads(lines(track)[1]))
     poses = [read_pose(json.loads(line)) for line in lines(track)[2:]]
     with addon_checks.registered():
-        for build in ("a_pose", "euler", "axis_angle", "posed_root", "connected_hips", "turned_object"):
+        for build in ("a_pose", "euler", "axis_angle", "posed_root", "connected_hips", "turned_object", "plain"):
             bpy.ops.wm.read_factory_settings(use_empty=True)
             figure = rig_builders.build(build)
+            if build == "plain":  # a control that turns the chest through a helper bone
+                rig_builders.add_pivots(figure, {"Pivot": "Spine2"})
+                figure.pose.bones["Pivot"].rotation_quaternion = (0.8, 0.6, 0, 0)
             mapping = choose_mapping(figure, preset="auto", presets_folder=ROOT / "rigs")
             rig = read_rig(figure, mapping)
             solving = LiveSolve(rig, source, SolveOptions(smoothing_s=0.0))
