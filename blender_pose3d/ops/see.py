@@ -102,7 +102,7 @@ class POSE3D_OT_show_clip_as_background(bpy.types.Operator):
 
 
 class POSE3D_OT_look_through_clip_camera(bpy.types.Operator):
-    """Make the camera with the clip the scene's camera, and look through it in this view"""
+    """Make the camera with the clip the scene's camera, or this view's where markers choose the scene's, and look through it"""
 
     bl_idname = "pose3d.look_through_clip_camera"
     bl_label = "Look Through Clip Camera"
@@ -116,12 +116,20 @@ class POSE3D_OT_look_through_clip_camera(bpy.types.Operator):
         return True
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        cameras = clip_camera.clip_cameras(context.scene)
+        scene = context.scene
+        cameras = clip_camera.clip_cameras(scene)
         # Where the active object is one of several, that one is meant.
         active = context.view_layer.objects.active
-        context.scene.camera = active if active in cameras else cameras[-1]
-        space = context.space_data
-        if space is not None and space.type == "VIEW_3D":
+        camera = active if active in cameras else cameras[-1]
+        space = context.space_data if context.space_data is not None and context.space_data.type == "VIEW_3D" else None
+        if space is not None and any(marker.camera for marker in scene.timeline_markers):
+            # They would set the scene's camera again at the next frame.
+            space.use_local_camera, space.camera = True, camera
+            told = f"Markers of the timeline choose the scene's camera, so only this view looks through “{camera.name}”"
+            self.report({"INFO"}, translated(told))
+        else:
+            scene.camera = camera
+        if space is not None:
             space.region_3d.view_perspective = "CAMERA"
         return {"FINISHED"}
 

@@ -433,8 +433,12 @@ GERMAN: dict[str, str] = {
         "Das Video, aus dem die Bewegung gemacht wurde. Wenn leer, der Clip aus dem Tab Pose3D"
     ),
     "Look Through Clip Camera": "Durch die Clipkamera sehen",
-    "Make the camera with the clip the scene's camera, and look through it in this view": (
-        "Die Kamera mit dem Clip zur Kamera der Szene machen und in dieser Ansicht durch sie sehen"
+    "Make the camera with the clip the scene's camera, or this view's where markers choose the scene's, and look through it": (
+        "Die Kamera mit dem Clip zur Kamera der Szene machen, oder zu der dieser Ansicht, wo Markierungen die der Szene wählen, und"
+        " durch sie sehen"
+    ),
+    "Markers of the timeline choose the scene's camera, so only this view looks through “{}”": (
+        "Markierungen der Zeitleiste wählen die Kamera der Szene, deshalb sieht nur diese Ansicht durch „{}“"
     ),
     "Draw Skeleton Over Viewport": "Strichfigur über die Ansicht zeichnen",
     "Draw the joints that were found in the clip over the 3D views: teal where they were seen well, red where guessed": (

@@ -227,6 +227,20 @@ def check_nothing_of_the_users_is_changed() -> None:
             k: before[k] for k in ("scene", "figure", "own", "movieclips", "actions")
         }
         assert bpy.ops.pose3d.look_through_clip_camera() == {"FINISHED"} and scene.camera == camera
+        # Cameras that markers choose would be back at the next frame.
+        scene.camera = own
+        scene.timeline_markers.new("Cut", frame=1).camera = own
+        window = bpy.context.window_manager.windows[0]
+        area = window.screen.areas[0]
+        kind, area.type = area.type, "VIEW_3D"
+        view = area.spaces.active
+        with bpy.context.temp_override(window=window, area=area, region=area.regions[-1]):
+            assert bpy.ops.pose3d.look_through_clip_camera() == {"FINISHED"}
+        scene.frame_set(9)
+        assert scene.camera == own and view.use_local_camera and view.camera == camera
+        assert view.region_3d.view_perspective == "CAMERA"
+        view.use_local_camera, area.type = False, kind
+        scene.timeline_markers.clear()
         own_gone = bpy.data.objects.remove(own)
         assert own_gone is None
         scene.camera = None
