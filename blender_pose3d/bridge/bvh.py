@@ -90,7 +90,8 @@ def _sample(joints: list[_Joint], posed: bpy.types.Object) -> None:
     world = posed.matrix_world
     for joint in joints:
         bone = posed.pose.bones[joint.bone]
-        turn = world @ bone.matrix @ (world @ bone.bone.matrix_local).inverted()
+        # A character may be scaled to nothing where it is not to be seen.
+        turn = world @ bone.matrix @ (world @ bone.bone.matrix_local).inverted_safe()
         joint.heads.append(_Y_UP @ (world @ bone.head))
         joint.turns.append((_Y_UP @ turn.to_3x3().normalized() @ _Y_UP.transposed()).to_quaternion())
 

@@ -113,10 +113,12 @@ def add_clip_camera(
 ) -> bpy.types.Object:
     """A new camera that sees the character as the clip shows the person, with the clip behind it. It moves where the character
     does not go where the person went (In Place). The scene's own camera stays, unless there is none. Raises Pose3DError."""
+    scene = context.scene
+    if scene.library is not None:
+        raise Pose3DError(f"The scene “{scene.name}” is linked from another file.", hint="Show the clip in a scene of this one.")
     seen = prepare(armature_object, resources=resources)()
     _require_same_clip(clip, seen)
     picture, clip_fps = _load(clip)
-    scene = context.scene
     data = bpy.data.cameras.new(f"{clip.stem} Camera")
     camera = bpy.data.objects.new(data.name, data)
     camera[CAMERA_PROPERTY] = armature_object.name

@@ -994,6 +994,8 @@ GERMAN: dict[str, str] = {
     "Scale all of them alike, or solve the take again.": "Alle gleich skalieren, oder die Aufnahme noch einmal lösen.",
     "'{}' is being animated.": "„{}“ wird gerade animiert.",
     "Wait until its action is made.": "Warten, bis die Aktion gemacht ist.",
+    "The scene “{}” is linked from another file.": "Die Szene „{}“ ist aus einer anderen Datei verknüpft.",
+    "Show the clip in a scene of this one.": "Den Clip in einer Szene dieser Datei zeigen.",
     "The action '{}' has no contact markers.": "Die Aktion „{}“ hat keine Kontaktmarkierungen.",
     "Choose an action that Pose3D made, or add pose markers such as 'left heel down' and 'left heel up'.": (
         "Eine Aktion wählen, die Pose3D gemacht hat, oder Posenmarkierungen wie „left heel down“ und „left heel up“ hinzufügen."

@@ -605,6 +605,24 @@ def distance_to_hips_m(figure: bpy.types.Object, frames: np.ndarray) -> np.ndarr
     return np.array(found)
 
 
+def check_one_that_is_scaled_to_nothing_for_a_while_is_exported() -> None:
+    """As animators hide characters."""
+    folder = addon_checks.test_folder()
+    with addon_checks.registered():
+        figure, applied = imported()
+        for frame, scale in ((1, 0.0), (10, 0.0), (11, 1.0)):
+            figure.scale = [scale] * 3
+            figure.keyframe_insert("scale", frame=frame)
+        frames = np.linspace(20, applied.frame_end, 9).astype(int)
+        moved_m = distance_to_hips_m(figure, frames)
+        path = folder / "nothing.bvh"
+        assert bpy.ops.pose3d.export_animation(filepath=str(path), armature=figure.name) == {"FINISHED"}
+    figure = files.open_rig(files.RigFile(path))
+    first = round(figure.animation_data.action.frame_range[0])
+    read_m = distance_to_hips_m(figure, frames - 1 + first)
+    assert np.abs(read_m - moved_m).max() < 0.02, (read_m, moved_m)
+
+
 def check_refusals_of_an_export() -> None:
     folder = addon_checks.test_folder()
     with addon_checks.registered():

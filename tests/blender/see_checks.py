@@ -354,6 +354,12 @@ def check_refusals() -> None:
         assert before == (set(bpy.data.objects.keys()), set(bpy.data.images.keys()), set(bpy.data.cameras.keys()))
         (addon_checks.test_folder() / "track.npz").unlink()
         refused("There is no track file", filepath=str(CLIP))
+        file = str(addon_checks.test_folder() / "linked.blend")
+        bpy.ops.wm.save_as_mainfile(filepath=file, copy=True)
+        with bpy.data.libraries.load(file, link=True) as (there, here):
+            here.scenes = there.scenes[:1]
+        bpy.context.window_manager.windows[0].scene = here.scenes[0]
+        refused("is linked from another file", filepath=str(CLIP))
 
 
 def of_another_clip(track: Pose3DTrack) -> Pose3DTrack:

@@ -24,6 +24,7 @@ NAMES = (
     "exports_leave_the_scene_as_it_was",
     "what_rests_or_is_hidden_is_exported_as_it_moves",
     "hidden_ones_that_are_edited_are_exported",
+    "one_that_is_scaled_to_nothing_for_a_while_is_exported",
     "refusals_of_an_export",
 )
 
