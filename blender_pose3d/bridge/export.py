@@ -25,8 +25,8 @@ _EXPORTERS = {".fbx": "io_scene_fbx", ".glb": "io_scene_gltf2"}
 def export_animation(
     context: bpy.types.Context, path: Path, armature_object: bpy.types.Object, *, resources: Path, overwrite: bool = False
 ) -> tuple[int, int]:
-    """Write the armature, what hangs on it and the frames of the action that it plays, with the NLA strips under it; returns the
-    first and last frame.
+    """Write the armature, what hangs on it and the frames of the action that it plays, with the NLA strips under it, from frame 0
+    on; returns the first and last frame.
 
     Selection, visibility, mode, frame range, current frame, the active action and the enabled add-ons are given back.
     Raises Pose3DError, also for a file that exists, unless overwrite.
@@ -45,7 +45,13 @@ def export_animation(
             f"'{armature_object.name}' is in Edit Mode, where it does not move.", hint="Leave Edit Mode and try again."
         )
     layers = _layers(armature_object, played)
-    first, last = (round(frame) for frame in layers or keyed_range(played.action, played.slot) or played.action.frame_range)
+    first, last = exported_frames(armature_object)
+    if last <= 0:
+        raise Pose3DError(
+            f"The animation of '{armature_object.name}' ends at frame {last}, and Blender writes nothing before frame 0.",
+            hint="Move its keys to frame 0 or later.",
+        )
+    first = max(first, 0)
     bones = keyed_bones(armature_object, played.action, resources) if path.suffix.lower() == ".bvh" else ()
     with (
         frame_kept(context.scene),
@@ -64,6 +70,14 @@ def export_animation(
 def exported_action(armature_object: bpy.types.Object) -> bpy.types.Action:
     """The action that an export would write. Raises Pose3DError if there is none."""
     return _played(armature_object).action
+
+
+def exported_frames(armature_object: bpy.types.Object) -> tuple[int, int]:
+    """First and last frame of what an export would write, but that scenes, and files, begin at frame 0. Raises Pose3DError."""
+    played = _played(armature_object)
+    layers = _layers(armature_object, played)
+    first, last = (round(frame) for frame in layers or keyed_range(played.action, played.slot) or played.action.frame_range)
+    return first, last
 
 
 def _played(armature_object: bpy.types.Object) -> Shown:

@@ -66,12 +66,17 @@ class POSE3D_OT_export_animation(bpy.types.Operator):
                 raise Pose3DError("No file is named.", hint="Give its path as filepath.")
             path = Path(targets.absolute_path(self.filepath)).absolute()
             path = path if path.suffix else path.with_name(path.name + self._suffix(context))
+            armature_object = self._armature(context)
             first, last = export.export_animation(
-                context, path, self._armature(context), resources=places.resources_root(), overwrite=self.overwrite
+                context, path, armature_object, resources=places.resources_root(), overwrite=self.overwrite
             )
+            begins, _ = export.exported_frames(armature_object)
         except Pose3DError as error:
             self.report({"ERROR"}, error.sentence)
             return {"CANCELLED"}
+        if begins < first:
+            told = f"The animation begins at frame {begins}, and Blender writes nothing before frame 0: move its keys to keep it."
+            self.report({"WARNING"}, translated(told))
         self.report({"INFO"}, translated(f"Wrote {path}, frames {first} to {last}"))
         return {"FINISHED"}
 

@@ -996,6 +996,13 @@ GERMAN: dict[str, str] = {
     "Wait until its action is made.": "Warten, bis die Aktion gemacht ist.",
     "The scene “{}” is linked from another file.": "Die Szene „{}“ ist aus einer anderen Datei verknüpft.",
     "Show the clip in a scene of this one.": "Den Clip in einer Szene dieser Datei zeigen.",
+    "The animation of '{}' ends at frame {}, and Blender writes nothing before frame 0.": (
+        "Die Animation von „{}“ endet bei Bild {}, und Blender schreibt nichts vor Bild 0."
+    ),
+    "Move its keys to frame 0 or later.": "Ihre Schlüsselbilder auf Bild 0 oder später schieben.",
+    "The animation begins at frame {}, and Blender writes nothing before frame 0: move its keys to keep it.": (
+        "Die Animation beginnt bei Bild {}, und Blender schreibt nichts vor Bild 0: ihre Schlüsselbilder verschieben, um es zu behalten."
+    ),
     "The action '{}' has no contact markers.": "Die Aktion „{}“ hat keine Kontaktmarkierungen.",
     "Choose an action that Pose3D made, or add pose markers such as 'left heel down' and 'left heel up'.": (
         "Eine Aktion wählen, die Pose3D gemacht hat, oder Posenmarkierungen wie „left heel down“ und „left heel up“ hinzufügen."

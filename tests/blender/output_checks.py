@@ -623,6 +623,25 @@ def check_one_that_is_scaled_to_nothing_for_a_while_is_exported() -> None:
     assert np.abs(read_m - moved_m).max() < 0.02, (read_m, moved_m)
 
 
+def check_what_is_before_frame_0_is_told() -> None:
+    """No exporter writes it."""
+    folder = addon_checks.test_folder()
+    with addon_checks.registered():
+        figure, applied = imported(use_start_frame=True, start_frame=-30)
+        assert export.exported_frames(figure) == (-30, applied.frame_end)
+        for kind in ("bvh", "fbx", "glb"):
+            path = folder / f"before.{kind}"
+            assert export.export_animation(bpy.context, path, figure, resources=ROOT) == (0, applied.frame_end)
+        assert bpy.ops.pose3d.export_animation(filepath=str(path), armature=figure.name, overwrite=True) == {"FINISHED"}
+        bpy.context.scene.pose3d.output.start_frame = -1000
+        push_again(figure)
+        refused("and Blender writes nothing before frame 0", filepath=str(folder / "none.bvh"), armature=figure.name)
+    for kind in ("bvh", "fbx", "glb"):
+        figure = files.open_rig(files.RigFile(folder / f"before.{kind}"))
+        first, last = figure.animation_data.action.frame_range
+        assert round(last - first) == applied.frame_end, (kind, first, last)
+
+
 def check_refusals_of_an_export() -> None:
     folder = addon_checks.test_folder()
     with addon_checks.registered():
