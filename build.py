@@ -47,6 +47,7 @@ from blender_pose3d.core.errors import Pose3DError  # noqa: E402 - standard libr
 from blender_pose3d.worker.setup import (  # noqa: E402 - standard library only, like this file
     DEVICE_PROBE,
     LOCK_NAME,
+    TOO_LONG,
     UNREACHABLE,
     find_pythons,
     fingerprint,
@@ -370,6 +371,11 @@ def failed_install(environment: Environment, output: str) -> BuildError:
         return BuildError(
             f"{what}: the disk is full (folder {environment.folder.parent}, or the folder for temporary files).",
             hint="Make room, or set POSE3D_HOME (and TMPDIR) to folders on another disk.",
+        )
+    if re.search(TOO_LONG, output):
+        return BuildError(
+            f"{what}: the names of its files in {environment.folder} would be longer than the system takes.",
+            hint="Set POSE3D_HOME to a folder with a shorter name, or allow long paths in Windows.",
         )
     if re.search(r"Permission denied|Read-only file system|Errno 13|Errno 30", output):
         return BuildError(f"{what}: {environment.folder.parent} cannot be written.", hint="Set POSE3D_HOME to another folder.")

@@ -310,6 +310,13 @@ def test_a_disk_that_fills_up_is_one_sentence(build: ModuleType, offline: Path) 
     assert "the disk is full" in str(build.failed_install(environment, output))
 
 
+def test_names_that_are_too_long_for_windows_are_one_sentence(build: ModuleType, offline: Path) -> None:
+    environment = small_environment(build, "one")
+    environment.folder.mkdir(parents=True)
+    output = "ERROR: Could not install packages due to an OSError: [Errno 2] No such file: 'x'\nHINT: See enable-long-paths\n"
+    assert "POSE3D_HOME to a folder with a shorter name" in str(build.failed_install(environment, output))
+
+
 def test_progress_follows_pip(build: ModuleType) -> None:
     progress = build.InstallProgress(small_environment(build, "one"), pinned=2)
     for line in ("Collecting torch==2.13.0\n", "  Downloading torch-2.13.0.whl (180 MB)\n", "Progress 90000000 of 180000000\n"):

@@ -876,6 +876,12 @@ GERMAN: dict[str, str] = {
     "{} came damaged: its checksum is wrong.": "{} kam beschädigt an: Die Prüfsumme stimmt nicht.",
     "{} came damaged twice: its checksum is wrong.": "{} kam zweimal beschädigt an: Die Prüfsumme stimmt nicht.",
     "The package index could not be reached.": "Der Paketindex war nicht zu erreichen.",
+    "In {} the names of the motion engine's files would be longer than the system takes.": (
+        "In {} wären die Namen der Dateien des Bewegungsrechners länger, als das System sie annimmt."
+    ),
+    "Allow long paths in Windows, or give Blender a user folder with a shorter name. {}": (
+        "Lange Pfade in Windows erlauben oder Blender einen Benutzerordner mit kürzerem Namen geben. {}"
+    ),
     "The folder {} cannot be written.": "In den Ordner {} kann nicht geschrieben werden.",
     "The folder {} cannot be used: {} ({}).": "Der Ordner {} ist nicht zu gebrauchen: {} ({}).",
     "The folder {} cannot be written ({}).": "In den Ordner {} kann nicht geschrieben werden ({}).",

@@ -14,10 +14,12 @@ from __future__ import annotations
 import argparse
 import ast
 import contextlib
+import csv
 import enum
 import errno
 import hashlib
 import http.client
+import io
 import json
 import os
 import platform
@@ -33,6 +35,7 @@ import tomllib
 import urllib.error
 import urllib.parse
 import urllib.request
+import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
@@ -54,6 +57,9 @@ _ENVIRONMENT_BYTES = 100e6  # more than an environment with pip takes on the dis
 _FULL = r"No space left on device|Errno 28|not enough space|[Qq]uota exceeded"
 _FULL_NUMBERS = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 _UNWRITABLE = r"Permission denied|Read-only file system|Errno 13|Errno 30"
+TOO_LONG = r"enable-long-paths|WinError 206|File name too long"
+# Of a file's whole name, and of its folder's, in characters: what Windows takes where nobody has allowed more.
+_LONGEST_NAME, _LONGEST_FOLDER = (259, 247) if sys.platform == "win32" else (1023, 1023)
 UNREACHABLE = (
     r"NewConnectionError|NameResolutionError|Failed to establish|Failed to connect|name resolution|ConnectTimeout|ReadTimeout|"
     r"Read timed out|ProxyError|SSLError|CERTIFICATE_VERIFY_FAILED|Connection refused|ConnectionReset|Network is unreachable"
@@ -688,7 +694,8 @@ class Setup:
         watcher = threading.Thread(target=watch, daemon=True)
         watcher.start()
         try:
-            files = [str(folder / wheel.file) for wheel in plan.wheels]
+            packages = next(self.folder.glob("[Ll]ib/**/site-packages"), self.folder)
+            files = [str(with_short_names(folder / wheel.file, packages, into=self.temporary)) for wheel in plan.wheels]
             code, output = self._pip("install", "--no-index", "--no-deps", *files)
         finally:
             ended.set()
@@ -759,6 +766,11 @@ class Setup:
                 "The package index could not be reached.",
                 hint=f"Check the network (and pip's proxy and index settings), and set the engine up again. {log}",
             )
+        if re.search(TOO_LONG, output):
+            return SetupError(
+                f"In {self.home} the names of the motion engine's files would be longer than the system takes.",
+                hint=f"Allow long paths in Windows, or give Blender a user folder with a shorter name. {log}",
+            )
         if re.search(_UNWRITABLE, output):
             return SetupError(f"The folder {self.home} cannot be written.", hint="Free it, or give Blender another user folder.")
         errors = [line.strip() for line in output.splitlines() if "error" in line.lower()] or output.strip().splitlines()[-1:]
@@ -781,6 +793,42 @@ def wheel_of(item: Mapping[str, Any]) -> Wheel:
     digest = archive.get("hashes", {}).get("sha256") or archive.get("hash", "").removeprefix("sha256=")
     file = urllib.parse.unquote(urllib.parse.urlsplit(info["url"]).path.rsplit("/", 1)[1])
     return Wheel(item["metadata"]["name"], info["url"], file, digest, 0)
+
+
+def with_short_names(wheel: Path, packages: Path, *, into: Path) -> Path:
+    """The wheel itself, or where files of it would have longer names in the folder `packages` than the system takes a copy in the
+    folder `into`, in which licences have other names and C's headers are left out: what runs needs neither. Any other too long
+    name stays. Raises OSError."""
+    if not zipfile.is_zipfile(wheel):
+        return wheel  # pip says what is wrong
+    with zipfile.ZipFile(wheel) as archive:
+        shorter = {}  # name -> the new one, "" for what is left out
+        for name in archive.namelist():
+            place = packages / name
+            info, found, _ = name.partition(".dist-info/licenses/")
+            if len(str(place)) <= _LONGEST_NAME and len(str(place.parent)) <= _LONGEST_FOLDER:
+                continue
+            if found:
+                shorter[name] = f"{info}{found}{hashlib.sha256(name.encode()).hexdigest()[:12]}-{place.name}"
+            elif "/include/" in name:
+                shorter[name] = ""
+        if not shorter:
+            return wheel
+        copy = into / wheel.name
+        with zipfile.ZipFile(copy, "w", compresslevel=1) as made:
+            for member in archive.infolist():
+                data = archive.read(member)
+                if member.filename.endswith(".dist-info/RECORD"):
+                    rows = csv.reader(io.StringIO(data.decode("utf-8")))
+                    text = io.StringIO()
+                    csv.writer(text, lineterminator="\n").writerows(
+                        [shorter.get(name, name), *rest] for name, *rest in rows if shorter.get(name, name)
+                    )
+                    data = text.getvalue().encode("utf-8")
+                member.filename = shorter.get(member.filename, member.filename)
+                if member.filename:
+                    made.writestr(member, data, compresslevel=1)
+    return copy
 
 
 def _context(settings: Mapping[str, str] = os.environ) -> ssl.SSLContext:

@@ -15,7 +15,7 @@ import sys
 import threading
 import urllib.parse
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -51,7 +51,7 @@ def no_other_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("POSE3D_ENGINE_PYTHON", raising=False)
 
 
-def make_wheel(folder: Path, name: str, *, version: str = "7.7.7") -> Path:
+def make_wheel(folder: Path, name: str, *, version: str = "7.7.7", more: Mapping[str, bytes] | None = None) -> Path:
     path = folder / f"{name}-{version}-py3-none-any.whl"
     info = f"{name}-{version}.dist-info"
     files = {
@@ -59,6 +59,7 @@ def make_wheel(folder: Path, name: str, *, version: str = "7.7.7") -> Path:
         f"{name}/noise.bin": os.urandom(PAD if name == "torch" else 10),
         f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n".encode(),
         f"{info}/WHEEL": b"Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        **(more or {}),
     }
     record = "".join(
         f"{name},sha256={base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b'=').decode()},{len(data)}\n"
@@ -314,6 +315,35 @@ def test_an_index_with_a_password(tmp_path: Path, resources: Path, index: Index,
     assert job("install", home, resources, "--index", address).wait(120).summary["torch"] == "7.7.7"
     assert (home / "models" / "index.txt").read_text() == address
     assert "s3cret" not in (home / setup.LOG_NAME).read_text()
+
+
+def test_files_whose_names_windows_would_not_take(
+    tmp_path: Path, resources: Path, index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Licences deep in folders of their own, as torch has them, and headers: the engine needs neither."""
+    home, deep = tmp_path / "home", "deep/" * 30
+    packages = home / "envs" / "lifter" / ("Lib" if sys.platform == "win32" else "lib/python{}.{}".format(*sys.version_info))
+    longest = len(str(packages / "site-packages")) + 80
+    monkeypatch.setattr(setup, "_LONGEST_NAME", longest)
+    monkeypatch.setattr(setup, "_LONGEST_FOLDER", longest - 12)
+    licences = {f"torch-7.7.7.dist-info/licenses/{deep}{name}/LICENSE.txt": name.encode() for name in ("one", "two")}
+    make_wheel(index.folder, "torch", more={**licences, f"torch/include/{deep}one.h": b"", "torch/lib/include.txt": b"kept"})
+    setup.Setup(home, resources, index="", say=lambda *_, **__: None).install(sys.executable)
+    assert setup.engine_state(home, resources) is EngineState.COMPLETE
+
+    (found,) = home.glob("envs/lifter/[Ll]ib/**/site-packages")
+    info = found / "torch-7.7.7.dist-info"
+    assert sorted(path.read_text() for path in info.rglob("*LICENSE.txt")) == ["one", "two"]
+    assert (found / "torch/lib/include.txt").read_text() == "kept" and not list(found.rglob("one.h"))
+    recorded = [row.split(",")[0] for row in (info / "RECORD").read_text().splitlines()]
+    assert len(recorded) == len({*recorded}) and all((found / name).is_file() for name in recorded)
+    assert max(len(str(path)) for folder in (info, found / "torch") for path in folder.rglob("*")) <= longest
+
+
+def test_names_that_are_too_long_all_the_same_are_one_sentence(tmp_path: Path, resources: Path) -> None:
+    made = setup.Setup(tmp_path / "home", resources, index="", say=lambda *_, **__: None)
+    said = "ERROR: Could not install packages due to an OSError: [WinError 206] The filename or extension is too long: 'C:/x'\n"
+    assert "longer than the system takes" in made._failed(said).message and "long paths" in made._failed(said).hint
 
 
 @pytest.mark.slow
