@@ -100,10 +100,18 @@ said = {name: m.version(name) for name in ("torch", "mediapipe", "numpy")}
 print(json.dumps({"python": sys.version.split()[0], **said, "device": device(torch)}))
 """
 )
+# pip's settings, read in the system's encoding as pip does and printed as `run_for_output` reads.
+_PIP_SETTINGS = """
+import runpy, sys
+sys.stdout.reconfigure(encoding=sys.getfilesystemencoding(), errors="surrogateescape")
+sys.argv = ["pip", "config", "list"]
+runpy.run_module("pip", run_name="__main__", alter_sys=True)
+"""
 # Runs pip or venv so that it ends, with what it started, when the process that holds its stdin does, even by kill -9: a next run
 # makes a half-made environment anew, and nobody else may still be writing into it then.
 _MODULE = """
 import os, runpy, signal, sys, threading
+for stream in (sys.stdout, sys.stderr): stream.reconfigure(encoding="utf-8", errors="surrogateescape")
 def watch():
     while os.read(0, 1): pass
     if os.getpgrp() == os.getpid(): os.killpg(0, signal.SIGKILL)
@@ -244,7 +252,7 @@ def clean_environment(**extra: str) -> dict[str, str]:
 
 def pip_variables(python: str | Path) -> dict[str, str]:
     """Those of the user's settings of pip, in its files and in variables, that are to count, all as variables."""
-    said = run_for_output([str(python), "-I", "-m", "pip", "config", "list"])
+    said = run_for_output([str(python), "-I", "-c", _PIP_SETTINGS])
     if not said:  # there are none, or pip cannot read them, and will say so
         return {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
     found = []
@@ -264,7 +272,15 @@ def run_for_output(command: Sequence[str], *, timeout_s: float = 60.0) -> str:
     """What the command prints, stripped; the empty string where it cannot be run, fails or does not end in time."""
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, timeout=timeout_s, env=clean_environment(), check=False, **no_window()
+            command,
+            capture_output=True,
+            # As file names are: a Python in UTF-8 mode prints paths so, whatever encoding the system has for text.
+            encoding=sys.getfilesystemencoding(),
+            errors="surrogateescape",
+            timeout=timeout_s,
+            env=clean_environment(),
+            check=False,
+            **no_window(),
         )
     except (OSError, subprocess.TimeoutExpired):
         return ""
@@ -912,7 +928,8 @@ def probe(python: str, *, log: Callable[[str], None] = lambda _text: None) -> di
         done = subprocess.run(
             [python, "-c", PROBE],
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
             timeout=300,
             env=clean_environment(),
             check=False,

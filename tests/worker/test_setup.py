@@ -402,6 +402,36 @@ def test_trying_a_python_says_what_it_lacks(tmp_path: Path) -> None:
         assert loader in error.message and remedy in (error.hint or "")
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="has no locale without such letters")
+def test_a_python_in_a_folder_whose_name_the_systems_encoding_lacks(tmp_path: Path) -> None:
+    """As on Windows, where a Python in UTF-8 mode and this one have two encodings for text: the user is called Zoë."""
+    folder = tmp_path / "Zoë"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
+    script = "import sys; sys.path.insert(0, sys.argv[1]); import setup\n"
+    script += "for path in setup.find_pythons((sys.version_info[:2],)): sys.stdout.buffer.write(setup.os.fsencode(path)); break"
+    locale = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    path = {"PATH": os.pathsep.join([str(folder / "bin"), os.environ["PATH"]])}
+    command = [sys.executable, "-c", script, str(SCRIPT.parent)]
+    done = subprocess.run(command, env=os.environ | locale | path, capture_output=True, check=True)
+    assert Path(os.fsdecode(done.stdout)).parent == folder / "bin"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no locale without such letters")
+def test_what_is_said_and_pip_is_told_of_names_that_the_systems_encoding_lacks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "pip.conf").write_text(f"[global]\ncert = {tmp_path}/Zoë.pem\n", encoding="utf-8")
+    monkeypatch.setenv("PIP_CONFIG_FILE", str(tmp_path / "pip.conf"))
+    monkeypatch.delenv("PIP_CERT", raising=False)
+    assert setup.pip_variables(sys.executable)["PIP_CERT"] == f"{tmp_path}/Zoë.pem"
+    for name, value in {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0"}.items():
+        monkeypatch.setenv(name, value)
+    words = setup.module_command(sys.executable, "json.tool", "Zoë")  # pip itself fails at its settings there
+    words[2:2] = ["-X", "utf8=0"]
+    with setup.running(words, os.environ) as child:
+        assert "Zoë" in "".join(child.stdout or ())
+
+
 def test_nothing_of_the_users_python_leaks_in(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", "/somewhere")
     monkeypatch.setenv("PYTHONHOME", "/else")
