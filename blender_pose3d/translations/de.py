@@ -822,6 +822,7 @@ GERMAN: dict[str, str] = {
     "The motion engine {}.": "Der Bewegungsrechner {}.",
     "is not set up": "ist nicht eingerichtet",
     "is only half set up": "ist nur halb eingerichtet",
+    "was made with a Python that is no longer there": "wurde mit einem Python gemacht, das nicht mehr da ist",
     "Press Set Up the Motion Engine in the Pose3D tab or in the add-on's preferences.": (
         "Im Tab Pose3D oder in den Einstellungen des Add-ons „Bewegungsrechner einrichten“ drücken."
     ),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..core.errors import Pose3DError
-from .setup import environment_folder, installed_groups, python_of_environment
+from .setup import environment_folder, has_its_python, installed_groups, python_of_environment
 
 ENGINE_VARIABLE = "POSE3D_ENGINE_PYTHON"
 _COMMANDS_WITH_MODELS = frozenset({"detect", "infer", "live", "model-file"})
@@ -62,6 +62,8 @@ def find_engine(resources: Path, preference_path: str | Path | None, home: Path)
         python = python_of_environment(folder)
         if not installed_groups(folder):  # never one that was left half made
             what = "is only half set up" if folder.exists() else "is not set up"
+            if (folder / "complete.json").exists() and not has_its_python(folder):
+                what = "was made with a Python that is no longer there"
             raise Pose3DError(f"The motion engine {what}.", hint=_NO_ENGINE_HINT)
     return Engine(python=python, resources=resources, models_dir=_models_dir(python, home))
 

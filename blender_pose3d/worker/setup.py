@@ -155,9 +155,40 @@ def installed_groups(folder: Path) -> dict[str, str]:
     that made the environment is gone."""
     try:
         groups = json.loads((folder / "complete.json").read_text(encoding="utf-8"))["groups"]
-        return {str(group): str(pins) for group, pins in groups.items()} if python_of_environment(folder).exists() else {}
+        return {str(group): str(pins) for group, pins in groups.items()} if has_its_python(folder) else {}
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return {}
+
+
+def has_its_python(folder: Path) -> bool:
+    """Whether the Python that made the environment is still there. On Windows a small program of the environment's own starts it,
+    and stays when it goes; elsewhere a link does, behind which there may be a newer one by now, which finds no packages."""
+    python = python_of_environment(folder)
+    if not python.exists():
+        return False
+    try:
+        lines = (folder / "pyvenv.cfg").read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError):
+        return True  # nothing to go by
+    said = {name.strip(): value.strip() for name, found, value in (line.partition("=") for line in lines) if found}
+    made_by = ".".join(said.get("version", "").split(".")[:2])
+    now = re.fullmatch(r"python(3\.\d+)(\.exe)?", python.resolve().name)
+    if made_by and now and now[1] != made_by:
+        return False
+    home = Path(said["home"]) if "home" in said else None
+    names = [home / name for name in ("python.exe", "python", "python3", f"python{made_by}")] if home else []
+    return not names or not all(_is_gone(path) for path in names)
+
+
+def _is_gone(path: Path) -> bool:
+    """Also False where nobody may look, as into the folders of the Microsoft Store."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def engine_state(home: Path, resources: Path) -> EngineState:

@@ -66,6 +66,35 @@ def test_the_models_that_build_py_fetched_serve_an_add_on_with_a_home_of_its_own
     assert find_engine(ROOT, python, home).models_dir == home / "models"
 
 
+@pytest.mark.parametrize("left", ["nothing", "the starter", "another version"])
+def test_an_environment_whose_python_is_gone_is_not_taken_for_whole(tmp_path, left):
+    """Removed with an older Blender or by an upgrade of the system; on Windows the environment's own starter stays, and says so
+    only when it is run."""
+    base, folder = tmp_path / "base" / "bin", tmp_path / "home" / "envs" / "lifter"
+    version = "{}.{}".format(*sys.version_info)
+    base.mkdir(parents=True)
+    (base / f"python{version}").symlink_to(Path(sys.executable).resolve())
+    python = python_of_environment(folder)
+    python.parent.mkdir(parents=True)
+    python.symlink_to(base / f"python{version}")
+    mark_complete(tmp_path / "home")
+    home = f"home = {base}\ninclude-system-site-packages = false\n"
+    (folder / "pyvenv.cfg").write_text(f"{home}version = {version}.1\n", encoding="utf-8")
+    assert find_engine(ROOT, "", tmp_path / "home").python == python
+
+    if left == "another version":
+        (folder / "pyvenv.cfg").write_text(f"{home}version = 3.10.9\n", encoding="utf-8")
+    else:
+        (base / f"python{version}").unlink()
+    if left == "the starter":
+        python.unlink()
+        python.write_text("#!/bin/sh\n")
+        python.chmod(0o755)
+    with pytest.raises(Pose3DError, match="a Python that is no longer there") as caught:
+        find_engine(ROOT, "", tmp_path / "home")
+    assert "Set Up the Motion Engine" in caught.value.hint
+
+
 def test_no_engine(tmp_path):
     with pytest.raises(Pose3DError, match="not set up") as caught:
         find_engine(ROOT, "", tmp_path)
