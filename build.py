@@ -162,6 +162,9 @@ def wheel_environment(group: str = "blender") -> Environment:
     return Environment(f"blender-{version}", (group,), (python,), 1.5)
 
 
+WHEEL_GROUPS = ("blender-4-5", "blender", "blender-5-2")
+
+
 def version_tuple(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split("."))
 
@@ -499,11 +502,21 @@ def run_in_blender(blender: Blender, engine: Path, *arguments: object) -> int:
 def command_setup(arguments: Sequence[str]) -> int:
     """setup: make the environments and the landmark model, and nothing else."""
     new_parser("setup", command_setup).parse_args(arguments)
+    forget_if_broken(lifter_environment(), ENGINE_PACKAGES)
+    for group in WHEEL_GROUPS:
+        forget_if_broken(wheel_environment(group), WHEEL_PACKAGES)
     blender = make_blender()
     engine = make_engine()
     provide_landmark_model(engine)
     say(f"Ready: {engine} and {blender.label}")
     return 0
+
+
+def forget_if_broken(environment: Environment, packages: Sequence[str]) -> None:
+    """So that it is made anew: packages may have gone since they were installed."""
+    if environment.is_complete(read_pins()) and (fault := examined(environment.python, packages).get("fault")):
+        say(f"The environment '{environment.name}' is broken ({fault}).")
+        environment.marker.unlink(missing_ok=True)
 
 
 def provide_landmark_model(engine: Path) -> None:
@@ -970,21 +983,40 @@ def link_package(folder: Path) -> int:
 # ---- doctor -----------------------------------------------------------------------------------------------------------------
 
 PROBE = f"""{DEVICE_PROBE}
-import importlib.metadata as m, json, sys
+import importlib, importlib.metadata as m, json, sys
 said = {{"python": sys.version.split()[0]}}
-for name in sys.argv[1:]:
-    try: said[name] = m.version(name)
-    except m.PackageNotFoundError: said[name] = None
-if said.get("torch"):
-    import torch
-    said["device"] = device(torch)
+try:
+    for word in sys.argv[1:]:  # DISTRIBUTION=MODULE
+        name, _, module = word.partition("=")
+        said[name] = m.version(name)
+        if module: importlib.import_module(module)
+        if name == "torch": said["device"] = device(sys.modules[name])
+except Exception as reason:
+    said["fault"] = f"{{name}}: {{(str(reason).strip() or repr(reason)).splitlines()[0]}}"
 print(json.dumps(said))
 """
+ENGINE_PACKAGES = ("torch", "mediapipe", "opencv-contrib-python=cv2", "numpy", "safetensors", "tqdm", "av")
+WHEEL_PACKAGES = ("bpy=", "numpy")  # a bpy that is imported may not end
+
+
+def examined(python: Path, packages: Sequence[str]) -> dict[str, str]:
+    """The versions of the packages, each imported, and the device; under "fault" why one does not answer. packages: names, with
+    their module behind a "=" where it is called otherwise."""
+    words = [name if "=" in name else f"{name}={name}" for name in packages]
+    said = run_for_output([str(python), "-c", PROBE, *words], timeout_s=300)
+    with contextlib.suppress(ValueError, IndexError):
+        found: dict[str, str] = json.loads(said.splitlines()[-1])
+        return found
+    return {"fault": "its Python does not run"}
 
 
 def command_doctor(arguments: Sequence[str]) -> int:
     """doctor: what is installed, which versions, which device, which models; what is missing and how to get it."""
     new_parser("doctor", command_doctor).parse_args(arguments)
+    try:
+        from lifter.landmark_model import MADE_SHA256S as known_models  # noqa: TID251 - standard library only, like this file
+    except ImportError:  # an incomplete copy
+        known_models = {}
     why = why_not_imported()
     missing = [f"{why} Move the project into another folder."] if why else []
     setup = "python3 build.py setup"
@@ -994,11 +1026,13 @@ def command_doctor(arguments: Sequence[str]) -> int:
     place = next(folder for folder in (home_folder(), *home_folder().parents) if folder.exists())
     row("Home folder", f"{home_folder()}, {shutil.disk_usage(place).free / 1e9:.1f} GB free")
 
-    packages = ["torch", "mediapipe", "opencv-contrib-python", "numpy", "safetensors", "av"]
-    if not doctor_environment(lifter_environment(), packages):
-        missing.append(f"the motion engine's environment: {setup}")
-    groups = ("blender-4-5", "blender", "blender-5-2")
-    wheels = {group: doctor_environment(wheel_environment(group), ["bpy", "numpy"]) for group in groups}
+    named = os.environ.get("POSE3D_ENGINE_PYTHON")
+    if not named:
+        if not doctor_environment(lifter_environment(), ENGINE_PACKAGES):
+            missing.append(f"the motion engine's environment: {setup}")
+    elif not doctor_python("Motion engine", Path(named), ENGINE_PACKAGES):
+        missing.append(f"the motion engine: correct or unset POSE3D_ENGINE_PYTHON, which names {named}")
+    wheels = {group: doctor_environment(wheel_environment(group), WHEEL_PACKAGES) for group in WHEEL_GROUPS}
     try:
         blender = find_blender()
         row("Blender", blender.label if blender else "none in BLENDER or on PATH")
@@ -1011,6 +1045,8 @@ def command_doctor(arguments: Sequence[str]) -> int:
     for path in models:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         row("Landmark model", f"{path.name}, {path.stat().st_size / 1e6:.1f} MB, SHA-256 {digest}")
+        if digest not in known_models.get(path.name, digest):
+            missing.append(f"a whole {path.name}, which is damaged: {setup}")
     if not models:
         row("Landmark model", f"none in {home_folder() / 'models'}")
         missing.append(f"MediaPipe's landmark model: {setup}")
@@ -1018,6 +1054,10 @@ def command_doctor(arguments: Sequence[str]) -> int:
     row("Lifter weights", ", ".join(f"{path.name} ({path.stat().st_size / 1e6:.1f} MB)" for path in weights) or "none")
     if not weights:
         missing.append("the lifter's weights: get a whole copy of the project")
+    for path in weights:
+        card = path.with_suffix(".json")
+        if not card.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() not in card.read_text(encoding="utf-8"):
+            missing.append(f"a whole {path.name}, which is damaged: get a whole copy of the project")
     for line in missing:
         say(f"Missing: {line}")
     say("Something is missing." if missing else "Everything needed is there.")
@@ -1056,19 +1096,20 @@ def doctor_environment(environment: Environment, packages: Sequence[str]) -> boo
     """Shows the environment as it is on the disk; True where it is whole and its packages answer."""
     title = f"env {environment.name}"
     if not environment.is_complete(read_pins()):
-        state = "out of date or half made" if environment.folder.exists() else "not made"
+        state = "out of date, half made, or its Python is gone" if environment.folder.exists() else "not made"
         row(title, state)
         return False
-    said = run_for_output([str(environment.python), "-c", PROBE, *packages], timeout_s=120)
-    versions = json.loads(said) if said else {}
-    if not versions or any(versions[package] is None for package in packages):
-        row(title, f"broken: delete {environment.folder}")
-        return False
-    device = versions.pop("device", None)
-    row(title, ", ".join(f"{name} {version}" for name, version in versions.items()))
+    return doctor_python(title, environment.python, packages)
+
+
+def doctor_python(title: str, python: Path, packages: Sequence[str]) -> bool:
+    said = examined(python, packages)
+    device = said.pop("device", None)
+    fault = said.pop("fault", None)
+    row(title, f"broken ({fault})" if fault else ", ".join(f"{name} {version}" for name, version in said.items()))
     if device:
         row("Device", device)
-    return True
+    return fault is None
 
 
 # ---- entry ------------------------------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from .errors import LifterError
 from .files import disk_error
-from .landmark_model import DOWNLOADABLE, default_models_dir, find_hand_model, find_landmark_model
+from .landmark_model import DOWNLOADABLE, HAND_NAME, default_models_dir, find_hand_model, find_landmark_model
 from .native_library import missing_library
 from .native_log import quiet_native_stderr
 from .parent import end_with_parent
@@ -57,7 +57,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             if (error.name or "").split(".")[0] in ("lifter", ""):
                 raise
             reporter.error(
-                LifterError(f"The Python package {error.name} is missing.", hint="`python3 build.py doctor` says what to do.")
+                LifterError(
+                    f"The motion engine's Python lacks the package {error.name}.",
+                    hint="Repair the engine in the add-on's preferences, or without a window by python3 build.py setup.",
+                )
             )
             return EXIT_BAD_INPUT
         except KeyboardInterrupt:
@@ -381,6 +384,9 @@ def _export(arguments: argparse.Namespace, reporter: Reporter) -> None:
 def _model_file(arguments: argparse.Namespace, reporter: Reporter) -> None:
     reporter.start("model-file", [])
     model = _landmark_model(arguments, reporter, wheel=arguments.wheel)
+    folder = arguments.models_dir or default_models_dir()
+    if arguments.landmark_model is None and (folder / HAND_NAME).exists():  # whole, or made anew
+        find_hand_model(models_dir=folder, wheel=arguments.wheel, say=reporter.warning)
     reporter.result(str(model.path), {"sha256": model.sha256})
 
 

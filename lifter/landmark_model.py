@@ -60,6 +60,7 @@ MADE_SHA256 = "615fd5050863c6b1abe65cb7db84b7a8d4cbde1a53abb0d419d689b882b20621"
 _EARLIER_SHA256 = "4a54588e2f7460d9812f76ecbb5f331b8a0a3b591c80818078f3d2c275b8fd61"
 HAND_NAME = "hand_landmarker_full.task"
 HAND_SHA256 = "1ae5a1f281c8a9dcc147d9993408fc187756205dde3c1bc014bb3ce69ecaba82"
+MADE_SHA256S: Mapping[str, tuple[str, ...]] = {MADE_NAME: (MADE_SHA256, _EARLIER_SHA256), HAND_NAME: (HAND_SHA256,)}
 
 _DOWNLOAD_URL = "https://storage.googleapis.com/mediapipe-models/pose_landmarker/{stem}/float16/1/{stem}.task"
 # Google has published the full model under two hashes.

@@ -137,10 +137,55 @@ def test_help_names_every_command(build: ModuleType) -> None:
 
 
 def test_doctor_on_an_empty_home_says_what_is_missing_and_how_to_get_it(tmp_path: Path) -> None:
-    done = run("doctor", POSE3D_HOME=str(tmp_path / "home"))
+    done = run("doctor", POSE3D_HOME=str(tmp_path / "home"), POSE3D_ENGINE_PYTHON="")
     assert done.returncode == 1
     assert "Missing: the motion engine's environment: python3 build.py setup" in done.stdout
     assert not (tmp_path / "home").exists(), "doctor only looks"
+
+
+def test_doctor_looks_at_the_engine_that_is_named(tmp_path: Path) -> None:
+    home, other = {"POSE3D_HOME": str(tmp_path / "home")}, {"POSE3D_ENGINE_PYTHON": str(tmp_path / "python")}
+    assert f"unset POSE3D_ENGINE_PYTHON, which names {tmp_path / 'python'}" in run("doctor", **home, **other).stdout
+    pytest.importorskip("torch")
+    said = run("doctor", **home, POSE3D_ENGINE_PYTHON=sys.executable).stdout
+    assert re.search(r"^Motion engine +python \S+, torch ", said, re.MULTILINE) and "Missing: the motion engine" not in said
+
+
+def test_doctor_sees_what_is_damaged(tmp_path: Path) -> None:
+    """A model and weights that are half there, and an environment some of whose files have gone."""
+    shutil.copytree(ROOT, tmp_path / "project", ignore=shutil.ignore_patterns(".*", "tests", "docs"))
+    models, weights = tmp_path / "home" / "models", tmp_path / "project" / "lifter" / "weights" / "atcn-27.safetensors"
+    models.mkdir(parents=True)
+    (models / "pose_landmarker_full.task").write_bytes(b"half")
+    with weights.open("r+b") as file:
+        file.truncate(1000)
+    environment = os.environ | {"POSE3D_HOME": str(tmp_path / "home")}
+    command = [sys.executable, str(tmp_path / "project" / "build.py"), "doctor"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert "Missing: a whole pose_landmarker_full.task, which is damaged: python3 build.py setup" in done.stdout
+    assert "Missing: a whole atcn-27.safetensors, which is damaged: get a whole copy of the project" in done.stdout
+    assert "atcn-27-causal.safetensors, which" not in done.stdout
+
+
+def test_what_has_gone_from_an_environment_is_seen_and_made_anew(
+    build: ModuleType, offline: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    """What pip knows of a package says nothing of whether its files are still there."""
+    pins = {"one": [make_wheel(offline, "pinned_one", "1.0")]}
+    environment = small_environment(build, "one")
+    python = build.make_environment(environment, pins=pins)
+    assert build.examined(python, ["pinned_one"])["pinned_one"] == "1.0"
+    (module,) = environment.folder.glob("[Ll]ib/**/pinned_one.py")
+    module.unlink()
+    assert "pinned_one" in build.examined(python, ["pinned_one"])["fault"]
+    assert "does not run" in build.examined(tmp_path / "none", ["pinned_one"])["fault"]
+
+    monkeypatch.setattr(build, "read_pins", lambda: pins)
+    build.forget_if_broken(environment, ["pinned_one"])
+    assert "is broken (pinned_one: No module named 'pinned_one')" in capsys.readouterr().out
+    assert version_of(build.make_environment(environment, pins=pins), "pinned_one") == "1.0"
+    build.forget_if_broken(environment, ["pinned_one"])
+    assert environment.is_complete(pins)
 
 
 def test_lifter_passes_arguments_and_exit_codes_on(tmp_path: Path) -> None:
@@ -155,7 +200,8 @@ def test_lifter_passes_arguments_and_exit_codes_on(tmp_path: Path) -> None:
 @pytest.mark.parametrize("words", [["doctor"], ["retarget", "--help"], ["--help"], ["dance"]])
 def test_whoever_reads_may_go_away(tmp_path: Path, words: list[str]) -> None:
     """As `head` does, when it has its lines; and where there is nobody from the first."""
-    environment, command = os.environ | {"POSE3D_HOME": str(tmp_path / "home")}, [sys.executable, str(BUILD), *words]
+    environment = os.environ | {"POSE3D_HOME": str(tmp_path / "home"), "POSE3D_ENGINE_PYTHON": ""}
+    command = [sys.executable, str(BUILD), *words]
     whole = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
     read_end, write_end = os.pipe()
     os.close(read_end)
