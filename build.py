@@ -49,6 +49,7 @@ from blender_pose3d.worker.setup import (  # noqa: E402 - standard library only,
     LOCK_NAME,
     TOO_LONG,
     UNREACHABLE,
+    count_installed,
     find_pythons,
     fingerprint,
     installed_groups,
@@ -337,14 +338,11 @@ class InstallProgress:
         elif part:
             self.part = f": {int(part[1]) / 1e6:.0f} of {int(part[2]) / 1e6:.0f} MB"
         elif line.startswith("Installing collected packages:"):
-            self.there_before, self.to_install = self.count_installed(), line.count(",") + 1
-
-    def count_installed(self) -> int:
-        return sum(1 for _ in self.environment.folder.glob("[Ll]ib/**/site-packages/*.dist-info"))
+            self.there_before, self.to_install = count_installed(self.environment.folder), line.count(",") + 1
 
     def text(self) -> str:
         if self.to_install:
-            done = min(max(self.count_installed() - self.there_before, 0), self.to_install)
+            done = min(max(count_installed(self.environment.folder) - self.there_before, 0), self.to_install)
             return f"unpacking, {done} of {self.to_install} packages"
         if self.found:
             return f"package {self.found} ({self.pinned} pinned, and what they need), {self.package}{self.part}"

@@ -150,6 +150,19 @@ def python_of_environment(folder: Path) -> Path:
     return folder / "Scripts" / "python.exe" if sys.platform == "win32" else folder / "bin" / "python"
 
 
+def site_packages(folder: Path) -> Path:
+    """Where the packages of a virtual environment are; the environment itself where it has no such folder."""
+    return next(iter((*folder.glob("[Ll]ib/site-packages"), *folder.glob("lib/python*/site-packages"))), folder)
+
+
+def count_installed(folder: Path) -> int:
+    """Of an environment into which pip may be installing: folders come and go in it."""
+    try:
+        return sum(name.endswith(".dist-info") for name in os.listdir(site_packages(folder)))
+    except OSError:
+        return 0
+
+
 def installed_groups(folder: Path) -> dict[str, str]:
     """What the marker of an environment says: group -> fingerprint of its pins. Empty where the marker is missing or the Python
     that made the environment is gone."""
@@ -733,15 +746,15 @@ class Setup:
         ended = threading.Event()
 
         def watch() -> None:
-            before = self._count_installed()
+            before = count_installed(self.folder)
             while not ended.wait(0.5):
-                self.say("progress", stage="install", done=min(max(self._count_installed() - before, 0), total), total=total)
+                self.say("progress", stage="install", done=min(max(count_installed(self.folder) - before, 0), total), total=total)
 
         self.say("progress", stage="install", done=0, total=total)
         watcher = threading.Thread(target=watch, daemon=True)
         watcher.start()
         try:
-            packages = next(self.folder.glob("[Ll]ib/**/site-packages"), self.folder)
+            packages = site_packages(self.folder)
             files = [str(with_short_names(folder / wheel.file, packages, into=self.temporary)) for wheel in plan.wheels]
             code, output = self._pip("install", "--no-index", "--no-deps", *files)
         finally:
@@ -749,9 +762,6 @@ class Setup:
             watcher.join()
         if code != 0:
             raise self._failed(output)
-
-    def _count_installed(self) -> int:
-        return sum(1 for _ in self.folder.glob("[Ll]ib/**/site-packages/*.dist-info"))
 
     def _check(self) -> dict[str, Any]:
         """Run the engine once, and provide the landmark model."""

@@ -10,6 +10,7 @@ import hashlib
 import http.server
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -338,6 +339,28 @@ def test_files_whose_names_windows_would_not_take(
     recorded = [row.split(",")[0] for row in (info / "RECORD").read_text().splitlines()]
     assert len(recorded) == len({*recorded}) and all((found / name).is_file() for name in recorded)
     assert max(len(str(path)) for folder in (info, found / "torch") for path in folder.rglob("*")) <= longest
+
+
+def test_what_is_installed_is_counted_while_pip_works(tmp_path: Path) -> None:
+    """Packages that come with an environment are taken away and put back meanwhile."""
+    packages = tmp_path / ("Lib" if sys.platform == "win32" else "lib/python3.11") / "site-packages"
+    for number in range(3):
+        (packages / f"p{number}-1.0.dist-info").mkdir(parents=True)
+    ended = threading.Event()
+
+    def pip() -> None:
+        while not ended.is_set():
+            (packages / "one" / "two" / "three").mkdir(parents=True)
+            shutil.rmtree(packages / "one")
+
+    worker = threading.Thread(target=pip)
+    worker.start()
+    try:
+        assert {setup.count_installed(tmp_path) for _ in range(2000)} == {3}
+    finally:
+        ended.set()
+        worker.join()
+    assert setup.count_installed(tmp_path / "none") == 0
 
 
 def test_names_that_are_too_long_all_the_same_are_one_sentence(tmp_path: Path, resources: Path) -> None:
