@@ -39,7 +39,7 @@ from tests.worker.engines import ENGINE_PYTHON, MODELS
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = ROOT / "build.py"
 DEMO = ROOT / "tests" / "data" / "demo.mp4"
-NAMES = frozenset({"rig", "out", "preset", "start", "end", "fps", "model", "report"})
+NAMES = frozenset({"rig", "out", "preset", "start", "end", "fps", "model", "person", "report"})
 needs_engine = pytest.mark.skipif(
     ENGINE_PYTHON is None or not any(MODELS.glob("*.task")), reason="no motion engine with a landmark model here"
 )
@@ -570,6 +570,53 @@ def test_the_engine_ends_with_its_stdin_in_the_middle_of_a_clip(tmp_path: Path) 
     process.communicate(timeout=20)
     assert process.returncode == 128 + signal.SIGTERM and time.monotonic() - began_s < 10
     assert list(tmp_path.iterdir()) == []
+
+
+@needs_engine
+def test_a_clip_is_looked_at_once_for_several_people(tmp_path: Path, inputs: Callable[[], Inputs]) -> None:
+    """And what was seen is kept of such clips only."""
+    clips = [film(tmp_path / "a.mp4", 0, 10), film(tmp_path / "b.mp4", 50, 10)]
+    table = tmp_path / "jobs.json"
+    rows = [("a", "1"), ("a", "largest"), ("a", "1"), ("b", "1")]
+    listed = [{"clip": f"{name}.mp4", "person": who, "out": f"{row}.glb"} for row, (name, who) in enumerate(rows)]
+    table.write_text(json.dumps(listed))
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    lifter = [str(ENGINE_PYTHON), "-m", "lifter", "serve", "--progress", "json"]
+    programs = Programs(lifter, environment, [sys.executable, "-c", SOLVER], os.environ, MODELS, tmp_path / "tracks")
+    cache, jobs = TrackCache(programs.tracks), read(table, rig="rigify")
+    hands = on_this_machine(programs, inputs(), cache, workers=1, threads=1, fail_fast=False)
+    assert run(plan(jobs, inputs()), inputs(), hands, results=None, say=lambda _: None) == 0
+    assert len(list(programs.tracks.glob("*.npz"))) == 3
+    (seen,) = cache.seen.glob("*.npz")
+
+    alone = tmp_path / "alone.npz"
+    engine("infer", str(clips[0]), str(alone), "--person=largest", f"--models-dir={MODELS}").communicate(timeout=60)
+    with np.load(alone) as one, np.load(programs.tracks / inputs().track_name(jobs[1])) as other:
+        for key in one.files:
+            assert np.array_equal(one[key], other[key], equal_nan=one[key].dtype.kind == "f"), key
+
+    size = seen.stat().st_size
+    for limit_bytes, is_kept in ((10.0 * size, True), (10.0 * size - 10, False)):
+        TrackCache(programs.tracks, limit_bytes=limit_bytes).prune()
+        assert seen.exists() == is_kept
+
+
+def test_no_two_engines_look_at_a_clip_at_once(tmp_path: Path, inputs: Callable[[], Inputs]) -> None:
+    """The second would find the same, for nothing."""
+    for name in "ab":
+        (tmp_path / f"{name}.mp4").write_text(name)
+    (tmp_path / "jobs.json").write_text(
+        json.dumps([{"clip": f"{n[0]}.mp4", "out": f"{n}.glb"} for n in ("a1", "a2", "b1", "b2")])
+    )
+    slow = ENGINE.replace("    open(", "    import time; time.sleep(1.0); print(line, file=open(sys.argv[1], 'a'))\n    open(")
+    python = [sys.executable, "-c"]
+    lifter = [*python, slow, str(tmp_path / "asked")]
+    programs = Programs(lifter, os.environ, [*python, SOLVER], os.environ, tmp_path, tmp_path / "tracks")
+    hands = on_this_machine(programs, inputs(), TrackCache(programs.tracks), workers=2, threads=1, fail_fast=False)
+    planned = plan(read(tmp_path / "jobs.json", rig="rigify"), inputs())
+    assert run(planned, inputs(), hands, results=None, say=lambda _: None) == 0
+    asked = [json.loads(line)[0] for line in (tmp_path / "asked").read_text().splitlines() if line]
+    assert sorted(Path(clip).name for clip in asked) == ["a.mp4", "b.mp4"]
 
 
 def test_a_track_is_not_lifted(folder: Path) -> None:

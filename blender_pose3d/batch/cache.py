@@ -15,6 +15,8 @@ from ..core.errors import Pose3DError
 from ..core.leftovers import UNFINISHED_TRACKS, remove_stale, scratch
 from .jobs import TRACK_SUFFIX
 
+SEEN_NAME = "seen"  # a folder among the tracks: what was seen of whole clips (lifter/kept.py)
+
 
 class Track:
     """A track file that is in use until `release`: no run's cache deletes it meanwhile. Without a file of the cache's: any."""
@@ -54,23 +56,19 @@ class TrackCache:
         file.close()
         return None
 
+    @property
+    def seen(self) -> Path:
+        """The folder of what was seen of clips; it may not exist yet."""
+        return self.folder / SEEN_NAME
+
     def prune(self) -> None:
-        """Delete the tracks that were not used for longest until the rest is within the limit; what is in use stays."""
-        for pattern in UNFINISHED_TRACKS:
-            remove_stale(self.folder, pattern)
-        if math.isinf(self._limit_bytes):
-            return
-        found = []
-        for path in self.folder.glob(f"*{TRACK_SUFFIX}"):
-            with contextlib.suppress(OSError):
-                status = path.stat()
-                found.append((status.st_mtime_ns, status.st_size, path))
-        total = sum(size for _, size, _ in found)
-        for _, size, path in sorted(found):
-            if total <= self._limit_bytes:
-                return
-            if _deleted(path):
-                total -= size
+        """Delete the tracks that were not used for longest until the rest is within the limit; what is in use stays. What was
+        seen of clips may take a tenth of the limit more."""
+        for folder, limit_bytes in ((self.folder, self._limit_bytes), (self.seen, self._limit_bytes / 10)):
+            for pattern in UNFINISHED_TRACKS:
+                remove_stale(folder, pattern)
+            if not math.isinf(limit_bytes):
+                _prune(folder, limit_bytes)
 
 
 @contextlib.contextmanager
@@ -87,6 +85,20 @@ def usable(cache: TrackCache, say: Callable[[str], object]) -> Iterator[TrackCac
         return
     with scratch() as folder:
         yield TrackCache(folder, limit_bytes=cache._limit_bytes)
+
+
+def _prune(folder: Path, limit_bytes: float) -> None:
+    found = []
+    for path in folder.glob(f"*{TRACK_SUFFIX}"):
+        with contextlib.suppress(OSError):
+            status = path.stat()
+            found.append((status.st_mtime_ns, status.st_size, path))
+    total = sum(size for _, size, _ in found)
+    for _, size, path in sorted(found):
+        if total <= limit_bytes:
+            return
+        if _deleted(path):
+            total -= size
 
 
 def _deleted(path: Path) -> bool:

@@ -181,6 +181,8 @@ class _Line:
         fail_fast: bool,
     ) -> None:
         self._todo, self._account, self._programs, self._inputs, self._cache = deque(todo), account, programs, inputs, cache
+        self._looked_at_again = steps.looked_at_again(todo)
+        self._being_looked_at: set[tuple[str, ...]] = set()
         self._to_check = steps.rigs_to_check(todo)
         self._unchecked = len(self._to_check)
         self._threads, self._fail_fast = threads, fail_fast
@@ -242,11 +244,19 @@ class _Line:
                 self._account.begin(job)
                 name = self._inputs.track_name(job)
                 track = steps.lift(
-                    engine, job, name, programs=self._programs, cache=self._cache, on_progress=self._progress_lines(job)
+                    engine,
+                    job,
+                    name,
+                    programs=self._programs,
+                    cache=self._cache,
+                    on_progress=self._progress_lines(job),
+                    keeps_seen=steps.look_of(job) in self._looked_at_again,
                 )
             except Pose3DError as error:
+                self._being_looked_at.discard(steps.look_of(job))
                 self._end(Outcome(job, State.FAILED, error.sentence, {"lift": time.monotonic() - began_s}))
             else:
+                self._being_looked_at.discard(steps.look_of(job))
                 self._hand_over(_Lifted(job, track, time.monotonic() - began_s, tuple(engine.warnings)))
 
     def _hand_over(self, lifted: _Lifted | None) -> None:
@@ -257,9 +267,19 @@ class _Line:
                 return
 
     def _next(self) -> BatchJob | None:
-        failed = self._fail_fast and self._account.any_failed
-        with self._lock:
-            return self._todo.popleft() if self._todo and not failed and not self._stopped else None
+        """One whose clip another engine looks at now waits for what that finds."""
+        while True:
+            failed = self._fail_fast and self._account.any_failed
+            with self._lock:
+                if not self._todo or failed or self._stopped or self._fault is not None:
+                    return None
+                job = next((job for job in self._todo if steps.look_of(job) not in self._being_looked_at), None)
+                if job is not None:
+                    self._todo.remove(job)
+                    if not job.is_lifted:
+                        self._being_looked_at.add(steps.look_of(job))
+                    return job
+            time.sleep(0.1)
 
     def _progress_lines(self, job: BatchJob) -> Callable[[Progress], None]:
         """A line now and then for a long clip."""

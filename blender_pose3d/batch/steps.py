@@ -71,6 +71,20 @@ def check_rig(blender: Served, job: BatchJob) -> None:
         raise Pose3DError(f"{job.where}: {error.message}", hint=error.hint) from None
 
 
+def look_of(job: BatchJob) -> tuple[str, ...]:
+    """The same for jobs that need the same look at the same clip."""
+    return str(job.clip), *job.looking_arguments()
+
+
+def looked_at_again(jobs: Sequence[BatchJob]) -> frozenset[tuple[str, ...]]:
+    """`look_of` those clips that several jobs lift in different ways, as another person of them."""
+    ways: dict[tuple[str, ...], set[tuple[str, ...]]] = {}
+    for job in jobs:
+        if not job.is_lifted:
+            ways.setdefault(look_of(job), set()).add(tuple(job.lifting_arguments()))
+    return frozenset(look for look, found in ways.items() if len(found) > 1)
+
+
 def lift(
     engine: Served,
     job: BatchJob,
@@ -80,10 +94,11 @@ def lift(
     cache: TrackCache,
     on_progress: Callable[[Progress], None] | None = None,
     prepared: Callable[[], Sequence[str]] = tuple,
+    keeps_seen: bool = False,
 ) -> Track:
     """The job's track, in use; made where the cache has none of that name. Raises Pose3DError.
 
-    prepared: called before it is made; gives options more.
+    prepared: called before it is made; gives options more. keeps_seen: what is seen of the clip is kept for other jobs.
     """
     engine.warnings = []
     _remove_partials(job)
@@ -93,6 +108,7 @@ def lift(
     if track is None:
         # It appears whole or not at all.
         words = [str(job.clip), str(cache.folder / name), *job.lifting_arguments(), f"--models-dir={programs.models_dir}"]
+        words += [f"--keep-seen={cache.seen}"] if keeps_seen else []
         engine.ask([*words, *prepared()], on_progress)
         track = cache.hold(name)
     if track is None:
