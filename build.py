@@ -269,9 +269,10 @@ def temporary_folder(environment: Environment) -> Iterator[dict[str, str]]:
 
 def create_venv(environment: Environment, base: str) -> None:
     """A fresh virtual environment in place of whatever half-made one is there."""
-    shutil.rmtree(environment.folder, ignore_errors=True)
+    folder = environment.folder.resolve()  # venv makes none in place of a link
+    shutil.rmtree(folder, ignore_errors=True)
     with temporary_folder(environment) as variables:  # noqa: SIM117 - older Pythons must parse it
-        with running(module_command(base, "venv", str(environment.folder)), child_environment(**variables)) as child:
+        with running(module_command(base, "venv", str(folder)), child_environment(**variables)) as child:
             output = "".join(child.stdout or ())
     if child.returncode != 0:
         raise failed_install(environment, output)

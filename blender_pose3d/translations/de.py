@@ -904,6 +904,12 @@ GERMAN: dict[str, str] = {
         "Das Netzwerk prüfen und den Bewegungsrechner noch einmal einrichten: Es geht dort weiter, wo es war."
     ),
     "{} could not be removed ({}).": "{} konnte nicht entfernt werden ({}).",
+    "The motion engine in {} cannot be replaced or removed ({}).": (
+        "Der Bewegungsrechner in {} lässt sich nicht ersetzen oder entfernen ({})."
+    ),
+    "Close what uses it, as another Blender, and try again.": (
+        "Schließen, was ihn benutzt, etwa ein weiteres Blender, und es noch einmal versuchen."
+    ),
     "Close what uses it and remove it again.": "Schließen, was es benutzt, und es noch einmal entfernen.",
     "Stop setting up. What was fetched is kept, and the next set-up goes on from there": (
         "Das Einrichten abbrechen. Was geholt wurde, bleibt, und das nächste Einrichten geht dort weiter"

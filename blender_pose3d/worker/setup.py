@@ -145,6 +145,12 @@ def environment_folder(home: Path) -> Path:
     return home / "envs" / "lifter"
 
 
+def _real_folder(home: Path) -> Path:
+    """Of the environment, which may be a link to a folder on another disk: venv makes none in place of a link."""
+    folder = environment_folder(home)
+    return folder.resolve() if folder.is_symlink() else folder
+
+
 def python_of_environment(folder: Path) -> Path:
     """The interpreter inside a virtual environment, whether or not it exists."""
     return folder / "Scripts" / "python.exe" if sys.platform == "win32" else folder / "bin" / "python"
@@ -460,9 +466,10 @@ class Setup:
         self.resources = resources
         self.index = index
         self.say = say
-        self.folder = environment_folder(home)
+        self.folder = _real_folder(home)
+        self.envs = environment_folder(home).parent
         self.wheels = home / WHEELS_NAME
-        self.temporary = self.folder.parent / "temporary"  # pip's: a killed one leaves it full
+        self.temporary = self.envs / "temporary"  # pip's: a killed one leaves it full
         self.offline = offline_folder(resources)
         self.pins = read_pins(resources)
         self.lock = read_lock(resources)
@@ -470,7 +477,7 @@ class Setup:
         self._pip_settings: Mapping[str, str] = {}
         self._base = ""
         try:
-            self.folder.parent.mkdir(parents=True, exist_ok=True)
+            self.envs.mkdir(parents=True, exist_ok=True)
             self._log = (home / LOG_NAME).open("w", encoding="utf-8")
         except OSError as error:
             raise SetupError(
@@ -499,8 +506,8 @@ class Setup:
             if self.offline is None:
                 self._download(plan)
             if is_renewed:
-                self.folder = environment_folder(self.home)
-                (self.folder / "complete.json").unlink()
+                self.folder = _real_folder(self.home)
+                self._take_away()
                 if not self._make_environment(self._base):
                     raise self._failed("")
             self._install(plan, folder)
@@ -513,9 +520,9 @@ class Setup:
             return said
 
     def remove(self) -> None:
-        """The environment, what was downloaded, and the landmark model. The marker goes first."""
+        """The environment, what was downloaded, and the landmark model."""
         with self._lock():
-            (self.folder / "complete.json").unlink(missing_ok=True)
+            self._take_away()
             for number, folder in enumerate((self.folder, self.wheels, self.home / "models")):
                 self.say("progress", stage="remove", done=number, total=3)
                 try:
@@ -543,7 +550,7 @@ class Setup:
 
     @contextlib.contextmanager
     def _lock(self) -> Iterator[None]:
-        with (self.folder.parent / "lifter.lock").open("a+b") as file:
+        with (self.envs / "lifter.lock").open("a+b") as file:
             until_s = time.monotonic() + _LOCK_PATIENCE_S
             while not try_lock(file.fileno()):
                 if time.monotonic() > until_s:
@@ -558,6 +565,23 @@ class Setup:
                 yield
             finally:
                 shutil.rmtree(self.temporary, ignore_errors=True)
+
+    def _take_away(self) -> None:
+        """The environment, whole or not at all: Windows lets none go of which a program runs. Raises SetupError."""
+        away = self.temporary / "away"
+        try:
+            self.folder.rename(away)
+        except FileNotFoundError:
+            return
+        except PermissionError as error:
+            raise SetupError(
+                f"The motion engine in {self.folder} cannot be replaced or removed ({error.strerror}).",
+                hint="Close what uses it, as another Blender, and try again.",
+            ) from error
+        except OSError:  # on another disk, or a disk itself: the marker goes first
+            (self.folder / "complete.json").unlink(missing_ok=True)
+            away = self.folder
+        shutil.rmtree(away, ignore_errors=True)
 
     # -- which Python, and which wheels
 
@@ -593,7 +617,7 @@ class Setup:
         )
 
     def _make_environment(self, python: str) -> bool:
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self._take_away()
         code, output = self._run(module_command(python, "venv", str(self.folder)))
         if code == 0:
             settings = pip_variables(python_of_environment(self.folder))

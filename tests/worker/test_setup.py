@@ -244,6 +244,39 @@ def test_an_engine_serves_until_the_next_one_is_here(tmp_path: Path, resources: 
     assert not (home / setup.WHEELS_NAME).exists()
 
 
+def test_an_engine_on_another_disk_by_a_link(tmp_path: Path, resources: Path, index: Index) -> None:
+    """Made, repaired and removed where the link leads."""
+    home, elsewhere = tmp_path / "home", tmp_path / "elsewhere" / "engine"
+    elsewhere.mkdir(parents=True)
+    (elsewhere.parent / "temporary").mkdir()
+    (home / "envs").mkdir(parents=True)
+    (home / "envs" / "lifter").symlink_to(elsewhere, target_is_directory=True)
+    for _ in range(2):
+        assert job("install", home, resources).wait(120).summary["torch"] == "7.7.7"
+        assert setup.engine_state(home, resources) is EngineState.COMPLETE and (elsewhere / "complete.json").is_file()
+    job("remove", home, resources).wait(60)
+    assert setup.engine_state(home, resources) is EngineState.MISSING and not elsewhere.exists()
+    assert [path.name for path in elsewhere.parent.iterdir()] == ["temporary"], "nothing beside it is touched"
+
+
+def test_an_engine_that_is_held_is_left_whole(tmp_path: Path, resources: Path, index: Index) -> None:
+    """As Windows holds a folder from which a program runs: neither Repair nor Remove takes a part of it away."""
+    home = tmp_path / "home"
+    job("install", home, resources).wait(120)
+    engine, folder = find_engine(resources, "", home), home / "envs" / "lifter"
+    if shutil.which("chattr") is None or subprocess.run(["chattr", "+i", str(folder)], check=False).returncode:
+        pytest.skip("no folder can be held here")
+    try:
+        for command in ("install", "remove"):
+            error = fails(job(command, home, resources))
+            assert "cannot be replaced or removed" in error.message and "Close what uses it" in error.hint
+            assert setup.engine_state(home, resources) is EngineState.COMPLETE
+            assert setup.probe(str(engine.python))["torch"] == "7.7.7" and (home / "models" / "pose.task").is_file()
+    finally:
+        subprocess.run(["chattr", "-i", str(folder)], check=True)
+    job("install", home, resources).wait(120)
+
+
 @pytest.mark.slow
 def test_what_came_damaged_is_not_installed(tmp_path: Path, resources: Path, index: Index) -> None:
     index.damaged = True
