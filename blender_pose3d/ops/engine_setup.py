@@ -30,6 +30,7 @@ OFFLINE_SENTENCE = (
     "Blender is set to stay offline. Allow it in Preferences > System > Network > Allow Online Access, "
     "or install the package of Pose3D that brings the engine along."
 )
+OUTDATED_SENTENCE = "The motion engine was made for another version of Pose3D: repair it to bring it up to date."
 _POLL_INTERVAL_S = 0.2
 
 _job: Job | None = None
@@ -48,6 +49,11 @@ def engine_state() -> setup.EngineState:
     if _state is None or now_s - _state[0] > 1.0:
         _state = now_s, setup.engine_state(prefs.home(), places.resources_root())
     return _state[1]
+
+
+def is_outdated(context: bpy.types.Context) -> bool:
+    """Whether what runs is an engine of the extension's own folder that another version of Pose3D made."""
+    return prefs.uses_own_engine(context) and engine_state() is setup.EngineState.OUTDATED
 
 
 def is_kept_offline() -> bool:

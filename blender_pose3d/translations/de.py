@@ -779,8 +779,8 @@ GERMAN: dict[str, str] = {
     ),
     "{} cannot be read: {}.": "{} kann nicht gelesen werden: {}.",
     "The motion engine runs in {}": "Der Bewegungsrechner läuft in {}",
-    "It was made for an earlier version of Pose3D: repair it to bring it up to date.": (
-        "Er wurde für eine frühere Version von Pose3D gemacht: Reparieren bringt ihn auf den neuesten Stand."
+    "The motion engine was made for another version of Pose3D: repair it to bring it up to date.": (
+        "Der Bewegungsrechner wurde für eine andere Version von Pose3D gemacht: Reparieren bringt ihn auf den Stand von dieser."
     ),
     "Use an Existing Python": "Vorhandenes Python benutzen",
     "A Python (or its virtual environment) with torch and MediaPipe that runs the motion engine, as a studio may have one for all. "

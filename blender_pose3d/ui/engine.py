@@ -21,9 +21,15 @@ def is_ready(context: bpy.types.Context) -> bool:
 
 
 def draw_setup(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
-    """For the panel: the one button while there is no engine, or the set-up's progress. Draws nothing once there is one."""
+    """For the panel: the one button while there is no engine, or the set-up's progress. Draws nothing once there is one of this
+    version."""
     state = context.window_manager.pose3d_setup
     if is_ready(context) and not state.is_running:
+        if engine_setup.is_outdated(context):
+            draw_message(layout, context, engine_setup.OUTDATED_SENTENCE, icon="INFO")
+            layout.operator(engine_setup.POSE3D_OT_set_up_engine.bl_idname, text="Repair", icon="FILE_REFRESH")
+            if state.message_is_error:
+                draw_message(layout, context, state.message, icon="ERROR")
         return
     try:
         prefs.engine(context)
@@ -44,7 +50,7 @@ def draw_preferences(layout: bpy.types.UILayout, context: bpy.types.Context) -> 
     except Pose3DError as error:
         draw_message(box, context, error.sentence, icon="ERROR")
     if own is EngineState.OUTDATED:
-        draw_message(box, context, "It was made for an earlier version of Pose3D: repair it to bring it up to date.", icon="INFO")
+        draw_message(box, context, engine_setup.OUTDATED_SENTENCE, icon="INFO")
     whole = own in (EngineState.COMPLETE, EngineState.OUTDATED)
     if not whole or state.is_running:
         _draw_button_and_progress(box, context)

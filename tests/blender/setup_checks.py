@@ -77,8 +77,23 @@ def check_goes_on_and_is_removed() -> None:
         assert not {"torch", "mediapipe", "cv2"} & set(sys.modules), "Blender's own Python has the packages"
         assert bpy.ops.pose3d.check_engine() == {"FINISHED"}, state().message
         assert bpy.ops.pose3d.open_setup_log() == {"FINISHED"} and "SHA-256 checked" in bpy.data.texts[0].as_string()
+        _older_one_is_seen(home)
         assert bpy.ops.pose3d.remove_engine() == {"FINISHED"}
         assert why_no_engine() == "The motion engine is not set up." and not (home / "models").exists()
+
+
+def _older_one_is_seen(home: Path) -> None:
+    """It serves; the panel offers to repair it."""
+    from blender_pose3d.ops import engine_setup
+
+    assert not engine_setup.is_outdated(bpy.context)
+    marker = home / "envs" / "lifter" / "complete.json"
+    marker.write_text('{"groups": {"lifter": "of an earlier version"}}')
+    engine_setup._state = None
+    assert engine_setup.is_outdated(bpy.context) and why_no_engine() == ""
+    os.environ["POSE3D_ENGINE_PYTHON"] = sys.executable
+    assert not engine_setup.is_outdated(bpy.context), "it does not run"
+    del os.environ["POSE3D_ENGINE_PYTHON"]
 
 
 if __name__ == "__main__":
