@@ -994,6 +994,13 @@ except Exception as reason:
     said["fault"] = f"{{name}}: {{(str(reason).strip() or repr(reason)).splitlines()[0]}}"
 print(json.dumps(said))
 """
+# By name the SHA-256s of the landmark models that are made; the lifter is never imported here.
+ASK_MODELS = """
+import json, sys
+sys.path.insert(0, sys.argv[1])
+from lifter.landmark_model import MADE_SHA256S
+print(json.dumps(MADE_SHA256S))
+"""
 ENGINE_PACKAGES = ("torch", "mediapipe", "opencv-contrib-python=cv2", "numpy", "safetensors", "tqdm", "av")
 WHEEL_PACKAGES = ("bpy=", "numpy")  # a bpy that is imported may not end
 
@@ -1012,10 +1019,6 @@ def examined(python: Path, packages: Sequence[str]) -> dict[str, str]:
 def command_doctor(arguments: Sequence[str]) -> int:
     """doctor: what is installed, which versions, which device, which models; what is missing and how to get it."""
     new_parser("doctor", command_doctor).parse_args(arguments)
-    try:
-        from lifter.landmark_model import MADE_SHA256S as known_models  # noqa: TID251 - standard library only, like this file
-    except ImportError:  # an incomplete copy
-        known_models = {}
     why = why_not_imported()
     missing = [f"{why} Move the project into another folder."] if why else []
     setup = "python3 build.py setup"
@@ -1041,6 +1044,8 @@ def command_doctor(arguments: Sequence[str]) -> int:
         row("Blender", str(error))
         missing.append("a Blender: correct or unset BLENDER")
     models = sorted((home_folder() / "models").glob("*.task"))
+    said = run_for_output([sys.executable, "-c", ASK_MODELS, str(ROOT)])
+    known_models = json.loads(said) if said else {}
     for path in models:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         row("Landmark model", f"{path.name}, {path.stat().st_size / 1e6:.1f} MB, SHA-256 {digest}")
