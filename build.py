@@ -52,6 +52,7 @@ from blender_pose3d.worker.setup import (  # noqa: E402 - standard library only,
     count_installed,
     find_pythons,
     fingerprint,
+    here,
     installed_groups,
     module_command,
     pip_variables,
@@ -60,6 +61,7 @@ from blender_pose3d.worker.setup import (  # noqa: E402 - standard library only,
     run_for_output,
     running,
     try_lock,
+    unsupported,
     wheel_of,
     without_pip,
 )
@@ -387,6 +389,8 @@ def failed_install(environment: Environment, output: str) -> BuildError:
             hint=f"Check the network (and pip's proxy and index settings), then run the command again. pip's words are in {log}.",
         )
     match = re.search(r"No matching distribution found for (\S+)", output)
+    if match and environment.name == "lifter" and (why := unsupported(*here())):
+        return BuildError(f"{what}: {why}.", hint="Use another machine.")
     if match:
         return BuildError(
             f"{what}: there is no {match[1]} for this machine ({platform.system()} {platform.machine()}) and its Python.",

@@ -66,9 +66,11 @@ def what_is_fetched() -> str:
     folder = setup.environment_folder(prefs.home())
     if setup.offline_folder(places.resources_root()) is not None:
         return f"The packages came with the add-on; nothing is fetched. They go into {folder}."
+    if why := setup.unsupported(*setup.here()):
+        return f"There is no motion engine for this machine: {why}."
     device = setup.device()
     if sys.platform == "darwin":
-        build = f"about 0.3 GB, the {device} build"
+        build = "about 0.3 GB, the MPS build"
     elif sys.platform == "win32":
         build = "about 0.3 GB, the CPU build; for an NVIDIA card name an index of CUDA builds in the preferences"
     elif device == "CUDA":

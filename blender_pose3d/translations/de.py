@@ -853,6 +853,16 @@ GERMAN: dict[str, str] = {
     "Update the add-on.": "Das Add-on aktualisieren.",
     "More is in {}.": "Mehr steht in {}.",
     "The motion engine in {} does not run: {}": "Der Bewegungsrechner in {} läuft nicht: {}",
+    "There is no motion engine for this machine: {}.": "Für diesen Rechner gibt es keinen Bewegungsrechner: {}.",
+    "The motion engine cannot be set up here: {}.": "Der Bewegungsrechner kann hier nicht eingerichtet werden: {}.",
+    "Use another machine for this step.": "Dafür einen anderen Rechner nehmen.",
+    "PyTorch is no longer made for Macs with Intel processors (with Apple silicon, take the Blender made for that)": (
+        "PyTorch wird für Macs mit Intel-Prozessor nicht mehr gemacht (mit Apple-Prozessor das Blender dafür nehmen)"
+    ),
+    "PyTorch needs macOS {} or newer, and this is {}": "PyTorch braucht macOS {} oder neuer, und dies ist {}",
+    "its packages are not made for Windows on ARM processors": (
+        "seine Pakete werden für Windows auf ARM-Prozessoren nicht gemacht"
+    ),
     "The motion engine cannot be set up here: {}{}.": "Der Bewegungsrechner kann hier nicht eingerichtet werden: {}{}.",
     "{} packages, {} MB": "{} Pakete, {} MB",
     "The motion engine could not be set up: {}": "Der Bewegungsrechner konnte nicht eingerichtet werden: {}",

@@ -53,6 +53,7 @@ _NETWORK_TIMEOUT_S = 60.0
 # A process that was killed may leave a child between fork and exec, which holds the lock until it gets there.
 _LOCK_PATIENCE_S = 3.0
 _UNPACKED = 3.2  # times the wheels' size: what they take on the disk when installed, and some room
+_OLDEST_MACOS = 14
 _ENVIRONMENT_BYTES = 100e6  # more than an environment with pip takes on the disk
 _FULL = r"No space left on device|Errno 28|not enough space|[Qq]uota exceeded"
 _FULL_NUMBERS = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
@@ -285,6 +286,23 @@ def device() -> str:
         return "MPS" if platform.machine() == "arm64" else "CPU"
     driver = Path("/proc/driver/nvidia/version").exists() or shutil.which("nvidia-smi") is not None
     return "CUDA" if driver else "CPU"
+
+
+def unsupported(system: str, machine: str, macos: str) -> str:
+    """Why no Python of such a machine can run the engine, as `here()` says it; "" where one can. The pinned versions decide, of
+    PyTorch above all."""
+    if system == "Darwin" and machine == "x86_64":
+        return "PyTorch is no longer made for Macs with Intel processors (with Apple silicon, take the Blender made for that)"
+    if system == "Darwin" and macos and macos != "10.16" and int(macos.split(".")[0]) < _OLDEST_MACOS:  # 10.16: said of any newer
+        return f"PyTorch needs macOS {_OLDEST_MACOS} or newer, and this is {macos}"
+    if system == "Windows" and machine.upper() == "ARM64":
+        return "its packages are not made for Windows on ARM processors"
+    return ""
+
+
+def here() -> tuple[str, str, str]:
+    """For `unsupported`."""
+    return platform.system(), platform.machine(), platform.mac_ver()[0]
 
 
 # ---- processes --------------------------------------------------------------------------------------------------------------
@@ -608,6 +626,8 @@ class Setup:
             if plan is not None:
                 return plan
             lacking.append(f"no {missing} for Python {'.'.join(kind)}")
+        if lacking and self.offline is None and (why := unsupported(*here())):
+            raise SetupError(f"The motion engine cannot be set up here: {why}.", hint="Use another machine for this step.")
         what = ", ".join(dict.fromkeys(lacking)) or "no Python with its venv and ensurepip modules was found"
         where = "came with the add-on" if self.offline else f"exists for {platform.system()} {platform.machine()}"
         raise SetupError(

@@ -294,6 +294,29 @@ def test_a_package_that_does_not_exist_for_any_python_here(tmp_path: Path, resou
     assert "Install Python 3.11" in error.hint and "Existing Python" in error.hint
 
 
+@pytest.mark.parametrize(
+    ("machine", "words"),
+    [
+        (("Darwin", "x86_64", "15.2"), "Macs with Intel"),
+        (("Darwin", "arm64", "13.7"), "macOS 14 or newer, and this is 13.7"),
+        (("Windows", "ARM64", ""), "Windows on ARM"),
+        *((good, "") for good in (("Darwin", "arm64", "14.0"), ("Darwin", "arm64", "26.1"), ("Darwin", "arm64", "10.16"))),
+        *((good, "") for good in (("Windows", "AMD64", ""), ("Linux", "x86_64", ""), ("Linux", "aarch64", ""))),
+    ],
+)
+def test_a_machine_that_no_package_is_made_for_is_not_told_to_install_python(
+    tmp_path: Path, resources: Path, index: Index, monkeypatch: pytest.MonkeyPatch, machine: tuple[str, ...], words: str
+) -> None:
+    assert words in setup.unsupported(*machine) and bool(words) == bool(setup.unsupported(*machine))
+    if machine != ("Darwin", "x86_64", "15.2"):
+        return
+    (resources / "pyproject.toml").write_text('[dependency-groups]\nlifter = ["torch==9.9.9"]\n')
+    monkeypatch.setattr(setup, "here", lambda: machine)
+    with pytest.raises(setup.SetupError, match="Macs with Intel") as caught:
+        setup.Setup(tmp_path / "home", resources, index="", say=lambda *_, **__: None).install(sys.executable)
+    assert "Python" not in caught.value.hint
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("size", ["4k", "1m", "12m"])
 def test_a_full_disk_is_not_taken_for_a_missing_python(tmp_path: Path, resources: Path, index: Index, size: str) -> None:
