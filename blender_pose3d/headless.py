@@ -405,7 +405,13 @@ def _pictures(options: Options, quality: report.Quality, resources: Path) -> dic
         )
         words = [engine.python, "-m", "lifter.worst_frames", options.clip.absolute(), skeletons, folder]
         done = subprocess.run(
-            [str(word) for word in words], env=engine.environment(), capture_output=True, text=True, errors="replace", check=False
+            [str(word) for word in words],
+            env=engine.environment(),
+            stdin=subprocess.DEVNULL,  # in which a batch's Blender waits: on Windows no Python starts with such a pipe
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
         )
         if done.returncode:
             reason = (done.stderr.strip().splitlines() or ["the motion engine gave no reason"])[-1]

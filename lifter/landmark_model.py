@@ -236,7 +236,8 @@ def obtain_wheel(folder: Path, recipe: Recipe = BODY) -> Path:
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
     command += ["--only-binary=:all:", "--python-version", WHEEL_PYTHON, "--platform", WHEEL_PLATFORM]
     command += ["--dest", str(folder), f"mediapipe=={WHEEL_VERSION}"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    # Without stdin, in which another thread may wait: on Windows no Python starts with such a pipe.
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     wheels = list(folder.glob("mediapipe-*.whl"))
     if done.returncode or not wheels:
         lines = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or done.stderr.splitlines()[-1:]

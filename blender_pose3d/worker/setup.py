@@ -341,6 +341,7 @@ def run_for_output(command: Sequence[str], *, timeout_s: float = 60.0) -> str:
     try:
         done = subprocess.run(
             command,
+            stdin=subprocess.DEVNULL,  # in which `_watch_parent` may read: on Windows no Python starts with such a pipe
             capture_output=True,
             # As file names are: a Python in UTF-8 mode prints paths so, whatever encoding the system has for text.
             encoding=sys.getfilesystemencoding(),
@@ -1012,6 +1013,7 @@ def probe(python: str, *, log: Callable[[str], None] = lambda _text: None) -> di
     try:
         done = subprocess.run(
             [python, "-c", PROBE],
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             encoding="utf-8",
             errors="replace",
@@ -1056,13 +1058,26 @@ def say(event: str, **keys: Any) -> None:
     sys.stdout.flush()
 
 
+def _wait_for_end_of_stdin() -> None:
+    """Raises OSError where it ends so."""
+    if sys.platform == "win32":  # as lifter/parent.py: a read that waits would hold whoever else asks about stdin
+        import _winapi
+        import msvcrt
+
+        handle = msvcrt.get_osfhandle(0)
+        while True:
+            _winapi.PeekNamedPipe(handle, 0)
+            time.sleep(0.5)
+    while os.read(0, 1):
+        pass
+
+
 def _watch_parent(setup: Setup | None) -> None:
     """Ends this process, and the pip that it runs, when the Blender that started it is gone."""
 
     def watch() -> None:
         with contextlib.suppress(OSError):
-            while os.read(0, 1):
-                pass
+            _wait_for_end_of_stdin()
         if setup is not None:
             setup.end_child()
         os._exit(1)

@@ -511,6 +511,19 @@ def test_what_is_said_and_pip_is_told_of_names_that_the_systems_encoding_lacks(
         assert "Zoë" in "".join(child.stdout or ())
 
 
+def test_what_the_set_up_asks_has_none_of_its_stdin(tmp_path: Path) -> None:
+    """A pipe that Blender holds open, in which the set-up waits for Blender's end: on Windows a Python with it never starts."""
+    script = "import sys; sys.path.insert(0, sys.argv[1]); import setup\n"
+    script += "asked = 'import sys; print(len(sys.stdin.read()))'\n"
+    script += "print(setup.run_for_output([sys.executable, '-c', asked], timeout_s=10))\n"
+    script += "setup.PROBE = asked\n"
+    script += "print(setup.probe(sys.executable))\n"
+    words = [sys.executable, "-c", script, str(SCRIPT.parent)]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        assert [child.stdout.readline().strip() for _ in range(2)] == ["0", "0"]
+
+
 def test_nothing_of_the_users_python_leaks_in(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", "/somewhere")
     monkeypatch.setenv("PYTHONHOME", "/else")
