@@ -587,19 +587,24 @@ class Setup:
 
     def _take_away(self) -> None:
         """The environment, whole or not at all: Windows lets none go of which a program runs. Raises SetupError."""
-        away = self.temporary / "away"
-        try:
-            self.folder.rename(away)
-        except FileNotFoundError:
-            return
-        except PermissionError as error:
-            raise SetupError(
-                f"The motion engine in {self.folder} cannot be replaced or removed ({error.strerror}).",
-                hint="Close what uses it, as another Blender, and try again.",
-            ) from error
-        except OSError:  # on another disk, or a disk itself: the marker goes first
-            (self.folder / "complete.json").unlink(missing_ok=True)
-            away = self.folder
+        away, until_s = self.temporary / "away", time.monotonic() + _LOCK_PATIENCE_S
+        while True:
+            try:
+                self.folder.rename(away)
+            except FileNotFoundError:
+                return
+            except PermissionError as error:
+                if time.monotonic() < until_s:  # a virus scanner looks at what was just written
+                    time.sleep(0.1)
+                    continue
+                raise SetupError(
+                    f"The motion engine in {self.folder} cannot be replaced or removed ({error.strerror}).",
+                    hint="Close what uses it, as another Blender, and try again.",
+                ) from error
+            except OSError:  # on another disk, or a disk itself: the marker goes first
+                (self.folder / "complete.json").unlink(missing_ok=True)
+                away = self.folder
+            break
         shutil.rmtree(away, ignore_errors=True)
 
     # -- which Python, and which wheels
