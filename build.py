@@ -204,15 +204,15 @@ def make_environment(environment: Environment, *, pins: Mapping[str, Sequence[st
     base = find_python(environment.pythons)
     if base is None:
         names = [f"python{major}.{minor}" for major, minor in environment.pythons]
+        or_blender = ", or name a Blender in the variable BLENDER" if environment.name.startswith("blender-") else ""
         raise BuildError(
             f"No {' or '.join(names)} with its venv and ensurepip modules was found, which '{environment.name}' needs.",
-            hint=f"Install one so that it is on PATH (on Debian and Ubuntu: apt install {names[0]}-venv).",
+            hint=f"Install one so that it is on PATH (on Debian and Ubuntu: apt install {names[0]}-venv){or_blender}.",
         )
     with install_lock(require_writable_folder(environment.folder.parent) / f"{environment.name}.lock"):
         if environment.is_complete(pins):  # another run made it while this one waited
             return environment.python
         installed = environment.installed()
-        environment.marker.unlink(missing_ok=True)
         groups = sorted({*environment.groups, *(group for group in installed if group in pins)})
         is_locked = pins == read_pins() and {*groups} <= LOCKED_GROUPS
         require_free_disk(environment)
@@ -220,6 +220,7 @@ def make_environment(environment: Environment, *, pins: Mapping[str, Sequence[st
         wanted = [pin for group in groups for pin in pins[group]]
         say(f"Making the environment '{environment.name}' in {environment.folder}: {', '.join(wanted)}")
         if not installed or any(installed[group] != fingerprint(pins.get(group, ())) for group in installed):
+            environment.marker.unlink(missing_ok=True)  # else what is there stays as it is, also where what is added fails
             create_venv(environment, base)
             if pins.get("installer"):
                 install(environment, pins["installer"], is_locked=is_locked)
@@ -538,8 +539,8 @@ def command_demo(arguments: Sequence[str]) -> int:
             raise BuildError(f"The demo needs {path}, which is missing.", hint="Get a whole copy of the project.")
 
     say("1/6 The environments and the landmark model")
+    blender = make_blender()  # first, because it needs one Python where the engine takes several
     engine = make_engine()
-    blender = make_blender()
     provide_landmark_model(engine)
     say("2/6 From the clip to a 3D track")
     track = out / "track.npz"

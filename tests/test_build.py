@@ -292,6 +292,22 @@ def test_an_environment_is_made_once_and_again_when_its_pins_change(build: Modul
     assert not left_over.exists(), "an environment with other pins is made anew"
 
 
+def test_what_cannot_be_added_leaves_an_environment_as_it_is(build: ModuleType, offline: Path) -> None:
+    """As the tests' packages without a network: the engine serves all the same."""
+    pins = {"one": [make_wheel(offline, "pinned_one", "1.0")], "two": ["not_there==1.0"]}
+    environment, both = small_environment(build, "one"), small_environment(build, "one", "two")
+    python = build.make_environment(environment, pins=pins)
+    with pytest.raises(build.BuildError, match="there is no not_there"):
+        build.make_environment(both, pins=pins)
+    huge = build.Environment("small", ("one", "two"), (sys.version_info[:2],), 1e9)
+    with pytest.raises(build.BuildError, match="GB free"):
+        build.make_environment(huge, pins=pins)
+    assert environment.is_complete(pins) and not both.is_complete(pins) and version_of(python, "pinned_one") == "1.0"
+    make_wheel(offline, "not_there", "1.0")
+    build.make_environment(both, pins=pins)
+    assert both.is_complete(pins) and version_of(python, "not_there") == "1.0"
+
+
 def test_a_half_made_environment_is_not_used(build: ModuleType, offline: Path) -> None:
     pins = {"one": [make_wheel(offline, "pinned_one", "1.0"), "not_there==1.0"]}
     environment = small_environment(build, "one")
@@ -331,8 +347,12 @@ def test_two_runs_at_once_install_once(build: ModuleType, offline: Path) -> None
 
 def test_no_python_that_fits_is_one_sentence(build: ModuleType, offline: Path) -> None:
     environment = build.Environment("small", ("one",), ((3, 99),), 0.01)
-    with pytest.raises(build.BuildError, match=r"No python3\.99 with its venv and ensurepip"):
+    with pytest.raises(build.BuildError, match=r"No python3\.99 with its venv and ensurepip") as caught:
         build.make_environment(environment, pins={"one": []})
+    assert "BLENDER" not in str(caught.value)
+    wheel = build.Environment("blender-9.9", ("one",), ((3, 99),), 0.01)
+    with pytest.raises(build.BuildError, match="or name a Blender in the variable BLENDER"):
+        build.make_environment(wheel, pins={"one": []})
 
 
 def test_too_little_disk_is_one_sentence(build: ModuleType, offline: Path) -> None:
