@@ -25,7 +25,7 @@ def resources_root() -> Path:
     Raises Pose3DError when the folder does not hold both.
     """
     named = os.environ.get(RESOURCES_VARIABLE)
-    root = _given_resources or (Path(named).absolute() if named else Path(__file__).resolve().parent)
+    root = _given_resources or (Path(os.path.expanduser(named)).absolute() if named else Path(__file__).resolve().parent)
     missing = [name for name in ("lifter", "rigs") if not (root / name).is_dir()]
     if missing:
         raise Pose3DError(
@@ -39,7 +39,7 @@ def home_folder(user_folder: Path | None = None) -> Path:
     """The folder of environments, models and cached tracks: POSE3D_HOME, else `user_folder` (an installed extension's own), else
     `.pose3d` beside the resources. Raises Pose3DError like `resources_root`."""
     if named := os.environ.get(HOME_VARIABLE):
-        return Path(named).absolute()
+        return Path(os.path.expanduser(named)).absolute()  # as build.py: not every place where it may be set knows ~
     return user_folder or resources_root() / ".pose3d"
 
 

@@ -114,7 +114,7 @@ HAND = Recipe("hand", HAND_NAME, HAND_SHA256, (_PALMS, _HANDS))
 def default_models_dir() -> Path:
     """`$POSE3D_HOME/models`, or `.pose3d/models` beside the `lifter` package."""
     home = os.environ.get("POSE3D_HOME")
-    return (Path(home) if home else Path(__file__).resolve().parents[1] / ".pose3d") / "models"
+    return (Path(os.path.expanduser(home)) if home else Path(__file__).resolve().parents[1] / ".pose3d") / "models"
 
 
 def find_landmark_model(

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from blender_pose3d import places
 from blender_pose3d.core.errors import Pose3DError
 from blender_pose3d.worker.engine import Engine, find_engine, python_of_environment
 from blender_pose3d.worker.job import PARENT_PIPE_VARIABLE, Job
@@ -93,6 +94,14 @@ def test_an_environment_whose_python_is_gone_is_not_taken_for_whole(tmp_path, le
     with pytest.raises(Pose3DError, match="a Python that is no longer there") as caught:
         find_engine(ROOT, "", tmp_path / "home")
     assert "Set Up the Motion Engine" in caught.value.hint
+
+
+def test_a_home_below_the_users_own(tmp_path, monkeypatch):
+    """As build.py reads it; a desktop's menu, say, passes the sign on as it is."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    monkeypatch.setenv("POSE3D_HOME", "~/pose3d")
+    assert places.home_folder() == tmp_path / "pose3d"
 
 
 def test_no_engine(tmp_path):
