@@ -941,17 +941,46 @@ def offline_suffix(python: str) -> str:
 
 def stage_wheels(folder: Path, python: str) -> None:
     """The engine's wheels and the landmark model, as the add-on's own set-up would have fetched them."""
-    from blender_pose3d.worker import setup
-
     interpreter = find_python([version_tuple(python)[:2]])
     if interpreter is None:
         raise BuildError(f"No python{python} with its venv and ensurepip modules was found.", hint="Install it, or give another.")
     say(f"Fetching the motion engine's wheels for Python {python}")
-    script, home = Path(setup.__file__).resolve(), folder.parent.parent / "home"
-    words = ["fetch", "--home", home, "--resources", ROOT, "--python", interpreter, "--out", folder]
-    require_success(subprocess.call([interpreter, "-I", script, *map(str, words)]), "Fetching the wheels")
+    work = require_writable_folder(home_folder() / "package")
+    with install_lock(work / "lock"):
+        fetch_wheels(folder, interpreter, work, resources=ROOT)
     engine = make_engine()
     require_success(run_python(engine, "-m", "lifter", "model-file", "--models-dir", folder / "models"), "Fetching the model")
+
+
+def fetch_wheels(folder: Path, interpreter: str, work: Path, *, resources: Path) -> None:
+    """work: a folder in which the log and what has come stay where it fails; a next try with the same settings of pip's goes on
+    from there."""
+    from blender_pose3d.worker import setup
+    from blender_pose3d.worker.job import Job
+    from blender_pose3d.worker.protocol import Progress
+
+    place = work / fingerprint([interpreter, *(f"{name}={value}" for name, value in pip_variables(interpreter).items())])[:12]
+    for other in work.iterdir():
+        if other.is_dir() and other != place:
+            shutil.rmtree(other, ignore_errors=True)
+    place.mkdir(exist_ok=True)
+    words = ["fetch", "--home", place / "home", "--resources", resources, "--python", interpreter, "--out", place / "wheels"]
+    said_s = time.monotonic()
+
+    def show(event: object) -> None:
+        nonlocal said_s
+        if isinstance(event, Progress) and event.total and time.monotonic() - said_s > HEARTBEAT_S:
+            said_s = time.monotonic()
+            say(f"  {event.done / 1e6:.0f} of {event.total / 1e6:.0f} MB")
+
+    try:
+        Job([interpreter, "-I", str(Path(setup.__file__).resolve()), *map(str, words)]).wait(on_event=show)
+    except Pose3DError as error:
+        raise BuildError(
+            f"The wheels were not fetched: {error.message}", hint=f"{error.hint} Then run this command again."
+        ) from None
+    shutil.move(place / "wheels", folder)
+    shutil.rmtree(place, ignore_errors=True)
 
 
 def extension_command(blender: Blender) -> list[str]:

@@ -16,6 +16,8 @@ from types import ModuleType
 
 import pytest
 
+from tests.worker.test_setup import Index, index, resources  # noqa: F401 - fixtures
+
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = ROOT / "build.py"
 BLENDERS = [path for path in os.environ.get("POSE3D_TEST_BLENDERS", "").split(os.pathsep) if path]
@@ -425,6 +427,26 @@ def test_link_makes_the_shape_of_the_package_and_can_be_run_again(build: ModuleT
         assert done.returncode == 0, done.stderr
     assert {path.name for path in (tmp_path / "pose3d").iterdir()} == set(build.package_entries())
     assert (tmp_path / "pose3d/lifter/__init__.py").is_file() and (tmp_path / "pose3d/core/errors.py").is_file()
+
+
+def test_wheels_for_a_package_are_fetched_on_from_where_it_broke_off(
+    build: ModuleType,
+    tmp_path: Path,
+    resources: Path,  # noqa: F811
+    index: Index,  # noqa: F811
+) -> None:
+    work, stage = tmp_path / "work", tmp_path / "stage" / "offline"
+    work.mkdir()
+    stage.parent.mkdir()
+    index.break_at = 0
+    with pytest.raises(build.BuildError, match="not fetched: The download of torch broke off.*run this command again"):
+        build.fetch_wheels(stage, sys.executable, work, resources=resources)
+    (place,) = work.iterdir()
+    assert "broke off at 0 bytes" in (place / "home" / "engine-setup.log").read_text() and not stage.exists()
+    index.break_at = None
+    build.fetch_wheels(stage, sys.executable, work, resources=resources)
+    assert {"plan.json", "for.json", "torch-7.7.7-py3-none-any.whl"} <= {path.name for path in stage.iterdir()}
+    assert list(work.iterdir()) == []
 
 
 # ---- inside Blender ---------------------------------------------------------------------------------------------------------
