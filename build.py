@@ -390,8 +390,8 @@ def failed_install(environment: Environment, output: str) -> BuildError:
             hint=f"Check the network (and pip's proxy and index settings), then run the command again. pip's words are in {log}.",
         )
     match = re.search(r"No matching distribution found for (\S+)", output)
-    if match and environment.name == "lifter" and (why := unsupported(*here())):
-        return BuildError(f"{what}: {why}.", hint="Use another machine.")
+    if match and environment.name == "lifter" and unsupported(*here()):
+        return BuildError(f"{what}: {unsupported(*here())}.", hint="Use another machine.")
     if match:
         return BuildError(
             f"{what}: there is no {match[1]} for this machine ({platform.system()} {platform.machine()}) and its Python.",
@@ -518,7 +518,8 @@ def command_setup(arguments: Sequence[str]) -> int:
 
 def forget_if_broken(environment: Environment, packages: Sequence[str]) -> None:
     """So that it is made anew: packages may have gone since they were installed."""
-    if environment.is_complete(read_pins()) and (fault := examined(environment.python, packages).get("fault")):
+    fault = examined(environment.python, packages).get("fault") if environment.is_complete(read_pins()) else None
+    if fault:
         say(f"The environment '{environment.name}' is broken ({fault}).")
         environment.marker.unlink(missing_ok=True)
 
