@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import _thread
 import importlib
+import io
 import json
 import os
 import queue
@@ -17,6 +18,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from typing import TextIO
 
 from .clip import thread_count
 from .errors import LifterError
@@ -35,7 +37,7 @@ def serve(run: Callable[[str, list[str]], object], reporter: Reporter) -> None:
     for name in ("mediapipe_tasks", "detect", *(["infer"] if thread_count() == 1 else [])):
         importlib.import_module(f"{__package__}.{name}")
     lines: queue.Queue[str | None] = queue.Queue()
-    threading.Thread(target=_read, args=(lines,), name="stdin", daemon=True).start()
+    threading.Thread(target=_read, args=(_stdin_apart(), lines), name="stdin", daemon=True).start()
     while (line := lines.get()) is not None:
         try:
             run(*_command(line))
@@ -63,8 +65,20 @@ def _command(line: str) -> tuple[str, list[str]]:
     return command, words
 
 
-def _read(lines: queue.Queue[str | None]) -> None:
-    for line in sys.stdin:
+def _stdin_apart() -> TextIO:
+    """Stdin, and an empty one in its place: on Windows whatever asks about a pipe in which a thread waits, as libraries do that
+    are loaded and programs that are started, waits with it.
+    """
+    if sys.stdin is None:  # closed
+        return io.StringIO()
+    apart = os.fdopen(os.dup(0), encoding=sys.stdin.encoding, errors=sys.stdin.errors)
+    with open(os.devnull, "rb") as nothing:
+        os.dup2(nothing.fileno(), 0)
+    return apart
+
+
+def _read(stdin: TextIO, lines: queue.Queue[str | None]) -> None:
+    for line in stdin:
         lines.put(line)
     lines.put(None)
     time.sleep(_IDLE_S)

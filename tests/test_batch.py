@@ -559,6 +559,20 @@ def test_one_engine_reads_many_clips_as_one_each_would(tmp_path: Path) -> None:
 
 
 @needs_engine
+@pytest.mark.skipif(sys.platform != "linux", reason="asks /proc")
+def test_nobody_but_its_reader_has_the_engines_stdin() -> None:
+    """On Windows whoever asks about a pipe in which a thread waits, waits too."""
+    process = engine("serve")
+    assert process.stdin and process.stdout
+    process.stdin.write("not json\n")
+    process.stdin.flush()
+    assert "not a JSON list" in process.stdout.readline()
+    assert os.readlink(f"/proc/{process.pid}/fd/0") == os.devnull
+    process.communicate(timeout=20)
+    assert process.returncode == 0
+
+
+@needs_engine
 @pytest.mark.skipif(sys.platform == "win32", reason="ends differently there")
 def test_the_engine_ends_with_its_stdin_in_the_middle_of_a_clip(tmp_path: Path) -> None:
     process = engine("serve")

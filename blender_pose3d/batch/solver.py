@@ -29,8 +29,12 @@ def main(*, resources: Path) -> int:
     sys.stdout.flush()
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
+    # And whatever asks about a pipe in which a thread waits, as libraries do that are loaded, waits with it on Windows.
+    work_lines = os.fdopen(os.dup(0), encoding="utf-8")
+    with open(os.devnull, "rb") as nothing:
+        os.dup2(nothing.fileno(), 0)
     lines: queue.SimpleQueue[str] = queue.SimpleQueue()
-    threading.Thread(target=_read, args=(lines,), name="stdin", daemon=True).start()
+    threading.Thread(target=_read, args=(work_lines, lines), name="stdin", daemon=True).start()
     while True:
         work = json.loads(lines.get())
         try:
@@ -61,8 +65,8 @@ def _solved(options: headless.Options, track_file: Path, resources: Path) -> dic
     }
 
 
-def _read(lines: queue.SimpleQueue[str]) -> None:
-    for line in sys.stdin:
+def _read(work_lines: TextIO, lines: queue.SimpleQueue[str]) -> None:
+    for line in work_lines:
         lines.put(line)
     # Whoever asked is gone, or wants no more. At once: the main thread may be exporting.
     end_at_once(0, session=bpy.app.tempdir)

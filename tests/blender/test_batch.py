@@ -54,6 +54,21 @@ def clips(tmp_path) -> Path:
     return folder
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="asks /proc")
+def test_nobody_but_its_reader_has_the_solvers_stdin(blender_pythons, tmp_path) -> None:
+    """On Windows whoever asks about a pipe in which a thread waits, waits too."""
+    command = [str(blender_pythons[0]), str(BUILD), "--", "batch-solve"]
+    words = ["x.npz", "--rig", str(tmp_path / "none.blend"), "--out", str(tmp_path / "o.blend")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin and process.stdout
+        process.stdin.write(json.dumps({"arguments": words, "track": None}) + "\n")
+        process.stdin.flush()
+        assert "none.blend" in process.stdout.readline()
+        assert os.readlink(f"/proc/{process.pid}/fd/0") == os.devnull
+        process.stdin.close()
+        assert process.wait(20) == 0
+
+
 def film(path: Path, first: int, count: int = 10, people: int = 1) -> None:
     source = cv2.VideoCapture(str(DEMO))
     source.set(cv2.CAP_PROP_POS_FRAMES, first)
