@@ -69,6 +69,9 @@ _PARALLAX_STEP_PX, _CELLS, _BINS, _CELL_POINTS = 2.0, 6, 41, 20
 _PARALLAX, _WRITTEN = 0.3, -0.8
 _NEARER_CELLS, _NEARER_SHARE, _FARTHER_SHARE = 2, 0.01, 0.1
 _ROUNDS = 4
+# A cut: where nothing could be followed from one look to the next, and pictures this small are less alike than the first number
+# (the correlation of their greys, where they are not as good as one), between looks that went on as usual: more than the second.
+_TINY_PX, _CUT_ALIKE, _SHOT_ALIKE, _PLAIN = 32, 0.8, 0.9, 2.0
 # What `told` calls a camera that does not stay where it is.
 MOVES = ("turning", "moving")
 
@@ -110,6 +113,7 @@ class BackgroundMotion:
     _ahead: np.ndarray | None = None
     _times_s: list[float] = field(default_factory=list)
     _steps: list[_Step | None] = field(default_factory=list)  # one less; None where there was too little to follow
+    _alike: list[float] = field(default_factory=list)  # of each step, how much the pictures are
 
     # What `as_arrays` gives, M looks of which S steps showed enough, for L lenses: shapes and kinds of numbers. Pictures [h, w]
     # with B bodies.
@@ -118,6 +122,7 @@ class BackgroundMotion:
         "background_fast": ((), "?"),
         "background_times_s": (("M",), "f8"),
         "background_steps_seen": (("steps",), "?"),
+        "background_alike": (("steps",), "f8"),
         "background_fits": (("S", "L", 6), "f4"),
         "background_shift_miss": (("S",), "f8"),
         "background_ahead": (("L", _CELLS**2, _BINS), "i4"),
@@ -133,6 +138,7 @@ class BackgroundMotion:
             "fast": np.array(self._fast),
             "times_s": np.array(self._times_s, float),
             "steps_seen": np.array([step is not None for step in self._steps], bool),
+            "alike": np.array(self._alike, float),
             "fits": np.array([step.fits for step in seen], np.float32),
             "shift_miss": np.array([step.shift_miss for step in seen], float),
             "ahead": np.zeros(0, np.int32) if self._ahead is None else self._ahead,
@@ -152,6 +158,7 @@ class BackgroundMotion:
             made._first, made._last = ((own[f"{end}_grey"], list(own.get(f"{end}_bodies", ()))) for end in ("first", "last"))
         made._ahead = own.get("ahead")
         made._times_s = own.get("times_s", np.zeros(0)).tolist()
+        made._alike = own.get("alike", np.zeros(0)).tolist()
         made._steps = [_Step(next(fits), next(miss)) if seen else None for seen in own.get("steps_seen", np.zeros(0)).tolist()]
         return made
 
@@ -166,6 +173,7 @@ class BackgroundMotion:
             "fast": "background_fast" in arrays,
             "focal_share": focal is None or focal > 0,
             "steps_seen": steps == max(looks - 1, 0),
+            "alike": len(arrays.get("background_alike", ())) == steps,
             "fits": len(arrays.get("background_fits", ())) == seen and (not seen or arrays["background_fits"].shape[1] == lenses),
             "shift_miss": len(arrays.get("background_shift_miss", ())) == seen,
             "ahead": (not seen and "background_ahead" not in arrays) or len(arrays.get("background_ahead", ())) == lenses,
@@ -195,17 +203,19 @@ class BackgroundMotion:
     def go_on_with(self, later: BackgroundMotion, from_s: float) -> None:
         """What another one of the same lens, which began later, has seen from then on."""
         left_out = bisect_left(later._times_s, from_s)
-        times_s, steps = later._times_s[left_out:], later._steps[left_out:]
+        times_s, steps, alike = later._times_s[left_out:], later._steps[left_out:], later._alike[left_out:]
         if not times_s:
             return
         if self._last is not None and later._first is not None and left_out == 0:
             self._goes(self._last, later._first)
         elif self._times_s:
             self._steps.append(None)
+            self._alike.append(1.0)
         if later._ahead is not None:
             self._ahead = later._ahead if self._ahead is None else self._ahead + later._ahead
         self._times_s += times_s
         self._steps += steps
+        self._alike += alike
         self._first, self._last, self._fast = self._first or later._first, later._last, later._fast
 
     def _goes(self, before: tuple[np.ndarray, list[np.ndarray]], after: tuple[np.ndarray, list[np.ndarray]]) -> _Step | None:
@@ -215,6 +225,7 @@ class BackgroundMotion:
         if found:
             self._count(found[1])
         self._steps.append(found[0] if found else None)
+        self._alike.append(_alike(before[0], after[0]) if same_size else 0.0)
         return self._steps[-1]
 
     @property
@@ -292,6 +303,13 @@ class BackgroundMotion:
             **({"focal_share": round(focal, 3)} if camera == "turning" and (focal := self._focal()) else {}),
         }
 
+    def cuts_s(self) -> list[float]:
+        """When another shot begins: the times of the pictures that are the first of one."""
+        lost = [step is None and alike < _CUT_ALIKE for step, alike in zip(self._steps, self._alike, strict=True)]
+        usual = [step is not None and alike > _SHOT_ALIKE for step, alike in zip(self._steps, self._alike, strict=True)]
+        before, after = [True, *usual], [*usual[1:], True]
+        return [self._times_s[k + 1] for k, cut in enumerate(lost) if cut and before[k] and after[k]]
+
     def _count(self, found: _Ahead) -> None:
         """Points go into the histograms, and are not kept: a clip may be long."""
         if self._ahead is None:
@@ -355,6 +373,17 @@ def _small_and_grey(rgb: np.ndarray) -> np.ndarray:
     scale = _LONG_SIDE_PX / max(height, width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     return cv2.cvtColor(cv2.resize(rgb, size, interpolation=cv2.INTER_LINEAR), cv2.COLOR_RGB2GRAY)
+
+
+def _alike(before: np.ndarray, after: np.ndarray) -> float:
+    """The correlation of two pictures [h, w] made tiny, -1 to 1; 1 where one of them is plain."""
+    scale = _TINY_PX / max(before.shape)
+    size = (max(1, round(before.shape[1] * scale)), max(1, round(before.shape[0] * scale)))
+    tiny = [cv2.resize(picture, size, interpolation=cv2.INTER_AREA).astype(float) for picture in (before, after)]
+    one, other = (picture - picture.mean() for picture in tiny)
+    if min(one.std(), other.std()) < _PLAIN:
+        return 1.0
+    return float((one * other).mean() / (one.std() * other.std()))
 
 
 def _around(bodies: list[np.ndarray], shape: tuple[int, ...]) -> np.ndarray:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 EXIT_OK, EXIT_BUG, EXIT_BAD_INPUT = 0, 1, 2
 # Of 2D poses by other detectors; lifter/adapters.py reads them.
+_CUTS_TOLD = 5
 _FORMATS = ("openpose", "coco", "videopose3d")
 
 
@@ -456,6 +457,11 @@ def _warnings(told: Mapping[str, Any], person: str) -> list[str]:
     found = []
     if told["camera_motion"]["camera"] == "moving":  # one that turns where it stands is followed
         found.append("The camera is carried in this clip: only the feet tell how far. Look at the path along the ground.")
+    if cuts_s := told.get("cuts_s"):
+        places = ", ".join(f"{cut_s:.2f}" for cut_s in cuts_s[:_CUTS_TOLD]) + (" …" if len(cuts_s) > _CUTS_TOLD else "")
+        found.append(
+            f"The clip is cut at {places} s: one camera and one ground are taken for all of it. Choose a part of one shot."
+        )
     if person == "longest" and (count := len(_seen_for_long(told["people"]["found"]))) > 1:
         found.append(f"{count} people are in the clip; the one seen largest and longest was taken (--person chooses another).")
     return found

@@ -106,6 +106,7 @@ def detect(
             **_provenance(clip, landmark_model, sample_fps),
             "people": _told(people, meant, person, times, clip.size_px),
             "camera_motion": camera_motion,
+            **({"cuts_s": [round(cut_s, 3) for cut_s in cuts_s]} if (cuts_s := seen.background.cuts_s()) else {}),
         },
         background_way_share=seen.background.way(times) if camera_motion["camera"] in MOVES else None,
         background_lines_px=lines_px if len(lines_px) else None,

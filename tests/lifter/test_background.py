@@ -260,6 +260,22 @@ def _as_filmed(pictures: list[np.ndarray]) -> list[np.ndarray]:
         return [frame.to_ndarray(format="rgb24") for frame in film.decode(video=0)]
 
 
+@pytest.mark.parametrize(
+    ("view", "cuts_s"),
+    [
+        (lambda t: turned(40 if t > 0.79 else 0), [0.8]),
+        (lambda t: turned(0.5 * t + (40 if t > 0.79 else 0), -0.3 * t + (20 if t > 1.27 else 0)), [0.8, 1.28]),
+        (lambda t: turned(45 * t - 45), []),
+        (lambda t: turned(200 * min(max(t - 0.8, 0), 0.2)), []),  # swept round
+        (lambda t: turned(0.15 * np.sin(9 * t), 0.15 * np.cos(7 * t)), []),
+    ],
+    ids=["a cut", "two, of a camera that pans", "fast pan", "whip pan", "held still"],
+)
+def test_cuts_are_found(view: Callable[[float], np.ndarray], cuts_s: list[float]) -> None:
+    found = filmed(view).cuts_s()
+    assert len(found) == len(cuts_s) and np.allclose(found, cuts_s, atol=0.13), found
+
+
 def test_too_few_pictures_say_nothing() -> None:
     assert BackgroundMotion().told() == {"camera": "unknown"}
     assert not BackgroundMotion().way(np.arange(3) / FPS).any()

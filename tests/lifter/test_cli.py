@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import cv2
 import pytest
 
 from lifter.landmark_model import LandmarkModel
@@ -29,6 +30,21 @@ def run(*arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
 def events(stdout: str) -> list[dict[str, Any]]:
     """Every line of stdout, each of which must be a JSON object."""
     return [json.loads(line) for line in stdout.splitlines()]
+
+
+def test_a_clip_of_several_shots_is_told_of(made_model: LandmarkModel, tmp_path: Path) -> None:
+    """The bundled clip, and from its middle on turned over and nearer, as another camera might have it; no part has a cut."""
+    clip, source = tmp_path / "shots.mp4", cv2.VideoCapture(str(REPOSITORY / "tests" / "data" / "demo.mp4"))
+    writer = cv2.VideoWriter(str(clip), cv2.VideoWriter.fourcc(*"mp4v"), 25, (400, 400))
+    for number in range(60):
+        picture = source.read()[1]
+        writer.write(picture if number < 30 else cv2.resize(picture[40:360, 319::-1], (400, 400)))
+    writer.release()
+    for part, cuts in (((), True), (("--end", "1.1"), False), (("--start", "1.3"), False)):
+        done = run("detect", clip, tmp_path / "out.npz", "--progress", "json", *part)
+        said = [event["message"] for event in events(done.stdout) if event["event"] == "warning"]
+        assert any("is cut at 1.20 s" in line for line in said) == any("is cut" in line for line in said) == cuts, (part, said)
+        assert ("cuts_s" in read_detection(tmp_path / "out.npz").provenance) == cuts
 
 
 def test_detect_speaks_json(person_clip: Path, made_model: LandmarkModel, tmp_path: Path) -> None:
