@@ -45,7 +45,7 @@ _UP = np.array([0.0, 0.0, 1.0])
 # followed whatever the cost.
 _PLANE_BEND_RAD, _PLANE_FOLLOWED_RAD = np.radians((6.0, 25.0))
 # About the time that the twist takes from the one to the other.
-_PLANE_TIME_S = 0.3
+_PLANE_TIME_S = 0.1
 # A plane that turns faster than this takes its time, how much is found in so many rounds. What points the opposite way would
 # pull to neither side, and keeps this share.
 _PLANE_HASTE_RAD_S, _PLANE_ROUNDS, _LEAST_SHARE = np.radians(150.0), 10, 1e-3
@@ -53,7 +53,7 @@ _PLANE_HASTE_RAD_S, _PLANE_ROUNDS, _LEAST_SHARE = np.radians(150.0), 10, 1e-3
 # made straight begins to stay as it is, and from twice that on it does, for about the time over the square root of the pull.
 _PLANE_SURE_RAD = np.radians(12.0)
 _PLANE_NEAR_RAD = np.radians(60.0)
-_PLANE_PULL = 0.2
+_PLANE_PULL = 0.02
 # Of the filter on where hips face, where only the rest of the body is wanted: what they do within that is the trunk's.
 _HIPS_STEADY_S = 0.25
 # A direction whose level part is smaller says nothing of where it faces.
