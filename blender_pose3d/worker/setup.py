@@ -229,7 +229,7 @@ def read_pins(resources: Path) -> list[str]:
     path = resources / "pyproject.toml"
     try:
         pins = tomllib.loads(path.read_text(encoding="utf-8"))["dependency-groups"][GROUP]
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise SetupError(
             f"The list of the motion engine's packages, {path}, is missing.", hint="Install the add-on again."
         ) from error

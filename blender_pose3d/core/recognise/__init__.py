@@ -25,8 +25,9 @@ from .tree import Skeleton, Tree
 __all__ = ["SURE", "Skeleton", "map_bones", "recognise"]
 
 # Of the leg down to it: how far a heel at rest is above the toes where a character walks on these; and how steep the bone between
-# is, the cosine with the vertical. Of people on tiptoe it is less.
-_HEEL_UP, _STEEP = 0.25, 0.75
+# is, the cosine with the vertical. Of people on tiptoe it is less. A thigh or shin shorter than the third share of that bone is
+# none.
+_HEEL_UP, _STEEP, _LEAST_BONE = 0.25, 0.75, 0.2
 _HINT = "Choose a preset, or write one for this rig (rigs/README.md says how) and give its file."
 
 
@@ -121,6 +122,8 @@ def _on_paws(tree: Tree, mapping: Mapping) -> Mapping:
         if not all(parts):
             return mapping
         thigh, shin, heel, paw = (tree.names.index(names[0]) for names in parts if names)
+        if min(tree.distance(shin, thigh), tree.distance(heel, shin)) < _LEAST_BONE * tree.distance(paw, heel):
+            return mapping
         step = tree.heads[paw] - tree.heads[heel]
         down, leg = -float(step[2]), tree.length([thigh, shin, heel])
         if down < max(_HEEL_UP * leg, _STEEP * float(np.linalg.norm(step))) or tree.heads[paw][2] - ground > 0.5 * down:
