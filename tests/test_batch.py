@@ -633,6 +633,28 @@ def test_no_two_engines_look_at_a_clip_at_once(tmp_path: Path, inputs: Callable[
     assert sorted(Path(clip).name for clip in asked) == ["a.mp4", "b.mp4"]
 
 
+@pytest.mark.parametrize(("solve_s", "count", "blenders"), [(0.1, 8, 1), (1.2, 6, 2)])
+def test_a_second_blender_is_started_where_tracks_wait_for_the_first(
+    tmp_path: Path, inputs: Callable[[], Inputs], solve_s: float, count: int, blenders: int
+) -> None:
+    """Each takes seconds to start, and memory."""
+    for number in range(count):
+        (tmp_path / f"{number}.mp4").write_text(str(number))
+    starts = tmp_path / "starts"
+    slow = SOLVER.replace("time.sleep(1.0)", f"time.sleep({solve_s})").replace(
+        "for line", "print('started', file=open(sys.argv[1], 'a'))\nfor line"
+    )
+    python = [sys.executable, "-c"]
+    solver = [*python, slow, str(starts)]
+    programs = Programs([*python, ENGINE], os.environ, solver, os.environ, tmp_path, tmp_path / "tracks")
+    hands = on_this_machine(programs, inputs(), TrackCache(programs.tracks), workers=2, threads=1, fail_fast=False)
+    planned = plan(read(tmp_path, rig="rigify", out=str(tmp_path / "out" / "{stem}.glb")), inputs())
+    assert run(planned, inputs(), hands, results=None, say=lambda _: None) == 0
+    assert len(starts.read_text().split()) == blenders
+    ended = [json.loads(line)["state"] for line in (tmp_path / "out" / "results.jsonl").read_text().splitlines()]
+    assert ended == ["done"] * count
+
+
 def test_a_track_is_not_lifted(folder: Path) -> None:
     (folder / f"t{batch_jobs.TRACK_SUFFIX}").touch()
     assert read(folder / "t.npz", rig="rigify")[0].is_lifted

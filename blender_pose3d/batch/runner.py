@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import queue
 import tempfile
@@ -29,6 +30,9 @@ from .served import Served
 RESULTS_NAME = "results.jsonl"
 EXIT_DONE, EXIT_FAILED = 0, 1
 _PROGRESS_S = 10.0  # between two lines about one clip
+_POLL_S = 0.1
+# A track waits so long before one more Blender is started for it: about what starting one takes.
+_PATIENCE_S = 2.0
 
 
 @dataclass(frozen=True)
@@ -155,7 +159,7 @@ class _Lifted:
 def on_this_machine(
     programs: steps.Programs, inputs: Inputs, cache: TrackCache, *, workers: int, threads: int, fail_fast: bool
 ) -> Hands:
-    """workers: pairs of a motion engine and a Blender, each with so many threads."""
+    """workers: motion engines, and at most as many Blenders, each with so many threads."""
 
     def do(todo: Sequence[BatchJob], account: Account) -> None:
         with usable(cache, account.say) as tracks:
@@ -167,7 +171,7 @@ def on_this_machine(
 
 class _Line:
     """The production line: engines take jobs and leave tracks, Blenders take the tracks. Both kinds are threads that wait for
-    a process of their own."""
+    a process of their own. One Blender is enough for several engines, until tracks have to wait."""
 
     def __init__(
         self,
@@ -187,6 +191,7 @@ class _Line:
         self._unchecked = len(self._to_check)
         self._threads, self._fail_fast = threads, fail_fast
         self._processes: list[Served] = []
+        self._waiting_since_s: deque[float] = deque()  # of each track that no Blender has taken yet
         self._lock = threading.Lock()
         self._checked = threading.Event()
         if not self._to_check:
@@ -195,15 +200,22 @@ class _Line:
         self._fault: BaseException | None = None
 
     def run(self, workers: int) -> None:
-        # As many tracks as Blenders may lie ready: more would only be files that wait.
+        # As many tracks as engines may lie ready: more would only be files that wait.
         self._lifted: queue.Queue[_Lifted | None] = queue.Queue(workers)
         engines = [self._thread(self._lift_all, "motion engine") for _ in range(workers)]
-        blenders = [self._thread(self._solve_all, "Blender") for _ in range(workers)]
+        blenders = [self._thread(self._solve_all, "Blender")]
+        started_s = time.monotonic()
         try:
-            self._wait(engines)
+            while self._wait_a_little(engines) or self._waiting_since_s:
+                oldest_s = -math.inf if self._to_check else next(iter(self._waiting_since_s), math.inf)
+                now_s = time.monotonic()
+                if len(blenders) < workers and now_s - max(oldest_s, started_s) > _PATIENCE_S:
+                    blenders.append(self._thread(self._solve_all, "Blender"))
+                    started_s = now_s
             for _ in blenders:
-                self._hand_over(None)
-            self._wait(blenders)
+                self._lifted.put(None)
+            while self._wait_a_little(blenders):
+                pass
         finally:  # also on Ctrl-C: what has not ended is in the journal as started
             self._stopped = True
             self._checked.set()
@@ -223,12 +235,16 @@ class _Line:
         thread.start()
         return thread
 
-    def _wait(self, threads: Sequence[threading.Thread]) -> None:
-        for thread in threads:
-            while thread.is_alive() and self._fault is None:
-                thread.join(0.1)
+    def _wait_a_little(self, threads: Sequence[threading.Thread]) -> bool:
+        """Whether any of them still runs. Raises what ended one."""
+        running = [thread for thread in threads if thread.is_alive()]
+        if running:
+            running[0].join(_POLL_S)
+        else:
+            time.sleep(_POLL_S / 10)
         if self._fault is not None:
             raise self._fault
+        return bool(running)
 
     def _started(self, process: Served) -> Served:
         self._processes.append(process)
@@ -259,11 +275,12 @@ class _Line:
                 self._being_looked_at.discard(steps.look_of(job))
                 self._hand_over(_Lifted(job, track, time.monotonic() - began_s, tuple(engine.warnings)))
 
-    def _hand_over(self, lifted: _Lifted | None) -> None:
+    def _hand_over(self, lifted: _Lifted) -> None:
         """To the next Blender that is free; to nobody where a fault has ended one, or the batch was stopped."""
+        self._waiting_since_s.append(time.monotonic())
         while self._fault is None and not self._stopped:
             with contextlib.suppress(queue.Full):
-                self._lifted.put(lifted, timeout=0.1)
+                self._lifted.put(lifted, timeout=_POLL_S)
                 return
 
     def _next(self) -> BatchJob | None:
@@ -279,7 +296,7 @@ class _Line:
                     if not job.is_lifted:
                         self._being_looked_at.add(steps.look_of(job))
                     return job
-            time.sleep(0.1)
+            time.sleep(_POLL_S)
 
     def _progress_lines(self, job: BatchJob) -> Callable[[Progress], None]:
         """A line now and then for a long clip."""
@@ -297,6 +314,7 @@ class _Line:
         blender = self._started(self._programs.solver(threads=self._threads))
         self._check_rigs(blender)
         while (lifted := self._lifted.get()) is not None:
+            self._waiting_since_s.popleft()
             job, began_s = lifted.job, time.monotonic()
             seconds = {"lift": lifted.seconds}
             try:
