@@ -9,6 +9,7 @@ it does: what is found is what one tracker alone would find, but for what its sm
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import math
 import threading
@@ -17,6 +18,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -112,35 +114,34 @@ def look(
     piece of that number, where it is at hand. Raises LifterError.
     """
     begins = piece_begins(clip, sample_fps)
-    with contextlib.closing(_Around(model)) as around:
-        trackers = [_Tracker(clip, model, sample_fps, people, around, begin_s) for begin_s in begins]
-        try:
-            if len(trackers) == 1:
-                trackers[0].go_to_the_end(done)
-                return trackers[0].seen
-            for number, tracker in enumerate(trackers):
-                if (piece := known(number)) is not None:
-                    tracker.knows(piece, to_the_end=number == len(trackers) - 1)
-            able = _run(trackers, [*begins[1:], math.inf], done)
-            reached = sum(tracker.count for tracker in trackers)
-            return _joined(able, lambda count: done(max(count, reached)))
-        except _MorePeople:
-            return None
-        finally:
-            for tracker in trackers:
-                tracker.close()
-            give_back()
+    around = _Around(model)
+    trackers = [_Tracker(clip, model, sample_fps, people, around, begin_s) for begin_s in begins]
+    try:
+        if len(trackers) == 1:
+            trackers[0].go_to_the_end(done)
+            return trackers[0].seen
+        for number, tracker in enumerate(trackers):
+            if (piece := known(number)) is not None:
+                tracker.knows(piece, to_the_end=number == len(trackers) - 1)
+        able = _run(trackers, [*begins[1:], math.inf], done)
+        reached = sum(tracker.count for tracker in trackers)
+        return _joined(able, lambda count: done(max(count, reached)))
+    except _MorePeople:
+        return None
+    finally:
+        for tracker in trackers:
+            tracker.close()
+        give_back()
 
 
 def look_at_piece(clip: Clip, model: Path, sample_fps: float | None, number: int) -> Piece | None:
     """One piece of the clip, from 0: for `look`, with one person. None where there are more. Raises LifterError."""
     begins_s = piece_begins(clip, sample_fps)
-    with contextlib.closing(_Around(model)) as around:
-        tracker = _Tracker(clip, model, sample_fps, 1, around, begins_s[number])
-        try:
-            tracker.run([*begins_s[1:], math.inf][number], threading.Event())
-        except _MorePeople:
-            return None
+    tracker = _Tracker(clip, model, sample_fps, 1, _Around(model), begins_s[number])
+    try:
+        tracker.run([*begins_s[1:], math.inf][number], threading.Event())
+    except _MorePeople:
+        return None
     return Piece(tracker.seen, tracker.count)
 
 
@@ -325,19 +326,26 @@ class _Around:
     """Looks at single pictures for more than one person; by whichever tracker asks."""
 
     def __init__(self, model: Path) -> None:
-        self._model, self._lock, self._open = model, threading.Lock(), contextlib.ExitStack()
+        self._model, self._lock = model, threading.Lock()
         self._bodies_of: BodiesOf | None = None
 
     def look(self, rgb: np.ndarray) -> None:
         """Raises _MorePeople."""
         with self._lock:
             if self._bodies_of is None:
-                self._bodies_of = self._open.enter_context(bodies_landmarker(self._model, people=2, still=True))
+                self._bodies_of = _still_landmarker(self._model)
             if len(self._bodies_of(rgb, 0)) > 1:
                 raise _MorePeople
 
-    def close(self) -> None:
-        self._open.close()
+
+_until_the_end = contextlib.ExitStack()
+atexit.register(_until_the_end.close)
+
+
+@lru_cache
+def _still_landmarker(model: Path) -> BodiesOf:
+    """Made once for all clips of a process: of one picture it knows nothing any more at the next."""
+    return _until_the_end.enter_context(bodies_landmarker(model, people=2, still=True))
 
 
 class LookAround:

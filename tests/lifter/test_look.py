@@ -7,6 +7,7 @@ import math
 import threading
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import av
 import cv2
@@ -222,6 +223,19 @@ def test_a_file_that_promises_an_hour_is_not_looked_at_in_an_hours_pieces(
     track = detect(clip, landmark_model=made_model)
     assert track.detected.all() and len(track.timestamps_s) >= 90
     assert len(made) < 20, f"{len(made)} trackers for {pieces} pieces"
+
+
+def test_the_landmarker_for_looks_around_is_made_once_for_all_clips(
+    made_model: LandmarkModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[dict[str, Any]] = []
+    monkeypatch.setattr(
+        look_module, "bodies_landmarker", lambda *a, **k: made.append(k) or landmarker_module.bodies_landmarker(*a, **k)
+    )
+    look_module._still_landmarker.cache_clear()
+    for begin_s in (0.0, 4.0):
+        assert detect(open_clip(DEMO, start_s=begin_s, end_s=begin_s + 0.5), landmark_model=made_model).detected.all()
+    assert [bool(how.get("still")) for how in made].count(True) == 1 and len(made) == 3
 
 
 def test_progress_and_cancelling(made_model: LandmarkModel) -> None:
