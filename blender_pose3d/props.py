@@ -175,6 +175,12 @@ class Pose3DMotion(bpy.types.PropertyGroup):
         description="A key on every frame, instead of as few as the tolerances allow",
         default=_DEFAULTS.dense_keys,
     )
+    whole_poses: bpy.props.BoolProperty(  # type: ignore[valid-type]
+        name="Key Whole Poses",
+        description="All bones that move are keyed at the same frames, so that a pose can be changed, copied or moved in time as "
+        "a whole; with a few more keys, and not for limbs with IK controls, which are keyed on every frame",
+        default=_DEFAULTS.whole_poses,
+    )
     key_tolerance_cm: bpy.props.FloatProperty(  # type: ignore[valid-type]
         name="Position (cm)",
         description="How many centimetres hips, hands and feet of a person's size may be off between the keys",

@@ -35,7 +35,7 @@ def test_nothing_given_is_nothing_set() -> None:
 def test_every_setting_of_the_panel_has_an_option() -> None:
     panel = PROPS.read_text(encoding="utf-8").split("class Pose3DOutput")[0]
     shown = {name for name in (f.name for f in fields(MotionOptions)) if re.search(rf"^    {name}: bpy", panel, re.MULTILINE)}
-    assert len(shown) == 17, shown
+    assert len(shown) == 18, shown
     shown.remove("follow_hands")  # the engine has to look at them: --hands, of LIFTING
     words_of = {"--smoothing": "strong", "--camera-motion": "turning"}
     words = [option if kind is None else f"{option}={words_of.get(option, 2.5)}" for option, kind, _, _ in options.MOTION]
@@ -105,7 +105,8 @@ def test_what_a_source_has_no_use_for_is_refused_and_nothing_else() -> None:
             assert f"so {option} has nothing to do" in sentence
             refused.add(option)
     kept = {option for option, *_ in options.MOTION} - refused
-    assert kept == {"--upper-body", "--in-place", "--no-foot-lock", "--dense-keys", "--key-tolerance-cm", "--key-tolerance-deg"}
+    keys = {"--dense-keys", "--whole-poses", "--key-tolerance-cm", "--key-tolerance-deg"}
+    assert kept == {"--upper-body", "--in-place", "--no-foot-lock"} | keys
     options.check_values(given() | {"source": "walk.bvh", "action": None})
     assert "--action" in (said(options.check_values, given() | {"action": "Walk", "source": None}) or "")
 

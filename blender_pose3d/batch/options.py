@@ -42,13 +42,22 @@ MOTION = (
     ("--camera-pitch", float, "DEG", "how far the camera looked down (default: estimated)"),
     ("--camera-roll", float, "DEG", "how far it was turned clockwise (default: estimated)"),
     ("--dense-keys", None, "", "a key on every frame"),
+    ("--whole-poses", None, "", "few keys, but all bones at the same frames"),
     ("--key-tolerance-cm", float, "CM", "how far a joint may be off between the keys (default: 1)"),
     ("--key-tolerance-deg", float, "DEG", "how far a bone may be turned off between the keys (default: 1)"),
     ("--no-mark-contacts", None, "", "no markers where feet are put down and lifted"),
     ("--no-mark-guesses", None, "", "no markers where the person was not seen well"),
 )
 # Those that a source's animation has a use for too; the others are for what was seen in a clip.
-_FOR_A_SOURCE = ("--upper-body", "--in-place", "--no-foot-lock", "--dense-keys", "--key-tolerance-cm", "--key-tolerance-deg")
+_FOR_A_SOURCE = (
+    "--upper-body",
+    "--in-place",
+    "--no-foot-lock",
+    "--dense-keys",
+    "--whole-poses",
+    "--key-tolerance-cm",
+    "--key-tolerance-deg",
+)
 # What a switch that begins with "no" switches off, where that is called otherwise.
 _NAMES = {"vertical": "keep_vertical"}
 

@@ -77,7 +77,8 @@ def apply_source(
 ) -> AppliedMotion:
     """Put a sampled animation on another armature, at true speed, from the source's first frame on, as a new action.
 
-    options: upper_body, in_place, foot_lock, dense_keys and the tolerances of the keys; limbs and mute_constraints as for a clip.
+    options: upper_body, in_place, foot_lock, dense_keys, whole_poses and the tolerances of the keys; limbs and mute_constraints
+    as for a clip.
     Raises Pose3DError (nothing is changed then).
     """
     options = options or MotionOptions()

@@ -7,6 +7,9 @@ drawn together, and made one wherever the bound allows it.
 
 Where the bound is exceeded, the bone that has the greatest part in it gets a key there. Then those keys are taken out, without
 which the curve would change least, and what is lacking is added again, as long as that leaves fewer.
+
+Where whole poses are asked for, all bones that move are keyed at the same frames: these are chosen in the same way, and one bone
+stands for all.
 """
 
 from __future__ import annotations
@@ -44,6 +47,8 @@ _SMALL_BREAK = 0.6
 _SMOOTHING_ROUNDS = 9
 # Share of the bound that keys are chosen by; what is left is for slopes without a break.
 _USED = 0.9
+# A curve whose values differ by less stays where it is.
+_STILL = 1e-7
 # Weight of the motion's own slope at a key, beside that of a frame: it decides where no frame lies between two keys.
 _OWN_SLOPE = 1e-3
 # Frames whose keys are chosen at once: five minutes at 24 a second.
@@ -112,7 +117,7 @@ def reduced(
     """Keys for a motion whose samples are a frame apart. channels: each bone's rotation as it is keyed, in the order of the
     motion.
 
-    options: the bounds, key_tolerance_cm in the world and key_tolerance_deg; contacts: feet that must not slide.
+    options: the bounds, key_tolerance_cm in the world and key_tolerance_deg, and whole_poses; contacts: feet that must not slide.
     """
     options = options or MotionOptions()
     frames = len(motion.timestamps_s)
@@ -142,7 +147,9 @@ def _reduced(
     for turn in range(_ROUNDS):
         # Not in the same order again: what had to come back would be taken out once more.
         cost = _cost_without(bound, keyed) * shuffled.uniform(1.0, 2.0, keyed.shape)
-        fewer = _with_lacking(bound, _thinned(keyed, cost, _TAKEN_SHARE * _TAKEN_LESS**turn), exact=False)
+        cost = bound.by_one(cost, others=np.inf)
+        fewer = bound.by_all(_thinned(keyed, cost, _TAKEN_SHARE * _TAKEN_LESS**turn))
+        fewer = _with_lacking(bound, fewer, exact=False)
         if bound.count(fewer) < bound.count(keyed):
             keyed = fewer
     keyed = _with_lacking(bound, keyed, exact=True)
@@ -254,6 +261,8 @@ class _Bound:
         self._location_axes = location_axes(rig, rig.index[motion.root_bone])
         self._choose_points(contacts)
         self._places = self._points(true)
+        moving = np.flatnonzero(np.ptp(self.values, axis=1).max(axis=1) >= _STILL)
+        self._together = moving if options.whole_poses else moving[:0]
         self.kept = self._kept()
 
     def count(self, keyed: np.ndarray) -> int:
@@ -269,8 +278,23 @@ class _Bound:
 
     def first_keys(self) -> np.ndarray:
         keyed = self.kept.copy()
-        still = np.ptp(self.values, axis=1).max(axis=1) < 1e-7
-        keyed[:, ::_FIRST_STEP] |= ~still[:, None]
+        moving = np.ptp(self.values, axis=1).max(axis=1) >= _STILL
+        keyed[:, ::_FIRST_STEP] |= moving[:, None]
+        return keyed
+
+    def by_one(self, values: np.ndarray, *, others: float) -> np.ndarray:
+        """Values [G, T] that decide about keys; where groups are keyed together the greatest of all, at the one that stands for
+        them."""
+        if len(self._together) == 0:
+            return values
+        out = np.full_like(values, others)
+        out[self._together[0]] = values[self._together].max(axis=0)
+        return out
+
+    def by_all(self, keyed: np.ndarray) -> np.ndarray:
+        """Keys [G, T]; those that are keyed together have what the one that stands for them has."""
+        if len(self._together):
+            keyed[self._together] = keyed[self._together[0]]
         return keyed
 
     def error(self, fitted: np.ndarray, *, exact: bool) -> _Error:
@@ -362,9 +386,10 @@ class _Bound:
         """Keys that stay: first and last frame, turning points, and where contacts begin and end. [G, T]."""
         kept = np.zeros((len(self.values), self.frames), bool)
         kept[:, [0, -1]] = True
-        for group in range(len(self.bones)):
-            way = _main_way(self.motion.rotations_wxyz[:, group])
-            kept[group, _turning_points(way, _TURN_AT * self.tolerance_rad)] = True
+        if len(self._together) == 0:  # those of all bones together would be keys everywhere
+            for group in range(len(self.bones)):
+                way = _main_way(self.motion.rotations_wxyz[:, group])
+                kept[group, _turning_points(way, _TURN_AT * self.tolerance_rad)] = True
         for way in self.motion.root_location_m.T:
             kept[-1, _turning_points(way, _TURN_AT * self.tolerance_m)] = True
         for foot in feet_of(self.rig):
@@ -372,6 +397,7 @@ class _Bound:
             leg = [self.bones.index(bone) for bone in (foot.thigh, foot.shin, foot.foot)]
             for ends in stretches(np.any(self._held[:, own], axis=1)):
                 kept[np.ix_(leg, ends)] = True
+        kept[self._together] = kept.any(axis=0)
         return kept
 
     def _quaternions(self, fitted: np.ndarray) -> np.ndarray:
@@ -438,6 +464,7 @@ def _with_lacking(bound: _Bound, keyed: np.ndarray, *, exact: bool) -> np.ndarra
     keyed = keyed.copy()
     while True:
         need = bound.lacking(bound.error(_fit(bound.values, keyed)[1], exact=exact), keyed, share=_USED)
+        need = bound.by_one(need, others=0.0)
         if not need.any():
             return keyed
         # The worst frame between two keys gets one.
@@ -446,6 +473,7 @@ def _with_lacking(bound: _Bound, keyed: np.ndarray, *, exact: bool) -> np.ndarra
         order = np.lexsort((-need[group, frame], between))
         worst = order[np.unique(between[order], return_index=True)[1]]
         keyed[group[worst], frame[worst]] = True
+        keyed = bound.by_all(keyed)
 
 
 def _cost_without(bound: _Bound, keyed: np.ndarray) -> np.ndarray:

@@ -251,6 +251,13 @@ GERMAN: dict[str, str] = {
     ),
     "Keys": "Schlüsselbilder",
     "Key Every Frame": "Jedes Bild",
+    "Key Whole Poses": "Ganze Posen",
+    "All bones that move are keyed at the same frames, so that a pose can be changed, copied or moved in time as a whole; with a "
+    "few more keys, and not for limbs with IK controls, which are keyed on every frame": (
+        "Alle Knochen, die sich bewegen, haben ihre Keys in denselben Bildern, so dass eine Pose als Ganzes geändert, kopiert oder "
+        "in der Zeit verschoben werden kann; mit etwas mehr Keys, und nicht für Glieder mit IK-Controllern, die in jedem Bild "
+        "einen Key haben"
+    ),
     "A key on every frame, instead of as few as the tolerances allow": (
         "Ein Schlüsselbild auf jedem Bild, statt so wenige, wie die Toleranzen erlauben"
     ),

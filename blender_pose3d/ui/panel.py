@@ -138,6 +138,7 @@ class POSE3D_PT_motion(bpy.types.Panel):
         keys.prop(motion, "dense_keys")
         bounds = keys.column(align=True)
         bounds.active = not motion.dense_keys
+        bounds.prop(motion, "whole_poses")
         bounds.prop(motion, "key_tolerance_cm")
         bounds.prop(motion, "key_tolerance_deg")
 

@@ -221,6 +221,46 @@ def test_contacts_begin_and_end_with_keys():
             assert ends <= set(sparse.rotations[motion.bone_names.index(f"{side}_{part}")].samples.tolist())
 
 
+@pytest.mark.parametrize("name", ["walk_turn", "jump"])
+def test_whole_poses_have_all_bones_at_the_same_frames(name):
+    rig = RIGS["plain"]
+    solved = solve_motion(performances.track(name, seconds=4.0), rig)
+    motion, contacts = solved.motion, solved.person.contacts
+    given = channels(motion, curves.QUATERNION, "XYZ")
+    own = curves.reduced(motion, rig, given, contacts=contacts)
+    sparse = curves.reduced(motion, rig, given, options=MotionOptions(whole_poses=True), contacts=contacts)
+    keyed = as_keyed(motion, sparse, given)
+    angle, distance = worst(rig, motion, keyed)
+    assert angle <= 1.0 and distance <= 1.0 and slide_cm(rig, motion, keyed, contacts) <= 0.1
+
+    def frames(of: curves.SparseMotion) -> list[set[int]]:
+        values = [*(channel.values for channel in given), motion.root_basis_location]
+        parts = zip((*of.rotations, of.location), values, strict=True)
+        return [set(keys.samples.tolist()) for keys, values in parts if np.ptp(values, axis=0).max() > 1e-6]
+
+    poses = frames(sparse)
+    assert all(samples == poses[0] for samples in poses[1:])
+    assert len(poses[0]) < 0.6 * len(set.union(*frames(own))), "far fewer frames with a key"
+    assert len(poses[0]) < 0.5 * len(motion.timestamps_s) and own.count < sparse.count
+    mask = mask_of(contacts, motion.timestamps_s).any(axis=1).astype(int)
+    ends = {*(np.flatnonzero(np.diff(mask) > 0) + 1).tolist(), *np.flatnonzero(np.diff(mask) < 0).tolist()}
+    assert ends <= poses[0]
+
+
+@pytest.mark.parametrize("whole_poses", [False, True])
+def test_nothing_that_moves_needs_its_ends_alone(whole_poses):
+    rig = RIGS["plain"]
+    motion = solve_motion(performances.track("kick", seconds=1.0), rig).motion
+    still = replace(
+        motion,
+        rotations_wxyz=np.repeat(motion.rotations_wxyz[:1], len(motion.timestamps_s), axis=0),
+        root_location_m=np.repeat(motion.root_location_m[:1], len(motion.timestamps_s), axis=0),
+        root_basis_location=np.repeat(motion.root_basis_location[:1], len(motion.timestamps_s), axis=0),
+    )
+    sparse = curves.reduced(still, rig, channels(still, curves.QUATERNION), options=MotionOptions(whole_poses=whole_poses))
+    assert {len(keys.samples) for keys in (*sparse.rotations, sparse.location)} == {2}
+
+
 @pytest.mark.parametrize("frames", [1, 2, 3])
 def test_short_motions(frames):
     rig = RIGS["plain"]

@@ -55,7 +55,8 @@ class MotionOptions:
     ends above them, who walks steps as hips and arms tell, and who does not stands; joint_limits: knees, elbows, neck and spine
     stay within what a body can do; orient_feet, orient_hands: from the detector's landmarks where it is sure of them;
     follow_hands: fingers as the hands' landmarks have them, where the track has those, instead of relaxed.
-    key_tolerance_cm, key_tolerance_deg: how far sparse keys may be from the motion; dense_keys: a key on every frame instead.
+    key_tolerance_cm, key_tolerance_deg: how far sparse keys may be from the motion; dense_keys: a key on every frame instead;
+    whole_poses: sparse keys of all bones at the same frames.
     mark_guesses, mark_contacts: markers for stretches that were guessed and for contacts.
     """
 
@@ -82,6 +83,7 @@ class MotionOptions:
     key_tolerance_cm: float = 1.0
     key_tolerance_deg: float = 1.0
     dense_keys: bool = False
+    whole_poses: bool = False
     mark_guesses: bool = True
     mark_contacts: bool = True
 
