@@ -498,6 +498,8 @@ class Pose3DRun(bpy.types.PropertyGroup):
     progress: bpy.props.FloatProperty(min=0.0, max=1.0, options={"SKIP_SAVE"})  # type: ignore[valid-type]
     message: bpy.props.StringProperty(options={"SKIP_SAVE"})  # type: ignore[valid-type]
     message_is_error: bpy.props.BoolProperty(options={"SKIP_SAVE"})  # type: ignore[valid-type]
+    shots_clip: bpy.props.StringProperty(options={"SKIP_SAVE"})  # type: ignore[valid-type]
+    shots: bpy.props.StringProperty(options={"SKIP_SAVE"})  # type: ignore[valid-type]
 
 
 class Pose3DSetup(bpy.types.PropertyGroup):

@@ -12,7 +12,7 @@ import bpy
 from ..bridge import targets
 from ..core.errors import Pose3DError
 from ..translations import translated
-from . import run
+from . import run, shots
 
 VIDEO_ENDINGS = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".mts", ".m2ts", ".wmv", ".ogv", ".3gp")
 VIDEO_GLOB = ";".join(f"*{ending}" for ending in VIDEO_ENDINGS)
@@ -99,6 +99,8 @@ class RunOperator:
         if current is not None and not current.over:
             current.cancel()
         text, is_error, warnings = run.outcome(current, error=error)
+        if current is not None:
+            shots.remember(context, current)
         run.end(context, message=text, is_error=is_error, log=run.log_of(current, text) if is_error else "")
         for warning in warnings:
             self.report({"WARNING"}, translated(warning))

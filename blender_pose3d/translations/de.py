@@ -250,6 +250,16 @@ GERMAN: dict[str, str] = {
         "Wie weit die Kamera im Uhrzeigersinn gedreht war, von hinten gesehen"
     ),
     "Keys": "Schlüsselbilder",
+    "Choose a Shot": "Einstellung wählen",
+    "The clip is cut: one of its shots, as the part that is read": (
+        "Der Clip ist geschnitten: eine seiner Einstellungen, als der Teil, der gelesen wird"
+    ),
+    "Shot": "Einstellung",
+    "Which shot of the clip is read": "Welche Einstellung des Clips gelesen wird",
+    "Read this shot of the clip only, by its seconds": "Nur diese Einstellung des Clips lesen, nach ihren Sekunden",
+    "No cuts are known of this clip: they are found when it is read": (
+        "Von diesem Clip sind keine Schnitte bekannt: Sie werden gefunden, wenn er gelesen wird"
+    ),
     "Key Every Frame": "Jedes Bild",
     "Key Whole Poses": "Ganze Posen",
     "All bones that move are keyed at the same frames, so that a pose can be changed, copied or moved in time as a whole; with a "

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import bpy
 
+from ..ops import shots
 from ..ops.import_pose import POSE3D_OT_cancel, POSE3D_OT_copy_log, POSE3D_OT_import_pose_from_video
 from ..ops.solve_again import POSE3D_OT_solve_contacts_again
 from ..translations import OWN_CONTEXT, translated
@@ -80,6 +81,8 @@ class POSE3D_PT_clip(bpy.types.Panel):
         times.active = settings.use_range
         times.prop(settings, "start_s")
         times.prop(settings, "end_s")
+        if shots.known(context):
+            layout.operator_menu_enum(shots.POSE3D_OT_choose_shot.bl_idname, "shot", icon="SEQUENCE")
 
         who = layout.column(align=True)
         who.prop(settings, "person")

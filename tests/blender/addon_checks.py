@@ -508,6 +508,34 @@ def check_import_of_a_clip() -> None:
     )
 
 
+def check_shots_of_a_clip_that_is_cut() -> None:
+    """Told of after it was read, and each to be chosen; what is then read has no cut, and the others can still be chosen."""
+    from blender_pose3d.bridge.files import open_rig, parse_rig
+
+    figure = open_rig(parse_rig("rigify"))
+    with registered():
+        from blender_pose3d.ops import shots
+
+        settings = bpy.context.scene.pose3d
+        settings.armature, settings.clip_path = figure, os.environ["POSE3D_TEST_CUT_CLIP"]
+        assert not shots.known(bpy.context) and not bpy.ops.pose3d.choose_shot.poll()
+        assert bpy.ops.pose3d.import_pose_from_video() == {"FINISHED"}
+        state = bpy.context.window_manager.pose3d_run
+        assert "is cut at 1.20 s" in state.message, state.message
+        both = shots.known(bpy.context)
+        assert [round(x, 2) for shot in both for x in shot] == [0.0, 1.18, 1.18, 2.38], both
+        for number, frames in (("2", 30), ("1", 30)):
+            assert bpy.ops.pose3d.choose_shot(shot=number) == {"FINISHED"} and settings.use_range
+            assert bpy.ops.pose3d.import_pose_from_video() == {"FINISHED"}
+            assert "is cut" not in state.message, state.message
+            seconds = figure.animation_data.action.frame_range[1] - figure.animation_data.action.frame_range[0]
+            seconds *= bpy.context.scene.render.fps_base / bpy.context.scene.render.fps
+            assert abs(seconds - (frames - 1) / 25) < 0.05, (number, seconds)
+            assert shots.known(bpy.context) == both
+        settings.clip_path = os.environ["POSE3D_TEST_CLIP"]
+        assert not shots.known(bpy.context) and not bpy.ops.pose3d.choose_shot.poll()
+
+
 def main(names: list[str], checks: dict[str, object] | None = None) -> int:
     """checks: the globals of the script whose functions check_NAME are called; this one's when left out."""
     os.environ["POSE3D_RESOURCES"] = str(ROOT)

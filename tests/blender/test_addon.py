@@ -6,6 +6,7 @@ import re
 import sys
 from pathlib import Path
 
+import cv2
 import pytest
 
 from tests.worker.engines import ENGINE_PYTHON, MODELS
@@ -53,8 +54,20 @@ def test_import_of_a_clip_without_a_window(run_in_blender, tmp_path):
     run_checks(
         run_in_blender,
         tmp_path,
-        ["import_of_a_clip", "several_clips_and_their_takes"],
+        ["import_of_a_clip", "several_clips_and_their_takes", "shots_of_a_clip_that_is_cut"],
         POSE3D_ENGINE_PYTHON=str(ENGINE_PYTHON),
         POSE3D_HOME=str(home),
         POSE3D_TEST_CLIP=str(CLIP),
+        POSE3D_TEST_CUT_CLIP=str(two_shots(tmp_path / "shots.mp4")),
     )
+
+
+def two_shots(path: Path) -> Path:
+    """The bundled clip, and after 1.2 seconds turned over and nearer, as another camera might have it."""
+    source = cv2.VideoCapture(str(CLIP))
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 25, (400, 400))
+    for number in range(60):
+        picture = source.read()[1]
+        writer.write(picture if number < 30 else cv2.resize(picture[40:360, 319::-1], (400, 400)))
+    writer.release()
+    return path
