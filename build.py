@@ -18,6 +18,7 @@ if sys.version_info < (3, 11):  # noqa: UP036 - the whole point is to be run by 
 
 import argparse
 import contextlib
+import glob
 import hashlib
 import importlib.util
 import json
@@ -44,6 +45,7 @@ sys.path.insert(0, str(ROOT))  # Blender runs this file without its folder there
 
 from blender_pose3d.batch import options as retarget_options  # noqa: E402 - standard library only, like this file
 from blender_pose3d.core.errors import Pose3DError  # noqa: E402 - standard library only, like this file
+from blender_pose3d.core.paths import is_file  # noqa: E402 - standard library only, like this file
 from blender_pose3d.worker.setup import (  # noqa: E402 - standard library only, like this file
     DEVICE_PROBE,
     LOCK_NAME,
@@ -70,6 +72,7 @@ MINIMUM_BLENDER = (4, 5)
 LOCKED_GROUPS = frozenset({"installer", "lifter", "test"})  # of pyproject.toml's: those in requirements-engine.txt
 BAD_INPUT, BUG, INTERRUPTED = 2, 1, 130  # exit codes; 2 and 1 are also the worker's
 HEARTBEAT_S = 5.0
+OTHER_HOME = "Set POSE3D_HOME to a folder that you may write to."
 
 
 class BuildError(Exception):
@@ -108,14 +111,14 @@ def manifest_version() -> str:
     return str(tomllib.loads((ROOT / "blender_manifest.toml").read_text(encoding="utf-8"))["version"])
 
 
-def require_writable_folder(folder: Path) -> Path:
+def require_writable_folder(folder: Path, *, hint: str = "Choose another one.") -> Path:
     """Make `folder` and prove that a file can be written there."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        raise BuildError(f"The folder {folder} cannot be written ({error.strerror}).", hint="Choose another one.") from error
+        raise BuildError(f"The folder {folder} cannot be written ({error.strerror}).", hint=hint) from error
     return folder
 
 
@@ -178,7 +181,7 @@ def make_engine() -> Path:
     named = os.environ.get("POSE3D_ENGINE_PYTHON")
     if not named:
         return make_environment(lifter_environment())
-    if not Path(named).is_file():
+    if not is_file(Path(named)):
         raise BuildError(f"POSE3D_ENGINE_PYTHON names {named}, which is not there.", hint="Correct it, or unset it.")
     return Path(named)
 
@@ -201,6 +204,7 @@ def make_environment(environment: Environment, *, pins: Mapping[str, Sequence[st
     pins = read_pins() if pins is None else pins
     if environment.is_complete(pins):
         return environment.python
+    is_file(environment.marker)  # else one that may not be read, as another user's, would be made anew
     base = find_python(environment.pythons)
     if base is None:
         names = [f"python{major}.{minor}" for major, minor in environment.pythons]
@@ -209,7 +213,8 @@ def make_environment(environment: Environment, *, pins: Mapping[str, Sequence[st
             f"No {' or '.join(names)} with its venv and ensurepip modules was found, which '{environment.name}' needs.",
             hint=f"Install one so that it is on PATH (on Debian and Ubuntu: apt install {names[0]}-venv){or_blender}.",
         )
-    with install_lock(require_writable_folder(environment.folder.parent) / f"{environment.name}.lock"):
+    envs = require_writable_folder(environment.folder.parent, hint=OTHER_HOME)
+    with install_lock(envs / f"{environment.name}.lock"):
         if environment.is_complete(pins):  # another run made it while this one waited
             return environment.python
         installed = environment.installed()
@@ -383,7 +388,7 @@ def failed_install(environment: Environment, output: str) -> BuildError:
             hint="Set POSE3D_HOME to a folder with a shorter name, or allow long paths in Windows.",
         )
     if re.search(r"Permission denied|Read-only file system|Errno 13|Errno 30", output):
-        return BuildError(f"{what}: {environment.folder.parent} cannot be written.", hint="Set POSE3D_HOME to another folder.")
+        return BuildError(f"{what}: {environment.folder.parent} cannot be written.", hint=OTHER_HOME)
     if re.search(UNREACHABLE, output):
         return BuildError(
             f"{what}: the package index could not be reached.",
@@ -611,7 +616,7 @@ def check_retarget(arguments: Sequence[str]) -> None:
         raise BuildError("Give a CLIP, or with --source an animated rig in its place.", hint="See retarget --help.")
     if options.source is not None:
         require_rig(options.source, "source")
-    elif not options.clip.is_file():
+    elif not is_file(options.clip):
         raise BuildError(f"There is no clip {options.clip}.", hint="Check the path.")
     check_options(options)
 
@@ -646,7 +651,7 @@ def add_retarget_options(parser: argparse.ArgumentParser) -> None:
 
 def require_rig(named: str, what: str) -> None:
     rig = Path(re.sub(r"(\.blend):[^/\\]*$", r"\1", named))
-    if named != "rigify" and not rig.is_file():
+    if named != "rigify" and not is_file(rig):
         raise BuildError(f"There is no {what} file {rig}.", hint=f"Give {RIG_FILES}.")
 
 
@@ -946,7 +951,7 @@ def stage_wheels(folder: Path, python: str) -> None:
     if interpreter is None:
         raise BuildError(f"No python{python} with its venv and ensurepip modules was found.", hint="Install it, or give another.")
     say(f"Fetching the motion engine's wheels for Python {python}")
-    work = require_writable_folder(home_folder() / "package")
+    work = require_writable_folder(home_folder() / "package", hint=OTHER_HOME)
     with install_lock(work / "lock"):
         fetch_wheels(folder, interpreter, work, resources=ROOT)
     engine = make_engine()
@@ -1060,7 +1065,7 @@ def command_doctor(arguments: Sequence[str]) -> int:
     row("Pose3D", f"{manifest_version()} in {ROOT}")
     row("Python", f"{platform.python_version()} ({sys.executable})")
     row("Platform", f"{platform.system()} {platform.release()} {platform.machine()}, {os.cpu_count()} processors")
-    place = next(folder for folder in (home_folder(), *home_folder().parents) if folder.exists())
+    place = next(folder for folder in (home_folder(), *home_folder().parents) if os.path.exists(folder))
     row("Home folder", f"{home_folder()}, {shutil.disk_usage(place).free / 1e9:.1f} GB free")
 
     named = os.environ.get("POSE3D_ENGINE_PYTHON")
@@ -1078,11 +1083,16 @@ def command_doctor(arguments: Sequence[str]) -> int:
     except BuildError as error:
         row("Blender", str(error))
         missing.append("a Blender: correct or unset BLENDER")
-    models = sorted((home_folder() / "models").glob("*.task"))
+    models = sorted(Path(found) for found in glob.glob(os.path.join(glob.escape(str(home_folder())), "models", "*.task")))
     said = run_for_output([sys.executable, "-c", ASK_MODELS, str(ROOT)])
     known_models = json.loads(said) if said else {}
     for path in models:
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        try:
+            digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        except OSError as error:
+            row("Landmark model", f"{path}, which cannot be read ({error.strerror})")
+            missing.append(f"the right to read {path}")
+            continue
         row("Landmark model", f"{path.name}, {path.stat().st_size / 1e6:.1f} MB, SHA-256 {digest}")
         if digest not in known_models.get(path.name, digest):
             missing.append(f"a whole {path.name}, which is damaged: {setup}")
@@ -1135,7 +1145,7 @@ def doctor_environment(environment: Environment, packages: Sequence[str]) -> boo
     """Shows the environment as it is on the disk; True where it is whole and its packages answer."""
     title = f"env {environment.name}"
     if not environment.is_complete(read_pins()):
-        state = "out of date, half made, or its Python is gone" if environment.folder.exists() else "not made"
+        state = "out of date, half made, or its Python is gone" if os.path.exists(environment.folder) else "not made"
         row(title, state)
         return False
     return doctor_python(title, environment.python, packages)
@@ -1190,9 +1200,13 @@ def main(arguments: Sequence[str]) -> int:
         if arguments[0] not in COMMANDS:
             raise BuildError(f"There is no command '{arguments[0]}'.", hint=f"There are: {', '.join(COMMANDS)}.")
         return COMMANDS[arguments[0]](arguments[1:])
-    except BuildError as error:
-        print(error, file=sys.stderr, flush=True)
+    except (BuildError, Pose3DError) as error:
+        print(sentence(error), file=sys.stderr, flush=True)
         return BAD_INPUT
+
+
+def sentence(error: BuildError | Pose3DError) -> str:
+    return error.sentence if isinstance(error, Pose3DError) else str(error)
 
 
 def stopped() -> int:
@@ -1212,8 +1226,8 @@ def main_in_blender(arguments: Sequence[str]) -> int:
         if arguments[0] == "retarget":
             check_retarget(arguments[1:])
             os.environ["POSE3D_ENGINE_PYTHON"] = str(make_engine())
-    except BuildError as error:
-        print(error, file=sys.stderr, flush=True)
+    except (BuildError, Pose3DError) as error:
+        print(sentence(error), file=sys.stderr, flush=True)
         return BAD_INPUT
     os.environ.setdefault("POSE3D_HOME", str(home_folder()))
     sys.path.insert(0, str(ROOT))

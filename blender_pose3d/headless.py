@@ -35,6 +35,7 @@ from .core import report, report_page
 from .core.errors import Pose3DError
 from .core.leftovers import replacing, scratch
 from .core.motion import MotionOptions
+from .core.paths import is_file
 from .core.track_io import read_track, write_track
 from .core.tracks import Pose3DTrack
 from .core.transfer import SourceMotion
@@ -128,7 +129,7 @@ def retarget(
     """
     began = time.monotonic()
     rig_file = files.parse_rig(options.rig)
-    if options.source is None and not options.clip.is_file():
+    if options.source is None and not is_file(options.clip):
         raise Pose3DError(f"There is no clip {options.clip}.", hint="Check the path.")
     out = options.out.absolute()
     if out.suffix.lower() not in files.OUT_SUFFIXES:

@@ -100,6 +100,13 @@ def test_tables_say_the_same_in_every_form(folder: Path, name: str, text: str) -
     assert first.lifting_arguments() == ["--start=0.5"] and second.lifting_arguments() == []
 
 
+@pytest.mark.parametrize("name", ["", "a.mp4", "*.mp4", "jobs.csv"])
+def test_what_may_not_be_looked_at_is_one_sentence(folder: Path, another_user: None, name: str) -> None:
+    """As on a farm, whose Workers have a user of their own."""
+    with pytest.raises(Pose3DError, match="cannot be read: Permission denied"):
+        read(folder / name, rig="rigify")
+
+
 def test_folders_patterns_and_clips(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
     names = [[job.clip.name for job in read(word, rig="rigify")] for word in (folder, "*", "a.mp4", "**/b*")]

@@ -16,10 +16,12 @@ from types import ModuleType
 
 import pytest
 
+from blender_pose3d.core.errors import Pose3DError
 from tests.worker.test_setup import Index, index, resources  # noqa: F401 - fixtures
 
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = ROOT / "build.py"
+LONG = "x" * 300  # a name that no file system takes
 BLENDERS = [path for path in os.environ.get("POSE3D_TEST_BLENDERS", "").split(os.pathsep) if path]
 
 
@@ -93,6 +95,9 @@ SOURCE = ["--source", "pyproject.toml", "--rig", "rigify", "--out", "o.glb"]
             ["retarget", "pyproject.toml", "--rig", "rigify", "--out", "o.glb", "--report", "r.html"],
             ["The report is a JSON file", "r.json"],
         ),
+        (["retarget", LONG, "--rig", "rigify", "--out", "o.glb"], ["no clip xxx"]),
+        (["retarget", "pyproject.toml", "--rig", LONG, "--out", "o.glb"], ["no rig file xxx"]),
+        (["batch", LONG, "--rig", "rigify"], ["no clip, folder or table 'xxx"]),
         (["bench", "nothing"], ["no benchmark 'nothing'"]),
         (["demo", "--out", "pyproject.toml"], ["pyproject.toml cannot be written"]),
         (["package", "--link", "tests"], ["not a link"]),
@@ -129,7 +134,8 @@ def test_a_checkout_where_python_imports_nothing_from_is_one_sentence(tmp_path: 
 
 def test_a_home_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    assert_one_sentence(run("lifter", "models", POSE3D_HOME=str(tmp_path / "file"), POSE3D_ENGINE_PYTHON=""), "cannot be written")
+    done = run("lifter", "models", POSE3D_HOME=str(tmp_path / "file"), POSE3D_ENGINE_PYTHON="")
+    assert_one_sentence(done, "cannot be written", "Set POSE3D_HOME")
 
 
 def test_help_names_every_command(build: ModuleType) -> None:
@@ -143,6 +149,28 @@ def test_doctor_on_an_empty_home_says_what_is_missing_and_how_to_get_it(tmp_path
     assert done.returncode == 1
     assert "Missing: the motion engine's environment: python3 build.py setup" in done.stdout
     assert not (tmp_path / "home").exists(), "doctor only looks"
+
+
+def test_doctor_on_a_home_of_another_user_says_what_is_missing(
+    build: ModuleType, tmp_path: Path, another_user: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("POSE3D_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("POSE3D_ENGINE_PYTHON", raising=False)
+    monkeypatch.delenv("BLENDER", raising=False)
+    assert build.command_doctor([]) == 1
+    assert "Missing: the motion engine's environment" in capsys.readouterr().out
+
+
+def test_what_may_not_be_looked_at_is_one_sentence(build: ModuleType, tmp_path: Path, another_user: None) -> None:
+    """As on a farm, whose Workers have a user of their own."""
+    for rest in ([tmp_path / "a.mp4", "--rig=rigify"], ["pyproject.toml", f"--rig={tmp_path / 'r.blend'}:A"]):
+        with pytest.raises(Pose3DError, match="cannot be read: Permission denied"):
+            build.check_retarget([*map(str, rest), "--out=o.glb"])
+    environment = build.Environment("lifter", ("lifter",), ((3, 11),), 0.0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("POSE3D_HOME", str(tmp_path / "home"))
+        with pytest.raises(Pose3DError, match="complete.json cannot be read: Permission denied"):
+            build.make_environment(environment)
 
 
 def test_doctor_looks_at_the_engine_that_is_named(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import Pose3DError
+from ..core.paths import is_file, is_folder
 from .journal import JOURNAL_NAME
 
 # What a folder is searched for; a clip that is named may be anything that FFmpeg reads.
@@ -108,23 +109,32 @@ def read_jobs(words: Sequence[str], *, defaults: Mapping[str, str | bool], names
 def _rows(word: str) -> Iterator[_Row]:
     path = Path(os.path.expanduser(word))
     here = Path.cwd()
-    if path.is_dir():
-        clips = sorted(p for p in path.iterdir() if p.suffix.lower() in CLIP_SUFFIXES and p.is_file() and p.name[0] != ".")
+    if is_folder(path):
+        found = [p for p in _names_in(path) if p.suffix.lower() in CLIP_SUFFIXES and p.name[0] != "."]
+        clips = sorted(p for p in found if is_file(p))
         if not clips:
             raise Pose3DError(f"There is no clip in the folder {path}.", hint="Name a folder of video files.")
     elif path.suffix.lower() in TABLE_SUFFIXES:
         yield from _table(path)
         return
-    elif path.is_file():
+    elif is_file(path):
         clips = [path]
     elif glob.has_magic(word):
-        found = (Path(p) for p in glob.glob(os.fspath(path), recursive=True))
-        clips = sorted(p for p in found if p.suffix.lower() in CLIP_SUFFIXES | {TRACK_SUFFIX} and p.is_file())
+        found = [Path(p) for p in glob.glob(os.fspath(path), recursive=True)]
+        clips = sorted(p for p in found if p.suffix.lower() in CLIP_SUFFIXES | {TRACK_SUFFIX} and is_file(p))
         if not clips:
             raise Pose3DError(f"No clip matches '{word}'.", hint="Check the pattern; ** stands for folders in folders.")
     else:
         raise Pose3DError(f"There is no clip, folder or table '{word}'.", hint="Check the path.")
     yield from (_Row({"clip": os.fspath(clip)}, here, "") for clip in clips)
+
+
+def _names_in(folder: Path) -> list[Path]:
+    """Raises Pose3DError."""
+    try:
+        return list(folder.iterdir())
+    except OSError as error:
+        raise Pose3DError(f"{folder} cannot be read: {error.strerror}.", hint="Check the path and its permissions.") from None
 
 
 def _table(path: Path) -> Iterator[_Row]:

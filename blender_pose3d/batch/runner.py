@@ -74,7 +74,7 @@ def _planned(job: BatchJob, entry: Entry | None, inputs: Inputs, *, retry_failed
     parts = inputs.parts(job, entry.parts)
     if other := sorted(name for name in {*entry.parts, *parts} if entry.parts.get(name) != parts.get(name)):
         return Planned(job, None, f"changed: {', '.join(other)}")
-    gone = [path.name for path in job.outputs if not path.is_file()]
+    gone = [path.name for path in job.outputs if not os.path.isfile(path)]
     return Planned(job, None, f"{gone[0]} is gone") if gone else Planned(job, State.SKIPPED, "done before, nothing has changed")
 
 

@@ -20,6 +20,7 @@ from mathutils import Matrix
 
 from ..core.errors import Pose3DError
 from ..core.motion import Performance, perform
+from ..core.paths import is_file
 from ..core.rig import RigSpec
 from ..core.rotations import about_axis, apply, continuous, quaternion_from_matrix
 from ..core.solve import heading_of, leg_length_m
@@ -214,7 +215,7 @@ def _load(clip: Path) -> tuple[bpy.types.Image, float]:
 
 def _require_same_clip(clip: Path, seen: Seen) -> None:
     """Raises Pose3DError for a clip that the track was not made from."""
-    if not clip.is_file():
+    if not is_file(clip):
         raise Pose3DError(f"There is no clip at {clip}.", hint="Choose the clip that the motion was made from.")
     made_from = seen.person.track.provenance.get("clip") or {}
     expected = made_from.get("sha256")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import bpy
 from bpy_extras import anim_utils
 
 from ..core.errors import Pose3DError
+from ..core.paths import is_folder
 from . import files
 from .frames import frame_kept
 from .keying import require_whole
@@ -35,9 +37,9 @@ def export_animation(
         raise Pose3DError(
             f"'{path.name}' is not a kind of file that is exported.", hint=f"Use one of: {', '.join(EXPORT_SUFFIXES)}."
         )
-    if not path.parent.is_dir():
+    if not is_folder(path.parent):
         raise Pose3DError(f"There is no folder {path.parent}.", hint="Make it, or choose another one.")
-    if path.exists() and not overwrite:
+    if os.path.exists(path) and not overwrite:
         raise Pose3DError(f"{path} exists already.", hint="Choose another name, or tick Replace Existing File.")
     played = _played(armature_object)
     if armature_object.data.is_editmode and active_mode(context.view_layer) != "EDIT":

@@ -20,6 +20,7 @@ import bpy
 from ..core.bvh import is_z_up
 from ..core.errors import Pose3DError
 from ..core.leftovers import remove_stale, short_stem
+from ..core.paths import is_file
 from .bvh import write_bvh
 from .compat import GLTF_FPS_BASE_IS_INVERTED
 from .frames import frames_of_keys
@@ -43,14 +44,14 @@ def parse_rig(text: str) -> RigFile:
     if text == "rigify":
         return RigFile(None)
     name, path = "", Path(text)
-    if not path.exists() and ".blend:" in text:
+    if not os.path.exists(path) and ".blend:" in text:
         head, _, name = text.rpartition(".blend:")
         path = Path(f"{head}.blend")
     if path.suffix.lower() not in RIG_SUFFIXES:
         raise Pose3DError(
             f"'{text}' is not a rig file.", hint=f"Give a file of the kind {', '.join(RIG_SUFFIXES)}, or the word rigify."
         )
-    if not path.is_file():
+    if not is_file(path):
         raise Pose3DError(f"There is no rig file {path}.", hint="Check the path.")
     return RigFile(path.absolute(), name)
 

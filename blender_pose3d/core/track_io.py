@@ -16,6 +16,7 @@ import numpy as np
 
 from .errors import Pose3DError
 from .leftovers import replacing
+from .paths import is_file
 from .skeleton import HAND_LANDMARK_NAMES, JOINT_NAMES, LANDMARK_NAMES
 from .tracks import Pose3DTrack
 
@@ -110,7 +111,7 @@ def read_track(path: Path | str) -> Pose3DTrack:
 
 def require_track(path: Path) -> None:
     """Raises Pose3DError where there is no such file, for those who have it read elsewhere or later."""
-    if not path.is_file():
+    if not is_file(path):
         raise _gone(path)
 
 

@@ -21,6 +21,7 @@ from ..core.coordinates import CameraPose
 from ..core.errors import Pose3DError
 from ..core.live import LivePose, LiveSolve, Source, as_track, read_pose, read_source, standing
 from ..core.motion.options import SIGMA_S
+from ..core.paths import is_file
 from ..core.preset import Mapping
 from ..core.rig import RigSpec
 from ..core.solve import SolveOptions
@@ -259,7 +260,7 @@ def _source(context: bpy.types.Context) -> str:
     if not live.filepath:
         raise Pose3DError("No video is chosen for the camera's part.", hint="Choose a file, or Camera as the source.")
     path = Path(targets.absolute_path(live.filepath)).absolute()
-    if not path.is_file():
+    if not is_file(path):
         raise Pose3DError(f"There is no video at {path}.", hint="Choose the file again.")
     return str(path)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import ClassVar
 
@@ -238,7 +239,7 @@ class POSE3D_OT_landmark_film(bpy.types.Operator):
             raise Pose3DError("No file is named.", hint="Give its path as filepath.")
         path = Path(targets.absolute_path(self.filepath)).absolute()
         path = path if path.suffix else path.with_suffix(".mp4")
-        if path.exists() and not self.overwrite:
+        if os.path.exists(path) and not self.overwrite:
             raise Pose3DError(f"{path} exists already.", hint="Choose another name, or tick Replace Existing File.")
         played = of_a_clip(_armature(context))
         if played is None:

@@ -13,6 +13,7 @@ import bpy
 
 from .. import prefs
 from ..core.errors import Pose3DError
+from ..core.paths import is_file
 from ..core.takes import list_takes, prune
 from ..translations import translated
 from . import run
@@ -103,7 +104,7 @@ class POSE3D_OT_solve_take(RunOperator, bpy.types.Operator):
         path = Path(bpy.path.abspath(self.take)) if self.take else chosen_take(context)
         if path is None:
             raise Pose3DError("No take is chosen.", hint="Import a clip first: each becomes a take.")
-        if not path.is_file():
+        if not is_file(path):
             raise Pose3DError(f"There is no take at {path}.", hint="Import the clip again.")
         return [run.request_from_scene(context, filepath="", armature=self.armature, preset=self.preset, take=path)]
 

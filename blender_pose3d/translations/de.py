@@ -1244,5 +1244,6 @@ GERMAN: dict[str, str] = {
     "Export it again where it was made.": "Sie dort noch einmal exportieren, wo sie gemacht wurde.",
     "'{}' (hips) is below {}.": "'{}' (Hüfte) ist unterhalb von {}.",
     "The track file {} cannot be read: {}.": "Die Bewegungsdatei {} kann nicht gelesen werden: {}.",
+    "Check the path and its permissions.": "Den Pfad und seine Rechte prüfen.",
     "Check the file's permissions.": "Die Rechte der Datei prüfen.",
 }

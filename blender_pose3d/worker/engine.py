@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..core.errors import Pose3DError
+from ..core.paths import is_file, is_folder
 from .setup import environment_folder, has_its_python, installed_groups, python_of_environment
 
 ENGINE_VARIABLE = "POSE3D_ENGINE_PYTHON"
@@ -61,8 +62,8 @@ def find_engine(resources: Path, preference_path: str | Path | None, home: Path)
         folder = environment_folder(home)
         python = python_of_environment(folder)
         if not installed_groups(folder):  # never one that was left half made
-            what = "is only half set up" if folder.exists() else "is not set up"
-            if (folder / "complete.json").exists() and not has_its_python(folder):
+            what = "is only half set up" if is_folder(folder) else "is not set up"
+            if is_file(folder / "complete.json") and not has_its_python(folder):
                 what = "was made with a Python that is no longer there"
             raise Pose3DError(f"The motion engine {what}.", hint=_NO_ENGINE_HINT)
     return Engine(python=python, resources=resources, models_dir=_models_dir(python, home))
@@ -72,7 +73,7 @@ def _models_dir(python: Path, home: Path) -> Path:
     """The home's, or while it has none the one that build.py filled when it made this Python: an installed add-on has a home of
     its own, and what is on the disk already is not fetched again."""
     beside = Path(*python.parts[:-4], "models")
-    if python.parts[-4:-2] == ("envs", "lifter") and beside.is_dir() and not (home / "models").is_dir():
+    if python.parts[-4:-2] == ("envs", "lifter") and os.path.isdir(beside) and not os.path.isdir(home / "models"):
         return beside
     return home / "models"
 
@@ -81,7 +82,7 @@ def _named_python(text: str, where: str) -> Path:
     """A path that was named by a person: an interpreter, or the folder of a virtual environment. Links are kept: the link
     is what makes a virtual environment's Python find its packages."""
     path = Path(os.path.expanduser(text)).absolute()  # Path.expanduser raises where there is no such user
-    python = python_of_environment(path) if path.is_dir() else path
-    if not python.is_file() or not os.access(python, os.X_OK):
+    python = python_of_environment(path) if is_folder(path) else path
+    if not is_file(python) or not os.access(python, os.X_OK):
         raise Pose3DError(f"There is no Python at {python}, which {where} names as the motion engine.", hint=_NO_PYTHON_HINT)
     return python

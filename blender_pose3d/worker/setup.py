@@ -184,7 +184,7 @@ def has_its_python(folder: Path) -> bool:
     """Whether the Python that made the environment is still there. On Windows a small program of the environment's own starts it,
     and stays when it goes; elsewhere a link does, behind which there may be a newer one by now, which finds no packages."""
     python = python_of_environment(folder)
-    if not python.exists():
+    if not os.path.exists(python):
         return False
     try:
         lines = (folder / "pyvenv.cfg").read_text(encoding="utf-8").splitlines()
@@ -216,7 +216,7 @@ def engine_state(home: Path, resources: Path) -> EngineState:
     folder = environment_folder(home)
     groups = installed_groups(folder)
     if GROUP not in groups:
-        return EngineState.HALF if folder.exists() or (home / WHEELS_NAME).exists() else EngineState.MISSING
+        return EngineState.HALF if os.path.exists(folder) or os.path.exists(home / WHEELS_NAME) else EngineState.MISSING
     try:
         pins = read_pins(resources)
     except SetupError:
