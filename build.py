@@ -1182,6 +1182,9 @@ IN_BLENDER = ("retarget", "batch-solve", "demo-scene")
 
 class OneSentenceParser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
+        if switch := re.fullmatch(r"argument (--\S+): ignored explicit argument '(.*)'", message):
+            hint = "Leave the value out; in a table, write true or false."
+            raise BuildError(f"{switch[1]} is given or not, without a value such as '{switch[2]}'.", hint=hint)
         raise BuildError(f"{message[0].upper()}{message[1:]}.", hint=f"python3 {self.prog} --help tells how.")
 
 

@@ -100,6 +100,31 @@ def test_tables_say_the_same_in_every_form(folder: Path, name: str, text: str) -
     assert first.lifting_arguments() == ["--start=0.5"] and second.lifting_arguments() == []
 
 
+SPREADSHEET = "clip;rig;start;out\r\na.mp4;rig.blend:Arm;0,5;sub/{stem}-{row}.glb\r\nb.MOV;rig.blend:Arm;;other.fbx\r\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        (SPREADSHEET, "utf-8-sig"),
+        (SPREADSHEET.replace(";", "\t"), "utf-16"),
+        (SPREADSHEET.replace("\r\n", ";;\r\n") + ";;;;;\r\n", "utf-8"),
+    ],
+)
+def test_a_table_as_spreadsheets_write_it(folder: Path, text: str, encoding: str) -> None:
+    """With a comma as the decimal point, tabs, and columns and rows that are empty by now."""
+    (folder / "jobs.csv").write_bytes(text.replace("0,5", "0.5" if "\t" in text else "0,5").encode(encoding))
+    first, second = read(folder / "jobs.csv")
+    assert first.options == {"rig": f"{folder / 'rig.blend'}:Arm", "start": "0.5"} and second.clip == folder / "b.MOV"
+
+
+def test_a_table_in_an_old_encoding_is_one_sentence(folder: Path) -> None:
+    (folder / "jobs.csv").write_bytes("clip;rig\r\nTür.mp4;rigify\r\n".encode("cp1252"))
+    with pytest.raises(Pose3DError, match=r"jobs.csv cannot be read: it is not in UTF-8") as caught:
+        read(folder / "jobs.csv")
+    assert "CSV UTF-8" in caught.value.hint
+
+
 @pytest.mark.parametrize("name", ["", "a.mp4", "*.mp4", "jobs.csv"])
 def test_what_may_not_be_looked_at_is_one_sentence(folder: Path, another_user: None, name: str) -> None:
     """As on a farm, whose Workers have a user of their own."""
@@ -141,6 +166,7 @@ BAD_TABLES: dict[str, tuple[str, list[str]]] = {
     "noclip.csv": ("clip,fps\na.mp4,\n,25\n", ["Row 3 of noclip.csv", "no clip is named"]),
     "empty.csv": ("clip\n", ["no rows"]),
     "same.csv": ("clip,out\na.mp4,o.glb\nb.MOV,o.glb\n", ["Row 3 of same.csv", "o.glb", "Row 2"]),
+    "switch.csv": ("clip,hands\na.mp4,1\n", ["Row 2 of switch.csv", "--hands is given or not", "'1'", "write true or false"]),
     "kind.csv": ("clip,out\na.mp4,o.mov\n", ["Row 2 of kind.csv", "cannot write o.mov"]),
     "pattern.csv": ("clip,out\na.mp4,{steem}.glb\n", ["Row 2 of pattern.csv", "'{steem}'", "{stem}"]),
     "rig.csv": ("clip,rig\na.mp4,none.blend\n", ["Row 2 of rig.csv", "no rig file"]),

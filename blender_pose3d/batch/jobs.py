@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import glob
 import json
@@ -139,11 +140,15 @@ def _names_in(folder: Path) -> list[Path]:
 
 def _table(path: Path) -> Iterator[_Row]:
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = _decoded(path.read_bytes())
         rows = list(_READERS[path.suffix.lower()](text))
     except OSError as error:
         raise Pose3DError(f"The table {path} cannot be read: {error.strerror}.", hint="Check the path.") from error
-    except (ValueError, RecursionError) as error:  # also what JSON, TOML and UTF-8 raise
+    except UnicodeDecodeError:
+        raise Pose3DError(
+            f"The table {path.name} cannot be read: it is not in UTF-8.", hint="Save it again so (in Excel as 'CSV UTF-8')."
+        ) from None
+    except (ValueError, RecursionError) as error:  # also what JSON and TOML raise
         raise Pose3DError(f"The table {path.name} cannot be read: {str(error).rstrip('.')}.", hint=_TABLE_HINT) from None
     except csv.Error as error:
         raise Pose3DError(f"The table {path.name} cannot be read: {error}.", hint=_TABLE_HINT) from None
@@ -156,18 +161,36 @@ def _table(path: Path) -> Iterator[_Row]:
         yield _Row(values, path.absolute().parent, where, path.absolute())
 
 
+def _decoded(data: bytes) -> str:
+    """UTF-8, or what Excel calls Unicode text. Raises UnicodeDecodeError."""
+    return data.decode("utf-16" if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig")
+
+
 def _csv_rows(text: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Numbered as in a spreadsheet, where the names are row 1."""
+    """Numbered as in a spreadsheet, where the names are row 1. Where a comma is the decimal point, spreadsheets put semicolons
+    between the columns; a column that once had something in it has no name and empty cells."""
     head = text.split("\n", 1)[0]
-    reader = csv.reader(text.splitlines(), delimiter=";" if head.count(";") > head.count(",") else ",", strict=True)
-    names = [name.strip() for name in next(reader, [])]
+    delimiter = max(",;\t", key=head.count)
+    reader = csv.reader(text.splitlines(), delimiter=delimiter, strict=True)
+    names = _without_empty(next(reader, []))
     if len(set(names)) != len(names) or "" in names:
         raise ValueError("its first row has an empty name, or the same name twice")
-    for cells in reader:
+    for row in reader:
+        cells = _without_empty(row)
         if len(cells) > len(names):
             raise ValueError(f"row {reader.line_num} has {len(cells)} values for {len(names)} columns")
-        if any(cell.strip() for cell in cells):
-            yield reader.line_num, dict(zip(names, (cell.strip() for cell in cells), strict=False))
+        if delimiter == ";":
+            cells = [re.sub(r"^([+-]?\d+),(\d+)$", r"\1.\2", cell) for cell in cells]
+        if cells:
+            yield reader.line_num, dict(zip(names, cells, strict=False))
+
+
+def _without_empty(cells: Sequence[str]) -> list[str]:
+    """As they are without spaces around them, without the empty ones at the end."""
+    stripped = [cell.strip() for cell in cells]
+    while stripped and not stripped[-1]:
+        stripped.pop()
+    return stripped
 
 
 def _json_rows(text: str) -> Iterator[tuple[int, Any]]:
