@@ -214,7 +214,8 @@ def make_environment(environment: Environment, *, pins: Mapping[str, Sequence[st
             hint=f"Install one so that it is on PATH (on Debian and Ubuntu: apt install {names[0]}-venv){or_blender}.",
         )
     envs = require_writable_folder(environment.folder.parent, hint=OTHER_HOME)
-    with install_lock(envs / f"{environment.name}.lock"):
+    with install_lock(envs / f"{environment.name}.lock"), contextlib.ExitStack() as stack:
+        put_back(environment)
         if environment.is_complete(pins):  # another run made it while this one waited
             return environment.python
         installed = environment.installed()
@@ -225,7 +226,7 @@ def make_environment(environment: Environment, *, pins: Mapping[str, Sequence[st
         wanted = [pin for group in groups for pin in pins[group]]
         say(f"Making the environment '{environment.name}' in {environment.folder}: {', '.join(wanted)}")
         if not installed or any(installed[group] != fingerprint(pins.get(group, ())) for group in installed):
-            environment.marker.unlink(missing_ok=True)  # else what is there stays as it is, also where what is added fails
+            stack.enter_context(set_aside(environment))  # else what is there stays as it is, also where what is added fails
             create_venv(environment, base)
             if pins.get("installer"):
                 install(environment, pins["installer"], is_locked=is_locked)
@@ -267,12 +268,52 @@ def install_lock(path: Path) -> Iterator[None]:
 @contextlib.contextmanager
 def temporary_folder(environment: Environment) -> Iterator[dict[str, str]]:
     """The variables by which pip puts its temporary files where they go with a half-made environment, should it be killed."""
-    folder = environment.folder / "temporary"
+    folder = environment.folder.resolve() / "temporary"  # no folder can be made in place of a link
     folder.mkdir(parents=True, exist_ok=True)
     try:
         yield {"TMPDIR": str(folder)}
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def set_aside(environment: Environment) -> Iterator[None]:
+    """What is there goes when another environment is made in its place, and is back where that fails: without a network the
+    version of Pose3D that it was made for can still be used."""
+    aside = place_aside(environment)
+    if environment.installed():
+        try:
+            environment.folder.resolve().rename(aside)
+        except PermissionError as error:  # Windows, which lets none go of which a program runs
+            raise BuildError(
+                f"The environment in {environment.folder} cannot be replaced ({error.strerror}).",
+                hint="End what uses it, then run the command again.",
+            ) from error
+        except OSError:  # a disk of its own
+            environment.marker.unlink(missing_ok=True)
+    try:
+        yield
+    except BaseException:
+        put_back(environment)
+        raise
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def place_aside(environment: Environment) -> Path:
+    folder = environment.folder.resolve()  # on the same disk
+    return folder.with_name(f"{folder.name}.before")
+
+
+def put_back(environment: Environment) -> None:
+    """What `set_aside`, also of a run that was killed, has left where nothing whole came in its place."""
+    aside = place_aside(environment)
+    if not installed_groups(aside) or environment.installed():
+        shutil.rmtree(aside, ignore_errors=True)
+        return
+    folder = environment.folder.resolve()
+    shutil.rmtree(folder, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        aside.rename(folder)
 
 
 def create_venv(environment: Environment, base: str) -> None:

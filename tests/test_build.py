@@ -338,6 +338,29 @@ def test_what_cannot_be_added_leaves_an_environment_as_it_is(build: ModuleType, 
     assert both.is_complete(pins) and version_of(python, "not_there") == "1.0"
 
 
+def test_an_environment_stays_where_the_next_one_cannot_be_made(build: ModuleType, offline: Path, tmp_path: Path) -> None:
+    """As a newer Pose3D without a network: the older one still has its own. Also where the folder is a link to another disk."""
+    pins = {"one": [make_wheel(offline, "pinned_one", "1.0")]}
+    environment = small_environment(build, "one")
+    environment.folder.parent.mkdir(parents=True)
+    (tmp_path / "elsewhere").mkdir()
+    environment.folder.symlink_to(tmp_path / "elsewhere")
+    python = build.make_environment(environment, pins=pins)
+    newer = {"one": ["pinned_one==2.0"]}
+    with pytest.raises(build.BuildError, match=r"there is no pinned_one==2\.0"):
+        build.make_environment(environment, pins=newer)
+    assert environment.is_complete(pins) and version_of(python, "pinned_one") == "1.0"
+
+    killed = (tmp_path / "elsewhere").rename(tmp_path / "elsewhere.before")
+    (tmp_path / "elsewhere" / "bin").mkdir(parents=True)
+    build.make_environment(environment, pins=pins)
+    assert version_of(python, "pinned_one") == "1.0" and not killed.exists(), "what a killed run left is put back"
+
+    make_wheel(offline, "pinned_one", "2.0")
+    build.make_environment(environment, pins=newer)
+    assert version_of(python, "pinned_one") == "2.0" and not killed.exists()
+
+
 def test_a_half_made_environment_is_not_used(build: ModuleType, offline: Path) -> None:
     pins = {"one": [make_wheel(offline, "pinned_one", "1.0"), "not_there==1.0"]}
     environment = small_environment(build, "one")
