@@ -50,7 +50,9 @@ from blender_pose3d.worker.setup import (  # noqa: E402 - standard library only,
     DEVICE_PROBE,
     LOCK_NAME,
     TOO_LONG,
+    TRUST_HINT,
     UNREACHABLE,
+    UNTRUSTED,
     count_installed,
     find_pythons,
     fingerprint,
@@ -430,6 +432,11 @@ def failed_install(environment: Environment, output: str) -> BuildError:
         )
     if re.search(r"Permission denied|Read-only file system|Errno 13|Errno 30", output):
         return BuildError(f"{what}: {environment.folder.parent} cannot be written.", hint=OTHER_HOME)
+    if untrusted := re.search(UNTRUSTED, output):
+        return BuildError(
+            f"{what}: the package index's certificate is not trusted: {untrusted[1]}.",
+            hint=f"{TRUST_HINT} pip's words are in {log}.",
+        )
     if re.search(UNREACHABLE, output):
         return BuildError(
             f"{what}: the package index could not be reached.",

@@ -17,7 +17,7 @@ from types import ModuleType
 import pytest
 
 from blender_pose3d.core.errors import Pose3DError
-from tests.worker.test_setup import Index, index, resources  # noqa: F401 - fixtures
+from tests.worker.test_setup import UNTRUSTED, Index, index, resources  # noqa: F401 - fixtures
 
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = ROOT / "build.py"
@@ -420,6 +420,12 @@ def test_no_network_is_one_sentence(build: ModuleType, offline: Path, monkeypatc
     monkeypatch.setenv("PIP_RETRIES", "1")
     with pytest.raises(build.BuildError, match="could not be reached"):
         build.make_environment(small_environment(build, "one"), pins={"one": ["pinned_one==1.0"]})
+
+
+def test_a_certificate_that_is_not_trusted_is_one_sentence(build: ModuleType, offline: Path) -> None:
+    environment = small_environment(build, "one")
+    environment.folder.mkdir(parents=True)
+    assert "not trusted: certificate is not yet valid. Set the clock right" in str(build.failed_install(environment, UNTRUSTED))
 
 
 def test_a_disk_that_fills_up_is_one_sentence(build: ModuleType, offline: Path) -> None:

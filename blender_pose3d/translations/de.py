@@ -903,6 +903,11 @@ GERMAN: dict[str, str] = {
     ),
     "{} came damaged: its checksum is wrong.": "{} kam beschädigt an: Die Prüfsumme stimmt nicht.",
     "{} came damaged twice: its checksum is wrong.": "{} kam zweimal beschädigt an: Die Prüfsumme stimmt nicht.",
+    "The package index's certificate is not trusted: {}.": "Dem Zertifikat des Paketindex wird nicht vertraut: {}.",
+    "Set the clock right; where the network has a certificate of its own, name its file in pip's setting cert.": (
+        "Die Uhr richtig stellen; wo das Netz ein eigenes Zertifikat hat, dessen Datei in der pip-Einstellung cert nennen."
+    ),
+    "{} Then set the engine up again. {}": "{} Danach den Bewegungsrechner noch einmal einrichten. {}",
     "The package index could not be reached.": "Der Paketindex war nicht zu erreichen.",
     "In {} the names of the motion engine's files would be longer than the system takes.": (
         "In {} wären die Namen der Dateien des Bewegungsrechners länger, als das System sie annimmt."

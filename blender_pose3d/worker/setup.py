@@ -65,12 +65,15 @@ UNREACHABLE = (
     r"NewConnectionError|NameResolutionError|Failed to establish|Failed to connect|name resolution|ConnectTimeout|ReadTimeout|"
     r"Read timed out|ProxyError|SSLError|CERTIFICATE_VERIFY_FAILED|Connection refused|ConnectionReset|Network is unreachable"
 )
+UNTRUSTED = r"certificate verify failed: (.+?)(?: \(_ssl|['\")\n])"  # the reason; a clock that is wrong is one too
+TRUST_HINT = "Set the clock right; where the network has a certificate of its own, name its file in pip's setting cert."
 # pip's settings that say how packages are reached. The others of a user's (a folder to install into, constraints, …) are for
 # packages of their own, and would lead past the engine's environment.
 _PIP_REACHES = frozenset(
     {"index-url", "extra-index-url", "no-index", "find-links", "trusted-host", "proxy", "cert", "client-cert", "keyring-provider"}
     | {"timeout", "default-timeout", "retries", "resume-retries", "cache-dir", "no-cache-dir", "use-feature", "use-deprecated"}
 )
+_PIP_SOURCES = ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "PIP_NO_INDEX")
 _PIP_SECTIONS = ("global", "install", ":env:")  # a later one counts for more
 # As the engine chooses its device (lifter/device.py), and why it is not the graphics card that is there.
 DEVICE_PROBE = """
@@ -627,7 +630,8 @@ class Setup:
             self._base = python
             tried.add(kind)
             kinds = [".".join(kind), platform.system(), platform.machine(), self.index]
-            key = fingerprint([*self.pins, *self.lock.requirements, *kinds])
+            sources = [_without_password(f"{name}={self._pip_settings.get(name, '')}") for name in _PIP_SOURCES]
+            key = fingerprint([*self.pins, *self.lock.requirements, *kinds, *sources])
             plan, missing = self._plan(key, python=".".join(kind))
             if plan is not None:
                 return plan
@@ -868,6 +872,11 @@ class Setup:
         log = f"More is in {self.home / LOG_NAME}."
         if re.search(_FULL, output):
             return _disk_full(self.home)
+        if untrusted := re.search(UNTRUSTED, output):
+            return SetupError(
+                f"The package index's certificate is not trusted: {untrusted[1]}.",
+                hint=f"{TRUST_HINT} Then set the engine up again. {log}",
+            )
         if re.search(UNREACHABLE, output):
             return SetupError(
                 "The package index could not be reached.",
@@ -884,6 +893,11 @@ class Setup:
         return SetupError(
             f"The motion engine could not be set up: {errors[-1] if errors else 'the installer said nothing'}", hint=log
         )
+
+
+def _without_password(text: str) -> str:
+    """Of addresses, whose passwords may change from one day to the next."""
+    return re.sub(r"//[^/@\s]*@", "//", text)
 
 
 def _own_first(own: str | None) -> Iterator[str]:

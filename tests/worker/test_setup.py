@@ -72,6 +72,13 @@ def make_wheel(folder: Path, name: str, *, version: str = "7.7.7", more: Mapping
     return path
 
 
+UNTRUSTED = (  # what pip says
+    "WARNING: Retrying (Retry(total=0, connect=None)) after connection broken by 'SSLError(SSLCertVerificationError(1, '[SSL: "
+    "CERTIFICATE_VERIFY_FAILED] certificate verify failed: certificate is not yet valid (_ssl.c:1006)'))': /simple/torch/\n"
+    "ERROR: No matching distribution found for torch==2.13.0\n"
+)
+
+
 class Index(http.server.ThreadingHTTPServer):
     """`/simple/NAME/` with hashes, and the files, with ranges; it serves as a proxy too, whatever the host. break_at: torch's
     answers end after so many bytes. password: as NAME:PASSWORD, what it asks for."""
@@ -340,6 +347,29 @@ def test_no_network(tmp_path: Path, resources: Path, index: Index, monkeypatch: 
     monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
     error = fails(job("install", tmp_path / "home", resources))
     assert "could not be reached" in error.message and "engine-setup.log" in error.hint
+
+
+def test_a_certificate_that_is_not_trusted_is_one_sentence(tmp_path: Path, resources: Path) -> None:
+    failed = setup.Setup(tmp_path / "home", resources, index="", say=lambda *_, **__: None)._failed(UNTRUSTED)
+    assert failed.message == "The package index's certificate is not trusted: certificate is not yet valid."
+    assert "clock" in failed.hint and "pip's setting cert" in failed.hint
+
+
+def test_a_set_up_that_broke_off_follows_pips_settings(
+    tmp_path: Path, resources: Path, index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As those of another mirror, where the first one's files do not come."""
+    home = tmp_path / "home"
+    index.break_at = 0
+    assert "download of torch broke off" in fails(job("install", home, resources)).message
+    other = Index(index.folder)
+    threading.Thread(target=other.serve_forever, daemon=True).start()
+    try:
+        monkeypatch.setenv("PIP_INDEX_URL", f"http://127.0.0.1:{other.server_port}/simple")
+        assert job("install", home, resources).wait(120).summary["torch"] == "7.7.7"
+    finally:
+        other.shutdown()
+        other.server_close()
 
 
 @pytest.mark.parametrize("setting", ["user = true", "target = {}/elsewhere", "constraint = {}/constraints.txt"])
