@@ -1330,6 +1330,7 @@ def open_streams() -> None:
             os.dup2(nowhere, number)
             if nowhere != number:
                 os.close(nowhere)
+            os.set_inheritable(number, True)  # else what is started has none, and takes the next file for one
         if getattr(sys, name) is None:
             setattr(sys, name, os.fdopen(number, "r" if name == "stdin" else "w", encoding="utf-8", closefd=False))
 

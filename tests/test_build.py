@@ -248,6 +248,17 @@ def test_whoever_reads_may_go_away(tmp_path: Path, words: list[str]) -> None:
     assert (done.returncode, done.stdout) == (whole.returncode, whole.stdout)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="has no such streams")
+def test_what_is_started_has_streams_where_the_caller_has_none() -> None:
+    """As a daemon that closes all three."""
+    pytest.importorskip("torch")
+    command = ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", sys.executable, str(BUILD), "lifter", "models"]
+    assert (
+        subprocess.run(command, env=os.environ | {"POSE3D_ENGINE_PYTHON": sys.executable}, timeout=60, check=False).returncode
+        == 0
+    )
+
+
 # ---- pins and environments --------------------------------------------------------------------------------------------------
 
 
