@@ -141,6 +141,16 @@ def test_folders_patterns_and_clips(folder: Path, monkeypatch: pytest.MonkeyPatc
     assert read("a.mp4", rig="rigify")[0].out == folder / "a.glb", "beside the clip where nothing is said"
 
 
+def test_a_pattern_in_a_folder_whose_name_is_like_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "shots [v2]"
+    folder.mkdir()
+    (folder / "a.mp4").touch()
+    (folder / "b [take 2].mp4").touch()
+    monkeypatch.chdir(tmp_path)
+    for pattern in ("shots [v2]/*.mp4", "shots*/*.mp4", "shots ?v2?/*.mp4", "**/*.mp4", "[s]hots [[]v2]/*", folder / "*.mp4"):
+        assert [job.clip.name for job in read(pattern, rig="rigify")] == ["a.mp4", "b [take 2].mp4"], pattern
+
+
 def test_a_folder_with_braces_in_its_name_is_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "{stem} {mood}"
     (folder / "clips").mkdir(parents=True)

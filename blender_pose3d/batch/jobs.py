@@ -121,13 +121,21 @@ def _rows(word: str) -> Iterator[_Row]:
     elif is_file(path):
         clips = [path]
     elif glob.has_magic(word):
-        found = [Path(p) for p in glob.glob(os.fspath(path), recursive=True)]
+        found = [Path(p) for p in glob.glob(_pattern(path), recursive=True)]
         clips = sorted(p for p in found if p.suffix.lower() in CLIP_SUFFIXES | {TRACK_SUFFIX} and is_file(p))
         if not clips:
             raise Pose3DError(f"No clip matches '{word}'.", hint="Check the pattern; ** stands for folders in folders.")
     else:
         raise Pose3DError(f"There is no clip, folder or table '{word}'.", hint="Check the path.")
     yield from (_Row({"clip": os.fspath(clip)}, here, "") for clip in clips)
+
+
+def _pattern(path: Path) -> str:
+    """For glob. The folders that are there are meant as they are called, as "shots [v2]"."""
+    there = next((folder for folder in path.parents if os.path.isdir(folder)), None)
+    if there is None:  # a drive that is not there
+        return os.fspath(path)
+    return os.path.join(glob.escape(os.fspath(there)), path.relative_to(there))
 
 
 def _names_in(folder: Path) -> list[Path]:
