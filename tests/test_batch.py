@@ -45,6 +45,17 @@ needs_engine = pytest.mark.skipif(
 )
 
 
+# A process of Linux's as it is where no file system has locks: its flock is answered with ENOLCK.
+NO_LOCKS = """
+import ctypes, os, struct, sys
+flock = {"x86_64": 73, "aarch64": 32}[os.uname().machine]
+lines = (0x20, 0, 0, 0), (0x15, 0, 1, flock), (0x06, 0, 0, 0x00050025), (0x06, 0, 0, 0x7FFF0000)
+code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *line) for line in lines))
+rules = ctypes.create_string_buffer(struct.pack("HxxxxxxP", len(lines), ctypes.addressof(code)))
+assert not ctypes.CDLL(None).prctl(38, 1, 0, 0, 0) and not ctypes.CDLL(None).prctl(22, 2, rules, 0, 0)
+"""
+
+
 def batch(*words: object, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, str(BUILD), "batch", *map(str, words)]
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=60, check=False)
@@ -725,6 +736,28 @@ def test_the_cache_deletes_what_was_not_used_for_longest_and_is_not_in_use(tmp_p
     assert left(0) == {"used"}, "in use by another run"
     used.release()
     assert left(0) == set() and TrackCache(tmp_path).hold("used.npz") is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks Linux to have none")
+def test_where_the_file_system_has_no_locks_the_batch_works_all_the_same(tmp_path: Path) -> None:
+    """As on a network's disk whose locks are off: another run was waited for that was not there."""
+    (tmp_path / "a.npz").write_bytes(b"track")
+    script = f"""{NO_LOCKS}
+sys.path.insert(0, {str(ROOT)!r})
+from pathlib import Path
+from blender_pose3d.batch.cache import TrackCache
+from blender_pose3d.batch.journal import STARTED, Journal
+from blender_pose3d.worker.setup import try_lock
+folder = Path({str(tmp_path)!r})
+assert try_lock((folder / "lock").open("wb").fileno())
+Journal(folder).note(folder / "o.glb", STARTED, {{}})
+assert TrackCache(folder).hold("a.npz") is not None
+TrackCache(folder, limit_bytes=0.0).prune()
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert journal.read_journal(tmp_path)["o.glb"].event == "started"
+    assert (tmp_path / "a.npz").exists(), "nobody can say whether it is in use"
 
 
 def test_what_is_used_again_is_new(tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ class TrackCache:
                 f"The track {path} cannot be read: {error.strerror}.", hint="Delete it, or mend its folder."
             ) from error
         with contextlib.suppress(OSError):
-            _lock(file, shared=True)
+            _hold(file)
             # Between the two lines above it may have been deleted.
             if os.path.samestat(os.fstat(file.fileno()), path.stat()):
                 with contextlib.suppress(OSError):
@@ -113,8 +113,19 @@ def _deleted(path: Path) -> bool:
     return False
 
 
+def _hold(file: IO[bytes]) -> None:
+    """Raises BlockingIOError where somebody deletes it now."""
+    try:
+        _lock(file, shared=True)
+    except BlockingIOError:
+        raise
+    except OSError:  # a file system without locks, where nobody deletes it either
+        pass
+
+
 def _lock(file: IO[bytes], *, shared: bool) -> None:
-    """The operating system's, which ends with the file. Raises OSError where somebody uses it."""
+    """The operating system's, which ends with the file. Raises BlockingIOError where somebody uses it, another OSError where
+    there are none."""
     if sys.platform != "win32":
         import fcntl
 

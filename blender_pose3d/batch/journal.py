@@ -94,7 +94,7 @@ class Journal:
 
 
 def _try_lock(descriptor: int) -> bool:
-    """A lock of the operating system's, which ends with the process whatever happens to it."""
+    """A lock of the operating system's, which ends with the process whatever happens to it. True also where there are none."""
     try:
         if sys.platform == "win32":
             import msvcrt
@@ -106,6 +106,8 @@ def _try_lock(descriptor: int) -> bool:
             import fcntl
 
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    except BlockingIOError:
         return False
+    except OSError:
+        return sys.platform != "win32"  # there a held one says so; elsewhere the file system has none, as some networks' disks
     return True

@@ -425,7 +425,8 @@ def find_pythons(versions: Sequence[tuple[int, int]] = PYTHONS, *, own: str | No
 
 
 def try_lock(descriptor: int) -> bool:
-    """Takes an operating-system lock, which ends with the process whatever happens to it."""
+    """Takes an operating-system lock, which ends with the process whatever happens to it. True also where there are none: it is
+    better to work without than not at all."""
     try:
         if sys.platform == "win32":
             import msvcrt
@@ -435,8 +436,10 @@ def try_lock(descriptor: int) -> bool:
             import fcntl
 
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    except BlockingIOError:
         return False
+    except OSError:
+        return sys.platform != "win32"  # there a held one says so; elsewhere the file system has none, as some networks' disks
     return True
 
 
