@@ -49,6 +49,7 @@ from blender_pose3d.core.paths import is_file  # noqa: E402 - standard library o
 from blender_pose3d.worker.setup import (  # noqa: E402 - standard library only, like this file
     DEVICE_PROBE,
     LOCK_NAME,
+    NO_LINKS,
     TOO_LONG,
     TRUST_HINT,
     UNREACHABLE,
@@ -429,6 +430,11 @@ def failed_install(environment: Environment, output: str) -> BuildError:
         return BuildError(
             f"{what}: the names of its files in {environment.folder} would be longer than the system takes.",
             hint="Set POSE3D_HOME to a folder with a shorter name, or allow long paths in Windows.",
+        )
+    if re.search(NO_LINKS, output):
+        return BuildError(
+            f"{what}: the disk that holds {environment.folder.parent} takes no links, which it has.",
+            hint="Set POSE3D_HOME to a folder on another disk.",
         )
     if re.search(r"Permission denied|Read-only file system|Errno 13|Errno 30", output):
         return BuildError(f"{what}: {environment.folder.parent} cannot be written.", hint=OTHER_HOME)

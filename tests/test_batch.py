@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -34,6 +35,7 @@ from lifter.checkpoint import DEFAULT_MODEL, WEIGHTS_DIR, kept_model
 from lifter.errors import LifterError
 from lifter.look import made_ahead
 from tests.bench import pipeline
+from tests.refused import refusing
 from tests.worker.engines import ENGINE_PYTHON, MODELS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -43,17 +45,6 @@ NAMES = frozenset({"rig", "out", "preset", "start", "end", "fps", "model", "pers
 needs_engine = pytest.mark.skipif(
     ENGINE_PYTHON is None or not any(MODELS.glob("*.task")), reason="no motion engine with a landmark model here"
 )
-
-
-# A process of Linux's as it is where no file system has locks: its flock is answered with ENOLCK.
-NO_LOCKS = """
-import ctypes, os, struct, sys
-flock = {"x86_64": 73, "aarch64": 32}[os.uname().machine]
-lines = (0x20, 0, 0, 0), (0x15, 0, 1, flock), (0x06, 0, 0, 0x00050025), (0x06, 0, 0, 0x7FFF0000)
-code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *line) for line in lines))
-rules = ctypes.create_string_buffer(struct.pack("HxxxxxxP", len(lines), ctypes.addressof(code)))
-assert not ctypes.CDLL(None).prctl(38, 1, 0, 0, 0) and not ctypes.CDLL(None).prctl(22, 2, rules, 0, 0)
-"""
 
 
 def batch(*words: object, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
@@ -742,7 +733,7 @@ def test_the_cache_deletes_what_was_not_used_for_longest_and_is_not_in_use(tmp_p
 def test_where_the_file_system_has_no_locks_the_batch_works_all_the_same(tmp_path: Path) -> None:
     """As on a network's disk whose locks are off: another run was waited for that was not there."""
     (tmp_path / "a.npz").write_bytes(b"track")
-    script = f"""{NO_LOCKS}
+    script = f"""{refusing("flock", errno.ENOLCK)}
 sys.path.insert(0, {str(ROOT)!r})
 from pathlib import Path
 from blender_pose3d.batch.cache import TrackCache

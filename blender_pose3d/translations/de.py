@@ -918,6 +918,13 @@ GERMAN: dict[str, str] = {
     "The folder {} cannot be written.": "In den Ordner {} kann nicht geschrieben werden.",
     "The folder {} cannot be used: {} ({}).": "Der Ordner {} ist nicht zu gebrauchen: {} ({}).",
     "The folder {} cannot be written ({}).": "In den Ordner {} kann nicht geschrieben werden ({}).",
+    "The disk that holds {} takes no links, which a Python environment has.": (
+        "Der Datenträger mit {} nimmt keine Verknüpfungen an, die eine Python-Umgebung enthält."
+    ),
+    "Give Blender a user folder on another disk, or set POSE3D_HOME to a folder there.": (
+        "Blender einen Benutzerordner auf einem anderen Datenträger geben oder POSE3D_HOME auf einen Ordner dort setzen."
+    ),
+    "No Python environment can be made in {}: {}": "In {} lässt sich keine Python-Umgebung anlegen: {}",
     "Make room and set the engine up again.": "Platz schaffen und den Bewegungsrechner noch einmal einrichten.",
     "{} does not run: {}.": "{} läuft nicht: {}.",
     "Install the packages of pyproject.toml's group lifter in it, or set the motion engine up.": (

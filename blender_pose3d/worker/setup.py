@@ -58,6 +58,7 @@ _ENVIRONMENT_BYTES = 100e6  # more than an environment with pip takes on the dis
 _FULL = r"No space left on device|Errno 28|not enough space|[Qq]uota exceeded"
 _FULL_NUMBERS = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 _UNWRITABLE = r"Permission denied|Read-only file system|Errno 13|Errno 30"
+NO_LINKS = r"\[Errno (1|45|95)\].* -> "  # a file system for sticks and cameras, some networks' disks
 TOO_LONG = r"enable-long-paths|WinError 206|File name too long"
 # Of a file's whole name, and of its folder's, in characters: what Windows takes where nobody has allowed more.
 _LONGEST_NAME, _LONGEST_FOLDER = (259, 247) if sys.platform == "win32" else (1023, 1023)
@@ -500,7 +501,7 @@ class Setup:
         self.lock = read_lock(resources)
         self._child: subprocess.Popen[str] | None = None
         self._pip_settings: Mapping[str, str] = {}
-        self._base = ""
+        self._base = self._venv_said = ""
         try:
             self.envs.mkdir(parents=True, exist_ok=True)
             self._log = (home / LOG_NAME).open("w", encoding="utf-8")
@@ -641,6 +642,11 @@ class Setup:
             lacking.append(f"no {missing} for Python {'.'.join(kind)}")
         if lacking and self.offline is None and (why := unsupported(*here())):
             raise SetupError(f"The motion engine cannot be set up here: {why}.", hint="Use another machine for this step.")
+        if self._venv_said and not lacking:
+            raise SetupError(
+                f"No Python environment can be made in {self.folder}: {self._venv_said}",
+                hint=f"More is in {self.home / LOG_NAME}.",
+            )
         what = ", ".join(dict.fromkeys(lacking)) or "no Python with its venv and ensurepip modules was found"
         where = "came with the add-on" if self.offline else f"exists for {platform.system()} {platform.machine()}"
         raise SetupError(
@@ -664,6 +670,12 @@ class Setup:
             raise _disk_full(self.home)
         if re.search(f"{_FULL}|{_UNWRITABLE}", output):
             raise self._failed(output)
+        if re.search(NO_LINKS, output):
+            raise SetupError(
+                f"The disk that holds {self.home} takes no links, which a Python environment has.",
+                hint="Give Blender a user folder on another disk, or set POSE3D_HOME to a folder there.",
+            )
+        self._venv_said = (output.strip().splitlines() or [f"exit code {code}"])[-1]
         shutil.rmtree(self.folder, ignore_errors=True)
         return False
 

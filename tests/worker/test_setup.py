@@ -6,6 +6,7 @@ The packages there bear the engine's names and are a few kilobytes: what is test
 from __future__ import annotations
 
 import base64
+import errno
 import hashlib
 import http.server
 import json
@@ -26,6 +27,7 @@ from blender_pose3d.worker import setup
 from blender_pose3d.worker.engine import find_engine
 from blender_pose3d.worker.job import Job
 from blender_pose3d.worker.setup import EngineState
+from tests.refused import refusing
 from tests.reliability.corpus import mounted
 
 SCRIPT = Path(setup.__file__)
@@ -333,6 +335,22 @@ def test_a_full_disk_is_not_taken_for_a_missing_python(tmp_path: Path, resources
             pytest.skip("no small disk can be mounted here")
         error = fails(job("install", tmp_path / "disk" / "home", resources))
     assert "is full" in error.message and "Make room" in error.hint
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks Linux to refuse links")
+def test_a_disk_without_links_is_not_taken_for_a_missing_python(tmp_path: Path, resources: Path) -> None:
+    """As a stick with a portable Blender."""
+    words = [sys.executable, "-I", str(SCRIPT), "install", "--home", str(tmp_path / "home"), "--resources", str(resources)]
+    script = f"{refusing('symlink', errno.EPERM)}os.execv(sys.argv[1], sys.argv[1:])"
+    error = fails(Job([sys.executable, "-c", script, *words, "--python", sys.executable]))
+    assert "takes no links" in error.message and "another disk" in error.hint
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="; parts folders there, and nobody has it in a name")
+def test_why_no_environment_can_be_made_is_said(tmp_path: Path, resources: Path) -> None:
+    error = fails(job("install", tmp_path / "shot:12", resources))
+    assert "No Python environment can be made" in error.message and "PATH separator" in error.message
+    assert setup.LOG_NAME in error.hint
 
 
 @pytest.mark.parametrize("name", [setup.WHEELS_NAME, "envs/lifter"])
