@@ -186,6 +186,14 @@ def _heard(strips: Iterable[bpy.types.NlaStrip]) -> Iterator[bpy.types.NlaStrip]
             yield from _heard(strip.strips) if strip.type == "META" else (strip,)
 
 
+def _backwards(strips: Iterable[bpy.types.NlaStrip]) -> Iterator[tuple[bpy.types.NlaStrip, bpy.types.NlaStrip]]:
+    """Reversed meta strips, each with a strip that is in it, in however many others."""
+    for meta in (strip for strip in strips if strip.type == "META"):
+        yield from _backwards(meta.strips)
+        if meta.use_reverse:
+            yield from ((meta, inner) for inner in _heard(meta.strips))
+
+
 def edited_strip(data: bpy.types.AnimData) -> bpy.types.NlaStrip | None:
     """The one whose action seems to be the active one in tweak mode, and plays where the strip lies."""
     if not data.use_tweak_mode:
@@ -197,11 +205,12 @@ def edited_strip(data: bpy.types.AnimData) -> bpy.types.NlaStrip | None:
 @dataclass(frozen=True)
 class Shown:
     """What an armature plays. slot: its own in the action, None where none is chosen; strip: of the NLA, None where the action is
-    the active one."""
+    the active one; backwards: a meta strip that has it in it and is played so."""
 
     action: bpy.types.Action
     slot: bpy.types.ActionSlot | None
     strip: bpy.types.NlaStrip | None = None
+    backwards: bpy.types.NlaStrip | None = None
 
     @property
     def timing(self) -> tuple[float, ...]:
@@ -210,13 +219,18 @@ class Shown:
         if strip is None:
             return ()
         speed = (strip.scale, strip.repeat, float(strip.use_reverse), float(strip.use_animated_time))
-        return (strip.frame_start, strip.action_frame_start, *speed)
+        return (strip.frame_start, strip.action_frame_start, *speed, float(self.backwards is not None))
 
     def shift_frames(self) -> int:
         """How much later the scene has the action's frames. Raises Pose3DError for a strip that does not just play them."""
         if self.strip is None:
             return 0
-        start, action_start, *speed = self.timing
+        if self.backwards is not None:
+            raise Pose3DError(
+                f"The meta strip '{self.backwards.name}' plays what is in it backwards.",
+                hint="Switch Reversed off for it, in the sidebar of the Nonlinear Animation editor.",
+            )
+        start, action_start, *speed, _ = self.timing
         if any(abs(value - plain) > _SPEED_TOLERANCE for value, plain in zip(speed, (1, 1, 0, 0), strict=True)):
             raise Pose3DError(
                 f"The NLA strip '{self.strip.name}' does not play its action once, forwards and at its own speed.",
@@ -242,7 +256,9 @@ def layers(armature_object: bpy.types.Object) -> list[Shown]:
     now = bpy.context.scene.frame_current_final
     playing = [strip for strips in tracks for strip in strips if strip.frame_start <= now <= strip.frame_end]
     held = [strip for strip in tracks[0] if strip.frame_end < now]
-    return found + [Shown(strip.action, strip.action_slot, strip) for strip in playing or held[-1:] or tracks[0][:1]]
+    turned = {inner: meta for track in data.nla_tracks for meta, inner in _backwards(track.strips)}
+    strips = playing or held[-1:] or tracks[0][:1]
+    return found + [Shown(strip.action, strip.action_slot, strip, turned.get(strip)) for strip in strips]
 
 
 def shown(armature_object: bpy.types.Object) -> Shown | None:

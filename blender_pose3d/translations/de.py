@@ -731,6 +731,10 @@ GERMAN: dict[str, str] = {
     "The NLA strip '{}' does not play its action once, forwards and at its own speed.": (
         "Der NLA-Streifen „{}“ spielt seine Aktion nicht einmal, vorwärts und in ihrer eigenen Geschwindigkeit ab."
     ),
+    "The meta strip '{}' plays what is in it backwards.": "Der Metastreifen „{}“ spielt rückwärts ab, was in ihm ist.",
+    "Switch Reversed off for it, in the sidebar of the Nonlinear Animation editor.": (
+        "Umgekehrt für ihn ausschalten, in der Seitenleiste des Editors Nichtlineare Animation."
+    ),
     "Set its Playback Scale and Repeat to 1, without Reversed and Animated Strip Time.": (
         "Abspielskalierung und Wiederholung auf 1 setzen, ohne Umgekehrt und animierte Streifenzeit."
     ),

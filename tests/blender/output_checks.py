@@ -314,6 +314,15 @@ def check_strips_in_a_meta_strip_play_as_others_do() -> None:
             assert bpy.ops.pose3d.export_animation(filepath=str(folder / f"meta.{kind}"), armature=figure.name) == {"FINISHED"}
         bpy.context.scene.pose3d.armature = figure
         bpy.data.actions[applied.action_name].pose_markers.new("left heel down").frame = 5
+        meta.use_reverse = True
+        turned_m = distance_to_hips_m(figure, 101 + last - frames)
+        assert np.abs(turned_m - moved_m).max() < 0.02 < np.ptp(moved_m), (turned_m, moved_m)
+        try:
+            bpy.ops.pose3d.solve_contacts_again()
+            raise AssertionError("motion that is played backwards was solved as if it were not")
+        except RuntimeError as error:
+            assert f"'{meta.name}' plays what is in it backwards" in str(error), error
+        meta.use_reverse = False
         assert bpy.ops.pose3d.solve_contacts_again() == {"FINISHED"}
         again, data.action = data.action, None
         assert tuple(again.frame_range) == (101, last)
