@@ -15,7 +15,7 @@ from mathutils import Matrix
 from .. import places
 from ..bridge.clip_camera import Seen, prepare
 from ..bridge.markers import of_a_clip
-from ..bridge.targets import key_times
+from ..bridge.targets import key_times, world_of
 from ..core.errors import Pose3DError
 from ..core.rotations import apply
 from ..core.skeleton import INDEX
@@ -118,11 +118,11 @@ def coloured_lines(points: np.ndarray, confidence: np.ndarray) -> tuple[np.ndarr
 
 def load_now(armature_object: bpy.types.Object) -> Skeleton:
     """The skeleton of the armature's action. Raises Pose3DError."""
-    return _skeleton(prepare(armature_object, resources=places.resources_root())(), armature_object.matrix_world.copy())
+    return _skeleton(prepare(armature_object, resources=places.resources_root())(), world_of(armature_object))
 
 
-def _skeleton(seen: Seen, world: Matrix) -> Skeleton:
-    from_world = np.array(world.inverted_safe())
+def _skeleton(seen: Seen, world: np.ndarray) -> Skeleton:
+    from_world = np.array(Matrix(world).inverted_safe())
     points = apply(from_world[:3, :3], seen.joints_m()) + from_world[:3, 3]
     sure = np.where(seen.person.track.detected[:, None], seen.person.track.confidence, 0.0)
     return Skeleton(points, sure, seen)
@@ -145,7 +145,7 @@ def _key(armature_object: bpy.types.Object | None) -> _Key | None:
 class _Loading:
     """The person's motion is worked out beside Blender's main thread, which would stand still for long clips."""
 
-    def __init__(self, key: _Key, work: Callable[[], Seen], world: Matrix) -> None:
+    def __init__(self, key: _Key, work: Callable[[], Seen], world: np.ndarray) -> None:
         self.key, self.work, self.world = key, work, world
         self.skeleton: Skeleton | None = None
         self.thread = threading.Thread(target=self._run, name="pose3d-skeleton", daemon=True)
@@ -188,7 +188,7 @@ def _look() -> float | None:
             except Pose3DError:
                 _overlay.key = key
             else:
-                _loading = _Loading(key, work, armature_object.matrix_world.copy())
+                _loading = _Loading(key, work, world_of(armature_object))
         redraw()
     return _LOOK_S
 
@@ -232,7 +232,7 @@ def _draw_skeletons() -> None:
     if _key(armature_object) != _overlay.key:
         return
     points, confidence = _overlay.skeleton.at(context.scene.frame_current_final)
-    world = np.array(armature_object.matrix_world)
+    world = world_of(armature_object)
     _draw_lines(apply(world[:3, :3], points) + world[:3, 3], confidence)
 
 
