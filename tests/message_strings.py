@@ -17,7 +17,7 @@ _NOT_SHOWN = re.compile(
     r"|Python \{\}: .*|Continuing a set-up.*|\{\}: broke off.*|\{\}: \{\} bytes.*|\{\} is not \{\}|\{\} \{\}",
     re.DOTALL,
 )
-_CALLS = frozenset({"Pose3DError", "report", "poll_message_set", "label", "draw_message", "message", "translated"})
+_CALLS = frozenset({"Evidence", "Pose3DError", "report", "poll_message_set", "label", "draw_message", "message", "translated"})
 _KEYWORDS = frozenset({"text", "heading", "hint", "name", "description", "title"})
 
 

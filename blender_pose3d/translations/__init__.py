@@ -76,7 +76,8 @@ def _looked_up(text: str, locale: str) -> str:
     for pattern, other in _patterns(locale):
         if match := pattern.fullmatch(text):
             return other.format(*(_looked_up(part, locale) if " " in part else part for part in match.groups()))
-    return text
+    items = text.split(", ")
+    return ", ".join(table[item] for item in items) if all(item in table for item in items) else text
 
 
 @cache

@@ -10,7 +10,7 @@ from ..core.preset import CHAIN_ROLES
 from ..core.recognise import SURE
 from ..core.review import title_of
 from ..ops import mapping, review
-from ..translations import OWN_CONTEXT
+from ..translations import OWN_CONTEXT, translated
 from .message import draw_message
 
 _TITLE_SHARE = 0.42
@@ -37,7 +37,7 @@ class POSE3D_UL_bones(bpy.types.UIList):
         split = layout.split(factor=_TITLE_SHARE, align=True)
         title = split.row()
         title.alert = row.is_error
-        title.label(text=title_of(row.role), icon=_icon_of(row), translate=False)
+        title.label(text=translated(title_of(row.role)), icon=_icon_of(row), translate=False)
         fields = split.row(align=True)
         fields.alert = row.is_error
         armature_object = review.armature_of(table)
@@ -120,13 +120,16 @@ class POSE3D_PT_bones(bpy.types.Panel):
             draw_message(self.layout, context, text, icon="ERROR")
 
     def _draw_active(self, context: bpy.types.Context, row: bpy.types.PropertyGroup) -> None:
-        if row.bone != row.found:
-            text = f"chosen by you; found was “{row.found}”." if row.found else "chosen by you; nothing was found."
+        title = translated(title_of(row.role))
+        if row.bone != row.found and row.found:
+            text = translated(f"{title}: chosen by you; found was “{row.found}”.")
+        elif row.bone != row.found:
+            text = translated(f"{title}: chosen by you; nothing was found.")
         elif row.bone:
-            text = f"{row.confidence:.0%} sure: {row.reason}."
+            text = translated(f"{title}: {row.confidence:.0%} sure: {row.reason}.")
         else:
-            text = "no bone plays it. It moves with what it hangs on."
-        draw_message(self.layout, context, f"{title_of(row.role)}: {text}", icon="INFO")
+            text = translated(f"{title}: no bone plays it. It moves with what it hangs on.")
+        draw_message(self.layout, context, text, icon="INFO")
         if row.role in CHAIN_ROLES:
             self.layout.operator(mapping.POSE3D_OT_add_chain_bone.bl_idname, icon="ADD").role = row.role
 

@@ -10,6 +10,7 @@ CHECKS = Path(__file__).with_name("translation_checks.py")
 NAMES = (
     "every_label_and_tooltip",
     "messages_with_values",
+    "the_table_of_bones_is_german",
     "errors_and_polls_are_said_in_the_language",
     "blender_knows_the_words",
     "blender_shows_the_tables_words",

@@ -6,6 +6,7 @@ Not collected by pytest; test_translations.py starts it.
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
@@ -18,9 +19,12 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from blender_pose3d import translations  # noqa: E402
+from blender_pose3d.bridge.rig_reader import choose_mapping  # noqa: E402
 from blender_pose3d.core.errors import Pose3DError  # noqa: E402
+from blender_pose3d.core.preset import ROLES  # noqa: E402
+from blender_pose3d.core.review import title_of  # noqa: E402
 from blender_pose3d.translations.de import GERMAN  # noqa: E402
-from tests.blender import addon_checks, script  # noqa: E402
+from tests.blender import addon_checks, rig_builders, script  # noqa: E402
 from tests.message_strings import message_strings  # noqa: E402
 
 _TOOLTIP = None
@@ -114,6 +118,25 @@ def check_messages_with_values() -> None:
     assert german("The end of its log:\nline 1\nline 2") == "Das Ende seines Protokolls:\nline 1\nline 2"
     assert translations.in_language("No clip is chosen.", "fr_FR") == "No clip is chosen."
     assert translations.in_language("No clip is chosen.", "de") == "Es ist kein Clip gewählt."
+
+
+def check_the_table_of_bones_is_german() -> None:
+    """What plays a part of the body, and why: by a preset, by names and by shape."""
+    english = re.compile(r"\b(the|of|is|and|one|names|where|show|sure|left|right|arms?|legs?|hips)\b", re.IGNORECASE)
+    for role in ROLES:
+        assert title_of(role) in GERMAN, title_of(role)
+    for build in ("plain", "a_pose"):
+        for named in (True, False):
+            figure = rig_builders.build(build)
+            if not named:
+                for number, bone in enumerate(figure.data.bones):
+                    bone.name = f"b{number}"
+            mapping = choose_mapping(figure, preset="auto", presets_folder=ROOT / "rigs")
+            for row in mapping.rows():
+                text = f"{GERMAN[title_of(row['role'])]}: 100% sure: {row['reason']}."
+                said = re.sub(r"„.*?“|'.*?'|Vorgabe .* nennt", "", translations.in_language(text, "de_DE"))
+                assert not english.search(said), (text, said)
+    assert {row["how"] for row in mapping.rows() if row["bone"]} == {"shape"}
 
 
 def check_errors_and_polls_are_said_in_the_language() -> None:
