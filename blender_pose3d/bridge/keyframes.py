@@ -11,6 +11,7 @@ from mathutils import Quaternion
 
 from ..core.curves import AXIS_ANGLE, QUATERNION, Channel, Keys, SparseMotion, continuous_axis_angle
 from ..core.errors import Pose3DError
+from ..core.preset import Mapping
 from ..core.resample import LAST_FRAME
 from ..core.tracks import RigMotion
 from .compat import ensure_fcurve
@@ -280,6 +281,32 @@ def carriers(armature_object: bpy.types.Object, keyed: set[str], moved: set[str]
     by_all = set.intersection(*followed.values()) if followed else set()
     others = {name: pose_bones[name] for name in set().union(*followed.values()) - by_all}
     return list((above | others).values())
+
+
+def passed_through(
+    armature_object: bpy.types.Object, controls: Mapping, shown: Mapping, *, but: Collection[str] = ()
+) -> set[str]:
+    """Controls between the keyed bones of a limb or the trunk and the bones that these move. but: bones that get no key."""
+    pose_bones = armature_object.pose.bones
+    keyed = {role: set(bones).difference(but) for role, bones in controls.bones.items()}
+    parts: dict[str, set[str]] = {}
+    for role, bones in keyed.items():
+        parts.setdefault(_part(role), set()).update(bones)
+    found: set[str] = set()
+    for role, bones in shown.bones.items():
+        # A foot has a control of the user's own that leads it only by IK: it follows the trunk, but no other bone of the leg.
+        part = parts.get(_part(role), set()) if keyed.get(role) else set()
+        for name in set().union(*(followed_by(armature_object, bone) for bone in bones)) - found if part else ():
+            bone = pose_bones[name]
+            if not bone.constraints and not bone.bone.use_deform and part & followed_by(armature_object, name):
+                found.add(name)
+    return found.difference(but, *controls.bones.values())
+
+
+def _part(role: str) -> str:
+    side, _, joint = role.partition("_")
+    limb = {"upper": "arm", "forearm": "arm", "hand": "arm", "thigh": "leg", "shin": "leg", "foot": "leg", "toe": "leg"}
+    return f"{side} {limb.get(joint.partition('_')[0], joint)}" if joint else "trunk"
 
 
 def followed_by(armature_object: bpy.types.Object, name: str, keyed: Collection[str] = ()) -> set[str]:

@@ -20,15 +20,16 @@ from ..core.solve import require_upper_body
 from ..core.tracks import RigMotion
 from .constraints import PLACE_CHANNELS, Kind, Obstacle, carried_warnings, find_obstacles, locks_of, mute, sentences, varies
 from .ik import IkLimb, LimbMode, Pauses, as_ik_bends, find_limbs, key_controls, keyed_bones, passed_on, require_moved
-from .keyframes import key_motion, left_alone, require_editable
-from .rig_reader import choose_mapping, read_rig, take_in_edits
+from .keyframes import key_motion, left_alone, passed_through, require_editable
+from .rig_reader import choose_mapping, moved_by, read_rig, take_in_edits
 from .targets import Keyed, heard_strips
 
 
 @dataclass(frozen=True)
 class Handling:
     """How an armature is to be keyed. rig: as read, with the locks that are respected, so the one to solve for; limbs: those with
-    IK controls to key; obstacles: what changes or ignores keys; mute_constraints: those in the new action; warnings for the user.
+    IK controls to key; obstacles: what changes or ignores keys; mute_constraints: those in the new action; warnings for the user;
+    between: controls through which the keys reach the bones that show them.
     """
 
     rig: RigSpec
@@ -36,6 +37,7 @@ class Handling:
     obstacles: tuple[Obstacle, ...]
     mute_constraints: bool
     warnings: tuple[str, ...]
+    between: frozenset[str] = frozenset()
 
 
 def handling(
@@ -90,7 +92,17 @@ def handling_by_preset(
     if upper_body:
         require_upper_body(rig)
     how = handling(context, armature_object, rig, limbs=limbs, mute_constraints=mute_constraints, upper_body=upper_body)
-    return replace(how, warnings=(*how.warnings, *carried_warnings(armature_object, context.scene.frame_current)))
+    warnings = (*how.warnings, *carried_warnings(armature_object, context.scene.frame_current))
+    passed = between(armature_object, rig, presets_folder=presets_folder, upper_body=upper_body)
+    return replace(how, warnings=warnings, between=passed)
+
+
+def between(armature_object: bpy.types.Object, rig: RigSpec, *, presets_folder: Path, upper_body: bool = False) -> frozenset[str]:
+    """Controls through which keys reach the bones that show them, such as Rigify's tweaks: an older pose of those would bend the
+    motion."""
+    shown = moved_by(armature_object, rig.mapping, presets_folder=presets_folder)
+    left = rig.below_waist if upper_body else frozenset()
+    return frozenset(passed_through(armature_object, rig.mapping, shown, but=left)) if shown is not None else frozenset()
 
 
 def mapping_above_waist(rig: RigSpec) -> Mapping:
@@ -145,7 +157,7 @@ def key_steps(
         properties=(*mapping.properties, *mapping.ik_properties) if how.limbs else mapping.properties,
         sparse=sparse,
         dense=keyed_bones(how.rig, how.limbs),
-        at_rest=passed_on(armature_object, how.rig, how.limbs),
+        at_rest=passed_on(armature_object, how.rig, how.limbs) | how.between,
     )
     left = mute(armature_object, action, how.obstacles, frame=int(frames[0])) if how.mute_constraints else []
     if how.limbs:

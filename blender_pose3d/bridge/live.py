@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,16 +66,18 @@ def restore_all() -> None:
             restore_pose(item, RememberedPose.of_text(text))
 
 
-def prepare_pose(armature_object: bpy.types.Object, mapping: Mapping, motion: RigMotion) -> None:
-    """What stays the same while poses are shown: bones of the motion and those that carry or lead them at rest, the FK and IK
-    switches set."""
+def prepare_pose(
+    armature_object: bpy.types.Object, mapping: Mapping, motion: RigMotion, *, at_rest: Collection[str] = ()
+) -> None:
+    """What stays the same while poses are shown: bones of the motion, those that carry or lead them and those in at_rest at rest,
+    the FK and IK switches set."""
     armature_object[_OWN_POSE] = remember_pose(armature_object, mapping).as_text()
     bones = armature_object.pose.bones
     alone = left_alone(armature_object, motion)
     moved = {name for name in motion.bone_names if name in bones} - alone
     for name in moved:
         bones[name].location, bones[name].scale = (0, 0, 0), (1, 1, 1)
-    for bone in carriers(armature_object, moved | alone, moved):
+    for bone in (*carriers(armature_object, moved | alone, moved), *(bones[name] for name in at_rest if name in bones)):
         bone.matrix_basis.identity()
     for name, key, value in mapping.properties:
         if name in bones and key in bones[name]:

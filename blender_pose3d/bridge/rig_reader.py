@@ -51,15 +51,21 @@ def choose_shown(armature_object: bpy.types.Object, *, preset: str, presets_fold
     those between FK and IK, the bones that these move. Controls that are switched off do not show the pose.
     """
     mapping = choose_mapping(armature_object, preset=preset, presets_folder=presets_folder)
-    if not mapping.properties:
-        return mapping
+    return moved_by(armature_object, mapping, presets_folder=presets_folder) or mapping
+
+
+def moved_by(armature_object: bpy.types.Object, controls: Mapping, *, presets_folder: Path) -> Mapping | None:
+    """The mapping to the bones that controls with switches move, which show the pose; None for those without, or where no preset
+    knows these bones."""
+    if not controls.properties:
+        return None
     moved = [one for one in load_presets(presets_folder) if not one.properties]
     try:
         found = choose(moved, [bone.name for bone in armature_object.data.bones])
     except Pose3DError:
-        return mapping
+        return None
     # That there are switches says that the hierarchy is not all of what follows what.
-    return replace(found, properties=mapping.properties) if found.bones.keys() >= mapping.bones.keys() else mapping
+    return replace(found, properties=controls.properties) if found.bones.keys() >= controls.bones.keys() else None
 
 
 def read_skeleton(armature_object: bpy.types.Object) -> Skeleton:

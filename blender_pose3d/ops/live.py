@@ -15,7 +15,7 @@ from .. import places, prefs
 from ..bridge import live as puppet
 from ..bridge import targets
 from ..bridge.keyframes import require_editable
-from ..bridge.keying import mapping_above_waist
+from ..bridge.keying import between, mapping_above_waist
 from ..bridge.rig_reader import choose_mapping, read_rig
 from ..core.coordinates import CameraPose
 from ..core.errors import Pose3DError
@@ -37,12 +37,13 @@ _POLL_INTERVAL_S = 0.02
 
 @dataclass(frozen=True)
 class Puppet:
-    """The armature that is posed, and its own pose."""
+    """The armature that is posed, and its own pose; between: controls that are to be at rest meanwhile."""
 
     target: targets.Target
     rig: RigSpec
     mapping: Mapping
     own_pose: puppet.RememberedPose
+    between: frozenset[str]
 
 
 @dataclass
@@ -233,7 +234,7 @@ def _show(context: bpy.types.Context, session: Live, pose: LivePose) -> None:
         return
     armature_object = targets.find(session.puppet.target)
     if not session.prepared:
-        puppet.prepare_pose(armature_object, session.puppet.mapping, motion)
+        puppet.prepare_pose(armature_object, session.puppet.mapping, motion, at_rest=session.puppet.between)
         session.prepared = True
     puppet.show_pose(armature_object, motion)
     overlay.show_live(session.solving.joints_m(pose, motion.scale), pose.confidence)
@@ -246,11 +247,15 @@ def _puppet(context: bpy.types.Context) -> Puppet | None:
         return None
     require_editable(armature_object)
     preset = review.preset_for(context, armature_object, cache_folder=prefs.cache_folder(context))
-    mapping = choose_mapping(armature_object, preset=preset, presets_folder=places.resources_root() / "rigs")
+    presets_folder = places.resources_root() / "rigs"
+    mapping = choose_mapping(armature_object, preset=preset, presets_folder=presets_folder)
     rig = read_rig(armature_object, mapping)
-    if context.scene.pose3d.motion.upper_body:
+    upper_body = context.scene.pose3d.motion.upper_body
+    passed = between(armature_object, rig, presets_folder=presets_folder, upper_body=upper_body)
+    if upper_body:
         mapping = mapping_above_waist(rig)
-    return Puppet(targets.remember(armature_object, context.scene), rig, mapping, puppet.remember_pose(armature_object, mapping))
+    own_pose = puppet.remember_pose(armature_object, mapping)
+    return Puppet(targets.remember(armature_object, context.scene), rig, mapping, own_pose, passed)
 
 
 def _source(context: bpy.types.Context) -> str:

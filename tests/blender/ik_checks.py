@@ -112,6 +112,35 @@ def rigify(*, options: str = "plain", motion: str = "demo", posed: tuple[str, ..
     return compare(armature, bones, lambda: set_switches(armature, "IK_FK", 1.0), options=options, motion=motion)
 
 
+def tweaked() -> dict:
+    """Rigify with controls posed through which its body moves: what its own bones do beside those of one that nobody posed, and
+    which controls were keyed. Others keep their pose, and for an upper body those of the legs."""
+    tweaks = ["upper_arm_tweak.L", "forearm_tweak.R.001", "hand_tweak.L", "tweak_spine.002", "shin_tweak.L", "foot_tweak.R"]
+    others = ["hand_ik.L", "foot_ik.R", "ear.L", "breast.R"]
+    given = exact_tracks.motion("walk_turn", fps=25, seconds=1)
+    bpy.context.scene.render.fps = 25
+    armature = files.open_rig(files.parse_rig("rigify"))
+    parts = ("upper_arm", "forearm", "hand", "thigh", "shin", "foot", "toe")
+    bones = [f"DEF-{part}.{side}" for side in "LR" for part in parts] + [f"DEF-spine.00{n}" for n in range(1, 7)]
+
+    def imported(**motion: object) -> tuple[np.ndarray, list[str]]:
+        options = MotionOptions(mark_guesses=False, **motion)
+        applied = apply_track(bpy.context, armature, given.track, preset="auto", resources=ROOT, options=options)
+        paths = [path for _, path, _ in curves_of(armature.animation_data.action)]
+        return poses(armature, applied, bones), [name for name in (*tweaks, *others) if any(f'"{name}"' in p for p in paths)]
+
+    def pose() -> None:
+        for bone in (armature.pose.bones[name] for name in (*tweaks, *others)):
+            bone.location, bone.scale = (0.02, 0.05, 0.03), (1.2, 1.1, 1.0)
+
+    wanted, none = imported()
+    pose()
+    found, keyed = imported()
+    pose()
+    _, above = imported(upper_body=True)
+    return apart(found, wanted) | {"unposed": none, "keyed": keyed, "above": above, "tweaks": tweaks}
+
+
 def switch(*, options: str = "plain", motion: str = "demo") -> dict:
     bpy.ops.wm.read_factory_settings(use_empty=True)
     armature = rig_builders.with_ik_switch()
@@ -280,6 +309,7 @@ CASES: dict[str, Callable[[], dict]] = {
     "rigify": rigify,
     "obstacles": obstacles,
     "unmoved": unmoved,
+    "tweaked": tweaked,
     "rigify_posed": lambda: rigify(motion="walk_turn", posed=("chest", "foot_heel_ik.L", "foot_spin_ik.R", "upper_arm_ik.L")),
     "rigify_sparse": lambda: rigify(options="sparse", motion="walk_turn"),
 }
