@@ -8,14 +8,14 @@ so too.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .filtering import rolling_minimum, smoothed
 from .kinematics import PosedRig
-from .motion.contacts import PARTS, Contact, contacts_of, detect, mask_of, overhead, stretches
+from .loops import unrolled
+from .motion.contacts import PARTS, Contact, contacts_of, detect, overhead, stretches
 from .motion.legs import REACH, Foot, carried, feet_of, lowering, raised, sole_m
 from .preset import SIDES
 from .rig import RigSpec
@@ -38,15 +38,16 @@ def contacts_there(source: SourceMotion) -> tuple[Contact, ...]:
     thighs = [bone for side in SIDES if (bone := source.rig.bone(f"{side}_thigh")) is not None]
     if len(sides) < len(SIDES) or len(source.timestamps_s) < 2:
         return ()
-    size, times = _LEG_M / source.rig.leg_length_m, source.timestamps_s
+    times, (source, own) = source.timestamps_s, unrolled(source)
+    size, at = _LEG_M / source.rig.leg_length_m, source.timestamps_s
     places = size * np.concatenate([_sole_there(source, side) for side in sides]).transpose(1, 0, 2)
     lowest = places[..., 2].min(axis=1)
-    ground = np.minimum(smoothed(rolling_minimum(lowest, times, 0.4), times, 0.15), lowest)
-    speeds = norm(np.gradient(smoothed(places, times, _STEADY_S), times, axis=0))
-    mask = detect(places[..., 2] - ground[:, None], speeds, np.ones(speeds.shape), times)
+    ground = np.minimum(smoothed(rolling_minimum(lowest, at, 0.4), at, 0.15), lowest)
+    speeds = norm(np.gradient(smoothed(places, at, _STEADY_S), at, axis=0))
+    mask = detect(places[..., 2] - ground[:, None], speeds, np.ones(speeds.shape), at)
     ankles = np.stack([source.heads_m[:, source.rig.bone(f"{side}_foot"), 2] for side in sides], axis=1)
     above_hips = ankles - source.heads_m[:, thighs, 2].mean(axis=1, keepdims=True)
-    return contacts_of(mask & ~overhead(size * above_hips, times), times)
+    return contacts_of((mask & ~overhead(size * above_hips, at))[own], times)
 
 
 def stood(
@@ -54,7 +55,7 @@ def stood(
     rig: RigSpec,
     own: dict[int, np.ndarray],
     path_m: np.ndarray,
-    contacts: Sequence[Contact],
+    mask: np.ndarray,
     *,
     ground_there_m: float,
     facing: np.ndarray,
@@ -63,11 +64,10 @@ def stood(
     """The rig's legs so that its feet stand where the source's do, and the path of the middle of its hips: own (changed), [T, 3]
     world.
 
-    own: D [T, 3, 3] by bone; path_m [T, 3]; contacts: of the source; ground_there_m: how high its ground is; facing [3, 3] and
-    scale: from its world to the rig's.
+    own: D [T, 3, 3] by bone; path_m [T, 3]; mask [T, 4]: the source's contacts; ground_there_m: how high its ground is; facing
+    [3, 3] and scale: from its world to the rig's.
     """
     feet = [foot for foot in feet_of(rig) if source.rig.bone(f"{foot.side}_foot") is not None and foot.foot in own]
-    mask = mask_of(contacts, source.timestamps_s)
     if not feet or not mask.any():
         return own, path_m
     own = dict(own)

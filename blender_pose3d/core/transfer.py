@@ -16,7 +16,8 @@ from .errors import Pose3DError
 from .filtering import smoothed
 from .footing import stood
 from .kinematics import PosedRig
-from .motion.contacts import Contact
+from .loops import unrolled
+from .motion.contacts import Contact, mask_of
 from .preset import FINGER_CHAINS, FINGERS, SIDES
 from .rig import RigSpec
 from .rotations import about_axis, angle_between, apply, cross, norm, slerp_matrices, swing, transposed, unit
@@ -93,21 +94,31 @@ def transfer(
     heading = heading_of(rig) - heading_of(source.rig)
     facing = about_axis(_UP, heading)  # the source's world, turned so that it faces where the rig does
     rig = _with_fingers(rig, source)
-    own = _own_turns(source, rig, facing)
     scale = rig.leg_length_m / source.rig.leg_length_m
+    times = source.timestamps_s
     if upper_body:
-        body = PosedRig(rig, _without_hips(rig, own), len(source.turns))
-        return upper_motion(body, source.timestamps_s, heading_rad=heading, scale=scale)
+        body = PosedRig(rig, _without_hips(rig, _own_turns(source, rig, facing)), len(times))
+        return upper_motion(body, times, heading_rad=heading, scale=scale)
+    frames = slice(None)
+    if contacts:
+        mask = mask_of(contacts, times)
+        source, frames = unrolled(source)
+        rounds = (len(source.turns) - 1) // max(len(mask) - 1, 1)
+        mask = np.concatenate([np.tile(mask[:-1], (rounds, 1)), mask[-1:]])
+    own = _own_turns(source, rig, facing)
     middle = _path(source, FromHips(PosedRig(rig, own, len(source.turns))), facing, scale, steady=bool(contacts))
+    begin = middle[0, :2]
     if contacts:
         ground_m = source.rig.ground_m + _raised_ground_m(source)
-        own, middle = stood(source, rig, own, middle, contacts, ground_there_m=ground_m, facing=facing, scale=scale)
+        own, middle = stood(source, rig, own, middle, mask, ground_there_m=ground_m, facing=facing, scale=scale)
+        own, middle = {bone: delta[frames] for bone, delta in own.items()}, middle[frames]
+    middle[:, :2] += begin - middle[0, :2]
     if in_place:
         middle[:, :2] = middle[0, :2]
-    body = PosedRig(rig, own, len(source.turns))
+    body = PosedRig(rig, own, len(times))
     root = rig.index[rig.mapping.root]
     location = middle + FromHips(body).head_m(root) - rig.rest_heads_world_m[root]
-    return as_motion(body, location, source.timestamps_s, heading_rad=heading, scale=scale)
+    return as_motion(body, location, times, heading_rad=heading, scale=scale)
 
 
 def standing(source: SourceMotion) -> SourceMotion:

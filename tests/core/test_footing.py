@@ -142,3 +142,35 @@ def test_feet_above_the_head_stand_on_nothing() -> None:
     heads = plain.rest_heads_world_m @ over.T + [0, 0, 1.9]
     there = SourceMotion("hands", plain, still.timestamps_s, turns, np.broadcast_to(heads, still.heads_m.shape))
     assert not contacts_there(there)
+
+
+def looped(motion: str, *, drift_m_s: float = 0.0, turned_deg: float = 0.0) -> SourceMotion:
+    """A motion there and back again, from somewhere in the middle on, so that it ends in the pose in which it begins; farther on
+    the ground, and turned, if so asked.
+    """
+    there, *_ = source(motion)
+    count = len(there.timestamps_s)
+    frames = np.roll([*range(count), *range(count - 2, 0, -1)], count // 3)
+    frames = np.append(frames, frames[0])
+    times = np.arange(len(frames)) * (there.timestamps_s[1] - there.timestamps_s[0])
+    on_the_way = about_axis(np.array([0.0, 0.0, 1.0]), np.radians(turned_deg) * times / times[-1])
+    heads = (on_the_way[:, None] @ there.heads_m[frames][..., None])[..., 0] + drift_m_s * times[:, None, None] * [1.0, 0.0, 0.0]
+    return SourceMotion("loop", there.rig, times, on_the_way[:, None] @ there.turns[frames], heads)
+
+
+@pytest.mark.parametrize(
+    ("motion", "way"),
+    [("squat", {}), ("walk_turn", {}), ("walk_turn", {"drift_m_s": 0.4}), ("walk_turn", {"turned_deg": 60.0})],
+    ids=["on the spot", "there and back", "on its way", "turning"],
+)
+def test_a_loop_stays_one(motion: str, way: dict[str, float]) -> None:
+    """The last frame's pose is the first one's, however far on: played again and again the character does not jump."""
+    there = looped(motion, **way)
+    for shape in ("long thighs", "wide hips"):
+        rig = shaped(shape)
+        body = posed(rig, transfer(there, rig, contacts=contacts_there(there)))
+        turn = body.turn("hips")[-1] @ body.turn("hips")[0].T
+        for name in ("left_thigh", "right_shin", "left_foot"):
+            first, last = turn @ body.turn(name)[0], body.turn(name)[-1]
+            assert np.degrees(np.arccos(np.clip((np.trace(last @ first.T) - 1) / 2, -1, 1))) < 0.1, (shape, name)
+        assert abs(np.ptp(body.middle("thigh")[[0, -1], 2])) < 1e-3 * rig.leg_length_m, shape
