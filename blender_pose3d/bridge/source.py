@@ -94,12 +94,12 @@ def apply_source(
     rig = how.rig
     scene = context.scene
     source = standing(source)
-    contacts = contacts_there(source) if options.foot_lock and not options.upper_body else ()
+    contacts = contacts_there(source) if options.foot_lock and not options.upper_body else None
     motion = transfer(source, rig, in_place=options.in_place, upper_body=options.upper_body, contacts=contacts)
     motion = resampled(motion, scene.render.fps / scene.render.fps_base)
     sparse = None
     if not options.dense_keys:
-        sparse = reduced(motion, rig, rotation_channels(armature_object, motion), options=options, contacts=contacts)
+        sparse = reduced(motion, rig, rotation_channels(armature_object, motion), options=options, contacts=contacts or ())
     frames = source.first_frame + np.arange(len(motion.timestamps_s))
     action_name = f"{armature_object.name} {source.name}"
     action, warnings = key(context, armature_object, how, motion, frames=frames, action_name=action_name, sparse=sparse)

@@ -80,10 +80,11 @@ def transfer(
     *,
     in_place: bool = False,
     upper_body: bool = False,
-    contacts: Sequence[Contact] = (),
+    contacts: Sequence[Contact] | None = None,
 ) -> RigMotion:
     """The source's motion for `rig`, at the source's times. It begins where the rig stands at rest. upper_body: hips, legs and
-    path are left alone; contacts: when parts of the source's feet stand, so that the rig's do, whatever its legs are like.
+    path are left alone; contacts: when parts of the source's feet stand, so that the rig's do, whatever its legs are like;
+    None: limbs only point as the source's.
 
     Raises Pose3DError if a skeleton has no legs or cannot be told which way it faces.
     """
@@ -100,15 +101,15 @@ def transfer(
         body = PosedRig(rig, _without_hips(rig, _own_turns(source, rig, facing)), len(times))
         return upper_motion(body, times, heading_rad=heading, scale=scale)
     frames = slice(None)
-    if contacts:
+    if contacts is not None:
         mask = mask_of(contacts, times)
         source, frames = unrolled(source)
         rounds = (len(source.turns) - 1) // max(len(mask) - 1, 1)
         mask = np.concatenate([np.tile(mask[:-1], (rounds, 1)), mask[-1:]])
     own = _own_turns(source, rig, facing)
-    middle = _path(source, FromHips(PosedRig(rig, own, len(source.turns))), facing, scale, steady=bool(contacts))
+    middle = _path(source, FromHips(PosedRig(rig, own, len(source.turns))), facing, scale, steady=contacts is not None)
     begin = middle[0, :2]
-    if contacts:
+    if contacts is not None:
         ground_m = source.rig.ground_m + _raised_ground_m(source)
         own, middle = stood(source, rig, own, middle, mask, ground_there_m=ground_m, facing=facing, scale=scale)
         own, middle = {bone: delta[frames] for bone, delta in own.items()}, middle[frames]

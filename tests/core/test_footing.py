@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -174,3 +175,49 @@ def test_a_loop_stays_one(motion: str, way: dict[str, float]) -> None:
             first, last = turn @ body.turn(name)[0], body.turn(name)[-1]
             assert np.degrees(np.arccos(np.clip((np.trace(last @ first.T) - 1) / 2, -1, 1))) < 0.1, (shape, name)
         assert abs(np.ptp(body.middle("thigh")[[0, -1], 2])) < 1e-3 * rig.leg_length_m, shape
+
+
+def in_place(motion: str) -> SourceMotion:
+    """The motion without its way along the ground, as games have their cycles: the feet glide over the ground instead."""
+    there, *_ = source(motion)
+    thighs = [there.rig.bone(f"{side}_thigh") for side in ("left", "right")]
+    middle = there.heads_m[:, thighs].mean(axis=1)
+    return replace(there, heads_m=there.heads_m - ((middle - middle[0]) * [1, 1, 0])[:, None])
+
+
+def low_soles(
+    there: SourceMotion, body_there: PosedRig, body: PosedRig, scale: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Heels and balls of source and rig, [T, 4, 3], at the size of the rig, and which of them touch the source's ground."""
+    turn = about_axis(np.array([0.0, 0.0, 1.0]), heading_of(body.rig) - heading_of(there.rig))
+    moved = there.heads_m[:, there.rig.bone("hips")] - body_there.head("hips")
+    theirs = (soles(body_there) + moved[:, None] - [0, 0, there.rig.ground_m]) @ turn.T * scale
+    return theirs, soles(body) - [0, 0, body.rig.ground_m], theirs[..., 2] < 0.02 * body.rig.leg_length_m
+
+
+@pytest.mark.parametrize("shape", ["long thighs", "short thighs", "long feet", "half as large"])
+def test_feet_of_somebody_who_walks_in_place_go_back_over_the_ground(shape: str) -> None:
+    """They are on it, neither above nor below, and both go back as fast as the source's ground does, or by one factor slower."""
+    there, body_there = in_place("walk"), source("walk")[2]
+    rig = shaped(shape)
+    contacts = contacts_there(there)
+    found = transfer(there, rig, contacts=contacts)
+    theirs, ours, low = low_soles(there, body_there, posed(rig, found), found.scale)
+    assert np.abs(ours - theirs)[low, 2].mean() < 2e-3 * rig.leg_length_m
+    stands = low[1:] & low[:-1] & np.stack([low[1:].any(axis=1)] * 4, axis=1)
+    steps_there, steps = (np.diff(feet, axis=0)[stands][:, :2] for feet in (theirs, ours))
+    on_ground = (steps_there @ steps_there.mean(axis=0)) > 0
+    steps_there, steps = steps_there[on_ground], steps[on_ground]
+    share = (steps_there * steps).sum() / (steps_there**2).sum()
+    assert 0.5 < share < 1.3, share
+    assert ((steps - share * steps_there) ** 2).sum() < 0.05**2 * (steps_there**2).sum()
+
+
+@pytest.mark.parametrize("shape", ["long thighs", "short thighs", "long feet"])
+def test_a_foot_that_slides_over_the_ground_is_on_it(shape: str) -> None:
+    """Whatever is known of where it stands."""
+    there, body_there = in_place("walk"), source("walk")[2]
+    rig = shaped(shape)
+    found = transfer(there, rig, contacts=())
+    theirs, ours, low = low_soles(there, body_there, posed(rig, found), found.scale)
+    assert np.abs(ours.min(axis=1) - theirs.min(axis=1))[low.any(axis=1), 2].mean() < 2e-3 * rig.leg_length_m
