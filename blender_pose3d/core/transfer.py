@@ -37,8 +37,9 @@ from .tracks import RigMotion
 from .upright import UPRIGHT, body_ways, is_straight, leaning, set_upright, upright, with_rest
 
 _UP = np.array([0.0, 0.0, 1.0])
-# A rest pose whose ankles are this far, in leg lengths, from the animation's ground says nothing of it (a BVH's root at 0).
-_OTHER_GROUND = 0.25
+# A rest pose whose ankles are this far, in leg lengths, from the animation's ground says nothing of it (a BVH's root at 0),
+# unless it stands on the world's floor, or no farther from it than the second.
+_OTHER_GROUND, _ON_FLOOR = 0.25, 0.1
 # The feet decide on the height while the lower one is this near the ground, in leg lengths, the hips from the second value on.
 _FEET_DECIDE, _HIPS_DECIDE = 0.15, 0.4
 _STEADY_S = 0.06
@@ -456,6 +457,8 @@ def _path(source: SourceMotion, from_hips: FromHips, facing: np.ndarray, scale: 
 def _raised_ground_m(source: SourceMotion) -> float:
     """How much higher the animation's ground is than the rest pose's, where that says nothing of it; else 0."""
     feet = _both(source.rig, "foot")
+    if abs(source.rig.ground_m) < _ON_FLOOR * source.rig.leg_length_m:
+        return 0.0
     raised = source.heads_m[:, feet, 2].min(axis=1) - source.rig.rest_heads_world_m[feet, 2].min() if feet else np.zeros(1)
     ground = float(np.percentile(raised, 2))
     return ground if abs(ground) >= _OTHER_GROUND * source.rig.leg_length_m else 0.0

@@ -172,6 +172,13 @@ def test_a_root_at_the_origin_at_rest_does_not_lift_the_character():
     assert np.abs(a - b)[:, 2].max() < 0.02
 
 
+def test_who_is_above_the_floor_all_the_time_stays_there():
+    """On a bar stool, in a jump: the rest pose stands on the floor, and says how high that is."""
+    rig = build(axes_seed=5)
+    low, high = (posed(rig, transfer(performed(build(), lift_m=lift), rig)).head("hips") for lift in (0.0, 0.6))
+    assert np.abs(high - low - [0, 0, 0.6]).max() < 1e-3
+
+
 def test_in_place_goes_nowhere():
     rig = build()
     body = posed(rig, transfer(performed(build()), rig, in_place=True))
