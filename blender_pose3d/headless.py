@@ -218,7 +218,7 @@ def _source(options: Options, resources: Path) -> SourceMotion:
         keep &= times >= options.start
     if options.end is not None:
         keep &= times <= options.end
-    if keep.sum() < 2:
+    if keep.sum() < min(2, len(times)):
         raise Pose3DError(
             f"{options.source} has no two frames in that range; it goes from 0 to {times[-1]:.2f} s.",
             hint="Choose another start and end.",

@@ -143,8 +143,6 @@ def _range(scene: bpy.types.Scene, armature_object: bpy.types.Object) -> tuple[i
         raise Pose3DError(f"'{armature_object.name}' has no animation.", hint="Choose an armature with an action or NLA strips.")
     spans = spans or [(scene.frame_start, scene.frame_end)]
     first, last = int(np.floor(min(a for a, _ in spans))), int(np.ceil(max(b for _, b in spans)))
-    if last <= first:
-        raise Pose3DError(f"The animation of '{armature_object.name}' is one frame long.", hint="Choose one that moves.")
     if last - first > _MOST_FRAMES:
         raise Pose3DError(
             f"The animation of '{armature_object.name}' is {last - first} frames long.", hint="Cut it to the part that is wanted."

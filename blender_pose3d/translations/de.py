@@ -750,7 +750,6 @@ GERMAN: dict[str, str] = {
     "Choose another source.": "Eine andere Quelle wählen.",
     "The source has no bone for: {}.": "Die Quelle hat keinen Knochen für: {}.",
     "'{}' has no animation.": "„{}“ hat keine Animation.",
-    "The animation of '{}' is one frame long.": "Die Animation von „{}“ ist ein Bild lang.",
     "The animation of '{}' is {} frames long.": "Die Animation von „{}“ ist {} Bilder lang.",
     "'{}' is hidden, so Blender does not move it.": "„{}“ ist verborgen, deshalb bewegt Blender es nicht.",
     "'{}' shows its rest position.": "„{}“ zeigt seine Ruheposition.",

@@ -15,6 +15,7 @@ EVERYWHERE = (
     "feet_stand_where_the_sources_do",
     "nothing_of_the_users_is_changed",
     "what_cannot_be_a_source",
+    "one_pose_is_a_source",
     "why_nothing_moves_is_told",
     "what_carries_the_character_is_told",
     "an_object_that_no_longer_moves_is_told",

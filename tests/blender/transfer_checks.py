@@ -285,6 +285,32 @@ def check_what_cannot_be_a_source() -> None:
         assert target.animation_data is None or target.animation_data.action is None
 
 
+def check_one_pose_is_a_source() -> None:
+    """An action of one frame, as poses are kept: the character takes the pose at that frame."""
+    source = animated(rig_builders.build("plain"))
+    scene = bpy.context.scene
+    scene.frame_set(scene.frame_end // 2)
+    pose = {bone.name: (bone.rotation_quaternion.copy(), bone.location.copy()) for bone in source.pose.bones}
+    source.animation_data.action = bpy.data.actions.new("Kicks")
+    for name, (rotation, location) in pose.items():
+        bone = source.pose.bones[name]
+        bone.rotation_quaternion, bone.location = rotation, location
+        for channel in ("rotation_quaternion", "location"):
+            assert bone.keyframe_insert(channel, frame=7)
+    with registered():
+        for held in (True, False):
+            scene.pose3d.motion.foot_lock = held
+            target = rig_builders.build("a_pose")
+            assert bpy.ops.pose3d.retarget_animation(source=source.name, armature=target.name) == {"FINISHED"}
+            action = target.animation_data.action
+            assert tuple(action.frame_range) == (7, 7) and action.name == f"{target.name} Kicks", action.name
+            assert limbs_apart_deg(source, target) < (2.0 if held else 0.1), held
+    file = test_folder() / "pose.blend"
+    words = ["--source", f"{file}:{source.name}", "--rig", f"{file}:{target.name}", "--out", str(file.with_stem("posed"))]
+    bpy.ops.wm.save_as_mainfile(filepath=str(file))
+    assert len(headless.retarget(headless.parse(words), resources=ROOT).motion.timestamps_s) == 1
+
+
 def check_why_nothing_moves_is_told() -> None:
     source, target = animated(rig_builders.build("plain")), rig_builders.build("a_pose")
     target.data.pose_position = "REST"
