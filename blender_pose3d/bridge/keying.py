@@ -24,6 +24,8 @@ from .keyframes import key_motion, left_alone, passed_through, require_editable
 from .rig_reader import choose_mapping, moved_by, read_rig, take_in_edits
 from .targets import Keyed, heard_strips
 
+_CHANNELS = ("location", "rotation_quaternion", "rotation_euler", "rotation_axis_angle", "scale")
+
 
 @dataclass(frozen=True)
 class Handling:
@@ -147,6 +149,7 @@ def key_steps(
     old = armature_object.animation_data.action if armature_object.animation_data else None
     old_uid = old.session_uid if old is not None else None
     stopped = _stopped_warnings(armature_object, motion)
+    at_rest = _left_posed(armature_object, motion, how.limbs) | passed_on(armature_object, how.rig, how.limbs) | how.between
     if how.limbs:
         motion = as_ik_bends(how.rig, motion if sparse is None else sparse.motion, how.limbs)
     action = key_motion(
@@ -157,7 +160,7 @@ def key_steps(
         properties=(*mapping.properties, *mapping.ik_properties) if how.limbs else mapping.properties,
         sparse=sparse,
         dense=keyed_bones(how.rig, how.limbs),
-        at_rest=passed_on(armature_object, how.rig, how.limbs) | how.between,
+        at_rest=at_rest,
     )
     left = mute(armature_object, action, how.obstacles, frame=int(frames[0])) if how.mute_constraints else []
     if how.limbs:
@@ -173,6 +176,24 @@ def key_steps(
             _half_made.remove(half_made)
         action = keyed.action
     return action, (*how.warnings, *stopped, *sentences(how.obstacles, muted=how.mute_constraints, left=left))
+
+
+def _left_posed(armature_object: bpy.types.Object, motion: RigMotion, limbs: Sequence[IkLimb]) -> set[str]:
+    """Bones without a role that hang on those which a motion turns, and were moved by the action that it takes the place of:
+    without a key they would stay as that has them on the frame that is shown, a hand's second bone bent, say.
+    """
+    data = armature_object.animation_data
+    if data is None or data.action is None or data.action_slot is None or heard_strips(data):
+        return set()
+    bag = anim_utils.action_get_channelbag_for_slot(data.action, data.action_slot)
+    if bag is None:
+        return set()
+    moved = {path for path, _, channel in (curve.data_path.rpartition(".") for curve in bag.fcurves) if channel in _CHANNELS}
+    alone = left_alone(armature_object, motion)
+    turned = [armature_object.pose.bones[name] for name in motion.bone_names if name not in alone]
+    hanging = {bone.name: bone for above in turned for bone in above.children_recursive}
+    controls = {name for one in limbs for name in (one.control, one.pole, one.toe)}
+    return {name for name, bone in hanging.items() if bone.path_from_id() in moved} - alone - controls
 
 
 def _stopped_warnings(armature_object: bpy.types.Object, motion: RigMotion) -> tuple[str, ...]:
@@ -195,7 +216,6 @@ def _stopped_warnings(armature_object: bpy.types.Object, motion: RigMotion) -> t
     return tuple(told)
 
 
-_CHANNELS = ("location", "rotation_quaternion", "rotation_euler", "rotation_axis_angle", "scale")
 _Values: TypeAlias = list[tuple[str, Any]]
 
 

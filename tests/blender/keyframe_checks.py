@@ -136,6 +136,33 @@ def what_is_the_users_stays() -> None:
     assert limb_error_deg(armature, given, applied) < 0.5, "the old pose shows through"
 
 
+def what_the_old_action_moved_does_not_stay_bent() -> None:
+    """Bones without a role below those that are turned, as the hand of a rig whose wrist has the role; not what nothing moved."""
+    armature = fresh("plain")
+    bpy.context.view_layer.objects.active = armature
+    bpy.ops.object.mode_set(mode="EDIT")
+    for name, parent in (("Palm", "LeftHand"), ("Slot", "Palm"), ("Tail", "Hips")):
+        above, edit = armature.data.edit_bones[parent], armature.data.edit_bones.new(name)
+        edit.head, edit.tail, edit.parent = above.tail, above.tail + above.vector, above
+    bpy.ops.object.mode_set(mode="OBJECT")
+    give_action(armature, bones=("Hips", "Palm", "Tail"))
+    bpy.context.scene.frame_set(40)
+    bones = armature.pose.bones
+    bones["Slot"].rotation_quaternion = kept = (0.8, 0.6, 0.0, 0.0)
+    assert bones["Palm"].scale.x > 1.3 and bones["Tail"].location.x > 0.3
+    upper = MotionOptions(upper_body=True)
+    for options, rest in ((upper, ("Palm",)), (MotionOptions(), ("Palm", "Tail"))):
+        track = exact_tracks.motion("reach", seconds=1).track
+        apply_track(bpy.context, armature, track, preset="auto", resources=ROOT, options=options)
+        bpy.context.scene.frame_set(bpy.context.scene.frame_current)
+        for name in ("Palm", "Tail"):
+            off = np.abs(np.array(bones[name].matrix_basis) - np.eye(4)).max()
+            assert (off < 1e-5) == (name in rest), (options.upper_body, name, off)
+        assert np.allclose(bones["Slot"].rotation_quaternion, kept), "that is the user's"
+        armature.animation_data.action = bpy.data.actions["Old"]
+        bpy.context.scene.frame_set(40)
+
+
 def the_old_action_survives_saving() -> None:
     armature = fresh("plain")
     old = give_action(armature)
@@ -795,6 +822,7 @@ def folder() -> Path:
 
 CHECKS: tuple[Callable[[], None], ...] = (
     what_is_the_users_stays,
+    what_the_old_action_moved_does_not_stay_bent,
     the_old_action_survives_saving,
     an_action_shared_with_another_object_still_drives_it,
     a_second_import_makes_a_second_action,
