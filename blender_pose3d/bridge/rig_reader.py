@@ -10,10 +10,14 @@ import bpy
 import numpy as np
 
 from ..core.errors import Pose3DError
-from ..core.preset import Mapping, choose, load_own, load_preset, load_presets
+from ..core.preset import SIDES, Mapping, choose, load_own, load_preset, load_presets
 from ..core.recognise import Skeleton, map_bones
 from ..core.rig import RigSpec, require_own_bones
+from .soles import Foot, read_soles
 from .targets import world_of
+
+# Of the shin: bones so near to each other begin at one joint.
+_SAME_PLACE = 0.005
 
 
 def choose_mapping(
@@ -97,17 +101,34 @@ def read_rig(armature_object: bpy.types.Object, mapping: Mapping) -> RigSpec:
     index = {bone.name: i for i, bone in enumerate(bones)}
     rest = np.array([bone.matrix_local for bone in bones], dtype=float)  # [B, 4, 4]
     axes = rest[:, :3, :3]
-    return RigSpec(
-        bone_names=tuple(index),
+    heads, names = rest[:, :3, 3], tuple(index)
+    world = world_of(armature_object)
+    rig = RigSpec(
+        bone_names=names,
         parents=np.array([index[bone.parent.name] if bone.parent else -1 for bone in bones]),
-        rest_heads=rest[:, :3, 3],
+        rest_heads=heads,
         rest_tails=np.array([bone.tail_local for bone in bones], dtype=float),
         rest_rotations=axes / np.linalg.norm(axes, axis=1, keepdims=True),
-        world_from_armature=world_of(armature_object),
+        world_from_armature=world,
         inherits_rotation=np.array([bone.use_inherit_rotation for bone in bones]),
         local_location=np.array([bone.use_local_location for bone in bones]),
         mapping=replace(mapping, root=_movable(armature_object.data.bones[mapping.root]).name),
     )
+    feet = {}
+    for side in SIDES:
+        for shin, foot in zip(rig.chain(f"{side}_shin"), rig.chain(f"{side}_foot"), strict=False):
+            same_place = _SAME_PLACE * float(np.linalg.norm(heads[shin] - heads[foot]))
+            feet[foot] = Foot(_moving_with(rig, foot, same_place), heads[foot], heads[shin])
+    return replace(rig, soles=read_soles(armature_object, feet))
+
+
+def _moving_with(rig: RigSpec, bone: int, same_place: float) -> set[str]:
+    """Names of a bone, of those at its place at rest, as a control's deform bones are, and of all that hang on these."""
+    apart = np.linalg.norm(rig.rest_heads - rig.rest_heads[bone], axis=1)
+    moved = apart < same_place
+    for one, parent in enumerate(rig.parents.tolist()):
+        moved[one] |= parent >= 0 and moved[parent]
+    return {name for name, moves in zip(rig.bone_names, moved.tolist(), strict=True) if moves}
 
 
 def _movable(bone: bpy.types.Bone) -> bpy.types.Bone:

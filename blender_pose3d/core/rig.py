@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -20,6 +20,19 @@ _FARTHEST = 1e9
 _LEAST_LENGTH = 1e-4
 # Of the leg: how far the sole is below the toe's joint.
 _SOLE_SHARE = 0.02
+# Of the leg: least and most of how far a foot's mesh reaches below the ankle, behind and before it. What is lower than this share
+# of that is the sole.
+_LEAST_SOLE, _MOST_SOLE = np.array([0.02, 0.0, 0.05]), np.array([0.6, 0.6, 1.2])
+_LOW_SHARE = 0.75
+
+
+@dataclass(frozen=True)
+class Sole:
+    """How far below the ankle a sole is, and how far behind and before it it ends, in metres."""
+
+    below_m: float
+    behind_m: float
+    ahead_m: float
 
 
 @dataclass(frozen=True)
@@ -29,6 +42,8 @@ class RigSpec:
     bone_names [B]; parents [B], -1 for none; rest_heads [B, 3] and rest_tails [B, 3] in armature units and axes;
     rest_rotations [B, 3, 3]: armature axes from the bone's own; world_from_armature [4, 4];
     inherits_rotation [B]; local_location [B]: whether a bone's location is in its own axes (Blender's default) or its parent's.
+    soles: a foot's bone -> the outermost points [N, 3] of what of the meshes moves with it, armature axes at rest; not there for
+    one that carries none.
     Left and right are the sides as seen: an object mirrored by its scale shows the left bones on the character's right.
     """
 
@@ -41,6 +56,7 @@ class RigSpec:
     inherits_rotation: np.ndarray
     local_location: np.ndarray
     mapping: Mapping
+    soles: dict[int, np.ndarray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if (self.parents >= np.arange(len(self.bone_names))).any():
@@ -173,6 +189,8 @@ class RigSpec:
         """How high the ankle joint is above the sole: as the rest pose shows where that is plausible, else by the leg, and by the
         toes, which are no lower than the sole.
         """
+        if (sole := self.sole) is not None:
+            return sole.below_m
         ankle = min(self.rest_heads_world_m[i, 2] for i in self._ankles())
         height = ankle - self.world_from_armature[2, 3]
         if 0.02 * self.leg_length_m < height < 0.35 * self.leg_length_m:
@@ -180,6 +198,22 @@ class RigSpec:
         toes = [self.rest_heads_world_m[toe, 2] for side in SIDES if (toe := self.bone(f"{side}_toe")) is not None]
         below = ankle - min(toes) + _SOLE_SHARE * self.leg_length_m if toes else 0.0
         return float(np.clip(below, 0.1 * self.leg_length_m, 0.5 * self.leg_length_m))
+
+    @cached_property
+    def sole(self) -> Sole | None:
+        """As the mesh of the feet shows it, of the lower foot; None where it shows none that is plausible."""
+        found = []
+        for foot in self._ankles():
+            if foot not in self.soles:
+                continue
+            points = self.world_points(self.soles[foot]) - self.rest_heads_world_m[foot]
+            below_m = -float(points[:, 2].min())
+            ahead_m = points[points[:, 2] < -_LOW_SHARE * below_m] @ self.front_world
+            one = Sole(below_m, -float(ahead_m.min()), float(ahead_m.max()))
+            shares = np.array([one.below_m, one.behind_m, one.ahead_m]) / self.leg_length_m
+            if ((shares > _LEAST_SOLE) & (shares < _MOST_SOLE)).all():
+                found.append((float(self.rest_heads_world_m[foot, 2]) - below_m, one))
+        return min(found, key=lambda one: one[0])[1] if found else None
 
     def _ankles(self) -> list[int]:
         feet = [self.bone(f"{side}_foot") for side in SIDES]

@@ -43,11 +43,16 @@ def with_rest(rig: RigSpec, heads_m: np.ndarray, turns: np.ndarray) -> RigSpec:
     """The rig with bones whose heads are at [B, 3] at rest, and that are turned by [B, 3, 3] there, both in the world."""
     linear, place_m = rig.world_from_armature[:3, :3], rig.world_from_armature[:3, 3]
     tails_m = heads_m + apply(turns, apply(linear, rig.rest_tails - rig.rest_heads))
+    soles = {
+        foot: apply(rig.armature_from_world, heads_m[foot] + apply(turns[foot] @ linear, points - rig.rest_heads[foot]) - place_m)
+        for foot, points in rig.soles.items()
+    }
     return replace(
         rig,
         rest_heads=apply(rig.armature_from_world, heads_m - place_m),
         rest_tails=apply(rig.armature_from_world, tails_m - place_m),
         rest_rotations=rig.armature_from_world @ turns @ linear @ rig.rest_rotations,
+        soles=soles,
     )
 
 
@@ -73,7 +78,11 @@ def upright(rig: RigSpec) -> RigSpec | None:
     stands = set_upright(rig)
     height_m = _ankles_m(stands) - rig.world_from_armature[2, 3]
     if 0.02 * rig.leg_length_m < height_m < 0.35 * rig.leg_length_m:
-        return stands
+        if stands.sole is None:
+            return stands
+        # Soles that are seen stand where ankles of that height say that the ground is.
+        down_m = [0, 0, height_m - stands.sole.below_m]
+        return with_rest(stands, stands.rest_heads_world_m - down_m, np.broadcast_to(np.eye(3), rig.rest_rotations.shape))
     # Whoever leans with the feet where they stand has the hips too low.
     down_m = [0, 0, _ankles_m(stands) - _ankles_m(rig)]
     return with_rest(stands, stands.rest_heads_world_m - down_m, np.broadcast_to(np.eye(3), rig.rest_rotations.shape))

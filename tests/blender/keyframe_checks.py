@@ -16,6 +16,7 @@ from pathlib import Path
 import bpy
 import numpy as np
 from bpy_extras import anim_utils
+from mathutils import Euler, Matrix, Vector
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
@@ -161,6 +162,47 @@ def what_the_old_action_moved_does_not_stay_bent() -> None:
         assert np.allclose(bones["Slot"].rotation_quaternion, kept), "that is the user's"
         armature.animation_data.action = bpy.data.actions["Old"]
         bpy.context.scene.frame_set(40)
+
+
+def shoes_stand_on_the_ground() -> None:
+    """Shoes of a small body, longer behind and before than bones tell, on an object of its own; another mesh is in no picture."""
+    armature = fresh("plain")
+    shoes = _shoes(armature, behind=0.15, ahead=0.34, below=0.12)
+    hidden = _shoes(armature, behind=0.5, ahead=0.6, below=0.5)
+    hidden.hide_render = True
+    given = exact_tracks.motion("walk", fps=15)
+    apply_track(bpy.context, armature, given.track, preset="auto", resources=ROOT, options=MotionOptions())
+    sole = min(bone.head_local.z for bone in armature.data.bones if bone.name.endswith("Foot")) - 0.12
+    lowest = []
+    for frame in range(bpy.context.scene.frame_start, int(armature.animation_data.action.frame_range[1]) + 1):
+        bpy.context.scene.frame_set(frame)
+        mesh = shoes.evaluated_get(bpy.context.evaluated_depsgraph_get()).to_mesh()
+        lowest.append(min((shoes.matrix_world @ vertex.co).z for vertex in mesh.vertices) - sole)
+    assert min(lowest) > -0.012 and np.median(np.abs(lowest)) < 0.004, (min(lowest), np.median(np.abs(lowest)))
+
+
+def _shoes(armature: bpy.types.Object, *, behind: float, ahead: float, below: float) -> bpy.types.Object:
+    """A box for each foot, cut at the toe's joint; so far from the ankles they reach, in metres."""
+    vertices, faces, groups = [], [], {}
+    for side in ("Left", "Right"):
+        foot, toe = (armature.data.bones[f"{side}{part}"].head_local for part in ("Foot", "ToeBase"))
+        for y in (foot.y + behind, toe.y, foot.y - ahead):
+            rows = range(len(vertices), len(vertices) + 4)
+            groups |= dict.fromkeys(rows, f"{side}{'Foot' if y > toe.y else 'ToeBase'}")
+            vertices += [(foot.x + x, y, foot.z + z) for x, z in ((-0.04, -below), (0.04, -below), (0.04, 0), (-0.04, 0))]
+        first = len(vertices) - 12
+        faces += [[first + k + at for k in range(4)] for at in (0, 4, 8)]
+    mesh = bpy.data.meshes.new("Shoes")
+    placed = Matrix.LocRotScale((0.3, -2, 1), Euler((0.4, 0.2, 1)), (2, 2, 2))
+    mesh.from_pydata([placed.inverted() @ Vector(one) for one in vertices], [], faces)
+    made = bpy.data.objects.new("Shoes", mesh)
+    bpy.context.scene.collection.objects.link(made)
+    made.matrix_world = placed
+    made.modifiers.new("Armature", "ARMATURE").object = armature
+    for name in sorted(set(groups.values())):
+        made.vertex_groups.new(name=name).add([row for row, own in groups.items() if own == name], 1, "REPLACE")
+    bpy.context.view_layer.update()
+    return made
 
 
 def the_old_action_survives_saving() -> None:
@@ -823,6 +865,7 @@ def folder() -> Path:
 CHECKS: tuple[Callable[[], None], ...] = (
     what_is_the_users_stays,
     what_the_old_action_moved_does_not_stay_bent,
+    shoes_stand_on_the_ground,
     the_old_action_survives_saving,
     an_action_shared_with_another_object_still_drives_it,
     a_second_import_makes_a_second_action,

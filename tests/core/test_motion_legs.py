@@ -15,6 +15,7 @@ from blender_pose3d.core.motion.limits import limited, softened
 from blender_pose3d.core.rig import RigSpec
 from blender_pose3d.core.rotations import about_axis, angle_between, apply
 from blender_pose3d.core.skeleton import INDEX, LANDMARK_INDEX
+from blender_pose3d.core.upright import upright
 from tests.core.motion_tracks import Seen, seen
 from tests.core.rigs import PosedRig, angle_deg, build, object_matrix, posed
 
@@ -49,6 +50,28 @@ def soles(body: PosedRig) -> np.ndarray:
     return np.stack([points[key] for key in (("left", "heel"), ("left", "toe"), ("right", "heel"), ("right", "toe"))], axis=1)
 
 
+def shod(rig: RigSpec, *, behind: float, ahead: float, below: float) -> RigSpec:
+    """The rig with soles that reach so far from the ankles, shares of the leg."""
+    leg = rig.leg_length_m
+    found = {}
+    for side in ("left", "right"):
+        foot = rig.bone(f"{side}_foot")
+        far = [rig.front_world * along - [0, 0, below] for along in (-behind, ahead)]
+        found[foot] = rig.rest_heads[foot] + leg * apply(rig.armature_from_world, np.array([*far, [0.0, 0.0, 0.1]]))
+    return replace(rig, soles=found)
+
+
+def shoes(body: PosedRig) -> np.ndarray:
+    """Heights of heel and tip of both feet, as their bones carry them: [T, 4]."""
+    rig, heights = body.rig, []
+    for side in ("left", "right"):
+        foot, toe = rig.bone(f"{side}_foot"), rig.bone(f"{side}_toe")
+        for point, bone in zip(rig.soles[foot][:2], (foot, foot if toe is None else toe), strict=True):
+            turned = apply(body.turn(rig.bone_names[bone]), point - rig.rest_heads[bone])
+            heights.append(body.heads_world_m[:, bone, 2] + apply(rig.world_from_armature[:3, :3], turned)[:, 2])
+    return np.stack(heights, axis=1)
+
+
 def slide_m(body: PosedRig, mask: np.ndarray) -> np.ndarray:
     moved = np.linalg.norm(np.diff(soles(body)[..., :2], axis=0), axis=-1)
     return moved[mask[1:] & mask[:-1]]
@@ -71,6 +94,41 @@ def test_feet_in_contact_stand_still_on_the_ground(rig_name: str, motion: str) -
     heights = soles(body)[..., 2] - rig.ground_m
     assert np.abs(heights[mask]).mean() < 2e-3
     assert heights.min() > -0.005
+
+
+@pytest.mark.parametrize("motion", ["walk", "run"])
+@pytest.mark.parametrize("rig_name", ["own", "short_legs", "random_axes", "in_centimetres", "mirrored", "free_shins"])
+def test_shoes_of_any_length_stay_above_the_ground(rig_name: str, motion: str) -> None:
+    """As the mesh has them: heels as far behind the ankle as the ball is before it, tips twice as far."""
+    plain = build(**RIGS[rig_name])
+    height = plain.ankle_height_m / plain.leg_length_m
+    rig = shod(plain, behind=0.2, ahead=0.55, below=height)
+    assert abs(rig.ground_m - plain.ground_m) < 1e-9
+    result, body = solved(rig, clip(motion))
+    above = shoes(body) - rig.ground_m
+    assert above.min() > -0.006
+    flat = result.person.mask.reshape(-1, 2, 2).all(axis=2).repeat(2, axis=1)
+    assert np.abs(above[flat]).mean() < 2e-3
+    # And they leave it and land on it without a step.
+    steps = np.abs(np.diff(body.heads_world_m[:, [rig.bone(f"{side}_foot") for side in ("left", "right")], 2], n=2, axis=0))
+    before = np.abs(np.diff(solved(plain, clip(motion))[1].heads_world_m[:, [rig.bone("left_foot")], 2], n=2, axis=0))
+    assert steps.max() < 2 * before.max() + 0.01
+
+
+def test_the_mesh_says_where_the_ground_is() -> None:
+    """Under a rig whose armature begins at the hips, and under one that leans; what is no foot's mesh says nothing."""
+    plain = build()
+    rig = shod(plain, behind=0.06, ahead=0.3, below=0.18)
+    lower = rig.rest_heads_world_m[rig.bone("left_foot"), 2] - 0.18 * rig.leg_length_m
+    assert abs(rig.ground_m - lower) < 1e-9 and abs(rig.ankle_height_m - 0.18 * rig.leg_length_m) < 1e-9
+    for of in ({"below": 0.01}, {"below": 0.9}, {"ahead": 2.0}, {"behind": 0.9}):
+        odd = shod(plain, **({"behind": 0.06, "ahead": 0.3, "below": 0.18} | of))
+        assert odd.sole is None and odd.ground_m == plain.ground_m
+    leaning = replace(rig, world_from_armature=object_matrix(turn_deg=(30, 0, 0)) @ rig.world_from_armature)
+    stands = upright(leaning)
+    assert stands is not None and stands.sole is not None
+    assert abs(stands.sole.below_m - 0.18 * rig.leg_length_m) < 0.01
+    assert abs(stands.sole.ahead_m - 0.3 * rig.leg_length_m) < 0.02
 
 
 @pytest.mark.parametrize("rig_name", ["own", "long_legs", "short_legs", "random_axes"])

@@ -52,7 +52,7 @@ _ROUNDS = 3
 @dataclass(frozen=True)
 class Foot:
     """One foot of a rig. foot, thigh, shin and toe (None: has none) are bones; heel and ball [3]: the sole's points from the
-    ankle at rest, armature axes.
+    ankle at rest, armature axes; tip [3]: where it ends, from the ankle, or from the toe's joint where there is one.
     """
 
     side: str
@@ -62,13 +62,14 @@ class Foot:
     toe: int | None
     heel: np.ndarray
     ball: np.ndarray
+    tip: np.ndarray
 
 
 def feet_of(rig: RigSpec) -> list[Foot]:
     """The feet that can be held: whose bones are a chain."""
     if (stands := upright(rig)) is not None:
         back = turned_upright(rig, stands).T
-        return [replace(foot, heel=back @ foot.heel, ball=back @ foot.ball) for foot in feet_of(stands)]
+        return [replace(foot, heel=back @ foot.heel, ball=back @ foot.ball, tip=back @ foot.tip) for foot in feet_of(stands)]
     found = []
     for side in SIDES:
         bones = [rig.bone(f"{side}_{part}") for part in ("thigh", "shin", "foot")]
@@ -77,8 +78,10 @@ def feet_of(rig: RigSpec) -> list[Foot]:
         thigh, shin, foot = (bone for bone in bones if bone is not None)
         if not (rig.is_below(shin, thigh) and rig.is_below(foot, shin)):
             continue
-        points = (apply(rig.armature_from_world, point_m) for point_m in sole_m(rig, side))
-        found.append(Foot(side, thigh, shin, foot, rig.bone(f"{side}_toe"), *points))
+        heel, ball, tip = (apply(rig.armature_from_world, point_m) for point_m in (*sole_m(rig, side), tip_m(rig, side)))
+        if (toe := rig.bone(f"{side}_toe")) is not None:
+            tip = tip - (rig.rest_heads[toe] - rig.rest_heads[foot])
+        found.append(Foot(side, thigh, shin, foot, toe, heel, ball, tip))
     return found
 
 
@@ -94,7 +97,15 @@ def sole_m(rig: RigSpec, side: str) -> tuple[np.ndarray, np.ndarray]:
     if toe is not None:
         shown = (rig.rest_heads_world_m[toe] - ankle) @ rig.front_world
         ahead = float(shown) if 0.05 < shown / rig.leg_length_m < 0.4 else ahead
-    return down - _HEEL_SHARE * rig.leg_length_m * rig.front_world, down + ahead * rig.front_world
+    behind = _HEEL_SHARE * rig.leg_length_m if rig.sole is None else rig.sole.behind_m
+    return down - behind * rig.front_world, down + ahead * rig.front_world
+
+
+def tip_m(rig: RigSpec, side: str) -> np.ndarray:
+    """Where a foot ends from its ankle at rest, world axes: no nearer than the ball, where no mesh shows more."""
+    ball = sole_m(rig, side)[1]
+    farther = 0.0 if rig.sole is None else max(0.0, rig.sole.ahead_m - float(ball @ rig.front_world))
+    return ball + farther * rig.front_world
 
 
 @dataclass(frozen=True)
@@ -143,10 +154,7 @@ class _Sole:
                 flat = frames[[len(frames) // 2]] if self.mask[frames, 0].any() and self.mask[frames, 1].any() else flat
             if len(flat):
                 # From the two around each frame, not from all: somebody may stand for an hour.
-                after = np.searchsorted(flat, frames).clip(0, len(flat) - 1)
-                away = np.minimum(*(np.abs(self.times[frames] - self.times[flat[i]]) for i in ((after - 1).clip(0), after)))
-                share = np.clip(away / _ROLL_S, 0, 1)
-                pitch[frames] *= share * share * (3 - 2 * share)
+                pitch[frames] *= _eased(_away_s(np.isin(frames, flat), self.times[frames]) / _ROLL_S)
         return pitch
 
     def level(self, yaw: np.ndarray | float, pitch: np.ndarray | float = 0.0) -> np.ndarray:
@@ -215,7 +223,8 @@ def lock_feet(
         side = SIDES.index(foot.side)
         lift = lift_m[:, side, None] * [0.0, 0.0, 1.0]
         ground = rig.ground_m + under_m[:, side]
-        targets.append(_ankle_path(rig, foot, sole, path + from_hips.head_m(foot.foot), ground) + lift)
+        toe = sole.delta if foot.toe is None else own[foot.toe]
+        targets.append(_ankle_path(rig, foot, sole, toe, path + from_hips.head_m(foot.foot), ground) + lift)
     # Of somebody who leans on the hands, or lies, the hips do not go down for a foot that is out of reach.
     room = np.maximum(path[:, 2] - lying, 0.0)
     path = path - [0, 0, 1] * np.minimum(lowering(from_hips, feet, path, targets, timestamps_s), room)[:, None]
@@ -286,11 +295,11 @@ def raised(lacking: np.ndarray, timestamps_s: np.ndarray, sigma_s: float = 0.06)
     return smoothed(widest, timestamps_s, sigma_s)
 
 
-def _ankle_path(rig: RigSpec, foot: Foot, sole: _Sole, ankle: np.ndarray, ground: np.ndarray) -> np.ndarray:
+def _ankle_path(rig: RigSpec, foot: Foot, sole: _Sole, toe: np.ndarray, ankle: np.ndarray, ground: np.ndarray) -> np.ndarray:
     """Where the ankle is to be, world [T, 3]: as it is in the air, and so that heel or ball stay in place on the ground while
     they stand.
 
-    ankle [T, 3]: where it is; ground [T]: how high the ground is under it.
+    toe [T, 3, 3]: D of its toe; ankle [T, 3]: where it is; ground [T]: how high the ground is under it.
     """
     linear = rig.world_from_armature[:3, :3]
     heel_stands, ball_stands = sole.mask[:, 0] & ~sole.mask[:, 1], sole.mask[:, 1]
@@ -309,10 +318,36 @@ def _ankle_path(rig: RigSpec, foot: Foot, sole: _Sole, ankle: np.ndarray, ground
         locked[frames] = place + from_flat - from_ankle
     moved = carried(locked - ankle, sole.stands, sole.times)
     target = np.where(sole.stands[:, None], locked, ankle + moved)
-    low = np.min([apply(linear, apply(sole.delta, point))[:, 2] for point in (foot.heel, foot.ball)], axis=0)
-    lacking = np.where(sole.stands, 0.0, ground - target[:, 2] - low)
-    target[:, 2] += np.where(sole.stands, 0.0, raised(lacking, sole.times, 0.02))
+    low = _lowest_m(rig, foot, sole.delta, toe)
+    lacking = np.where(sole.stands, 0.0, np.maximum(ground - target[:, 2] - low, 0.0))
+    # Off the ground and back onto it without a step: there the foot is no more than it needs above it.
+    lifted = np.maximum(lacking, _eased(_away_s(sole.stands, sole.times) / _BLEND_S) * raised(lacking, sole.times, 0.02))
+    target[:, 2] += np.where(sole.stands, 0.0, lifted)
     return target
+
+
+def _away_s(known: np.ndarray, timestamps_s: np.ndarray) -> np.ndarray:
+    """How long before or after the nearest frame that is known [T]: [T], infinity where none is."""
+    at = timestamps_s[known]
+    if not len(at):
+        return np.full(len(known), np.inf)
+    after = np.searchsorted(at, timestamps_s).clip(0, len(at) - 1)
+    return np.minimum(*(np.abs(timestamps_s - at[i]) for i in ((after - 1).clip(0), after)))
+
+
+def _eased(share: np.ndarray) -> np.ndarray:
+    share = np.clip(share, 0.0, 1.0)
+    return share * share * (3 - 2 * share)
+
+
+def _lowest_m(rig: RigSpec, foot: Foot, delta: np.ndarray, toe: np.ndarray) -> np.ndarray:
+    """The lowest of heel, ball and tip from the ankle, world: [T]. delta, toe: D of the foot and of its toe [T, 3, 3]."""
+    points = [apply(delta, foot.heel), apply(delta, foot.ball)]
+    if foot.toe is None:
+        points.append(apply(delta, foot.tip))
+    else:
+        points.append(apply(delta, rig.rest_heads[foot.toe] - rig.rest_heads[foot.foot]) + apply(toe, foot.tip))
+    return np.min([apply(rig.world_from_armature[:3, :3], point)[:, 2] for point in points], axis=0)
 
 
 def _toe(sole: _Sole) -> np.ndarray:
