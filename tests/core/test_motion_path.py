@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blender_pose3d.core.filtering import calmed
+from blender_pose3d.core.filtering import calmed, smoothed
 from blender_pose3d.core.motion import MotionOptions, perform
 from blender_pose3d.core.motion.banded import PathFit, second_difference
 from blender_pose3d.core.motion.body import landmarks_of, with_constant_bones
@@ -85,6 +85,14 @@ def test_depth_does_not_pump() -> None:
         raw = np.abs(np.diff(pumped.root_position_m[:, 2])).mean()
         assert speed < bound * raw
     assert np.abs(perform(pumped, MotionOptions(steady_path=False)).path_m[:, 1] - clip.joints_m[:, 0, 1]).max() > 0.1
+
+
+@pytest.mark.parametrize("motion", ["squat", "jump"])
+def test_hips_go_down_and_up_as_in_the_picture(motion: str) -> None:
+    clip = seen(motion)
+    off = perform(clip.track, MotionOptions()).path_m[:, 2] - clip.joints_m[:, 0, 2]
+    off -= smoothed(off, clip.track.timestamps_s, 0.35)
+    assert np.sqrt((off**2).mean()) < {"squat": 0.005, "jump": 0.0115}[motion]
 
 
 def test_bones_keep_their_length() -> None:

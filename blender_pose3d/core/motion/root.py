@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..filtering import smoothed
 from ..rotations import unit
 from ..skeleton import INDEX
 from .banded import PathFit
@@ -19,6 +20,9 @@ DEPTH_SHARE = 0.02
 _PIN_ACROSS_M_S = 0.10
 _PIN_ALONG_M_S = 0.4
 _GROUND_M = 0.01
+# What heels and toes say of the height of the hips is as slow: they are points on a shoe that rolls. Quick ups and downs are the
+# picture's.
+_GROUND_STEADY_S = 0.4
 # So many frames after somebody was found, and before they are lost, may be this much too near or far, as a share of the distance,
 # beyond what somebody goes.
 _FALSE_FRAMES, _FALSE_SHARE, _FASTEST_M_S = 4, 0.1, 3.0
@@ -160,16 +164,16 @@ def fitted_path(
     pin = np.broadcast_to(pins(sight[1:, None], _PIN_ACROSS_M_S, _PIN_ALONG_M_S), (frames - 1, mask.shape[1], 3, 3))
     held = mask[1:] * mask[:-1] * np.minimum(mask_sure[1:], mask_sure[:-1])  # [T - 1, 4]
     path = seen_m
-    under = np.broadcast_to(np.nan if ground_m is None else ground_m, mask.shape)
+    standing = mask * mask_sure
+    up = np.zeros((frames, 3, 3))
+    up[:, 2, 2] = standing.sum(axis=1) / _GROUND_M**2
+    over_ground = seen_m if ground_m is None else _over_ground(seen_m, parts_m, standing, timestamps_s, ground_m)
     for _ in range(_ROUNDS):
         fit = PathFit(frames, 3)
         fit.values(trust * ((np.eye(3) - along) / _ACROSS_M**2 + along / depth**2), seen_m)
         hold(fit, path, parts_m, held, pin, timestamps_s)
-        for part in range(mask.shape[1]):
-            if ground_m is not None:
-                up = np.zeros((frames, 3, 3))
-                up[:, 2, 2] = mask[:, part] * mask_sure[:, part] / _GROUND_M**2
-                fit.values(up, under[:, part, None] - parts_m[:, part])
+        if ground_m is not None:
+            fit.values(up, over_ground)
         if frames > 2:
             feet_seen = mask_sure[1:-1].max(axis=1)
             bends = np.tile(np.eye(3) / _ACCELERATION_M_S2**2, (frames - 2, 1, 1))
@@ -177,3 +181,15 @@ def fitted_path(
             fit.bends(bends, timestamps_s)
         path = fit.solve()
     return path
+
+
+def _over_ground(
+    seen_m: np.ndarray, parts_m: np.ndarray, standing: np.ndarray, timestamps_s: np.ndarray, ground_m: float | np.ndarray
+) -> np.ndarray:
+    """The path that was seen [T, 3], as high as parts that stand on the ground would have it, but for what they say of quick
+    changes. standing [T, 4]: how surely each does.
+    """
+    worth = np.maximum(standing, 1e-6)
+    lacking = (worth * (ground_m - parts_m[..., 2] - seen_m[:, 2:])).sum(axis=1) / worth.sum(axis=1)
+    lacking = smoothed(lacking, timestamps_s, _GROUND_STEADY_S, worth.sum(axis=1))
+    return seen_m + [0.0, 0.0, 1.0] * lacking[:, None]
