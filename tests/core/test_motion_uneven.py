@@ -224,7 +224,7 @@ def test_between_two_steps_the_lower_one_is_under_a_foot() -> None:
     times = np.arange(60) / 30
     mask, heights = np.zeros((60, 4), bool), np.zeros((60, 4))
     mask[:20, :2], mask[30:, :2], mask[15:45, 2:] = True, True, True
-    heights[30:, :2], heights[15:45, 2:] = 0.34, 0.17
+    heights[30:, :2], heights[:, 2:] = 0.34, 0.17
     under, stands = ground_under(heights, np.zeros(60), mask, times)
     np.testing.assert_allclose(under[:30, 0], 0.0)
     np.testing.assert_allclose(under[30:, 0], 0.34)
@@ -254,3 +254,17 @@ def test_a_foot_that_has_just_landed_on_a_step_says_nothing_of_its_height() -> N
     heights[15:45, 2:], heights[57:, :2] = 0.5, 0.9
     under, stands = ground_under(heights, np.zeros(60), mask, times)
     assert under.max() == 0.5 and not stands[57:].any() and (stands[:57] == mask[:57]).all()
+
+
+def test_a_foot_on_its_way_down_from_a_step_has_no_step_under_it() -> None:
+    """The clip ends before it stands again: where it stood last is no ground that holds it up."""
+    times = np.arange(75) / 30
+    mask, heights = np.zeros((75, 4), bool), np.zeros((75, 4))
+    mask[24:40, :2], mask[10:, 2:] = True, True
+    heights[:40, :2] = 0.5
+    heights[40:50, :2] = np.linspace(0.5, 0.03, 10)[:, None]
+    heights[50:, :2] = 0.03
+    under, _ = ground_under(heights, np.zeros(75), mask, times)
+    np.testing.assert_allclose(under[24:42, 0], 0.5)  # a little lower is what a foot looks like that rolls off a step
+    np.testing.assert_allclose(under[44:, 0], heights[44:, 0], atol=1e-9)
+    assert not under[:, 1].any()

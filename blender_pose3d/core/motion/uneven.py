@@ -16,7 +16,8 @@ _STEP_M, _STEPS_S = 0.13, 0.3
 _SURELY = 4.0
 # A stance that is shorter says little.
 _STANCE_S = 0.15
-# Stances whose heights differ by less are on one level.
+# Stances whose heights differ by less are on one level, and a foot in the air that is lower by less than its ground is on it; by
+# twice as much, the ground is not there.
 _LEVEL_M = 0.08
 
 
@@ -28,7 +29,7 @@ def ground_under(
     for too short a time to say how high.
 
     heights_m [T, 4]: of heels and toes, from anywhere; doubt_m [T]: how far the camera's may be off in one frame; mask [T, 4]: on
-    what somebody stands. Between two stances a foot has the lower one's ground under it.
+    what somebody stands. Between two stances a foot has the lower one's ground under it, or what is below it where it is lower.
     """
     out, stands = np.zeros((len(mask), 2)), mask.copy()
     found = _stances(heights_m, mask, timestamps_s)
@@ -54,7 +55,10 @@ def ground_under(
             out[first : last + 1, side] = level
             before, below = last + 1, level
         out[before:, side] = below if own else 0.0
-    return out, stands
+    lowest = float(np.median((heights_m - out.repeat(2, axis=1))[stands]))
+    above = heights_m.reshape(-1, 2, 2).min(axis=2) - lowest
+    deep = np.where(stands.reshape(-1, 2, 2).any(axis=2), 0.0, out - np.maximum(above, 0.0))
+    return out - deep * np.clip(deep / _LEVEL_M - 1, 0.0, 1.0), stands
 
 
 def _stances(heights_m: np.ndarray, mask: np.ndarray, timestamps_s: np.ndarray) -> list[tuple[int, int, int, float]]:
