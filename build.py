@@ -691,8 +691,8 @@ def retarget_parser() -> argparse.ArgumentParser:
 def add_retarget_options(parser: argparse.ArgumentParser) -> None:
     """What may be left out, for one clip or for every clip of a batch."""
     parser.add_argument("--preset", default="auto", metavar="auto|NAME|FILE.json", help="how the bones are named (default: auto)")
-    parser.add_argument("--start", type=float, metavar="S", help="first second of the clip")
-    parser.add_argument("--end", type=float, metavar="S", help="last second of the clip")
+    parser.add_argument("--start", type=float, metavar="S", help="first second of the clip, as a player shows it")
+    parser.add_argument("--end", type=float, metavar="S", help="last second of the clip, as a player shows it")
     parser.add_argument("--fps", type=float, metavar="N", help="frame rate of the result")
     model = "the network: one that Pose3D comes with, by its name, or the path of a .safetensors file"
     parser.add_argument("--model", metavar="NAME|FILE", help=model)

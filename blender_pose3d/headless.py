@@ -80,6 +80,8 @@ class Options:
     focal_mm: float | None = None
     fov: float | None = None
     focal_px: float | None = None
+    filmed_fps: float | None = None
+    as_played: bool | None = None
     hands: bool | None = None
     limbs: str = LimbMode.FK.value
     mute_constraints: bool = False
@@ -182,7 +184,8 @@ def retarget(
         told = _report(options, applied, out=out, seconds=time.monotonic() - began)
         if track is not None:
             told |= _report_of_track(track)
-        _write_reports(options, told, _quality(track, applied) if track is not None else None, resources)
+        quality = _quality(track, applied) if track is not None else None
+        _write_reports(options, told, quality, resources, slowdown=track.slowdown if track is not None else 1.0)
     return applied
 
 
@@ -280,7 +283,7 @@ def _lasting(clip: BatchJob, resources: Path) -> Path | None:
 
 def _in_range(track: Pose3DTrack, options: Options) -> Pose3DTrack:
     """The frames from --start to --end, as the motion engine chooses them from a clip."""
-    times = track.timestamps_s
+    times = track.timestamps_s * track.slowdown
     keep = np.ones(len(times), bool)
     if options.start is not None:
         keep &= times >= options.start
@@ -365,7 +368,7 @@ def _quality(track: Pose3DTrack, applied: AppliedMotion) -> report.Quality | Non
     )
 
 
-def _write_reports(options: Options, told: dict, quality: report.Quality | None, resources: Path) -> None:
+def _write_reports(options: Options, told: dict, quality: report.Quality | None, resources: Path, *, slowdown: float) -> None:
     """The JSON file, and beside it the page with the same numbers and with pictures of the worst frames."""
     assert options.report is not None
     told = {"schema_version": report.SCHEMA_VERSION} | told
@@ -375,7 +378,7 @@ def _write_reports(options: Options, told: dict, quality: report.Quality | None,
     if quality is None:
         return
     page = options.report.with_suffix(".html")
-    _write_text(page, report_page.as_html(told, _pictures(options, quality, resources)))
+    _write_text(page, report_page.as_html(told, _pictures(options, quality, resources, slowdown)))
     print(f"Wrote {options.report} and {page}.", flush=True)
 
 
@@ -388,7 +391,7 @@ def _write_text(path: Path, text: str) -> None:
         raise Pose3DError(f"Cannot write {path}: {reason.strerror}.", hint="Choose another place for the report.") from None
 
 
-def _pictures(options: Options, quality: report.Quality, resources: Path) -> dict[int, bytes]:
+def _pictures(options: Options, quality: report.Quality, resources: Path, slowdown: float) -> dict[int, bytes]:
     """Frame of the scene -> PNG. Only the motion engine can read a clip; without one the page has no pictures."""
     if options.clip.suffix.lower() == TRACK_SUFFIX or not quality.worst_frames:
         return {}
@@ -399,7 +402,7 @@ def _pictures(options: Options, quality: report.Quality, resources: Path) -> dic
         skeletons = folder / "skeletons.npz"
         np.savez(
             skeletons,
-            timestamps_s=quality.timestamps_s[rows],
+            timestamps_s=quality.timestamps_s[rows] * slowdown,
             points_px=quality.overlay.points_px[rows],
             names=np.array(quality.overlay.names),
             lines=quality.overlay.lines,

@@ -382,13 +382,13 @@ class Pose3DSettings(bpy.types.PropertyGroup):
     )
     start_s: bpy.props.FloatProperty(  # type: ignore[valid-type]
         name="Start",
-        description="Where in the clip to begin, in seconds",
+        description="Where in the clip to begin, in seconds as a player shows them",
         min=0.0,
         unit="TIME_ABSOLUTE",
     )
     end_s: bpy.props.FloatProperty(  # type: ignore[valid-type]
         name="End",
-        description="Where in the clip to end, in seconds",
+        description="Where in the clip to end, in seconds as a player shows them",
         min=0.0,
         default=10.0,
         unit="TIME_ABSOLUTE",
@@ -450,6 +450,27 @@ class Pose3DSettings(bpy.types.PropertyGroup):
         default=1500.0,
         subtype="PIXEL",
     )
+    speed: bpy.props.EnumProperty(  # type: ignore[valid-type]
+        name="Speed",
+        description="How fast the motion is, of a clip in slow motion",
+        items=[
+            ("AUTO", "From the Clip", "True speed, where the file notes that it is slow motion; else as fast as it plays"),
+            ("PLAYED", "As It Plays", "As slow as the clip plays"),
+            ("FILMED", "Filmed At", "True speed of slow motion whose file does not say so: frames a second that the camera took"),
+        ],
+        translation_context=OWN_CONTEXT,
+    )
+    filmed_fps: bpy.props.FloatProperty(  # type: ignore[valid-type]
+        name="Frames a Second",
+        description="How many the camera took: 120 or 240 in the slow motion of most phones",
+        min=1.0,
+        soft_min=24.0,
+        soft_max=960.0,
+        max=10000.0,
+        default=240.0,
+        precision=2,
+        step=100,
+    )
     motion: bpy.props.PointerProperty(  # type: ignore[valid-type]
         name="Motion",
         description="What becomes of the lifted motion",
@@ -485,6 +506,15 @@ class Pose3DSettings(bpy.types.PropertyGroup):
                 return "--fov", f"{math.degrees(self.field_of_view):g}"
             case "PIXELS":
                 return "--focal-px", f"{self.focal_length_px:g}"
+        return ()
+
+    def speed_arguments(self) -> tuple[str, ...]:
+        """Of `python -m lifter infer` and `live`; none where the clip is to tell."""
+        match self.speed:
+            case "PLAYED":
+                return ("--as-played",)
+            case "FILMED":
+                return "--filmed-fps", f"{self.filmed_fps:g}"
         return ()
 
 

@@ -117,8 +117,8 @@ def _parser() -> argparse.ArgumentParser:
 
     detection = _Parser(add_help=False)
     detection.add_argument("clip", metavar="CLIP", help="the video file")
-    detection.add_argument("--start", type=float, metavar="S", help="leave out what comes before, in seconds")
-    detection.add_argument("--end", type=float, metavar="S", help="leave out what comes after, in seconds")
+    detection.add_argument("--start", type=float, metavar="S", help="leave out what comes before, in seconds as a player shows")
+    detection.add_argument("--end", type=float, metavar="S", help="leave out what comes after, in seconds as a player shows")
     detection.add_argument("--fps", type=float, metavar="N", help="look at most at N frames a second")
     person: dict[str, Any] = {
         "default": "longest",
@@ -131,6 +131,15 @@ def _parser() -> argparse.ArgumentParser:
     keep: dict[str, Any] = {"type": Path, "metavar": "DIR"}
     keep["help"] = "keep what was seen of the clip there, so that another person, lens or network needs no second look"
     detection.add_argument("--hands", action="store_true", help="look at the hands too, so that fingers can follow them")
+
+    speed = _Parser(add_help=False)
+    speed.add_argument(
+        "--filmed-fps",
+        type=float,
+        metavar="N",
+        help="frames a second that the camera took, of slow motion that does not say so",
+    )
+    speed.add_argument("--as-played", action="store_true", help="slow motion as slow as the file plays, instead of at true speed")
 
     landmark_file = _Parser(add_help=False)
     landmark_file.add_argument(
@@ -154,7 +163,7 @@ def _parser() -> argparse.ArgumentParser:
         return made
 
     out: dict[str, Any] = {"type": Path, "metavar": "OUT.npz", "help": "the file to write"}
-    made = command("detect", _detect, "Find the person's 2D landmarks in a clip.", detection, landmark_file)
+    made = command("detect", _detect, "Find the person's 2D landmarks in a clip.", detection, speed, landmark_file)
     made.add_argument("--pieces", **pieces)
     made.add_argument("--keep-seen", **keep)
     made.add_argument("out", **out)
@@ -163,6 +172,7 @@ def _parser() -> argparse.ArgumentParser:
         _look,
         "Look at some pieces of a long clip, for `detect` or `infer` with --pieces; without DIR: how many pieces it has.",
         detection,
+        speed,
         landmark_file,
     )
     made.add_argument("folder", type=Path, metavar="DIR", nargs="?", help="where the files of the pieces go")
@@ -186,11 +196,13 @@ def _parser() -> argparse.ArgumentParser:
     made.add_argument("--fps", type=float, metavar="F", help="with --from: the video's frames a second")
     made.add_argument("--size", type=_size, metavar="WxH", help="with --from: the video's width and height in pixels")
     made.add_argument("--video", default="", metavar="NAME", help="with --from videopose3d: which of the file's videos")
-    made = command("infer", _infer, "Detect, then lift: from a clip to 3D.", detection, landmark_file, lifting, lens)
+    made = command("infer", _infer, "Detect, then lift: from a clip to 3D.", detection, speed, landmark_file, lifting, lens)
     made.add_argument("--pieces", **pieces)
     made.add_argument("--keep-seen", **keep)
     made.add_argument("out", **out)
-    made = command("live", _live, "Follow a camera, or a video file in its place: a pose a frame.", landmark_file, lifting, lens)
+    made = command(
+        "live", _live, "Follow a camera, or a video file in its place: a pose a frame.", speed, landmark_file, lifting, lens
+    )
     made.add_argument("--source", required=True, metavar="camera:N|FILE", help="the camera's number, from 0, or a video file")
     made.add_argument(
         "--as-fast-as-possible", action="store_true", help="every frame of a file, instead of playing it at its own speed"
@@ -237,7 +249,7 @@ def _look(arguments: argparse.Namespace, reporter: Reporter) -> None:
     from .piece_file import PieceFiles
 
     reporter.start("look", ["look"])
-    clip = open_clip(arguments.clip, start_s=arguments.start, end_s=arguments.end)
+    clip = open_clip(arguments.clip, start_s=arguments.start, end_s=arguments.end, **_speed(arguments))
     model = _landmark_model(arguments, reporter)
     files = PieceFiles(arguments.folder or Path(), clip, model, arguments.fps)
     first, last = arguments.first, files.count if arguments.last is None else arguments.last
@@ -328,6 +340,7 @@ def _live(arguments: argparse.Namespace, reporter: Reporter) -> None:
         fast=arguments.as_fast_as_possible,
         seconds=arguments.seconds,
         told=reporter.event,
+        **_speed(arguments),
         progress=_stage(reporter, "live"),
     )
     reporter.result("", summary)
@@ -421,7 +434,7 @@ def _run_detect(arguments: argparse.Namespace, reporter: Reporter, *, begun: Cal
     from .clip import open_clip
     from .detect import detect
 
-    clip = open_clip(arguments.clip, start_s=arguments.start, end_s=arguments.end)
+    clip = open_clip(arguments.clip, start_s=arguments.start, end_s=arguments.end, **_speed(arguments))
     model = _landmark_model(arguments, reporter)
     if not model.known:
         reporter.warning(f"{model.path} is none of the published pose models; its SHA-256 is {model.sha256}.")
@@ -445,16 +458,21 @@ def _run_detect(arguments: argparse.Namespace, reporter: Reporter, *, begun: Cal
         detection = with_hands(
             detection, clip, hand_model=hand_model, sample_fps=arguments.fps, progress=_stage(reporter, "hands")
         )
-    warnings = _warnings(detection.provenance, arguments.person)
+    warnings = _warnings(detection.provenance, arguments.person, speed_given=arguments.filmed_fps is not None)
     for warning in warnings:
         reporter.warning(warning)
     # The track remembers them, for whoever finds it made.
     return dataclasses.replace(detection, provenance={**detection.provenance, "warnings": warnings})
 
 
-def _warnings(told: Mapping[str, Any], person: str) -> list[str]:
+def _warnings(told: Mapping[str, Any], person: str, *, speed_given: bool) -> list[str]:
     """What the user should know of the clip, by a detection's provenance."""
     found = []
+    if (times := told["clip"].get("slowdown")) and not speed_given:
+        found.append(
+            f"The clip is slow motion: the motion is at true speed, {times:.3g} times as fast as the clip plays "
+            "(--as-played, or Speed: As It Plays, leaves it slow)."
+        )
     if told["camera_motion"]["camera"] == "moving":  # one that turns where it stands is followed
         found.append("The camera is carried in this clip: only the feet tell how far. Look at the path along the ground.")
     if cuts_s := told.get("cuts_s"):
@@ -518,6 +536,10 @@ def _check_out(path: Path, suffix: str = ".npz") -> None:
     if path.suffix.lower() != suffix:
         raise LifterError(f"The output {path} is not called {suffix}.", hint=f"Give a file name that ends in {suffix}.")
     check_writable(path)
+
+
+def _speed(arguments: argparse.Namespace) -> dict[str, Any]:
+    return {"filmed_fps": arguments.filmed_fps, "as_played": arguments.as_played}
 
 
 def _check_focal(arguments: argparse.Namespace) -> None:

@@ -21,6 +21,7 @@ import numpy as np
 from .errors import LifterError
 from .focal import noted_mm
 from .pyav_capture import PyAVCapture, read_first_frame
+from .slow_motion import slowdown
 
 _ROTATIONS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
 _USUAL_FPS = 30.0
@@ -42,7 +43,8 @@ class Clip:
     `frame_count` and `duration_s` are the header's estimates, None where it has none. `start_s` and `end_s` are the chosen range.
     `rotation_deg` is how far decoded pictures are turned clockwise to be upright; where `mirrored`, left and right change sides
     before. `focal_length_35mm` is the lens as the camera noted it, in millimetres of a 36 mm wide picture, None where it did not.
-    `seekable`: not one that is always decoded from its beginning.
+    `seekable`: not one that is always decoded from its beginning. `slowdown`: how many times as long the file plays as what was
+    filmed took; the rate and all times here are the file's, as a player shows them, those of `frames` are what was filmed's.
     """
 
     path: Path
@@ -57,6 +59,12 @@ class Clip:
     focal_length_35mm: float | None = None
     seekable: bool = True
     mirrored: bool = False
+    slowdown: float = 1.0
+
+    @property
+    def filmed_fps(self) -> float:
+        """How many frames a second the camera took."""
+        return self.fps * self.slowdown
 
     @property
     def expected_frame_count(self) -> int | None:
@@ -67,10 +75,22 @@ class Clip:
         return max(1, min(self.frame_count, round((end_s - self.start_s) * self.fps)))
 
 
-def open_clip(path: str | Path, *, start_s: float | None = None, end_s: float | None = None) -> Clip:
-    """Check that `path` is a video whose first frame decodes, and read what its header says. Raises LifterError."""
+def open_clip(
+    path: str | Path,
+    *,
+    start_s: float | None = None,
+    end_s: float | None = None,
+    filmed_fps: float | None = None,
+    as_played: bool = False,
+) -> Clip:
+    """Check that `path` is a video whose first frame decodes, and read what its header says. Raises LifterError.
+
+    start_s, end_s: as a player shows them. filmed_fps: how many frames a second the camera took, where it is known; as_played:
+    slow motion is left as slow as the file plays.
+    """
     path = Path(path)
     _check_range(start_s, end_s)
+    check_speed(filmed_fps, as_played)
     _check_file(path)
     if _lacks_index(path):
         raise LifterError(
@@ -111,6 +131,7 @@ def open_clip(path: str | Path, *, start_s: float | None = None, end_s: float | 
         end_s=end_s,
         focal_length_35mm=noted_mm(path),
         seekable=not isinstance(capture, PyAVCapture),
+        slowdown=1.0 if as_played else slowdown(path, header_fps=fps, filmed_fps=filmed_fps),
     )
 
 
@@ -119,13 +140,17 @@ def frames(
 ) -> Generator[tuple[float, np.ndarray], None, None]:
     """Decode the clip's range: yields (timestamp_s, rgb), rgb [H, W, 3] uint8 upright; one frame is held at a time.
 
-    timestamp_s counts from the clip's start (not the range's) and strictly increases. sample_fps: keep at most so many frames a
-    second. enter_s: only the frames from there on. threads: that decode, as many as this process may use if left out. Raises
-    LifterError where no frame lies in the range, the file ends long before its header says, or decoding cannot begin shortly
-    before `enter_s`.
+    timestamp_s counts from the clip's start (not the range's), in true seconds of what was filmed, and strictly increases; so do
+    the others here. sample_fps: keep at most so many frames a second. enter_s: only the frames from there on. threads: that
+    decode, as many as this process may use if left out. Raises LifterError where no frame lies in the range, the file ends long
+    before its header says, or decoding cannot begin shortly before `enter_s`.
     """
     if sample_fps is not None and not (math.isfinite(sample_fps) and sample_fps > 0):
         raise LifterError(f"{sample_fps:g} frames a second cannot be sampled.", hint="Give a number above 0.")
+    if sample_fps is not None:
+        sample_fps /= clip.slowdown
+    if enter_s is not None:
+        enter_s *= clip.slowdown
     start_s = clip.start_s if enter_s is None else max(clip.start_s, enter_s)
     capture, clock = _shortly_before(clip, start_s, threads or thread_count(), or_at_the_beginning=enter_s is None)
     orientation: _Orientation | None = None
@@ -146,7 +171,7 @@ def frames(
                 continue
             orientation = orientation or _Orientation(clip.rotation_deg, clip.mirrored, _pixel_aspect(capture))
             yielded = True
-            yield timestamp_s, orientation.upright(_rgb(frame))
+            yield timestamp_s / clip.slowdown, orientation.upright(_rgb(frame))
     finally:
         capture.release()
     if not yielded:
@@ -335,6 +360,16 @@ def _check_range(start_s: float | None, end_s: float | None) -> None:
             )
     if end_s is not None and end_s <= (start_s or 0.0):
         raise LifterError(f"The end, {end_s:g} s, is not after the start, {start_s or 0.0:g} s.", hint="Choose a later end.")
+
+
+def check_speed(filmed_fps: float | None, as_played: bool) -> None:
+    """Raises LifterError."""
+    if filmed_fps is not None and as_played:
+        raise LifterError("The clip's speed was given twice.", hint="Give one of --filmed-fps and --as-played.")
+    if filmed_fps is not None and not 1 <= filmed_fps <= _MOST_FPS:
+        raise LifterError(
+            f"No camera takes {filmed_fps:g} frames a second.", hint=f"Give 1 to {_MOST_FPS:.0f}, such as 240 for slow motion."
+        )
 
 
 def _check_file(path: Path) -> None:

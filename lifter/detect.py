@@ -53,8 +53,8 @@ def detect(
     """
     check_choice(person)
     total = clip.expected_frame_count
-    if total is not None and sample_fps is not None and sample_fps < clip.fps:
-        total = max(1, round(total * sample_fps / clip.fps))
+    if total is not None and sample_fps is not None and sample_fps < clip.filmed_fps:
+        total = max(1, round(total * sample_fps / clip.filmed_fps))
 
     def done(count: int) -> None:
         if cancelled is not None and cancelled():
@@ -94,7 +94,7 @@ def detect(
     camera_motion = seen.background.told()
     lines_px = max(width, height) * seen.background.lines(still=camera_motion["camera"] == "still")
     return Pose2DTrack(
-        fps=_nominal_fps(times, clip.fps),
+        fps=_nominal_fps(times, clip.filmed_fps),
         timestamps_s=times,
         landmark_names=LANDMARK_NAMES,
         landmarks_px=values[..., :2] * scale_px,
@@ -104,9 +104,9 @@ def detect(
         image_size_px=(width, height),
         provenance={
             **_provenance(clip, landmark_model, sample_fps),
-            "people": _told(people, meant, person, times, clip.size_px),
+            "people": _told(people, meant, person, times * clip.slowdown, clip.size_px),
             "camera_motion": camera_motion,
-            **({"cuts_s": [round(cut_s, 3) for cut_s in cuts_s]} if (cuts_s := seen.background.cuts_s()) else {}),
+            **({"cuts_s": [round(cut_s * clip.slowdown, 3) for cut_s in cuts_s]} if (cuts_s := seen.background.cuts_s()) else {}),
         },
         background_way_share=seen.background.way(times) if camera_motion["camera"] in MOVES else None,
         background_lines_px=lines_px if len(lines_px) else None,
@@ -116,7 +116,7 @@ def detect(
 def _told(
     people: Sequence[Person], meant: Person, choice: str, times: np.ndarray, image_size_px: tuple[int, int]
 ) -> dict[str, Any]:
-    """Who was in the clip, for the provenance: by number, so that another one can be asked for."""
+    """Who was in the clip, for the provenance: by number, so that another one can be asked for. times: as a player shows them."""
     return {
         "choice": choice,
         "number": people.index(meant) + 1 if meant in people else None,
@@ -149,6 +149,7 @@ def _provenance(clip: Clip, model: LandmarkModel, sample_fps: float | None) -> d
             "sha256": clip.sha256,
             "rotation_deg": clip.rotation_deg,
             **({"mirrored": True} if clip.mirrored else {}),
+            **({"slowdown": clip.slowdown} if clip.slowdown != 1 else {}),
             "focal_length_35mm": clip.focal_length_35mm,
         },
         "landmark_model": {"name": model.path.name, "sha256": model.sha256, "published": model.known},

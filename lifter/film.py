@@ -21,16 +21,16 @@ def write_film(clip_path: Path, track_path: Path, out: Path, *, progress: Callab
         raise LifterError(f"{out} is the clip itself.", hint="Give another name for the film.")
     check_writable(out)
     landmarks = read_landmarks(track_path)
-    return write_video(out, _pictures(clip_path, landmarks, progress), fps=landmarks.fps)
+    return write_video(out, _pictures(clip_path, landmarks, progress), fps=landmarks.fps / landmarks.slowdown)
 
 
 def _pictures(
     clip_path: Path, landmarks: Landmarks2D, progress: Callable[[int, int | None], None] | None
 ) -> Iterator[np.ndarray]:
     """The frames [H, W, 3] of the track, with even sides as H.264 wants them."""
-    times = landmarks.timestamps_s
-    slack_s = 0.5 / landmarks.fps
-    clip = open_clip(clip_path, start_s=max(0.0, float(times[0]) - slack_s), end_s=float(times[-1]) + slack_s)
+    times = landmarks.played_s
+    slack_s = 0.5 * landmarks.slowdown / landmarks.fps
+    clip = open_clip(clip_path, start_s=max(0.0, float(times[0]) - slack_s), end_s=float(times[-1]) + slack_s, as_played=True)
     row = -1
     for row, rgb in enumerate(nearest_pictures(frames(clip), times, after_end_s=slack_s)):
         drawn = draw_landmarks(rgb, landmarks.landmarks_px[row], landmarks.confidence[row])

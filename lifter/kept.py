@@ -57,6 +57,7 @@ class KeptSeen:
             "start_s": self.clip.start_s,
             "end_s": self.clip.end_s,
             "sample_fps": self.sample_fps,
+            **({"slowdown": self.clip.slowdown} if self.clip.slowdown != 1 else {}),
             "people": self.people,
             "landmark_model": self.model.sha256,
             "versions": detector_versions(),

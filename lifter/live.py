@@ -179,6 +179,8 @@ def live(
     device: str | None = None,
     fast: bool = False,
     seconds: float | None = None,
+    filmed_fps: float | None = None,
+    as_played: bool = False,
     told: Callable[[str, dict[str, Any]], None],
     progress: Callable[[int, int | None], None] | None = None,
 ) -> dict[str, Any]:
@@ -186,12 +188,12 @@ def live(
 
     focal_px: the focal length for a picture of this size, None for the usual one.
     fast: every frame of a file, as fast as they can be worked on; otherwise a file is played at its own speed, and frames for
-    which there is no time are left out, as with a camera. told: called with ("live", what runs) once the source is open, and
-    ("frame", `LiveFrame.as_event`) for each pose. Raises LifterError.
+    which there is no time are left out, as with a camera. filmed_fps, as_played: of a file, as for `open_clip`. told: called with
+    ("live", what runs) once the source is open, and ("frame", `LiveFrame.as_event`) for each pose. Raises LifterError.
     """
     loaded, _ = on_device(device, lambda there: load_model(model or causal_model(), device=there))
     with contextlib.ExitStack() as stack:
-        size_px, pictures = _open(source, fast=fast, stack=stack)
+        size_px, pictures = _open(source, fast=fast, filmed_fps=filmed_fps, as_played=as_played, stack=stack)
         focal = focal_px(size_px) or DEFAULT_FOCAL_SHARE * max(size_px)
         lifter = LiveLifter(loaded, image_size_px=size_px, focal_length_px=focal)
         landmarks_of = stack.enter_context(body_landmarker(landmark_model.path))
@@ -242,15 +244,17 @@ def causal_model(folder: Path = WEIGHTS_DIR) -> str | None:
     return None
 
 
-def _open(source: str, *, fast: bool, stack: contextlib.ExitStack) -> tuple[tuple[int, int], Callable[[], Iterator[Picture]]]:
+def _open(
+    source: str, *, fast: bool, filmed_fps: float | None, as_played: bool, stack: contextlib.ExitStack
+) -> tuple[tuple[int, int], Callable[[], Iterator[Picture]]]:
     """(width, height) and the pictures. Raises LifterError."""
     if match := _CAMERA.fullmatch(source):
         camera = stack.enter_context(contextlib.closing(_Camera(int(match[1]))))
         return camera.size_px, camera.pictures
     if source.startswith("camera"):
         raise LifterError(f"'{source}' names no camera.", hint="Write camera:0 for the first one, or the path of a video file.")
-    clip = open_clip(source)
-    return clip.size_px, lambda: frames(clip) if fast else _paced(frames(clip), late_s=1 / clip.fps)
+    clip = open_clip(source, filmed_fps=filmed_fps, as_played=as_played)
+    return clip.size_px, lambda: frames(clip) if fast else _paced(frames(clip), late_s=1 / clip.filmed_fps)
 
 
 def _paced(pictures: Iterator[Picture], *, late_s: float) -> Iterator[Picture]:

@@ -146,15 +146,16 @@ def look_at_piece(clip: Clip, model: Path, sample_fps: float | None, number: int
 
 
 def piece_begins(clip: Clip, sample_fps: float | None) -> list[float]:
-    """Where the pieces of the clip begin, in its seconds; the first one before everything."""
+    """Where the pieces of the clip begin, in seconds of what was filmed; the first one before everything."""
     if clip.duration_s is None or not clip.seekable:
         return [-math.inf]
-    took_s = min(clip.end_s or math.inf, clip.duration_s) - clip.start_s
-    count = min(took_s / _LEAST_PIECE_S, took_s * min(sample_fps or math.inf, clip.fps) / _LEAST_PIECE_FRAMES)
+    start_s = clip.start_s / clip.slowdown
+    took_s = min(clip.end_s or math.inf, clip.duration_s) / clip.slowdown - start_s
+    count = min(took_s / _LEAST_PIECE_S, took_s * min(sample_fps or math.inf, clip.filmed_fps) / _LEAST_PIECE_FRAMES)
     pieces = 2 ** int(math.log2(max(count, 1)))
     if pieces > _PIECES:
         pieces = max(_PIECES, math.ceil(took_s / _MOST_PIECE_S))
-    return [-math.inf, *(clip.start_s + took_s * piece / pieces for piece in range(1, pieces))]
+    return [-math.inf, *(start_s + took_s * piece / pieces for piece in range(1, pieces))]
 
 
 def _run(trackers: Sequence[_Tracker], ends_s: Sequence[float], done: Callable[[int], None]) -> list[_Tracker]:
@@ -276,7 +277,7 @@ class _Tracker:
         """Frames before `end_s`, each with the bodies in it. ahead: decoding, the detector and what is done with it have a thread
         each.
         """
-        rate = min(self._clip.fps, self._sample_fps or math.inf)
+        rate = min(self._clip.filmed_fps, self._sample_fps or math.inf)
         enter_s = None if math.isinf(self._begins_s) else self._begins_s - max(_RUN_IN_S, _RUN_IN_FRAMES / rate)
         decoded = frames(self._clip, sample_fps=self._sample_fps, enter_s=enter_s, threads=None if ahead else 1)
         pictures = _pictures(decoded, end_s)

@@ -75,6 +75,7 @@ class PieceFiles:
             "start_s": clip.start_s,
             "end_s": clip.end_s,
             "sample_fps": self.sample_fps,
+            **({"slowdown": clip.slowdown} if clip.slowdown != 1 else {}),
             "piece": number,
             "pieces": self.count,
             "landmark_model": self.model.sha256,

@@ -9,12 +9,14 @@ first frame, the last to the last, so a renderer may leave frames out. The previ
 from __future__ import annotations
 
 import argparse
+import json
 import math
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import cv2
@@ -56,26 +58,47 @@ SURE = 0.5
 
 @dataclass(frozen=True)
 class Landmarks2D:
-    """timestamps_s: [T]; landmarks_px: [T, 33, 2], pixels of the upright picture, NaN where not detected; confidence: [T, 33]."""
+    """timestamps_s: [T], of what was filmed; landmarks_px: [T, 33, 2], pixels of the upright picture, NaN where not detected;
+    confidence: [T, 33]; slowdown: how many times as long the clip plays.
+    """
 
     timestamps_s: np.ndarray
     landmarks_px: np.ndarray
     confidence: np.ndarray
     fps: float
+    slowdown: float = 1.0
+
+    @property
+    def played_s(self) -> np.ndarray:
+        """[T], as a player shows them."""
+        return self.timestamps_s * self.slowdown
 
 
 def read_landmarks(path: Path) -> Landmarks2D:
     """The 2D part of a track or detection file. Raises LifterError."""
     try:
         with np.load(path, allow_pickle=False) as file:
-            landmarks = Landmarks2D(file["timestamps_s"], file["landmarks_px"], file["landmark_confidence"], float(file["fps"]))
-    except UNREADABLE as error:
+            landmarks = Landmarks2D(
+                file["timestamps_s"],
+                file["landmarks_px"],
+                file["landmark_confidence"],
+                float(file["fps"]),
+                _slowdown(json.loads(str(file["provenance"]))) if "provenance" in file else 1.0,
+            )
+    except (*UNREADABLE, AttributeError, TypeError) as error:
         hint = "Make one with `python -m lifter infer`."
         raise LifterError(f"{path} is not a track file ({first_line(error)}).", hint=hint) from error
     frame_count = len(landmarks.timestamps_s)
     if frame_count == 0 or landmarks.landmarks_px.shape != (frame_count, len(LANDMARK_NAMES), 2):
         raise LifterError(f"{path} does not hold 33 landmarks a frame.", hint="Make it again with `python -m lifter infer`.")
     return landmarks
+
+
+def _slowdown(provenance: dict[str, Any]) -> float:
+    times = float((provenance.get("clip") or {}).get("slowdown", 1.0))
+    if not 0 < times < math.inf:
+        raise ValueError("its clip plays at no speed")
+    return times
 
 
 def draw_landmarks(rgb: np.ndarray, landmarks_px: np.ndarray, confidence: np.ndarray) -> np.ndarray:
@@ -127,7 +150,7 @@ def preview_pictures(clip_path: Path, landmarks: Landmarks2D, rendered: Sequence
     """One picture [H, W, 3] RGB for each rendered one. Raises LifterError."""
     frame_of = np.linspace(0, len(landmarks.timestamps_s) - 1, num=len(rendered)).round().astype(int)
     height_px = 0
-    pictures = nearest_pictures(frames(open_clip(clip_path)), landmarks.timestamps_s[frame_of])
+    pictures = nearest_pictures(frames(open_clip(clip_path, as_played=True)), landmarks.played_s[frame_of])
     for path, frame, rgb in zip(rendered, frame_of, pictures, strict=True):
         right = cv2.imread(str(path), cv2.IMREAD_COLOR)
         if right is None:

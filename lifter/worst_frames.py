@@ -2,9 +2,9 @@
 
     python -m lifter.worst_frames CLIP SKELETONS.npz OUT_DIR
 
-SKELETONS.npz holds, for N pictures and P points: timestamps_s [N], points_px [N, P, 2] in pixels of the upright picture (NaN: not
-to be drawn), names [P] (a name with "left" or "right" in it has that side's colour) and lines [L, 2] between points. OUT_DIR gets
-0.png, 1.png … in the order of the times given.
+SKELETONS.npz holds, for N pictures and P points: timestamps_s [N] as a player shows them, points_px [N, P, 2] in pixels of the
+upright picture (NaN: not to be drawn), names [P] (a name with "left" or "right" in it has that side's colour) and lines [L, 2]
+between points. OUT_DIR gets 0.png, 1.png … in the order of the times given.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def pictures(clip_path: Path, skeletons: Skeletons) -> Iterator[tuple[int, np.nd
     """
     waiting = [int(i) for i in np.argsort(skeletons.timestamps_s, kind="stable")]
     before: tuple[float, np.ndarray] | None = None
-    clip = open_clip(clip_path)
+    clip = open_clip(clip_path, as_played=True)
     first_s = min(float(skeletons.timestamps_s.min()), clip.duration_s or 0.0) - _LOOK_BEFORE_S
     for timestamp_s, rgb in frames(replace(clip, start_s=max(0.0, first_s))):
         while waiting and timestamp_s >= skeletons.timestamps_s[waiting[0]]:

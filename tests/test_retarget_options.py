@@ -15,7 +15,7 @@ from blender_pose3d.batch import jobs, options
 from blender_pose3d.core.errors import Pose3DError
 from blender_pose3d.core.motion import CameraMotion, MotionOptions, Smoothing
 from lifter import cli
-from lifter.clip import _check_range
+from lifter.clip import _check_range, check_speed
 from lifter.errors import LifterError
 from lifter.people import check_choice
 
@@ -62,6 +62,8 @@ VALUES = {
     "focal_px": [-1.0, 0.0, 0.1, 999_999.0, 1e6, float("nan")],
     "start": [-0.1, 0.0, 1.0, float("inf"), float("nan")],
     "end": [-1.0, 0.0, 0.1, float("nan")],
+    "filmed_fps": [0.0, 0.9, 1.0, 240.0, 10_000.0, 10_001.0, float("nan"), float("inf")],
+    "as_played": [True],
 }
 
 
@@ -77,6 +79,7 @@ def engine_checks(values: dict[str, Any]) -> None:
     arguments = argparse.Namespace(**dict.fromkeys(VALUES) | values)
     cli._check_focal(arguments)
     _check_range(arguments.start, arguments.end)
+    check_speed(arguments.filmed_fps, bool(arguments.as_played))
     check_choice(arguments.person or "longest")
 
 
@@ -88,6 +91,7 @@ def test_what_is_refused_is_what_the_engine_refuses() -> None:
         {"start": 2.0, "end": 5.0},
         {"focal_mm": 26.0, "fov": 65.0},
         {"fov": 65.0, "focal_px": 9.0},
+        {"filmed_fps": 240.0, "as_played": True},
     ]
     found = [said(options.check_values, case) for case in cases]
     assert found == [said(engine_checks, case) for case in cases]

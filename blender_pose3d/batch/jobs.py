@@ -26,8 +26,8 @@ CLIP_SUFFIXES = frozenset(
 TRACK_SUFFIX = ".npz"
 TABLE_SUFFIXES = (".csv", ".json", ".toml")
 # Those of `retarget`'s options that decide what the motion engine does, by the same names as there; the rest concern the solve.
-LIFTING_OPTIONS = ("start", "end", "model", "person", "focal_mm", "fov", "focal_px", "hands")
-LOOKING_OPTIONS = ("start", "end")  # those that finding the person hangs on
+LIFTING_OPTIONS = ("start", "end", "model", "person", "focal_mm", "fov", "focal_px", "filmed_fps", "as_played", "hands")
+LOOKING_OPTIONS = ("start", "end", "filmed_fps", "as_played")  # those that finding the person hangs on
 DEFAULT_OUT = "{folder}/{stem}.glb"
 _OUTPUTS = ("out", "report")
 _PLACEHOLDERS = ("folder", "stem", "name", "rig", "row")

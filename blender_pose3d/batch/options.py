@@ -22,6 +22,8 @@ LIFTING = (
     ("--focal-mm", float, "MM", f"{_LENS}: focal length of a picture 36 mm wide, as phones state it"),
     ("--fov", float, "DEG", f"{_LENS}: field of view across the picture's long side"),
     ("--focal-px", float, "F", f"{_LENS}: focal length in pixels of the clip"),
+    ("--filmed-fps", float, "N", "frames a second that the camera took, of slow motion whose file does not say so"),
+    ("--as-played", None, "", "slow motion as slow as the file plays, instead of at true speed"),
     ("--hands", None, "", "look at the hands too, and let the fingers follow them (which takes longer)"),
 )
 SMOOTHING = ("none", "light", "normal", "strong")
@@ -84,6 +86,7 @@ def check_values(given: Mapping[str, Any]) -> None:
     if report.suffix.lower() in (".html", ".htm"):
         raise Pose3DError("The report is a JSON file, with a page of its own beside it.", hint=f"Call it {report.stem}.json.")
     _check_lens(values)
+    _check_speed(values)
     for name in ("start", "end"):
         if name in values and not (math.isfinite(values[name]) and values[name] >= 0):
             raise Pose3DError(
@@ -126,6 +129,15 @@ def _check_lens(values: Mapping[str, Any]) -> None:
         )
     if "fov" in values and not 1 <= values["fov"] <= 175:
         raise Pose3DError(f"{values['fov']:g} degrees is no field of view.", hint="Give 1 to 175, such as 65 for a phone.")
+
+
+def _check_speed(values: Mapping[str, Any]) -> None:
+    if "filmed_fps" in values and values.get("as_played"):
+        raise Pose3DError("The clip's speed was given twice.", hint="Give one of --filmed-fps and --as-played.")
+    if "filmed_fps" in values and not 1 <= values["filmed_fps"] <= 10_000:
+        raise Pose3DError(
+            f"No camera takes {values['filmed_fps']:g} frames a second.", hint="Give 1 to 10000, such as 240 for slow motion."
+        )
 
 
 def check_network(name: str, weights: Path) -> None:

@@ -308,9 +308,10 @@ def _moves_object(strip: bpy.types.NlaStrip) -> bool:
 
 
 def empty_stretches_s(track: Pose3DTrack) -> list[tuple[float, float]]:
-    """Stretches of the clip without a person, (first, last) frame's time in seconds."""
+    """Stretches of the clip without a person, (first, last) frame's time in seconds as a player shows it."""
     gone = np.flatnonzero(~track.detected)
     if len(gone) == 0:
         return []
     runs = np.split(gone, np.flatnonzero(np.diff(gone) > 1) + 1)
-    return [(float(track.timestamps_s[run[0]]), float(track.timestamps_s[run[-1]])) for run in runs]
+    played_s = track.timestamps_s * track.slowdown
+    return [(float(played_s[run[0]]), float(played_s[run[-1]])) for run in runs]

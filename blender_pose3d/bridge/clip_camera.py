@@ -131,7 +131,7 @@ def add_clip_camera(
     data.display_size = 0.15 * distance_m
     _key_movement(camera, places + seen.shift_m, seen)
     _set_lens(data, scene.render, seen)
-    _set_background(data, picture, seen, clip_fps=clip_fps)
+    _set_background(data, picture, seen, clip_fps=clip_fps * seen.person.track.slowdown)
     if scene.camera is None:
         scene.camera = camera
     return camera

@@ -46,7 +46,8 @@ def read_take(path: Path) -> Take:
         title = str((provenance.get("clip") or {}).get("name") or path.stem)
         settings = provenance.get("settings") or {}
         if settings.get("start_s") or settings.get("end_s") is not None:
-            title += f", {times[0]:.1f} to {times[-1]:.1f} s"
+            played_s = times * float((provenance.get("clip") or {}).get("slowdown", 1.0))
+            title += f", {played_s[0]:.1f} to {played_s[-1]:.1f} s"
     seconds = float(times[-1] - times[0]) if len(times) else 0.0
     return Take(path, title, len(times), seconds, status.st_size, status.st_mtime)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
@@ -46,6 +47,12 @@ class Pose3DTrack:
     @property
     def frame_count(self) -> int:
         return len(self.timestamps_s)
+
+    @property
+    def slowdown(self) -> float:
+        """How many times as long the clip plays as what was filmed took, whose times the track has: slow motion."""
+        told = (self.provenance.get("clip") or {}).get("slowdown")
+        return float(told) if isinstance(told, int | float) and 0 < told < math.inf else 1.0
 
     @property
     def warnings(self) -> tuple[str, ...]:

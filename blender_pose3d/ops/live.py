@@ -97,6 +97,8 @@ def begin(context: bpy.types.Context, *, record: bool, seconds: float, fast: boo
     if fast:
         words.append("--as-fast-as-possible")
     words += settings.lens_arguments()
+    if settings.live.source == "FILE":
+        words += settings.speed_arguments()
     motion = settings.motion.options()
     camera = CameraPose(settings.motion.camera_pitch, settings.motion.camera_roll) if settings.motion.use_camera else CameraPose()
     options = SolveOptions(

@@ -25,9 +25,33 @@ GERMAN: dict[str, str] = {
     "Part of the Clip": "Teil des Clips",
     "Read only the part of the clip between Start and End": "Nur den Teil des Clips zwischen Start und Ende lesen",
     "Start": "Start",
-    "Where in the clip to begin, in seconds": "Wo im Clip begonnen wird, in Sekunden",
+    "Where in the clip to begin, in seconds as a player shows them": (
+        "Wo im Clip begonnen wird, in Sekunden, wie ein Player sie zeigt"
+    ),
     "End": "Ende",
-    "Where in the clip to end, in seconds": "Wo im Clip aufgehört wird, in Sekunden",
+    "Where in the clip to end, in seconds as a player shows them": (
+        "Wo im Clip aufgehört wird, in Sekunden, wie ein Player sie zeigt"
+    ),
+    "Speed": "Tempo",
+    "How fast the motion is, of a clip in slow motion": "Wie schnell die Bewegung ist, bei einem Clip in Zeitlupe",
+    "True speed, where the file notes that it is slow motion; else as fast as it plays": (
+        "Echtes Tempo, wo in der Datei steht, dass sie Zeitlupe ist; sonst so schnell, wie sie abgespielt wird"
+    ),
+    "As It Plays": "Wie abgespielt",
+    "As slow as the clip plays": "So langsam, wie der Clip abgespielt wird",
+    "Filmed At": "Gefilmt mit",
+    "True speed of slow motion whose file does not say so: frames a second that the camera took": (
+        "Echtes Tempo von Zeitlupe, deren Datei es nicht sagt: Bilder je Sekunde, die die Kamera aufnahm"
+    ),
+    "Frames a Second": "Bilder je Sekunde",
+    "How many the camera took: 120 or 240 in the slow motion of most phones": (
+        "Wie viele die Kamera aufnahm: 120 oder 240 in der Zeitlupe der meisten Telefone"
+    ),
+    "The clip is slow motion: the motion is at true speed, {} times as fast as the clip plays "
+    "(--as-played, or Speed: As It Plays, leaves it slow).": (
+        "Der Clip ist Zeitlupe: Die Bewegung hat ihr echtes Tempo, {} mal so schnell, wie der Clip abgespielt wird "
+        "(mit --as-played oder „Tempo: Wie abgespielt“ bleibt sie langsam)."
+    ),
     "The new action was undone while it was made.": "Die neue Aktion wurde rückgängig gemacht, während sie entstand.",
     "'{}' was given another action while this one was made.": ("„{}“ bekam eine andere Aktion, während diese entstand."),
     "Open Manual": "Handbuch öffnen",
@@ -39,8 +63,8 @@ GERMAN: dict[str, str] = {
     "Install in Blender": "In Blender installieren",
     "Read README.md instead.": "Stattdessen README.md lesen.",
     "From a video of a person to the armature's animation": ("Vom Video eines Menschen zur Animation des Skeletts"),
-    "Which part of the clip is read, whose motion is meant, and what is known of the lens": (
-        "Welcher Teil des Clips gelesen wird, wessen Bewegung gemeint ist und was vom Objektiv bekannt ist"
+    "Which part of the clip is read, whose motion is meant, and what is known of the lens and of slow motion": (
+        "Welcher Teil des Clips gelesen wird, wessen Bewegung gemeint ist und was von Objektiv und Zeitlupe bekannt ist"
     ),
     "What becomes of the motion that was found: smoothing, path, feet, keys and markers": (
         "Was aus der gefundenen Bewegung wird: Glättung, Weg, Füße, Keys und Markierungen"

@@ -60,7 +60,7 @@ class POSE3D_PT_main(bpy.types.Panel):
 class POSE3D_PT_clip(bpy.types.Panel):
     bl_idname = "POSE3D_PT_clip"
     bl_label = "Clip"
-    bl_description = "Which part of the clip is read, whose motion is meant, and what is known of the lens"
+    bl_description = "Which part of the clip is read, whose motion is meant, and what is known of the lens and of slow motion"
     bl_space_type = "VIEW_3D"
     bl_region_type = "UI"
     bl_category = "Pose3D"
@@ -92,6 +92,10 @@ class POSE3D_PT_clip(bpy.types.Panel):
         lens.prop(settings, "lens")
         if settings.lens in _LENS_FIELDS:
             lens.prop(settings, _LENS_FIELDS[settings.lens])
+        speed = layout.column(align=True)
+        speed.prop(settings, "speed")
+        if settings.speed == "FILMED":
+            speed.prop(settings, "filmed_fps")
 
 
 class POSE3D_PT_motion(bpy.types.Panel):

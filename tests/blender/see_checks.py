@@ -267,6 +267,24 @@ def check_the_clip_plays_at_its_own_speed() -> None:
             assert applied.frame_start == start
 
 
+def check_the_clip_plays_in_step_with_slow_motion() -> None:
+    """The demo clip as if it had been filmed with 100 frames a second: at true speed it plays four times as fast."""
+    track = walk()
+    slow = replace(track, provenance={**track.provenance, "clip": {"name": "slow.mp4", "slowdown": 4.0}})
+    slow = begun_later(slow, 0.02)
+    with addon_checks.registered():
+        for scene_fps in (25, 24, 100):
+            bpy.ops.wm.read_factory_settings(use_empty=True)
+            figure, applied = imported("a_pose", slow, scene_fps=scene_fps)
+            camera = camera_for(figure, slow)
+            for frame in range(applied.frame_start, applied.frame_end + 1, 3):
+                bpy.context.scene.frame_set(frame)
+                shown = camera.evaluated_get(bpy.context.evaluated_depsgraph_get()).data.background_images[0].image_user
+                number = min(max(frame - shown.frame_start + 1, 0), shown.frame_duration) + shown.frame_offset
+                time_s = 0.02 + (frame - 1) / scene_fps
+                assert abs((number - 1) / 100 - time_s) <= 0.5 / 100 + 1e-4, (scene_fps, frame, number, time_s)
+
+
 def check_an_nla_strip_that_was_moved() -> None:
     """Camera, clip and skeleton go with it, and what is solved again begins where it does."""
     track = walk()

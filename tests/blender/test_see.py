@@ -19,6 +19,7 @@ NAMES = (
     "a_wrong_camera_would_be_seen",
     "nothing_of_the_users_is_changed",
     "the_clip_plays_at_its_own_speed",
+    "the_clip_plays_in_step_with_slow_motion",
     "an_nla_strip_that_was_moved",
     "refusals",
     "the_skeleton_follows_the_armature",

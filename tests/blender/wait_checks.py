@@ -160,7 +160,9 @@ def check_what_the_panel_asks_of_the_engine() -> None:
         assert words(lens="FOV", field_of_view=np.radians(70)) == ["--fov", "70"]
         assert words(lens="PIXELS", focal_length_px=1234) == ["--focal-px", "1234"]
         assert words(use_range=True, start_s=1.5, end_s=2) == ["--start", "1.5", "--end", "2.0", "--focal-px", "1234"]
-        assert len(names) == 7, "different settings, different tracks"
+        assert words(use_range=False, lens="AUTO", speed="PLAYED") == ["--as-played"]
+        assert words(speed="FILMED", filmed_fps=119.88) == ["--filmed-fps", "119.88"]
+        assert len(names) == 9, "different settings, different tracks"
         assert all(name.startswith("動動") and len(name.encode()) < 150 for name in names), names
         choices = [item.identifier for item in settings.bl_rna.properties["person"].enum_items]
         print("people:", " ".join(choices))

@@ -9,9 +9,11 @@ import numpy as np
 from blender_pose3d.core.takes import SEEN_FOLDER, list_takes, prune
 
 
-def make_take(folder: Path, name: str, *, age_s: float, settings: dict[str, float] | None = None, size: int = 1000) -> Path:
+def make_take(
+    folder: Path, name: str, *, age_s: float, settings: dict[str, float] | None = None, size: int = 1000, slowdown: float = 1
+) -> Path:
     path = folder / f"{name}.npz"
-    provenance = json.dumps({"clip": {"name": f"{name}.mp4"}, "settings": settings or {}})
+    provenance = json.dumps({"clip": {"name": f"{name}.mp4", "slowdown": slowdown}, "settings": settings or {}})
     with path.open("wb") as file:
         np.savez(file, timestamps_s=np.arange(5) / 10 + 2.0, provenance=provenance, rest=np.zeros(size, np.uint8))
     os.utime(path, (1e9 - age_s, 1e9 - age_s))
@@ -29,6 +31,12 @@ def test_the_list_is_newest_first_and_shows_what_cannot_be_read(tmp_path):
     assert [take.title for take in takes] == ["new.mp4, 2.0 to 2.4 s", "broken (cannot be read)", "old.mp4"]
     assert [take.is_readable for take in takes] == [True, False, True]
     assert takes[2].frames == 5 and abs(takes[2].seconds - 0.4) < 1e-9
+
+
+def test_a_part_of_slow_motion_is_named_as_a_player_shows_it(tmp_path):
+    make_take(tmp_path, "slow", age_s=1, settings={"start_s": 16.0}, slowdown=8)
+    (take,) = list_takes(tmp_path)
+    assert take.title == "slow.mp4, 16.0 to 19.2 s" and abs(take.seconds - 0.4) < 1e-9
 
 
 def test_the_oldest_go_first_and_never_those_in_use(tmp_path):

@@ -25,6 +25,8 @@ SHARED_CLIPS = REPOSITORY.parent / "shared" / "clips"
 
 WIDTH_PX, HEIGHT_PX = 160, 120
 _BITS = 8
+# A note's value that a number of as many bytes takes the place of, and QuickTime's type for it.
+_NUMBER, _FLOAT_32 = b"@@@@", 23
 
 
 def numbered_picture(number: int, *, width: int = WIDTH_PX, height: int = HEIGHT_PX) -> np.ndarray:
@@ -64,13 +66,19 @@ def write_clip(
     fast_start: bool = False,
     key_frames: int | None = None,
     rate: int = 1000,
+    capture_fps: float | None = None,
 ) -> Path:
     """A clip whose frames are shown at exactly these times; frame i carries the number i.
 
     key_frames: one in so many frames, the codec's choice if left out. rate: what the header says, in frames a second.
+    capture_fps: what an Android phone notes in an MP4 of how many it took.
     """
     options = {"movflags": "faststart"} if fast_start else {}
+    if capture_fps is not None:
+        options = {"movflags": "use_metadata_tags"}
     with as_before(), av.open(str(path), "w", options=options) as container:
+        if capture_fps is not None:
+            container.metadata["com.android.capture.fps"] = _NUMBER.decode()
         stream = container.add_stream(codec, rate=rate)
         stream.width, stream.height = size
         stream.pix_fmt = pixels
@@ -86,6 +94,11 @@ def write_clip(
             frame.pts, frame.time_base = time_ms, Fraction(1, 1000)
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
+    if capture_fps is not None:
+        text, number = struct.pack(">2I", 1, 0) + _NUMBER, struct.pack(">2If", _FLOAT_32, 0, capture_fps)
+        content = path.read_bytes()
+        assert content.count(text) == 1
+        path.write_bytes(content.replace(text, number))
     return path
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
@@ -11,11 +12,13 @@ import time
 from pathlib import Path
 from typing import Any
 
+import av
 import cv2
+import numpy as np
 import pytest
 
 from lifter.landmark_model import LandmarkModel
-from lifter.track_file import read_detection, write_detection
+from lifter.track_file import Pose2DTrack, read_detection, write_detection
 
 from .conftest import REPOSITORY, SHARED_CLIPS, write_clip, write_sound
 
@@ -40,11 +43,47 @@ def test_a_clip_of_several_shots_is_told_of(made_model: LandmarkModel, tmp_path:
         picture = source.read()[1]
         writer.write(picture if number < 30 else cv2.resize(picture[40:360, 319::-1], (400, 400)))
     writer.release()
-    for part, cuts in (((), True), (("--end", "1.1"), False), (("--start", "1.3"), False)):
+    parts = [((), True), (("--end", "1.1"), False), (("--start", "1.3"), False)]
+    # As a player shows it, even where the motion is faster.
+    parts += [(("--filmed-fps", "50"), True), (("--filmed-fps", "50", "--end", "1.1"), False)]
+    for part, cuts in parts:
         done = run("detect", clip, tmp_path / "out.npz", "--progress", "json", *part)
         said = [event["message"] for event in events(done.stdout) if event["event"] == "warning"]
         assert any("is cut at 1.20 s" in line for line in said) == any("is cut" in line for line in said) == cuts, (part, said)
         assert ("cuts_s" in read_detection(tmp_path / "out.npz").provenance) == cuts
+
+
+def test_slow_motion_is_found_at_true_speed(made_model: LandmarkModel, tmp_path: Path) -> None:
+    """The bundled clip as a phone stamps what it took at 100 pictures a second: the same in a quarter of the time."""
+    demo, slow = REPOSITORY / "tests" / "data" / "demo.mp4", tmp_path / "slow.mp4"
+    with av.open(str(demo)) as source, av.open(str(slow), "w", options={"movflags": "use_metadata_tags"}) as clip:
+        clip.metadata["com.android.capture.fps"] = "100.000000"
+        stream = clip.add_stream_from_template(source.streams.video[0])
+        for packet in itertools.islice(source.demux(video=0), 40):
+            packet.stream = stream
+            clip.mux(packet)
+
+    def detected(clip: Path, *words: str) -> tuple[Pose2DTrack, list[str]]:
+        done = run("detect", clip, tmp_path / "out.npz", "--progress", "json", *words)
+        assert done.returncode == 0, done.stderr
+        said = [event["message"] for event in events(done.stdout) if event["event"] == "warning"]
+        return read_detection(tmp_path / "out.npz"), said
+
+    (played, plain), (true, told) = detected(slow, "--as-played"), detected(slow)
+    assert (played.fps, true.fps) == (25, 100) and len(true.timestamps_s) == len(played.timestamps_s) >= 36
+    np.testing.assert_allclose(true.timestamps_s, played.timestamps_s / 4, atol=1e-9)
+    off = np.linalg.norm(true.landmarks_px - played.landmarks_px, axis=-1)
+    assert np.nanmedian(off) < 1, "but for the detector's smoothing, which goes by time"
+    assert true.provenance["clip"]["slowdown"] == 4 and "slowdown" not in played.provenance["clip"]
+    assert true.provenance["people"]["found"][0]["end_s"] == played.provenance["people"]["found"][0]["end_s"]
+    assert [line for line in told if line not in plain] == [
+        "The clip is slow motion: the motion is at true speed, 4 times as fast as the clip plays "
+        "(--as-played, or Speed: As It Plays, leaves it slow)."
+    ]
+    part, _ = detected(slow, "--start", "0.4", "--end", "1.2")
+    np.testing.assert_allclose(part.timestamps_s, np.arange(10, 31) / 100, atol=1e-6)
+    refused = run("detect", slow, tmp_path / "out.npz", "--as-played", "--filmed-fps", "100")
+    assert refused.returncode == 2 and "speed was given twice" in refused.stderr
 
 
 def test_detect_speaks_json(person_clip: Path, made_model: LandmarkModel, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 import time
 from fractions import Fraction
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 import lifter.clip as clip_module
 from lifter.clip import frames, open_clip
 from lifter.errors import LifterError
+from lifter.look import piece_begins
 
 from .conftest import (
     HEIGHT_PX,
@@ -128,6 +130,121 @@ def test_a_clip_that_is_written_leaves_the_scheduling_as_it_was(tmp_path: Path) 
     before = os.sched_getscheduler(0)
     list(frames(open_clip(write_clip(tmp_path / "av1.mp4", STEADY_MS, codec="libsvtav1", rate=10))))
     assert os.sched_getscheduler(0) == before
+
+
+# As a phone stamps 200 pictures that it took at 240 a second.
+SLOW_MS = [round(i * 1000 / 30) for i in range(200)]
+
+
+def test_slow_motion_has_true_times(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "a.mp4", SLOW_MS, capture_fps=240, key_frames=20)
+    clip = open_clip(path)
+    assert clip.slowdown == 8 and clip.filmed_fps == pytest.approx(240, rel=1e-2)
+    times_s, numbers = _times_and_numbers(path)
+    assert numbers == list(range(200))
+    np.testing.assert_allclose(times_s, np.array(SLOW_MS) / 8000, atol=1e-6)
+    played_s, _ = _times_and_numbers(path, as_played=True)
+    np.testing.assert_allclose(played_s, np.array(SLOW_MS) / 1000, atol=1e-6)
+    assert _times_and_numbers(path, sample_fps=60)[1] == list(range(0, 200, 4))
+
+
+@pytest.mark.parametrize(("start_s", "end_s"), [(0.0, 1.0), (1.0, 2.0), (3.1, 6.05), (5.0, 60.0)])
+def test_a_range_of_slow_motion_is_as_a_player_shows_it(start_s: float, end_s: float, tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "a.mp4", SLOW_MS, capture_fps=240, key_frames=20)
+    inside = [number for number, time_ms in enumerate(SLOW_MS) if start_s <= time_ms / 1000 <= end_s]
+    times_s, numbers = _times_and_numbers(path, start_s=start_s, end_s=end_s)
+    assert numbers == inside
+    np.testing.assert_allclose(times_s, np.array(SLOW_MS)[inside] / 8000, atol=1e-6)
+    assert abs(open_clip(path, start_s=start_s, end_s=end_s).expected_frame_count - len(inside)) <= 1
+    clip = open_clip(path, start_s=start_s, end_s=end_s)
+    enter_s = (start_s + 0.4) / 8  # as pieces in parallel do
+    there = [number_of(rgb) for _, rgb in frames(clip, enter_s=enter_s)]
+    assert there == [number for number in inside if SLOW_MS[number] / 8000 >= enter_s]
+    with pytest.raises(LifterError, match=r"start, 7 s, is past the end of .* \(6\.6"):
+        open_clip(path, start_s=7.0)
+
+
+def _stamped(fps: float, count: int = 60) -> list[int]:
+    return [round(i * 1000 / fps) for i in range(count)]
+
+
+@pytest.mark.parametrize(
+    ("capture_fps", "times_ms", "slowdown"),
+    [
+        (120.0, _stamped(29.97), 4),
+        (240.0, _stamped(25), 9.6),
+        (480.0, _stamped(30), 16),
+        (240.0, _stamped(240), 1),  # stamped as it was filmed
+        (29.9, _stamped(30), 1),
+        (60.0, _stamped(24), 1),  # in the dark: fewer than it should, all at their times
+        (0.5, _stamped(30), 1),  # a picture in two seconds, of clouds
+        (960.0, _stamped(30), 1),  # a moment of it only
+        (240.0, [*_stamped(240, 90), *(400 + round(i * 1000 / 30) for i in range(90))], 1),  # some of it slow
+        (float("nan"), _stamped(30), 1),
+        (0.0, _stamped(30), 1),
+        (240.0, [0], 1),
+    ],
+)
+def test_only_what_was_filmed_faster_throughout_is_slow_motion(
+    capture_fps: float, times_ms: list[int], slowdown: float, tmp_path: Path
+) -> None:
+    clip = open_clip(write_clip(tmp_path / "a.mp4", times_ms, capture_fps=capture_fps))
+    assert clip.slowdown == pytest.approx(slowdown, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("took", "plays", "fps", "slowdown"),
+    [
+        ("119.88p", "23.98p", 23.976, 5),
+        ("59.94p", "29.97p", 29.97, 2),
+        ("959.04p", "23.98p", 23.976, 40),
+        ("59.94p", "59.94p", 59.94, 1),
+        ("59.94i", "59.94i", 29.97, 1),
+        ("119.88p", "23.98p", 60, 1),  # given another speed since
+        ("12.5p", "25p", 25, 1),
+    ],
+)
+@pytest.mark.parametrize("inside", [False, True])
+def test_slow_motion_of_a_camera_that_notes_both_rates(
+    took: str, plays: str, fps: float, slowdown: float, inside: bool, tmp_path: Path
+) -> None:
+    path = write_clip(tmp_path / "a.mp4", _stamped(fps))
+    told = f'<NonRealTimeMeta><VideoFormat><VideoFrame videoCodec="A" captureFps="{took}" formatFps="{plays}"/></VideoFormat>'
+
+    def box(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", 8 + len(content)) + kind + content
+
+    notes = box(b"meta", bytes(4) + box(b"xml ", bytes(4) + told.encode()))
+    content = path.read_bytes()
+    if inside:  # the index is last, so nothing that it points to moves
+        at = content.index(b"moov") - 4
+        content = content[:at] + box(b"moov", content[at + 8 :] + notes)
+    else:
+        content += notes
+    path.write_bytes(content)
+    clip = open_clip(path)
+    assert clip.slowdown == pytest.approx(slowdown, rel=0.01)
+    assert len(list(frames(clip))) == 60
+
+
+def test_slow_motion_that_says_nothing_can_be_told_of(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "a.mp4", SLOW_MS)
+    assert open_clip(path).slowdown == 1
+    np.testing.assert_allclose(_times_and_numbers(path, filmed_fps=240)[0], np.array(SLOW_MS) / 8000, atol=1e-6)
+    assert open_clip(write_clip(tmp_path / "a.h264", SLOW_MS), filmed_fps=100).slowdown == 4
+    for wrong in ({"filmed_fps": 240, "as_played": True}, {"filmed_fps": 0}, {"filmed_fps": float("nan")}):
+        with pytest.raises(LifterError, match="speed was given twice|frames a second"):
+            open_clip(path, **wrong)
+
+
+def test_slow_motion_is_looked_at_as_the_same_at_true_speed(tmp_path: Path) -> None:
+    """Pieces, and what they are called, are those of the clip with true times."""
+    true = write_clip(tmp_path / "true.mp4", [i * 1000 // 240 for i in range(240 * 9)], key_frames=60)
+    slow = write_clip(tmp_path / "slow.mp4", [i * 8000 // 240 for i in range(240 * 9)], key_frames=60, capture_fps=240)
+    begins = {path: piece_begins(open_clip(path), None) for path in (true, slow)}
+    assert len(begins[true]) == 2 and begins[slow] == pytest.approx(begins[true], abs=0.01)
+    later = {path: piece_begins(open_clip(path, start_s=s), 30) for path, s in ((true, 0.5), (slow, 4.0))}
+    assert len(later[true]) == 2 and later[slow] == pytest.approx(later[true], abs=0.01)
 
 
 def test_a_stream_without_times_gets_its_rate(tmp_path: Path) -> None:

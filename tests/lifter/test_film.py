@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from fractions import Fraction
 from pathlib import Path
 
@@ -15,25 +16,30 @@ from lifter.joints import LANDMARK_INDEX
 from tests.lifter.conftest import HEIGHT_PX, WIDTH_PX, number_of
 
 
-def track(path: Path, rows: range) -> Path:
-    """Landmarks for these frames of the steady clip: one point, which moves to the right."""
+def track(path: Path, rows: range, *, slowdown: float = 1.0) -> Path:
+    """Landmarks for these frames of the steady clip: one point, which moves to the right. slowdown: it is slow motion."""
     landmarks_px = np.full((len(rows), 33, 2), np.nan, np.float32)
     landmarks_px[:, LANDMARK_INDEX["nose"]] = [(10 + row, HEIGHT_PX - 8) for row in rows]
     np.savez(
         path,
-        fps=np.float64(25 / rows.step),
-        timestamps_s=np.array(rows) / 25,
+        fps=np.float64(25 * slowdown / rows.step),
+        timestamps_s=np.array(rows) / 25 / slowdown,
+        provenance=np.array(json.dumps({"clip": {"slowdown": slowdown}})),
         landmarks_px=landmarks_px,
         landmark_confidence=np.ones((len(rows), 33), np.float32),
     )
     return path
 
 
+@pytest.mark.parametrize("slowdown", [1.0, 8.0])
 @pytest.mark.parametrize("rows", [range(50), range(10, 30), range(0, 50, 5), range(3, 47, 4)])
-def test_every_frame_of_the_track_is_drawn_on_its_own_picture(steady_clip: Path, tmp_path: Path, rows: range) -> None:
+def test_every_frame_of_the_track_is_drawn_on_its_own_picture(
+    steady_clip: Path, tmp_path: Path, rows: range, slowdown: float
+) -> None:
     out = tmp_path / "film.mp4"
     done: list[tuple[int, int | None]] = []
-    count = write_film(steady_clip, track(tmp_path / "t.npz", rows), out, progress=lambda *step: done.append(step))
+    landmarks = track(tmp_path / "t.npz", rows, slowdown=slowdown)
+    count = write_film(steady_clip, landmarks, out, progress=lambda *step: done.append(step))
     assert count == len(rows) and done[-1] == (len(rows), len(rows))
     with av.open(str(out)) as film:
         pictures = [frame.to_ndarray(format="rgb24") for frame in film.decode(film.streams.video[0])]

@@ -59,6 +59,7 @@ def test_another_range_rate_or_model_is_looked_at(made_model: LandmarkModel, tmp
     clip, other = open_clip(DEMO, end_s=0.6), LandmarkModel(made_model.path, "0" * 64, False)
     detect(clip, landmark_model=made_model, keep_seen=tmp_path)
     for again, model, fps in (
+        (open_clip(DEMO, end_s=0.6, filmed_fps=100), made_model, None),
         (open_clip(DEMO, end_s=0.5), made_model, None),
         (open_clip(DEMO, start_s=0.1, end_s=0.6), made_model, None),
         (clip, made_model, 10.0),
@@ -67,7 +68,7 @@ def test_another_range_rate_or_model_is_looked_at(made_model: LandmarkModel, tmp
         looks.clear()
         detect(again, landmark_model=model, sample_fps=fps, keep_seen=tmp_path)
         assert len(looks) == 1, (again, model, fps)
-    assert len(list(tmp_path.iterdir())) == 5
+    assert len(list(tmp_path.iterdir())) == 6
 
 
 @pytest.mark.parametrize("damage", ["empty", "no zip", "half", "another's"])
