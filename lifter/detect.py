@@ -24,6 +24,8 @@ from .version import detector_versions
 
 # Of a crowd the most prominent.
 _MOST_PEOPLE = 4
+# Frames that are so many times as far apart as most are have others missing between them.
+_PAUSE = 1.75
 # So many are named in the provenance.
 _MOST_TOLD = 8
 
@@ -134,11 +136,13 @@ def _told(
 
 
 def _nominal_fps(timestamps_s: np.ndarray, header_fps: float) -> float:
-    """The header's rate where the frames keep it, else the mean rate of the frames: variable rate, or sampled."""
+    """The header's rate where the frames keep it, else that of the frames, but for pauses and those left out: variable rate, or
+    sampled."""
     if len(timestamps_s) < 2:
         return header_fps
-    mean_fps = (len(timestamps_s) - 1) / float(timestamps_s[-1] - timestamps_s[0])
-    return header_fps if math.isclose(mean_fps, header_fps, rel_tol=0.02) else mean_fps
+    apart_s = np.diff(timestamps_s)
+    fps = 1 / float(apart_s[apart_s <= _PAUSE * np.median(apart_s)].mean())
+    return header_fps if math.isclose(fps, header_fps, rel_tol=0.02) else fps
 
 
 def _provenance(clip: Clip, model: LandmarkModel, sample_fps: float | None) -> dict[str, Any]:

@@ -21,7 +21,7 @@ def write_film(clip_path: Path, track_path: Path, out: Path, *, progress: Callab
         raise LifterError(f"{out} is the clip itself.", hint="Give another name for the film.")
     check_writable(out)
     landmarks = read_landmarks(track_path)
-    return write_video(out, _pictures(clip_path, landmarks, progress), fps=landmarks.fps / landmarks.slowdown)
+    return write_video(out, _pictures(clip_path, landmarks, progress), fps=landmarks.played_fps)
 
 
 def _pictures(

@@ -69,6 +69,12 @@ class Landmarks2D:
     slowdown: float = 1.0
 
     @property
+    def played_fps(self) -> float:
+        """At how many frames a second a film of all of them is as long as the clip."""
+        took_s = float(self.played_s[-1] - self.played_s[0])
+        return (len(self.played_s) - 1) / took_s if took_s > 0 else self.fps / self.slowdown
+
+    @property
     def played_s(self) -> np.ndarray:
         """[T], as a player shows them."""
         return self.timestamps_s * self.slowdown
@@ -189,7 +195,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         rendered = sorted(options.frames.glob("*.png"))
         if not rendered:
             raise LifterError(f"There are no rendered pictures (.png) in {options.frames}.", hint="Render the character first.")
-        fps = landmarks.fps * len(rendered) / len(landmarks.timestamps_s)
+        fps = landmarks.played_fps * landmarks.slowdown * len(rendered) / len(landmarks.timestamps_s)
         write_video(options.out, preview_pictures(options.clip, landmarks, rendered), fps=fps)
     except LifterError as error:
         print(f"{error.message} {error.hint}".strip(), file=sys.stderr)

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
+from lifter import detect as detect_module
 from lifter import landmark_model
 from lifter.clip import frames, open_clip
 from lifter.detect import Cancelled, detect
@@ -405,6 +406,28 @@ def test_a_clip_without_a_person(made_model: LandmarkModel, steady_clip: Path) -
     with pytest.raises(LifterError, match="No person was found") as caught:
         detect(open_clip(steady_clip), landmark_model=made_model)
     assert "another part" in caught.value.hint
+
+
+STEADY_S = np.arange(60) / 30
+
+
+@pytest.mark.parametrize(
+    ("times_s", "header_fps", "fps"),
+    [
+        (STEADY_S, 30, 30),
+        (STEADY_S / 1.001, 29.97 * 1.001, 29.97 * 1.001),
+        (STEADY_S + 0.004 * np.sin(np.arange(60)), 29.9, 29.9),  # as phones stamp
+        (STEADY_S + 20 * (np.arange(60) >= 30), 2.7, 30),  # paused in between
+        (STEADY_S + 5 * (np.arange(60) // 10), 1.1, 30),
+        (np.delete(STEADY_S, slice(10, 50, 5)), 26, 30),  # pictures left out
+        (np.cumsum(np.tile([0.08, 0.12], 20)), 25, 10),  # sampled
+        (STEADY_S[:1], 24, 24),
+        (np.array([0.0, 4.0]), 30, 0.25),
+    ],
+)
+def test_the_rate_is_that_of_the_frames_and_not_of_pauses(times_s: np.ndarray, header_fps: float, fps: float) -> None:
+    """It decides at how many frames a second an export is keyed: at 2.7 nothing would be left of a walk."""
+    assert detect_module._nominal_fps(times_s, header_fps) == pytest.approx(fps, rel=0.04)
 
 
 def test_frames_closer_than_a_millisecond(made_model: LandmarkModel, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 from lifter.errors import LifterError
 from lifter.film import write_film
 from lifter.joints import LANDMARK_INDEX
-from tests.lifter.conftest import HEIGHT_PX, WIDTH_PX, number_of
+from tests.lifter.conftest import HEIGHT_PX, WIDTH_PX, number_of, write_clip
 
 
 def track(path: Path, rows: range, *, slowdown: float = 1.0) -> Path:
@@ -49,6 +49,17 @@ def test_every_frame_of_the_track_is_drawn_on_its_own_picture(
         assert number_of(picture) == row
         bright = picture[HEIGHT_PX - 8].astype(int).min(-1) > 150
         assert abs(np.flatnonzero(bright).mean() - (10 + row)) < 2
+
+
+def test_a_film_of_a_clip_with_a_pause_is_as_long_as_it(tmp_path: Path) -> None:
+    times_ms = [i * 40 + 3000 * (i >= 10) for i in range(20)]
+    clip, made = write_clip(tmp_path / "clip.mp4", times_ms), track(tmp_path / "t.npz", range(20))
+    with np.load(made) as file:
+        np.savez(made, **{**file, "timestamps_s": np.array(times_ms) / 1000})
+    assert write_film(clip, made, tmp_path / "film.mp4") == 20
+    with av.open(str(tmp_path / "film.mp4")) as film:
+        stream = film.streams.video[0]
+        assert float(stream.duration * stream.time_base) == pytest.approx(times_ms[-1] / 1000, rel=0.06)
 
 
 def test_frames_of_a_longer_track_have_no_picture_after_the_clips_end(steady_clip: Path, tmp_path: Path) -> None:
