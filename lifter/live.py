@@ -46,6 +46,7 @@ from .models.streaming import pose_of_window
 from .normalise import WINDOW_STEP_S, derive_middle_joints, rays_from_pixels
 
 _CAMERA = re.compile(r"camera:(\d{1,3})")
+_LEFT_OUT_S = 0.25
 _SILENT_S = 5.0  # a camera that sends nothing for so long is gone
 _CAMERA_HINT = "Connect one, close the programs that use it, or name another: camera:1, or a video file."
 Picture = tuple[float, np.ndarray]  # seconds since the first, RGB [H, W, 3]
@@ -258,16 +259,19 @@ def _open(
 
 
 def _paced(pictures: Iterator[Picture], *, late_s: float) -> Iterator[Picture]:
-    """At the speed of their own times; those that are late by more than late_s are left out, as a camera would have."""
+    """At the speed of their own times; those that are late by more than late_s are left out, as a camera would have, but not for
+    long where all are late: a file that is decoded more slowly than it plays."""
     began_s: float | None = None
+    asked_s = -math.inf
     for time_s, rgb in pictures:
         began_s = time.monotonic() - time_s if began_s is None else began_s
         ahead_s = began_s + time_s - time.monotonic()
         if ahead_s > 0:
             time.sleep(ahead_s)
-        elif ahead_s < -late_s:
+        elif ahead_s < -late_s and time.monotonic() - asked_s < _LEFT_OUT_S:
             continue
         yield time_s, rgb
+        asked_s = time.monotonic()
 
 
 class _Camera:

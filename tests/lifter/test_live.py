@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
@@ -189,6 +189,25 @@ def test_a_file_is_played_at_its_own_speed_and_what_is_late_is_left_out(monkeypa
             clock.sleep(0.22)
     assert times_s == [i / 20 for i in (0, 1, 2, 3, 7, 8, 9, 10, 11)], "three frames passed while nobody looked"
     np.testing.assert_allclose(shown_s, [0, 0.05, 0.1, 0.15, 0.37, 0.4, 0.45, 0.5, 0.55])
+
+
+@pytest.mark.parametrize("takes_s", [0.03, 0.06, 0.4])
+def test_a_file_that_cannot_be_decoded_as_fast_as_it_plays_is_shown_all_the_same(
+    takes_s: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = _Clock()
+    monkeypatch.setattr(live_module, "time", clock)
+
+    def pictures() -> Iterator[tuple[float, np.ndarray]]:
+        for i in range(200):
+            clock.sleep(takes_s)
+            yield i / 60, np.zeros((2, 2, 3), np.uint8)
+
+    shown_s = []
+    for _ in live_module._paced(pictures(), late_s=1 / 60):
+        shown_s.append(clock.monotonic())
+        clock.sleep(0.05)
+    assert len(shown_s) > 15 and np.diff(shown_s).max() < 0.3 + 2 * takes_s, (len(shown_s), np.diff(shown_s).max())
 
 
 class _Clock:
