@@ -183,6 +183,8 @@ def frames(
     if end_s is not None and timestamp_s + 1 / clip.fps < min(end_s - _MISSING_END_S, 0.9 * end_s):
         if clip.end_s is None and timestamp_s + 1 / clip.fps > 0.9 * (end_s - _first_stamp_s(clip.path)):
             return
+        if _only_sound_after(clip.path, timestamp_s + 1 / clip.fps, until_s=end_s):
+            return
         there_s = math.floor(timestamp_s * 100) / 100
         raise LifterError(
             f"{clip.path} can be decoded only up to {timestamp_s:.2f} s of {end_s:.2f} s: it is truncated or damaged.",
@@ -334,6 +336,22 @@ def _first_stamp_s(path: Path) -> float:
             return max(0.0, (container.start_time or 0) / av.time_base)
     except (av.FFmpegError, ValueError):
         return 0.0
+
+
+def _only_sound_after(path: Path, reached_s: float, *, until_s: float) -> bool:
+    """Whether the file itself has no picture after `reached_s`, and sound that goes on."""
+    last_s = {"video": -math.inf, "audio": -math.inf}
+    try:
+        with av.open(os.fspath(path.resolve())) as container:
+            video = container.streams.video[0]
+            began_s = float((video.start_time or 0) * (video.time_base or 0))
+            for packet in container.demux([video, *container.streams.audio]):
+                if packet.pts is not None and packet.time_base is not None:
+                    kind = packet.stream.type
+                    last_s[kind] = max(last_s[kind], float(packet.pts * packet.time_base) - began_s)
+    except (av.FFmpegError, IndexError, ValueError):
+        return False
+    return last_s["video"] <= reached_s and last_s["audio"] > until_s - _MISSING_END_S
 
 
 def _capture(path: Path, threads: int) -> tuple[cv2.VideoCapture | PyAVCapture, int | None]:

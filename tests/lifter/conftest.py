@@ -67,11 +67,12 @@ def write_clip(
     key_frames: int | None = None,
     rate: int = 1000,
     capture_fps: float | None = None,
+    sound_s: float | None = None,
 ) -> Path:
     """A clip whose frames are shown at exactly these times; frame i carries the number i.
 
     key_frames: one in so many frames, the codec's choice if left out. rate: what the header says, in frames a second.
-    capture_fps: what an Android phone notes in an MP4 of how many it took.
+    capture_fps: what an Android phone notes in an MP4 of how many it took. sound_s: how long it has sound, of silence.
     """
     options = {"movflags": "faststart"} if fast_start else {}
     if capture_fps is not None:
@@ -83,6 +84,7 @@ def write_clip(
         stream.width, stream.height = size
         stream.pix_fmt = pixels
         stream.codec_context.time_base = Fraction(1, 1000)
+        sound = container.add_stream("aac", rate=8000, layout="mono") if sound_s is not None else None
         stream.codec_context.sample_aspect_ratio = pixel_aspect
         if key_frames is not None:
             stream.codec_context.gop_size = key_frames
@@ -94,6 +96,12 @@ def write_clip(
             frame.pts, frame.time_base = time_ms, Fraction(1, 1000)
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
+        for block in range(round((sound_s or 0) * 8000 / 1024)) if sound is not None else ():
+            silence = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), "fltp", "mono")
+            silence.rate, silence.pts, silence.time_base = 8000, 1024 * block, Fraction(1, 8000)
+            container.mux(sound.encode(silence))
+        if sound is not None:
+            container.mux(sound.encode())
     if capture_fps is not None:
         text, number = struct.pack(">2I", 1, 0) + _NUMBER, struct.pack(">2If", _FLOAT_32, 0, capture_fps)
         content = path.read_bytes()

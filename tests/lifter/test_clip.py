@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import struct
 import time
@@ -414,6 +415,24 @@ def test_sampling_an_uneven_clip(tmp_path: Path) -> None:
 def test_an_impossible_rate(sample_fps: float, steady_clip: Path) -> None:
     with pytest.raises(LifterError, match="frames a second"):
         next(frames(open_clip(steady_clip), sample_fps=sample_fps))
+
+
+@pytest.mark.parametrize("name", ["a.mkv", "a.ts", "a.mp4"])
+@pytest.mark.parametrize("options", [{}, {"start_s": 2.5}, {"end_s": 20.0}, {"start_s": 1.0, "end_s": 3.0}])
+def test_sound_may_go_on_after_the_last_picture(name: str, options: dict, tmp_path: Path) -> None:
+    """As where a camera or a recorder lost its picture: the file is whole, whatever its length."""
+    path = write_clip(tmp_path / name, [i * 40 for i in range(100)], sound_s=30, rate=25)
+    _, numbers = _times_and_numbers(path, **options)
+    first, last = math.ceil(25 * options.get("start_s", 0)), min(99, 25 * options.get("end_s", 20))
+    assert numbers == list(range(first, round(last) + 1))
+
+
+def test_a_clip_with_sound_whose_second_half_is_missing_says_so(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "a.mkv", [i * 40 for i in range(500)], sound_s=20, rate=25, key_frames=25)
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2] + bytes(len(content) - len(content) // 2))
+    with pytest.raises(LifterError, match="truncated"):
+        _times_and_numbers(path)
 
 
 def _truncated(path: Path, *, fast_start: bool) -> Path:
