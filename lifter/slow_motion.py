@@ -56,7 +56,8 @@ def _by_android(path: Path) -> Iterator[tuple[float, float, float]]:
     """(pictures a second that the camera took, how many times as many as are played they must be at least, and at most)."""
     try:
         with av.open(os.fspath(path.resolve())) as container:
-            notes = {name.lower(): value for name, value in container.metadata.items()}
+            # Phones write MP4. Into Matroska converters copy all notes, also where they have given the pictures another speed.
+            notes = container.metadata if "mp4" in container.format.name else {}
             rate = float(notes.get(_ANDROID_KEY, "nan"))
     except (av.FFmpegError, ValueError):
         return

@@ -193,6 +193,21 @@ def test_only_what_was_filmed_faster_throughout_is_slow_motion(
     assert clip.slowdown == pytest.approx(slowdown, rel=0.01)
 
 
+def test_what_a_converter_has_given_another_speed_is_no_slow_motion(tmp_path: Path) -> None:
+    """Its Matroska file has the phone's notes all the same."""
+    slow, converted = write_clip(tmp_path / "slow.mp4", SLOW_MS, capture_fps=240), tmp_path / "converted.mkv"
+    with av.open(str(slow)) as source, av.open(str(converted), "w") as out:
+        out.metadata.update(source.metadata)
+        stream = out.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.pts is not None:
+                packet.stream = stream
+                out.mux(packet)
+    with av.open(str(converted)) as file:
+        assert any(name.lower() == "com.android.capture.fps" for name in file.metadata)
+    assert (open_clip(slow).slowdown, open_clip(converted).slowdown) == (8, 1)
+
+
 @pytest.mark.parametrize(
     ("took", "plays", "fps", "slowdown"),
     [
