@@ -22,7 +22,7 @@ _ANDROID_KEY = "com.android.capture.fps"
 _ANDROID_LEAST, _ANDROID_MOST = 3.0, 16.0
 _SONY_FRAME = re.compile(rb"<VideoFrame\b[^>]*>")
 _SONY_RATE = rb'\b%bFps="(\d+(?:\.\d+)?)p"'
-_SONY_LEAST = 1.2
+_SONY_LEAST, _SONY_MOST = 1.2, 100.0
 _MOST_NOTES_BYTES = 4 << 20
 # Stamps that are as far apart all through the clip; of one in which only a part is slow they are not.
 _EVEN = 1.5
@@ -73,7 +73,7 @@ def _by_sony(path: Path) -> Iterator[tuple[float, float, float]]:
                 took, plays = (re.search(_SONY_RATE % name, frame) for name in (b"capture", b"format"))
                 if took and plays and float(plays[1]) > 0:
                     times = float(took[1]) / float(plays[1])
-                    if times >= _SONY_LEAST:
+                    if _SONY_LEAST <= times <= _SONY_MOST:
                         yield float(took[1]), times * (1 - _WHOLE), times * (1 + _WHOLE)
     except OSError:
         return

@@ -218,6 +218,7 @@ def test_what_a_converter_has_given_another_speed_is_no_slow_motion(tmp_path: Pa
         ("59.94i", "59.94i", 29.97, 1),
         ("119.88p", "23.98p", 60, 1),  # given another speed since
         ("12.5p", "25p", 25, 1),
+        (f"{'9' * 400}p", "25p", 25, 1),
     ],
 )
 @pytest.mark.parametrize("inside", [False, True])
