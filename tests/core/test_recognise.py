@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from blender_pose3d.core.errors import Pose3DError
@@ -601,6 +601,7 @@ def test_an_armature_that_is_no_body_is_refused_with_a_remedy() -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), count=st.integers(1, 60), flat=st.booleans(), same=st.booleans())
+@example(seed=58, count=58, flat=True, same=False)
 def test_random_skeletons_are_refused_or_mapped_without_mapping_a_bone_twice(
     seed: int, count: int, flat: bool, same: bool
 ) -> None:

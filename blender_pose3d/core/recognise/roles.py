@@ -79,7 +79,7 @@ def mapping_of(tree: Tree, body: Body) -> Mapping:
     for role, chain in (("spine", spine), ("chest", [chest] if chest is not None else []), ("neck", neck)):
         if chain:
             bones[role] = tuple(tree.names[b] for b in chain)
-            evidence[role] = Evidence(round(sure[role], 2), "shape", f"between the hips and the head, {len(chain)} bone(s)")
+            evidence[role] = Evidence(_told(sure[role]), "shape", f"between the hips and the head, {len(chain)} bone(s)")
     if doubtful := [role for role in evidence if sure[role] < SURE]:
         names = ", ".join(f"{role.replace('_', ' ')} ('{bones[role][0]}')" for role in sorted(doubtful))
         warnings.append(f"Not sure of: {names}. Check the mapping.")
@@ -94,6 +94,11 @@ def mapping_of(tree: Tree, body: Body) -> Mapping:
     )
 
 
+def _told(sure: float) -> float:
+    """A confidence as the table of bones says it: nothing that a shape says is certain."""
+    return round(float(np.clip(sure, 0, 0.99)), 2)
+
+
 def _evidence(tree: Tree, role: str, bone: int, sure: float, cues: Sequence[str]) -> Evidence:
     side, _, part = role.partition("_")
     said = tree.said[bone]
@@ -102,7 +107,7 @@ def _evidence(tree: Tree, role: str, bone: int, sure: float, cues: Sequence[str]
     shown = f"; {side} as {listed(cues)} show" if side in SIDES and cues else ""
     by_name = bool(said.part) and said.part in (part, role) or (said.part == "leg" and limb == "leg")
     name = f"'{tree.names[bone]}' is called so; " if by_name else ""
-    return Evidence(round(float(np.clip(sure, 0, 0.99)), 2), "name" if by_name else "shape", f"{name}{place}{shown}")
+    return Evidence(_told(sure), "name" if by_name else "shape", f"{name}{place}{shown}")
 
 
 def _trunk(tree: Tree, legs: Pair, arms: Pair) -> tuple[int, int, list[int], int | None, list[int], int | None]:
