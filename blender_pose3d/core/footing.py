@@ -39,7 +39,7 @@ _SHORTER, _CROUCH = (1.0, 0.9, 0.8, 0.7), 0.05
 _FLAT_SHARE = 0.006
 # Of the leg: a foot that moves, but no higher over the ground than the first, is as high as the source's; from the second on the
 # limbs say how high.
-_LOW_SHARE, _HIGH_SHARE = 0.02, 0.08
+_LOW_SHARE, _HIGH_SHARE = 0.02, 0.07
 
 
 def contacts_there(source: SourceMotion) -> tuple[Contact, ...]:
