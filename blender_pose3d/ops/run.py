@@ -337,7 +337,8 @@ def request_from_scene(
 
 
 def _range(settings: bpy.types.PropertyGroup) -> tuple[str, ...]:
-    return ("--start", repr(settings.start_s), "--end", repr(settings.end_s)) if settings.use_range else ()
+    # Blender has single precision, in which 2.7 is a little more.
+    return ("--start", f"{settings.start_s:.7g}", "--end", f"{settings.end_s:.7g}") if settings.use_range else ()
 
 
 def _hands(settings: bpy.types.PropertyGroup) -> tuple[str, ...]:

@@ -159,7 +159,8 @@ def check_what_the_panel_asks_of_the_engine() -> None:
         assert words(person="longest", lens="MM", focal_length_mm=28) == ["--focal-mm", "28"]
         assert words(lens="FOV", field_of_view=np.radians(70)) == ["--fov", "70"]
         assert words(lens="PIXELS", focal_length_px=1234) == ["--focal-px", "1234"]
-        assert words(use_range=True, start_s=1.5, end_s=2) == ["--start", "1.5", "--end", "2.0", "--focal-px", "1234"]
+        # As it was typed: a frame at 2.7 s is in the part that begins there.
+        assert words(use_range=True, start_s=2.7, end_s=1004.1) == ["--start", "2.7", "--end", "1004.1", "--focal-px", "1234"]
         assert words(use_range=False, lens="AUTO", speed="PLAYED") == ["--as-played"]
         assert words(speed="FILMED", filmed_fps=119.88) == ["--filmed-fps", "119.88"]
         assert len(names) == 9, "different settings, different tracks"
