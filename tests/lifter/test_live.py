@@ -24,7 +24,7 @@ from lifter.live import LiveFrame, LiveLifter, causal_model
 from lifter.models import build
 from lifter.track_file import Pose2DTrack
 from tests.lifter.archives import exact_detection
-from tests.lifter.conftest import HEIGHT_PX, WIDTH_PX, number_of
+from tests.lifter.conftest import HEIGHT_PX, WIDTH_PX, number_of, write_clip
 
 FRAMES = 9
 FOCAL_PX = 576.0
@@ -208,6 +208,16 @@ def test_a_file_that_cannot_be_decoded_as_fast_as_it_plays_is_shown_all_the_same
         shown_s.append(clock.monotonic())
         clock.sleep(0.05)
     assert len(shown_s) > 15 and np.diff(shown_s).max() < 0.3 + 2 * takes_s, (len(shown_s), np.diff(shown_s).max())
+
+
+def test_slow_motion_plays_the_cameras_part_at_true_speed(tmp_path: Path) -> None:
+    slow = write_clip(tmp_path / "slow.mp4", [round(i * 1000 / 30) for i in range(60)], capture_fps=240)
+    last_s = {}
+    for as_played in (False, True):
+        with contextlib.ExitStack() as stack:
+            _, pictures = live_module._open(str(slow), fast=True, filmed_fps=None, as_played=as_played, stack=stack)
+            last_s[as_played] = [time_s for time_s, _ in pictures()][-1]
+    assert last_s == pytest.approx({False: 59 / 240, True: 59 / 30}, abs=1e-3)
 
 
 class _Clock:
