@@ -43,7 +43,7 @@ def _texts(tree: ast.Module) -> Iterator[str]:
     }
     told = {id(value) for node in ast.walk(tree) if isinstance(node, ast.Call) for value in _told(node)}
     for node in ast.walk(tree):
-        text = _template(node)
+        text = template(node)
         if text is None or id(node) in skipped or not any(c.isalpha() for c in text.replace("{}", "")):
             continue
         if _NOT_SHOWN.fullmatch(text):
@@ -67,7 +67,7 @@ def _told(call: ast.Call) -> Iterator[ast.expr]:
     yield from (keyword.value for keyword in call.keywords if keyword.arg in _KEYWORDS)
 
 
-def _template(node: ast.AST) -> str | None:
+def template(node: ast.AST) -> str | None:
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return node.value
     if isinstance(node, ast.JoinedStr):

@@ -8,7 +8,7 @@ import string
 
 import pytest
 
-from tests.message_strings import PACKAGE, message_strings
+from tests.message_strings import PACKAGE, message_strings, template
 
 
 def german() -> dict[str, str]:
@@ -24,6 +24,14 @@ def test_every_message_has_its_german() -> None:
     known = german()
     missing = {text: place for text, place in message_strings().items() if text not in known}
     assert not missing, "not in blender_pose3d/translations/de.py:\n" + "\n".join(f"{p}: {t!r}" for t, p in missing.items())
+
+
+def test_what_the_engine_warns_of_has_its_german() -> None:
+    source = ast.parse((PACKAGE.parent / "lifter" / "cli.py").read_text(encoding="utf-8"))
+    warnings = next(node for node in ast.walk(source) if isinstance(node, ast.FunctionDef) and node.name == "_warnings")
+    calls = [node for node in ast.walk(warnings) if isinstance(node, ast.Call) and ast.unparse(node.func) == "found.append"]
+    said = [template(call.args[0]) for call in calls]
+    assert len(said) >= 4 and all(text in german() for text in said), said
 
 
 def test_values_have_their_places() -> None:

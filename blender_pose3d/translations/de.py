@@ -52,6 +52,16 @@ GERMAN: dict[str, str] = {
         "Der Clip ist Zeitlupe: Die Bewegung hat ihr echtes Tempo, {} mal so schnell, wie der Clip abgespielt wird "
         "(mit --as-played oder „Tempo: Wie abgespielt“ bleibt sie langsam)."
     ),
+    "The camera is carried in this clip: only the feet tell how far. Look at the path along the ground.": (
+        "Die Kamera wird in diesem Clip getragen: Wie weit, sagen nur die Füße. Den Weg über den Boden ansehen."
+    ),
+    "The clip is cut at {} s: one camera and one ground are taken for all of it. Choose a part of one shot.": (
+        "Der Clip ist bei {} s geschnitten: Für alles werden eine Kamera und ein Boden angenommen. Einen Teil einer einzigen "
+        "Einstellung wählen."
+    ),
+    "{} people are in the clip; the one seen largest and longest was taken (--person chooses another).": (
+        "{} Menschen sind im Clip; genommen wurde, wer am längsten und größten zu sehen ist (--person wählt jemand anderen)."
+    ),
     "The new action was undone while it was made.": "Die neue Aktion wurde rückgängig gemacht, während sie entstand.",
     "'{}' was given another action while this one was made.": ("„{}“ bekam eine andere Aktion, während diese entstand."),
     "Open Manual": "Handbuch öffnen",
