@@ -138,6 +138,12 @@ def _moves(item: bpy.types.Object, *, by_bone: bool) -> bool:
     return any(curve.data_path in PLACE_CHANNELS or (by_bone and curve.data_path.startswith("pose.")) for curve in curves)
 
 
+def moves_bone(curves: Iterable[bpy.types.FCurve], armature_object: bpy.types.Object, name: str) -> bool:
+    """Whether these curves have a bone go or turn anywhere over time."""
+    paths = {f"{armature_object.pose.bones[name].path_from_id()}.{channel}" for channel in _CHANNELS}
+    return any(curve.data_path in paths and varies(curve) for curve in curves)
+
+
 def varies(curve: bpy.types.FCurve) -> bool:
     """Whether a curve says different things at different times."""
     values = [point.co.y for point in (*curve.keyframe_points, *curve.sampled_points)]

@@ -105,7 +105,7 @@ def key_motion(
         key_rotation(action, armature_object, bone, wxyz[None], once)
         _write_rest(bone, write, once, with_rotation=False, always=by_nla)
     keyed = {*motion.bone_names, *motion.held} | alone
-    leading = carriers(armature_object, keyed, set(motion.bone_names) - alone)
+    leading = carriers(armature_object, keyed, set(motion.bone_names) - alone, alone=alone)
     for bone in dict.fromkeys([*leading, *(pose_bones[name] for name in at_rest if name not in keyed)]):
         _write_rest(bone, write, once, with_rotation=True, always=by_nla)
     # What is there twice is as it is the last time.
@@ -270,17 +270,35 @@ def _is_at(bone: bpy.types.PoseBone, channel: str, rest: Sequence[float]) -> boo
     return all(abs(now - then) <= 1e-6 + 1e-5 * abs(then) for now, then in zip(getattr(bone, channel), rest, strict=True))
 
 
-def carriers(armature_object: bpy.types.Object, keyed: set[str], moved: set[str]) -> list[bpy.types.PoseBone]:
+def carriers(
+    armature_object: bpy.types.Object, keyed: set[str], moved: set[str], *, alone: Collection[str] = ()
+) -> list[bpy.types.PoseBone]:
     """Bones above keyed ones that are not keyed themselves, and those that the bones above follow by constraints, as controls
-    that pivot the hips or the chest. One that all of `moved` follow places the character: it is the user's."""
+    that pivot the hips or the chest. One that all of `moved` follow places the character: it is the user's, and so is what a bone
+    follows that is left alone."""
     pose_bones = armature_object.pose.bones
     above: dict[str, bpy.types.PoseBone] = {}
     for name in keyed:
         above |= {bone.name: bone for bone in pose_bones[name].parent_recursive if bone.name not in keyed}
-    followed = {name: followed_by(armature_object, name, keyed) for name in moved}
-    by_all = set.intersection(*followed.values()) if followed else set()
-    others = {name: pose_bones[name] for name in set().union(*followed.values()) - by_all}
+    followed = [followed_by(armature_object, name, keyed) for name in moved]
+    stays = set().union(*(followed_by(armature_object, name) for name in alone)) if alone else _common(followed)
+    others = {name: pose_bones[name] for name in set().union(*followed) - stays}
     return list((above | others).values())
+
+
+def _common(sets: Sequence[set[str]]) -> set[str]:
+    return set.intersection(*sets) if sets else set()
+
+
+def placing(armature_object: bpy.types.Object, motion: RigMotion) -> list[str]:
+    """Controls that place the character, as Rigify's root: the whole body follows them, by constraints, and they get no key."""
+    pose_bones = armature_object.pose.bones
+    alone = left_alone(armature_object, motion)
+    names = {*motion.bone_names, *alone}.intersection(pose_bones.keys())
+    keyed = {*motion.bone_names, *motion.held} - alone
+    above = {bone.name for name in names for bone in pose_bones[name].parent_recursive}
+    by_all = _common([followed_by(armature_object, name, keyed) for name in names]) - above
+    return sorted(name for name in by_all if not pose_bones[name].constraints)
 
 
 def passed_through(

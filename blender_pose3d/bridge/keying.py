@@ -18,9 +18,20 @@ from ..core.preset import Mapping
 from ..core.rig import RigSpec
 from ..core.solve import require_upper_body
 from ..core.tracks import RigMotion
-from .constraints import PLACE_CHANNELS, Kind, Obstacle, carried_warnings, find_obstacles, locks_of, mute, sentences, varies
+from .constraints import (
+    PLACE_CHANNELS,
+    Kind,
+    Obstacle,
+    carried_warnings,
+    find_obstacles,
+    locks_of,
+    moves_bone,
+    mute,
+    sentences,
+    varies,
+)
 from .ik import IkLimb, LimbMode, Pauses, as_ik_bends, find_limbs, key_controls, keyed_bones, passed_on, require_moved
-from .keyframes import key_motion, left_alone, passed_through, require_editable
+from .keyframes import key_motion, left_alone, passed_through, placing, require_editable
 from .rig_reader import choose_mapping, moved_by, read_rig, take_in_edits
 from .targets import Keyed, heard_strips
 
@@ -212,6 +223,12 @@ def _stopped_warnings(armature_object: bpy.types.Object, motion: RigMotion) -> t
         told.append(
             f"The action '{old.name}' is no longer played, and it moved the armature object, which stays where it is now: push it"
             " down into the NLA before."
+        )
+    placed = [name for name in placing(armature_object, motion) if moves_bone(curves, armature_object, name)]
+    if placed:
+        told.append(
+            f"The action '{old.name}' is no longer played, and it moved '{placed[0]}', which the whole character follows and"
+            " which stays where it is now: push it down into the NLA before."
         )
     return tuple(told)
 

@@ -77,7 +77,10 @@ def prepare_pose(
     moved = {name for name in motion.bone_names if name in bones} - alone
     for name in moved:
         bones[name].location, bones[name].scale = (0, 0, 0), (1, 1, 1)
-    for bone in (*carriers(armature_object, moved | alone, moved), *(bones[name] for name in at_rest if name in bones)):
+    for bone in (
+        *carriers(armature_object, moved | alone, moved, alone=alone),
+        *(bones[name] for name in at_rest if name in bones),
+    ):
         bone.matrix_basis.identity()
     for name, key, value in mapping.properties:
         if name in bones and key in bones[name]:

@@ -1080,6 +1080,11 @@ GERMAN: dict[str, str] = {
     "The NLA of '{}' is switched off, so the new strip does not play: switch it on in its editor.": (
         "Die NLA von „{}“ ist ausgeschaltet, der neue Streifen spielt also nicht: sie in ihrem Editor einschalten."
     ),
+    "The action '{}' is no longer played, and it moved '{}', which the whole character follows and which stays where it is now: push it"
+    " down into the NLA before.": (
+        "Die Aktion „{}“ wird nicht mehr gespielt, und sie hat „{}“ bewegt, dem die ganze Figur folgt und das bleibt, wo es jetzt ist:"
+        " sie vorher in die NLA schieben."
+    ),
     "NLA strips move the object '{}' itself, and the character goes along: mute them if it should not.": (
         "NLA-Streifen bewegen das Objekt „{}“ selbst, und die Figur geht mit: diese stumm schalten, wenn sie das nicht soll."
     ),

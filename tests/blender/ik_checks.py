@@ -114,9 +114,10 @@ def rigify(*, options: str = "plain", motion: str = "demo", posed: tuple[str, ..
 
 def tweaked() -> dict:
     """Rigify with controls posed through which its body moves: what its own bones do beside those of one that nobody posed, and
-    which controls were keyed. Others keep their pose, and for an upper body those of the legs."""
+    which controls were keyed. Others keep their pose, and for an upper body those of the legs and what places the character."""
     tweaks = ["upper_arm_tweak.L", "forearm_tweak.R.001", "hand_tweak.L", "tweak_spine.002", "shin_tweak.L", "foot_tweak.R"]
     others = ["hand_ik.L", "foot_ik.R", "ear.L", "breast.R"]
+    names = (*tweaks, *others, "chest", "root")
     given = exact_tracks.motion("walk_turn", fps=25, seconds=1)
     bpy.context.scene.render.fps = 25
     armature = files.open_rig(files.parse_rig("rigify"))
@@ -127,7 +128,7 @@ def tweaked() -> dict:
         options = MotionOptions(mark_guesses=False, **motion)
         applied = apply_track(bpy.context, armature, given.track, preset="auto", resources=ROOT, options=options)
         paths = [path for _, path, _ in curves_of(armature.animation_data.action)]
-        return poses(armature, applied, bones), [name for name in (*tweaks, *others) if any(f'"{name}"' in p for p in paths)]
+        return poses(armature, applied, bones), [name for name in names if any(f'"{name}"' in p for p in paths)]
 
     def pose() -> None:
         for bone in (armature.pose.bones[name] for name in (*tweaks, *others)):
@@ -137,6 +138,8 @@ def tweaked() -> dict:
     pose()
     found, keyed = imported()
     pose()
+    for name in ("chest", "root"):
+        armature.pose.bones[name].location = (1.0, 0.0, 0.0)
     _, above = imported(upper_body=True)
     return apart(found, wanted) | {"unposed": none, "keyed": keyed, "above": above, "tweaks": tweaks}
 

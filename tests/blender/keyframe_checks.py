@@ -289,6 +289,34 @@ def what_bends_the_body_by_constraints_is_brought_to_rest() -> None:
         assert by_nla or bones["Place"].location.x == 0.5
 
 
+def what_bends_an_upper_body_is_brought_to_rest_too() -> None:
+    """All of it follows that, but hips and legs do not: it does not place the character."""
+    given = exact_tracks.motion("reach", seconds=1)
+    armature = fresh("plain")
+    rig_builders.add_pivots(armature, {"Place": "Hips", "Pivot": "Spine"})
+    for name in ("Place", "Pivot"):
+        armature.pose.bones[name].location = (0.5, 0.0, 0.0)
+    options = MotionOptions(upper_body=True)
+    apply_track(bpy.context, armature, given.track, preset="auto", resources=ROOT, options=options)
+    keyed = {path for _, path, _ in _curves(armature)}
+    assert any('"Pivot"' in path for path in keyed) and not any('"Place"' in path for path in keyed), keyed
+
+
+def a_control_that_no_longer_carries_the_character_is_told() -> None:
+    """It has no key in the new action, so what moved it is gone; of keys that hold it in one place nothing is said."""
+    given = exact_tracks.motion("reach", seconds=1)
+    for moved_m in (0.0, 2.0):
+        armature = fresh("plain")
+        rig_builders.add_pivots(armature, {"Place": "Hips", "Pivot": "Spine2"})
+        for frame, place in ((1, 0.5), (20, 0.5 + moved_m)):
+            for name in ("Place", "Pivot"):
+                armature.pose.bones[name].location.x = place
+                armature.pose.bones[name].keyframe_insert("location", frame=frame)
+        told = [warning for warning in animate(armature, given).warnings if "no longer played" in warning]
+        assert len(told) == (moved_m > 0) and all("moved 'Place'" in warning for warning in told), told
+        assert not animate(armature, given).warnings
+
+
 def strips_that_carry_the_character_along_are_told() -> None:
     """Of a strip that has keys of the object without moving it nothing is said."""
     given = exact_tracks.motion("reach", seconds=1)
@@ -871,6 +899,8 @@ CHECKS: tuple[Callable[[], None], ...] = (
     a_second_import_makes_a_second_action,
     nla_stays_and_does_not_show_through,
     what_bends_the_body_by_constraints_is_brought_to_rest,
+    what_bends_an_upper_body_is_brought_to_rest_too,
+    a_control_that_no_longer_carries_the_character_is_told,
     strips_that_carry_the_character_along_are_told,
     a_rest_position_is_told,
     bones_that_are_being_edited_are_taken_as_they_are,
