@@ -413,7 +413,7 @@ def find_pythons(versions: Sequence[tuple[int, int]] = PYTHONS, *, own: str | No
     for major, minor in versions:
         name = f"python{major}.{minor}"
         candidates = [[found] for found in (shutil.which(name),) if found]
-        pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+        pyenv = Path(os.environ.get("PYENV_ROOT") or os.path.expanduser("~/.pyenv"))
         candidates += [[str(path)] for path in sorted(pyenv.glob(f"versions/{major}.{minor}*/bin/{name}"))]
         if os.name == "nt" and shutil.which("py"):
             candidates.append(["py", f"-{major}.{minor}"])

@@ -337,6 +337,20 @@ def test_a_full_disk_is_not_taken_for_a_missing_python(tmp_path: Path, resources
     assert "is full" in error.message and "Make room" in error.hint
 
 
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root becomes a user without an account")
+def test_pythons_are_found_by_a_user_without_a_home() -> None:
+    """As in a container whose user has a number only."""
+    script = f"""
+import os, sys
+sys.path.insert(0, {str(SCRIPT.parents[2])!r})
+from blender_pose3d.worker import setup
+os.setuid(54321)
+list(setup.find_pythons(((3, 99),)))
+"""
+    environment = {name: value for name, value in os.environ.items() if name not in ("HOME", "PYENV_ROOT")}
+    subprocess.run([sys.executable, "-c", script], env=environment, timeout=60, check=True)
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="asks Linux to refuse links")
 def test_a_disk_without_links_is_not_taken_for_a_missing_python(tmp_path: Path, resources: Path) -> None:
     """As a stick with a portable Blender."""
