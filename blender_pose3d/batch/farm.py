@@ -19,6 +19,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,12 +55,13 @@ class Cluster:
 @dataclass(frozen=True)
 class _Work:
     """A job as a machine of the cluster gets it. track_name: None for a look at the rig only; lookers: how many machines may look
-    at pieces of its clip at once."""
+    at pieces of its clip at once; keeps_seen: what is seen of the clip is kept on the machine for other jobs."""
 
     job: BatchJob
     track_name: str | None
     cluster: Cluster
     lookers: int = 1
+    keeps_seen: bool = False
 
 
 @dataclass(frozen=True)
@@ -161,10 +163,11 @@ def _animate_all(
 ) -> None:
     waiting: dict[Any, BatchJob] = {}
     places = int(ray.cluster_resources().get("CPU", 0) // cluster.cpus)
-    for job in todo:
+    again = steps.looked_at_again(todo)
+    for job in _first_looks_first(todo):
         try:
             account.begin(job)
-            work = _Work(job, inputs.track_name(job), cluster, max(1, places // len(todo)))
+            work = _Work(job, inputs.track_name(job), cluster, max(1, places // len(todo)), steps.look_of(job) in again)
         except Pose3DError as error:
             account.end(Outcome(job, State.FAILED, error.sentence))
         else:
@@ -186,6 +189,17 @@ def _animate_all(
             except ray.exceptions.RayError as error:
                 outcome = Outcome(job, State.FAILED, _lost(error))
             account.end(outcome)
+
+
+def _first_looks_first(todo: Sequence[BatchJob]) -> list[BatchJob]:
+    """The other jobs of a clip come when what was found in it is there, on the machines that looked."""
+    turns: Counter[tuple[str, ...]] = Counter()
+    turn = {}
+    for job in todo:
+        look = steps.look_of(job)
+        turn[job.out] = turns[look]
+        turns[look] += 1
+    return sorted(todo, key=lambda job: turn[job.out])
 
 
 def _lost(error: Exception) -> str:
@@ -264,7 +278,15 @@ class _Machine:
                     seconds["look"] = time.monotonic() - began_s
                     return [f"--pieces={pieces}"]
 
-                track = steps.lift(self._engine, job, work.track_name, programs=programs, cache=self._cache, prepared=prepared)
+                track = steps.lift(
+                    self._engine,
+                    job,
+                    work.track_name,
+                    programs=programs,
+                    cache=self._cache,
+                    prepared=prepared,
+                    keeps_seen=work.keeps_seen,
+                )
             warnings += self._engine.warnings
             seconds["lift"], began_s = time.monotonic() - began_s - seconds.get("look", 0.0), time.monotonic()
             try:

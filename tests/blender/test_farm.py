@@ -159,6 +159,21 @@ def test_a_long_clip_is_looked_at_by_several_machines(start_blender, blender_pyt
         np.testing.assert_array_equal(found[0][key], array)
 
 
+def test_what_was_seen_of_a_clip_is_kept_for_its_other_rows(environment, cluster, clips, tmp_path) -> None:
+    """Which come after the first ones of all clips."""
+    assert cluster.stdout
+    address, out = cluster.stdout.readline().strip(), tmp_path / "out"
+    rows = [(clip, person) for clip in "012" for person in ("longest", "largest", "middle")]
+    table = "".join(f"{clips / clip}.mp4,{person},{out / clip}-{person}.bvh\n" for clip, person in rows)
+    (tmp_path / "jobs.csv").write_text(f"clip,person,out\n{table}")
+    command = [RAY_PYTHON, str(BUILD), "batch", str(tmp_path / "jobs.csv"), "--rig", "rigify", "--cluster", address]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=240)
+    assert done.returncode == 0, done.stdout + done.stderr
+    started = [line["out"][0] for line in lines(out / JOURNAL) if line["event"] == "started"]
+    assert started == list("012" * 3)
+    assert len(list((tmp_path / "home" / "cache" / "tracks" / "seen").glob("*.npz"))) == 3
+
+
 def scratch_folders() -> set[Path]:
     return set(Path(tempfile.gettempdir()).glob("pose3d-scratch-*"))
 
