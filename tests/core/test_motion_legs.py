@@ -131,6 +131,27 @@ def test_the_mesh_says_where_the_ground_is() -> None:
     assert abs(stands.sole.ahead_m - 0.3 * rig.leg_length_m) < 0.02
 
 
+@pytest.mark.parametrize("changes", [{}, {"axes_seed": 3}, {"size": 100.0, "world": object_matrix(scale=0.01)}])
+def test_hands_lie_on_the_ground_instead_of_in_it(changes: dict) -> None:
+    """Of somebody who gets down on them: the wrists bend back until the fingers are on it. Else they would be in it."""
+    rig = build(leg=0.8, arm=1.2, arms_down_deg=30.0, **changes)
+    for options in (MotionOptions(), MotionOptions(orient_hands=False)):
+        _, body = solved(rig, clip("lie_down"), options)
+        fingers = np.stack([body.heads_world_m[:, rig.index[f"{side}_finger"], 2] for side in ("left", "right")])
+        deepest = (fingers.min() - rig.ground_m) / rig.leg_length_m
+        if not options.orient_hands:
+            assert deepest < -0.06, "they are not in the ground anyway"
+            continue
+        assert deepest > -0.005, deepest
+        lies = fingers[0].argmin()
+        turns = [body.turn(f"left_{part}") for part in ("hand", "forearm")]
+        assert np.degrees(angle_between(*turns)).max() > 40
+        # The palm is down, as in a T-pose.
+        across = apply(turns[0][lies], rig.front_world)
+        along = turns[0][lies] @ (rig.end("left_forearm") - rig.rest_heads[rig.bone("left_forearm")])
+        assert np.cross(across, along)[2] > 0
+
+
 @pytest.mark.parametrize("rig_name", ["own", "long_legs", "short_legs", "random_axes"])
 def test_feet_slide_without_the_lock(rig_name: str) -> None:
     """What the tests above would see if nothing were held."""

@@ -18,7 +18,7 @@ from ..tracks import Pose3DTrack, RigMotion
 from ..upright import leaning, upright
 from .camera import CameraEstimate
 from .contacts import Contact
-from .extremities import foot_directions, turn_hands, turned_foot
+from .extremities import foot_directions, lay_hands, turn_hands, turned_foot
 from .legs import lock_feet
 from .options import PATIENCE, SIGMA_S, CameraMotion, MotionOptions, Smoothing
 from .performance import Performance, perform
@@ -114,6 +114,11 @@ def _whole_motion(
     if not options.keep_vertical:
         path = np.concatenate([path[:, :2], np.full((len(path), 1), middle_rest[2])], axis=1)
     body = PosedRig(rig, own, len(path))
+    if options.orient_hands:
+        from_hips, hands = FromHips(body), {side: rig.bone(f"{side}_hand") for side in SIDES}
+        wrists_m = {side: path + from_hips.head_m(hand) for side, hand in hands.items() if hand is not None}
+        lay_hands(rig, own, wrists_m, rig.ground_m + scale * float(person.under_m.min()))
+        body = PosedRig(rig, own, len(path))
     root = rig.index[rig.mapping.root]
     location = path + FromHips(body).head_m(root) - rig.rest_heads_world_m[root]
     return as_motion(body, location, times, heading_rad=heading, scale=scale)

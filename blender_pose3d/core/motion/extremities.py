@@ -34,6 +34,10 @@ _ANKLE_RANGE_RAD = np.radians(60.0)
 # of two ways back from half round either is as near.
 _FOOT_BELIEVED_RAD = np.radians((100.0, 150.0))
 _WRIST_RANGE_RAD = np.radians(60.0)
+# Of the leg: how long a hand is at least and at most.
+_HAND_SHARES = (0.1, 0.3)
+# From a hand's direction to the tips of its relaxed fingers, towards the palm.
+_CURL_RAD = np.radians(15.0)
 _FOREARM_RANGE_RAD = np.radians(100.0)
 # From here to half round it is less and less known which way a palm is turned.
 _PALM_KNOWN_RAD = np.radians(140.0)
@@ -135,6 +139,41 @@ def turn_hands(
         whole = about_axis(arm, turned) @ own[forearm]
         own[hand] = slerp_matrices(whole, _within(whole, bend @ whole, _WRIST_RANGE_RAD), trust)
         own[forearm] = twist @ own[forearm]
+
+
+def lay_hands(rig: RigSpec, own: dict[int, np.ndarray], wrists_m: dict[str, np.ndarray], ground_m: float) -> None:
+    """Bend the hands' D in `own` at the wrist until no finger is in the ground: in push-ups the palms are on it.
+
+    wrists_m: [T, 3] by side, where they are in the world.
+    """
+    linear = rig.world_from_armature[:3, :3]
+    for side, wrist_m in wrists_m.items():
+        hand, forearm = rig.bone(f"{side}_hand"), rig.bone(f"{side}_forearm")
+        assert hand is not None and forearm is not None
+        way_rest = unit(apply(linear, rig.end(f"{side}_forearm") - rig.rest_heads[forearm]))
+        back_rest = np.cross(rig.front_world, way_rest) * (1.0 if side == "left" else -1.0)
+        turned = linear @ own[hand] @ rig.armature_from_world
+        way, back = (unit(apply(turned, rest)) for rest in (way_rest, back_rest))
+        length_m, curl = _hand(rig, hand, way_rest)
+        lowest = np.clip(np.sin(curl) - (wrist_m[:, 2] - ground_m) / length_m, -1.0, np.sin(curl))
+        lacking = np.maximum(lowest - way[:, 2], 0.0)
+        # One that points straight down is bent back, as a wrist is that carries the body.
+        level = unit((way + np.minimum(2 * lacking, 1.0)[:, None] * back) * [1, 1, 0])
+        raised = np.sqrt(1 - lowest**2)[:, None] * level + lowest[:, None] * _UP
+        bent = swing(*(unit(apply(rig.armature_from_world, one)) for one in (way, raised)))
+        own[hand] = np.where((lacking > 0)[:, None, None], bent @ own[hand], own[hand])
+
+
+def _hand(rig: RigSpec, hand: int, way_rest: np.ndarray) -> tuple[float, float]:
+    """How far the finger tips are from the wrist along its direction at rest, in metres, as far as bones tell, and how far
+    relaxed fingers are bent from there.
+    """
+    below = [bone for bone in range(len(rig.bone_names)) if rig.is_below(bone, hand)]
+    ends = np.concatenate([rig.rest_heads[below], rig.rest_tails[below]]) - rig.rest_heads[hand]
+    length_m = float((apply(rig.world_from_armature[:3, :3], ends) @ way_rest).max())
+    least, most = (share * rig.leg_length_m for share in _HAND_SHARES)
+    curls = any(rig.index[name] in below for names in rig.mapping.fingers.values() for name in names)
+    return float(np.clip(length_m, least, most)), _CURL_RAD if curls else 0.0
 
 
 def _turned_about(axis: np.ndarray, start: np.ndarray, end: np.ndarray, mark: np.ndarray) -> np.ndarray:

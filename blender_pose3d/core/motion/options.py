@@ -53,7 +53,8 @@ class MotionOptions:
     level_ground: all feet stand at one height; False: stairs and boxes are found, where feet stand on them.
     foot_lock: feet in contact stay where they are and on the ground; guess_steps: where something hides the feet or the picture
     ends above them, who walks steps as hips and arms tell, and who does not stands; joint_limits: knees, elbows, neck and spine
-    stay within what a body can do; orient_feet, orient_hands: from the detector's landmarks where it is sure of them;
+    stay within what a body can do; orient_feet, orient_hands: from the detector's landmarks where it is sure of them, and hands
+    on the ground lie on it;
     follow_hands: fingers as the hands' landmarks have them, where the track has those, instead of relaxed.
     key_tolerance_cm, key_tolerance_deg: how far sparse keys may be from the motion; dense_keys: a key on every frame instead;
     whole_poses: sparse keys of all bones at the same frames.
