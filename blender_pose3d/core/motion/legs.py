@@ -40,7 +40,7 @@ _RAISED_SHARE = 1.5
 # knees that a network bends, and the feet that are held bring the ground; where none are held, nothing else does.
 _HEIGHT_M, _ACCELERATION_M_S2 = 0.025, 6.0
 # The same where the feet were seen: of less, small hops would be nothing.
-_HEIGHT_SEEN_M, _HOP_M_S2 = 0.02, 10.0
+_HEIGHT_SEEN_M, _HOP_M_S2 = 0.02, 16.0
 _GROUND_M, _GROUND_UNHELD_M = 0.08, 0.002
 # What somebody lies on.
 _FLOOR_M = 0.004

@@ -31,7 +31,7 @@ _CUT_SHARE = 0.6
 # How somebody goes who comes or goes is said by so many frames.
 _GOES_FRAMES = 8
 # Accelerations of a pelvis; and up and down, where the feet were seen: of less, small hops would be nothing.
-_ACCELERATION_M_S2, _HOP_M_S2 = 5.0, 8.0
+_ACCELERATION_M_S2, _HOP_M_S2 = 5.0, 12.0
 _JOINTS = [INDEX[name] for name in LANDMARK_JOINTS]
 
 
