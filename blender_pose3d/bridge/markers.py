@@ -124,7 +124,7 @@ def contacts_from_markers(action: bpy.types.Action, clock: Clock, *, last_s: flo
     if not events:
         raise Pose3DError(
             f"The action '{action.name}' has no contact markers.",
-            hint="Choose an action that Pose3D made, or add pose markers such as 'left heel down' and 'left heel up'.",
+            hint="Add pose markers such as 'left heel down' and 'left heel up' in the action editor.",
         )
     found = []
     for (side, part), changes in events.items():

@@ -1139,8 +1139,8 @@ GERMAN: dict[str, str] = {
         "Die Animation beginnt bei Bild {}, und Blender schreibt nichts vor Bild 0: ihre Schlüsselbilder verschieben, um es zu behalten."
     ),
     "The action '{}' has no contact markers.": "Die Aktion „{}“ hat keine Kontaktmarkierungen.",
-    "Choose an action that Pose3D made, or add pose markers such as 'left heel down' and 'left heel up'.": (
-        "Eine Aktion wählen, die Pose3D gemacht hat, oder Posenmarkierungen wie „left heel down“ und „left heel up“ hinzufügen."
+    "Add pose markers such as 'left heel down' and 'left heel up' in the action editor.": (
+        "Im Action-Editor Posenmarkierungen wie „left heel down“ und „left heel up“ hinzufügen."
     ),
     "How well Pose3D saw the person in the clip: look where it is low": (
         "Wie gut Pose3D die Person im Clip sah: dort nachsehen, wo es niedrig ist"
