@@ -143,6 +143,14 @@ def test_folders_patterns_and_clips(folder: Path, monkeypatch: pytest.MonkeyPatc
     assert read("a.mp4", rig="rigify")[0].out == folder / "a.glb", "beside the clip where nothing is said"
 
 
+def test_an_empty_name_is_not_the_folder_where_the_user_is(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a script's variable that was never set."""
+    monkeypatch.chdir(folder)
+    with pytest.raises(Pose3DError, match="An empty name stands for no clips"):
+        read("", rig="rigify")
+    assert len(read(".", rig="rigify")) == 2
+
+
 def test_a_pattern_in_a_folder_whose_name_is_like_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "shots [v2]"
     folder.mkdir()

@@ -108,6 +108,8 @@ def read_jobs(words: Sequence[str], *, defaults: Mapping[str, str | bool], names
 
 
 def _rows(word: str) -> Iterator[_Row]:
+    if not word:  # else the folder where the user happens to be
+        raise Pose3DError("An empty name stands for no clips.", hint="Check the variable that it came from.")
     path = Path(os.path.expanduser(word))
     here = Path.cwd()
     if is_folder(path):
