@@ -438,7 +438,8 @@ def failed_install(environment: Environment, output: str) -> BuildError:
         )
     if re.search(r"Permission denied|Read-only file system|Errno 13|Errno 30", output):
         return BuildError(f"{what}: {environment.folder.parent} cannot be written.", hint=OTHER_HOME)
-    if untrusted := re.search(UNTRUSTED, output):
+    untrusted = re.search(UNTRUSTED, output)
+    if untrusted:
         return BuildError(
             f"{what}: the package index's certificate is not trusted: {untrusted[1]}.",
             hint=f"{TRUST_HINT} pip's words are in {log}.",
@@ -1236,7 +1237,8 @@ IN_BLENDER = ("retarget", "batch-solve", "demo-scene")
 
 class OneSentenceParser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        if switch := re.fullmatch(r"argument (--\S+): ignored explicit argument '(.*)'", message):
+        switch = re.fullmatch(r"argument (--\S+): ignored explicit argument '(.*)'", message)
+        if switch:
             hint = "Leave the value out; in a table, write true or false."
             raise BuildError(f"{switch[1]} is given or not, without a value such as '{switch[2]}'.", hint=hint)
         raise BuildError(f"{message[0].upper()}{message[1:]}.", hint=f"python3 {self.prog} --help tells how.")
