@@ -13,11 +13,15 @@ from ..core.errors import Pose3DError
 from ..core.preset import SIDES, Mapping, choose, load_own, load_preset, load_presets
 from ..core.recognise import Skeleton, map_bones
 from ..core.rig import RigSpec, require_own_bones
-from .soles import Foot, read_soles
+from .soles import Foot, read_body, read_soles
 from .targets import world_of
 
 # Of the shin: bones so near to each other begin at one joint.
 _SAME_PLACE = 0.005
+# So far from their bones trunk and head reach at the most, and so far below the hip joints the trunk ends, in legs; a character
+# with short ones is measured by this share of its head's height.
+_TRUNK, _HEAD, _CROTCH, _HEAD_SHARE = 0.4, 0.7, 0.14, 0.5
+_TRUNK_ROLES, _HEAD_ROLES = ("hips", "spine", "chest"), ("neck", "head")
 
 
 def choose_mapping(
@@ -119,7 +123,31 @@ def read_rig(armature_object: bpy.types.Object, mapping: Mapping) -> RigSpec:
         for shin, foot in zip(rig.chain(f"{side}_shin"), rig.chain(f"{side}_foot"), strict=False):
             same_place = _SAME_PLACE * float(np.linalg.norm(heads[shin] - heads[foot]))
             feet[foot] = Foot(_moving_with(rig, foot, same_place), heads[foot], heads[shin])
-    return replace(rig, soles=read_soles(armature_object, feet))
+    return replace(rig, soles=read_soles(armature_object, feet), body=_body(armature_object, rig))
+
+
+def _body(armature_object: bpy.types.Object, rig: RigSpec) -> dict[int, np.ndarray]:
+    """Of trunk and head what is as near as a body is: no skirt below the hips, nothing that sticks out far."""
+    if any(rig.bone(f"{side}_thigh") is None for side in SIDES):
+        return {}
+    trunk, heads = ([bone for role in roles for bone in rig.chain(role)] for roles in (_TRUNK_ROLES, _HEAD_ROLES))
+    owners = {bone: bone for bone in (*trunk, *heads)}
+    parents = rig.parents.tolist()
+    for bone in set(range(len(parents))) - {*parents, *rig.mapped_bones()}:
+        if parents[bone] in heads:  # a jaw, an eye or the head's end, and no braid
+            owners[bone] = parents[bone]
+    size_m = max(
+        rig.leg_length_m, _HEAD_SHARE * max((rig.rest_heads_world_m[bone, 2] - rig.ground_m for bone in heads), default=0)
+    )
+    crotch_m = rig.world_points(rig.middle("thigh"))[2] - _CROTCH * rig.leg_length_m
+
+    def counts(bone: int, points: np.ndarray) -> np.ndarray:
+        places_m = rig.world_points(points)
+        thick_m = (_HEAD if bone in heads else _TRUNK) * size_m
+        near = np.linalg.norm(places_m - rig.rest_heads_world_m[bone], axis=1) < thick_m
+        return near & (places_m[:, 2] > crotch_m)
+
+    return read_body(armature_object, {rig.bone_names[bone]: owner for bone, owner in owners.items()}, counts)
 
 
 def _moving_with(rig: RigSpec, bone: int, same_place: float) -> set[str]:

@@ -1,8 +1,10 @@
-"""What of a character's meshes its feet carry, at rest: how far its shoes reach behind, before and below the ankles."""
+"""What of a character's meshes its feet, trunk and head carry, at rest: how far its shoes reach behind, before and below the
+ankles, and how thick it is where it sits or lies.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 import bpy
@@ -16,6 +18,8 @@ _MOST = 0.5
 _DIRECTIONS = 200
 # So many shins from the ankle a foot ends at the farthest. Vertices beyond so many are not all looked at.
 _REACH, _MANY = 3.0, 30_000
+# Of a whole body so many vertices of each mesh are looked at.
+_SOME = 8_000
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,34 @@ def read_soles(armature_object: bpy.types.Object, feet: Mapping[int, Foot]) -> d
             near = near[:: 1 + len(near) // _MANY]
             found[bone].append(points[[i for i in near.tolist() if _belongs(mesh.vertices[i], groups)]])
     return {bone: _outermost(np.concatenate(parts)) for bone, parts in found.items() if any(len(part) for part in parts)}
+
+
+def read_body(
+    armature_object: bpy.types.Object, bones: Mapping[str, int], counts: Callable[[int, np.ndarray], np.ndarray]
+) -> dict[int, np.ndarray]:
+    """Of each bone, by its name, the outermost points [N, 3] of what it moves more than any other bone does, armature axes; none
+    for one that moves nothing. What hangs on a bone by bones of its own, as hair and cloaks do, is not part of it.
+
+    counts: of a bone and points [N, 3] which of them are the body's, [N].
+    """
+    found: dict[int, list[np.ndarray]] = {bone: [] for bone in bones.values()}
+    from_world = np.linalg.inv(world_of(armature_object))
+    for item in _carried(armature_object):
+        owners = {group.index: bones[group.name] for group in item.vertex_groups if group.name in bones}
+        vertices = item.data.vertices
+        if not owners or not len(vertices):
+            continue
+        to_armature = from_world @ world_of(item)
+        of_bone: dict[int, list[tuple[float, ...]]] = {}
+        for number in range(0, len(vertices), 1 + len(vertices) // _SOME):
+            groups = vertices[number].groups
+            if groups and (owner := owners.get(max(groups, key=lambda element: element.weight).group)) is not None:
+                of_bone.setdefault(owner, []).append(tuple(vertices[number].co))
+        for bone, points in of_bone.items():
+            found[bone].append(np.array(points, float) @ to_armature[:3, :3].T + to_armature[:3, 3])
+    every = {bone: np.concatenate(parts) for bone, parts in found.items() if parts}
+    body = {bone: points[counts(bone, points)] for bone, points in every.items()}
+    return {bone: _outermost(points) for bone, points in body.items() if len(points)}
 
 
 def _carried(armature_object: bpy.types.Object) -> Iterator[bpy.types.Object]:

@@ -43,7 +43,7 @@ class RigSpec:
     rest_rotations [B, 3, 3]: armature axes from the bone's own; world_from_armature [4, 4];
     inherits_rotation [B]; local_location [B]: whether a bone's location is in its own axes (Blender's default) or its parent's.
     soles: a foot's bone -> the outermost points [N, 3] of what of the meshes moves with it, armature axes at rest; not there for
-    one that carries none.
+    one that carries none. body: the same of the bones of trunk and head.
     Left and right are the sides as seen: an object mirrored by its scale shows the left bones on the character's right.
     """
 
@@ -57,6 +57,7 @@ class RigSpec:
     local_location: np.ndarray
     mapping: Mapping
     soles: dict[int, np.ndarray] = field(default_factory=dict)
+    body: dict[int, np.ndarray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if (self.parents >= np.arange(len(self.bone_names))).any():

@@ -599,13 +599,22 @@ class FromHips:
 
     def lowest_m(self, clearance_m: np.ndarray) -> np.ndarray:
         """How far the hips are above the ground, less than nothing, where the lowest bone is as high above it as its clearance
-        [B] says: [T]. Bones with a clearance of minus infinity do not count.
+        [B] says, or as what a mesh shows of trunk and head: [T]. Bones with a clearance of minus infinity do not count.
         """
         up = self.body.rig.world_from_armature[2, :3]
         lowest = np.full(self.body.frames, np.inf)
         for bone in np.flatnonzero(np.isfinite(clearance_m)).tolist():
-            np.minimum(lowest, (self.body.head(bone) - self._middle) @ up - clearance_m[bone], out=lowest)
+            head = (self.body.head(bone) - self._middle) @ up
+            np.minimum(lowest, head + self._lowest_point_m(bone, -clearance_m[bone]), out=lowest)
         return lowest
+
+    def _lowest_point_m(self, bone: int, otherwise: float) -> np.ndarray:
+        """How high above a bone's head the lowest of its body's points is: [T]."""
+        rig = self.body.rig
+        if bone not in rig.body:
+            return np.full(self.body.frames, otherwise)
+        up = np.tensordot(rig.world_from_armature[2, :3], self.body.turn(bone), (0, 1))  # in the axes of the rest pose
+        return np.asarray((up @ (rig.body[bone] - rig.rest_heads[bone]).T).min(axis=1))
 
 
 def clearance_m(rig: RigSpec) -> np.ndarray:

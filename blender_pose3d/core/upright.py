@@ -43,16 +43,19 @@ def with_rest(rig: RigSpec, heads_m: np.ndarray, turns: np.ndarray) -> RigSpec:
     """The rig with bones whose heads are at [B, 3] at rest, and that are turned by [B, 3, 3] there, both in the world."""
     linear, place_m = rig.world_from_armature[:3, :3], rig.world_from_armature[:3, 3]
     tails_m = heads_m + apply(turns, apply(linear, rig.rest_tails - rig.rest_heads))
-    soles = {
-        foot: apply(rig.armature_from_world, heads_m[foot] + apply(turns[foot] @ linear, points - rig.rest_heads[foot]) - place_m)
-        for foot, points in rig.soles.items()
-    }
+
+    def moved(bone: int, points: np.ndarray) -> np.ndarray:
+        return apply(
+            rig.armature_from_world, heads_m[bone] + apply(turns[bone] @ linear, points - rig.rest_heads[bone]) - place_m
+        )
+
     return replace(
         rig,
         rest_heads=apply(rig.armature_from_world, heads_m - place_m),
         rest_tails=apply(rig.armature_from_world, tails_m - place_m),
         rest_rotations=rig.armature_from_world @ turns @ linear @ rig.rest_rotations,
-        soles=soles,
+        soles={bone: moved(bone, points) for bone, points in rig.soles.items()},
+        body={bone: moved(bone, points) for bone, points in rig.body.items()},
     )
 
 

@@ -205,6 +205,44 @@ def _shoes(armature: bpy.types.Object, *, behind: float, ahead: float, below: fl
     return made
 
 
+def who_lies_is_not_in_the_ground() -> None:
+    """A thick body in a skirt, with a braid: the body counts, and what hangs on it does not."""
+    armature = fresh("plain")
+    hips, head = (armature.data.bones[name].head_local.copy() for name in ("Hips", "Head"))
+    bpy.context.view_layer.objects.active = armature
+    bpy.ops.object.mode_set(mode="EDIT")
+    for number in range(2):
+        bone = armature.data.edit_bones.new(f"Braid{number}")
+        bone.parent = armature.data.edit_bones["Braid0" if number else "Head"]
+        bone.head, bone.tail = head + Vector((0, 0.1, -0.1 * number)), head + Vector((0, 0.1, -0.1 * number - 0.1))
+    bpy.ops.object.mode_set(mode="OBJECT")
+    deep = 0.16
+    parts = {
+        "Hips": [hips + Vector((x, y, 0)) for x in (-0.15, 0.15) for y in (-deep, deep)] + [hips + Vector((0, deep, -0.5))],
+        "Head": [head + Vector((x, y, 0.1)) for x in (-0.1, 0.1) for y in (-deep, deep)],
+        "Braid1": [head + Vector((0, 0.6, 0.1)), head + Vector((0, -0.6, 0.1))],
+    }
+    mesh = bpy.data.meshes.new("Body")
+    mesh.from_pydata([one for points in parts.values() for one in points], [], [])
+    body = bpy.data.objects.new("Body", mesh)
+    bpy.context.scene.collection.objects.link(body)
+    body.modifiers.new("Armature", "ARMATURE").object = armature
+    row = 0
+    for name, points in parts.items():
+        body.vertex_groups.new(name=name).add(list(range(row, row + len(points))), 1, "REPLACE")
+        row += len(points)
+    given = exact_tracks.motion("lie_down", fps=15)
+    rig = apply_track(bpy.context, armature, given.track, preset="auto", resources=ROOT, options=MotionOptions()).rig
+    counted = {rig.bone_names[bone]: len(points) for bone, points in rig.body.items()}
+    assert counted == {"Hips": 4, "Head": 4}, counted
+    lowest = []
+    for frame in range(bpy.context.scene.frame_start, int(armature.animation_data.action.frame_range[1]) + 1):
+        bpy.context.scene.frame_set(frame)
+        shape = body.evaluated_get(bpy.context.evaluated_depsgraph_get()).to_mesh()
+        lowest.append(min(vertex.co.z for vertex in list(shape.vertices)[:4]) - rig.ground_m)
+    assert -0.015 < min(lowest) < 0.03, min(lowest)
+
+
 def the_old_action_survives_saving() -> None:
     armature = fresh("plain")
     old = give_action(armature)
@@ -894,6 +932,7 @@ CHECKS: tuple[Callable[[], None], ...] = (
     what_is_the_users_stays,
     what_the_old_action_moved_does_not_stay_bent,
     shoes_stand_on_the_ground,
+    who_lies_is_not_in_the_ground,
     the_old_action_survives_saving,
     an_action_shared_with_another_object_still_drives_it,
     a_second_import_makes_a_second_action,

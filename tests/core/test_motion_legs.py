@@ -131,6 +131,35 @@ def test_the_mesh_says_where_the_ground_is() -> None:
     assert abs(stands.sole.ahead_m - 0.3 * rig.leg_length_m) < 0.02
 
 
+LEANING = {"world": object_matrix(turn_deg=(12, 0, 0))}
+
+
+@pytest.mark.parametrize("changes", [{}, {"axes_seed": 3}, {"size": 100.0, "world": object_matrix(scale=0.01)}, LEANING])
+@pytest.mark.parametrize(("trunk", "head"), [(0.12, 0.1), (0.2, 0.4), (0.07, 0.07)])
+def test_a_body_lies_on_the_ground_as_thick_as_it_is(changes: dict, trunk: float, head: float) -> None:
+    """Without its meshes a thick one is in the ground, and a thin one above it."""
+    thin = build(**changes)
+    ways = np.random.default_rng(0).normal(size=(200, 3))
+    ways /= np.linalg.norm(ways, axis=1, keepdims=True)
+
+    def ball(bone: int, radius: float) -> np.ndarray:
+        return thin.rest_heads[bone] + radius * thin.leg_length_m * apply(thin.armature_from_world, ways)
+
+    radii = {bone: trunk for role in ("hips", "spine", "chest") for bone in thin.chain(role)}
+    radii |= dict.fromkeys(thin.chain("head"), head)
+    rig = replace(thin, body={bone: ball(bone, radius) for bone, radius in radii.items()})
+
+    def lowest(of: RigSpec) -> np.ndarray:
+        _, body = solved(of, clip("lie_down"))
+        return np.min([body.heads_world_m[:, b, 2] - radii[b] * of.leg_length_m for b in radii], axis=0) - of.ground_m
+
+    with_it, without = lowest(rig) / rig.leg_length_m, lowest(thin) / rig.leg_length_m
+    lies = without < np.percentile(without, 30)
+    assert with_it.min() > -0.005, with_it.min()
+    assert np.median(with_it[lies]) < 0.02, np.median(with_it[lies])
+    assert abs(np.median(without[lies])) > 2 * abs(np.median(with_it[lies]))
+
+
 @pytest.mark.parametrize("changes", [{}, {"axes_seed": 3}, {"size": 100.0, "world": object_matrix(scale=0.01)}])
 def test_hands_lie_on_the_ground_instead_of_in_it(changes: dict) -> None:
     """Of somebody who gets down on them: the wrists bend back until the fingers are on it. Else they would be in it."""
