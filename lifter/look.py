@@ -328,14 +328,11 @@ class _Around:
 
     def __init__(self, model: Path) -> None:
         self._model, self._lock = model, threading.Lock()
-        self._bodies_of: BodiesOf | None = None
 
     def look(self, rgb: np.ndarray) -> None:
         """Raises _MorePeople."""
         with self._lock:
-            if self._bodies_of is None:
-                self._bodies_of = _still_landmarker(self._model)
-            if len(self._bodies_of(rgb, 0)) > 1:
+            if len(_still_landmarker(self._model)(rgb, 0)) > 1:
                 raise _MorePeople
 
 

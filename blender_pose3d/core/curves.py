@@ -261,8 +261,8 @@ class _Bound:
         self._location_axes = location_axes(rig, rig.index[motion.root_bone])
         self._choose_points(contacts)
         self._places = self._points(true)
-        moving = np.flatnonzero(np.ptp(self.values, axis=1).max(axis=1) >= _STILL)
-        self._together = moving if options.whole_poses else moving[:0]
+        self._moving = np.flatnonzero(np.ptp(self.values, axis=1).max(axis=1) >= _STILL)
+        self._together = self._moving if options.whole_poses else self._moving[:0]
         self.kept = self._kept()
 
     def count(self, keyed: np.ndarray) -> int:
@@ -278,8 +278,7 @@ class _Bound:
 
     def first_keys(self) -> np.ndarray:
         keyed = self.kept.copy()
-        moving = np.ptp(self.values, axis=1).max(axis=1) >= _STILL
-        keyed[:, ::_FIRST_STEP] |= moving[:, None]
+        keyed[self._moving, ::_FIRST_STEP] = True
         return keyed
 
     def by_one(self, values: np.ndarray, *, others: float) -> np.ndarray:
