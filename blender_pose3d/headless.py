@@ -30,6 +30,7 @@ from .bridge import files
 from .bridge.apply import AppliedMotion, apply_track, empty_stretches_s
 from .bridge.ik import LimbMode
 from .bridge.keying import handling_by_preset
+from .bridge.root_motion import RootMotion, with_root_motion
 from .bridge.source import apply_source, sample
 from .core import report, report_page
 from .core.errors import Pose3DError
@@ -85,6 +86,7 @@ class Options:
     hands: bool | None = None
     limbs: str = LimbMode.FK.value
     mute_constraints: bool = False
+    root_motion: str = RootMotion.NONE.value
     report: Path | None = None
     motion: MotionOptions = field(default_factory=MotionOptions)
 
@@ -108,6 +110,7 @@ def parse(arguments: list[str]) -> Options:
     parser.add_argument("--model")
     parser.add_argument("--limbs", choices=[mode.value for mode in LimbMode], default=LimbMode.FK.value)
     parser.add_argument("--mute-constraints", action="store_true")
+    parser.add_argument("--root-motion", choices=[how.value for how in RootMotion], default=RootMotion.NONE.value)
     parser.add_argument("--report", type=Path)
     shared_options.add_arguments(parser)
     given = vars(parser.parse_args(arguments))
@@ -171,7 +174,8 @@ def retarget(
     scene.frame_start, scene.frame_end = applied.frame_start, applied.frame_end
     for warning in applied.warnings:
         print(f"warning: {warning}", file=sys.stderr, flush=True)
-    files.export(out, armature_object, bones=applied.motion.bone_names)
+    carried = with_root_motion(bpy.context, armature_object, options.root_motion, resources=resources)
+    files.export(out, armature_object, bones=applied.motion.bone_names, meanwhile=carried)
     frame_s = scene.render.fps_base / scene.render.fps
     wanted_s = (applied.frame_end - applied.frame_start) * frame_s
     bones, seconds = files.read_back(out, armature_object.name)

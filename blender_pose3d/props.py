@@ -12,6 +12,7 @@ import bpy
 from . import places
 from .bridge.ik import LimbMode
 from .bridge.output import DEFAULT_NAME, Output
+from .bridge.root_motion import RootMotion
 from .bridge.user_presets import PREFIX, user_presets
 from .core.errors import Pose3DError
 from .core.motion import CameraMotion, MotionOptions, Smoothing
@@ -256,6 +257,15 @@ class Pose3DOutput(bpy.types.PropertyGroup):
             ("GLB", "glTF (.glb)", "For games and the web: armature, meshes and motion in one file"),
             ("FBX", "FBX (.fbx)", "For Unity, Unreal, Maya and others: armature, meshes and motion"),
             ("BVH", "BVH (.bvh)", "Skeleton and motion only, y up, in metres"),
+        ],
+    )
+    root_motion: bpy.props.EnumProperty(  # type: ignore[valid-type]
+        name="Root Motion",
+        description="In glTF and FBX, for games: what the bone above the hips, or else the armature itself, does",
+        items=[
+            (RootMotion.NONE, "None", "As it is animated: the hips go, and what they hang on stays"),
+            (RootMotion.PATH, "Path", "The root goes where the hips go; their height and what they sway stays theirs"),
+            (RootMotion.HEADING, "Path and Heading", "The root turns with the hips as well"),
         ],
     )
 

@@ -115,6 +115,15 @@ def test_what_a_source_has_no_use_for_is_refused_and_nothing_else() -> None:
     assert "--action" in (said(options.check_values, given() | {"action": "Walk", "source": None}) or "")
 
 
+@pytest.mark.parametrize("name", ["walk.blend", "walk.bvh", "walk.glb", "walk.FBX"])
+def test_root_motion_is_for_the_files_of_games(name: str) -> None:
+    refused = "--root-motion is for .fbx and .glb files" in (
+        said(options.check_values, {"root_motion": "path", "out": Path(name)}) or ""
+    )
+    assert refused == (Path(name).suffix in (".blend", ".bvh"))
+    assert said(options.check_values, {"root_motion": "none", "out": Path(name)}) is None
+
+
 @pytest.mark.parametrize("words", [["--smoothing", "much"], ["--fov", "wide"]])
 def test_what_means_nothing_is_refused(words: list[str]) -> None:
     with pytest.raises(SystemExit):

@@ -85,6 +85,11 @@ def check_values(given: Mapping[str, Any]) -> None:
     report = Path(values.get("report", ""))
     if report.suffix.lower() in (".html", ".htm"):
         raise Pose3DError("The report is a JSON file, with a page of its own beside it.", hint=f"Call it {report.stem}.json.")
+    out = Path(values.get("out", ""))
+    if values.get("root_motion", "none") != "none" and out.suffix.lower() not in (".fbx", ".glb"):
+        raise Pose3DError(
+            f"--root-motion is for .fbx and .glb files, not for {out.name}.", hint="Leave it out, or write one of these."
+        )
     _check_lens(values)
     _check_speed(values)
     for name in ("start", "end"):

@@ -18,6 +18,7 @@ from .frames import frame_kept
 from .keying import require_whole
 from .markers import source_of
 from .rig_reader import choose_mapping, read_rig
+from .root_motion import RootMotion, require_root_motion, with_root_motion
 from .targets import Shown, edited_strip, heard_strips, keyed_range, plays_solo, require_slot, shown
 
 EXPORT_SUFFIXES = (".bvh", ".fbx", ".glb")
@@ -25,10 +26,16 @@ _EXPORTERS = {".fbx": "io_scene_fbx", ".glb": "io_scene_gltf2"}
 
 
 def export_animation(
-    context: bpy.types.Context, path: Path, armature_object: bpy.types.Object, *, resources: Path, overwrite: bool = False
+    context: bpy.types.Context,
+    path: Path,
+    armature_object: bpy.types.Object,
+    *,
+    resources: Path,
+    overwrite: bool = False,
+    root_motion: RootMotion = RootMotion.NONE,
 ) -> tuple[int, int]:
     """Write the armature, what hangs on it and the frames of the action that it plays, with the NLA strips under it, from frame 0
-    on; returns the first and last frame.
+    on; returns the first and last frame. root_motion: what its root does in the file.
 
     Selection, visibility, mode, frame range, current frame, the active action and the enabled add-ons are given back.
     Raises Pose3DError, also for a file that exists, unless overwrite.
@@ -41,6 +48,7 @@ def export_animation(
         raise Pose3DError(f"There is no folder {path.parent}.", hint="Make it, or choose another one.")
     if os.path.exists(path) and not overwrite:
         raise Pose3DError(f"{path} exists already.", hint="Choose another name, or tick Replace Existing File.")
+    require_root_motion(root_motion, path)
     played = _played(armature_object)
     if armature_object.data.is_editmode and active_mode(context.view_layer) != "EDIT":
         raise Pose3DError(
@@ -65,7 +73,8 @@ def export_animation(
         scene.frame_start, scene.frame_end = first, last
         if layers is None:
             _play_only(armature_object, played)
-        files.export(path, armature_object, bones=bones, with_nla=layers is not None)
+        carried = with_root_motion(context, armature_object, root_motion, resources=resources)
+        files.export(path, armature_object, bones=bones, with_nla=layers is not None, meanwhile=carried)
     return first, last
 
 

@@ -112,11 +112,19 @@ def _largest(armatures: Sequence[bpy.types.Object]) -> bpy.types.Object:
     return max(armatures, key=lambda o: len(o.data.bones))
 
 
-def export(path: Path, armature_object: bpy.types.Object, *, bones: Sequence[str] = (), with_nla: bool = False) -> None:
+def export(
+    path: Path,
+    armature_object: bpy.types.Object,
+    *,
+    bones: Sequence[str] = (),
+    with_nla: bool = False,
+    meanwhile: contextlib.AbstractContextManager[None] | None = None,
+) -> None:
     """Write the scene's animated armature (and what it carries) to a file, by extension. The file appears whole or not at all.
 
-    bones: those that a .bvh holds, all when empty; with_nla: not the active action alone, but what plays under it as well. But
-    for the .blend, an armature in Rest Position is written as it moves, and what is selected and visible is changed.
+    bones: those that a .bvh holds, all when empty; with_nla: not the active action alone, but what plays under it as well;
+    meanwhile: entered once the armature is seen to move. But for the .blend, an armature in Rest Position is written as it moves,
+    and what is selected and visible is changed.
     Raises Pose3DError if it cannot be written.
     """
     kind = path.suffix.lower()
@@ -130,9 +138,10 @@ def export(path: Path, armature_object: bpy.types.Object, *, bones: Sequence[str
     _enable_addon(kind)
     position = contextlib.nullcontext() if kind == ".blend" else _in_pose_position(armature_object.data)
     as_keyed = contextlib.nullcontext() if kind == ".blend" else frames_of_keys(bpy.context.scene)
+    alone = None if with_nla or kind != ".glb" else armature_object.animation_data.action.name
     try:
-        with quietly(), position, as_keyed:
-            _WRITERS[kind](partial, armature_object, bones, with_nla)
+        with quietly(), position, as_keyed, meanwhile or contextlib.nullcontext():
+            _WRITERS[kind](partial, armature_object, bones, alone)
         if not partial.is_file() or partial.stat().st_size == 0:
             raise Pose3DError(f"Blender did not write {path}.", hint="Choose another folder or another kind of file.")
         os.replace(partial, path)
@@ -163,16 +172,15 @@ def read_back(path: Path, armature_name: str = "") -> tuple[int, float]:
     return len(armature_object.data.bones), (last - first) * base / render.fps
 
 
-def _write_blend(path: Path, armature_object: bpy.types.Object, bones: Sequence[str], with_nla: bool) -> None:
+def _write_blend(path: Path, armature_object: bpy.types.Object, bones: Sequence[str], alone: str | None) -> None:
     bpy.ops.wm.save_as_mainfile(filepath=str(path), copy=True, compress=True)
 
 
-def _write_glb(path: Path, armature_object: bpy.types.Object, bones: Sequence[str], with_nla: bool) -> None:
+def _write_glb(path: Path, armature_object: bpy.types.Object, bones: Sequence[str], alone: str | None) -> None:
     _select_family(armature_object)
     how = {"export_animation_mode": "SCENE"}
-    if not with_nla:
-        name = armature_object.animation_data.action.name
-        how = {"export_animation_mode": "ACTIVE_ACTIONS", "export_nla_strips_merged_animation_name": name}
+    if alone is not None:  # the active action, called so
+        how = {"export_animation_mode": "ACTIVE_ACTIONS", "export_nla_strips_merged_animation_name": alone}
     with _gltf_rate(bpy.context.scene):
         bpy.ops.export_scene.gltf(
             filepath=str(path),
@@ -184,7 +192,7 @@ def _write_glb(path: Path, armature_object: bpy.types.Object, bones: Sequence[st
         )
 
 
-def _write_fbx(path: Path, armature_object: bpy.types.Object, bones: Sequence[str], with_nla: bool) -> None:
+def _write_fbx(path: Path, armature_object: bpy.types.Object, bones: Sequence[str], alone: str | None) -> None:
     _select_family(armature_object)
     # A 3D view in local view would take what it does not show for not selected.
     with bpy.context.temp_override(area=None, region=None):
@@ -199,9 +207,9 @@ def _write_fbx(path: Path, armature_object: bpy.types.Object, bones: Sequence[st
         )
 
 
-def _write_bvh(path: Path, armature_object: bpy.types.Object, bones: Sequence[str], with_nla: bool) -> None:
+def _write_bvh(path: Path, armature_object: bpy.types.Object, bones: Sequence[str], alone: str | None) -> None:
     with _collections_shown(armature_object):
-        _show(armature_object)
+        show(armature_object)
         if not is_moved(bpy.context, armature_object):
             raise _in_hidden_collection(armature_object)
         write_bvh(path, bpy.context, armature_object, bones=bones)
@@ -235,7 +243,7 @@ def _collections_shown(armature_object: bpy.types.Object) -> Iterator[None]:
                 setattr(owner, name, value)
 
 
-_WRITERS: dict[str, Callable[[Path, bpy.types.Object, Sequence[str], bool], None]] = {
+_WRITERS: dict[str, Callable[[Path, bpy.types.Object, Sequence[str], str | None], None]] = {
     ".blend": _write_blend,
     ".glb": _write_glb,
     ".fbx": _write_fbx,
@@ -245,7 +253,7 @@ _WRITERS: dict[str, Callable[[Path, bpy.types.Object, Sequence[str], bool], None
 
 def _select_family(armature_object: bpy.types.Object) -> None:
     """Select the armature and what hangs on it, as far as this view layer shows it, and nothing else."""
-    _show(armature_object)
+    show(armature_object)
     armature_object.hide_select = False
     shown = bpy.context.view_layer.objects
     below = {armature_object, *armature_object.children_recursive}
@@ -256,7 +264,7 @@ def _select_family(armature_object: bpy.types.Object) -> None:
     shown.active = armature_object
 
 
-def _show(armature_object: bpy.types.Object) -> None:
+def show(armature_object: bpy.types.Object) -> None:
     if armature_object not in bpy.context.view_layer.objects.values():
         raise Pose3DError(
             f"The armature '{armature_object.name}' is in a collection that the view layer leaves out.",

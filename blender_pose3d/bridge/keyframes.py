@@ -150,13 +150,13 @@ def key_values(
 def key_rotation(
     action: bpy.types.Action,
     armature_object: bpy.types.Object,
-    bone: bpy.types.PoseBone,
+    owner: bpy.types.PoseBone | bpy.types.Object,
     wxyz: np.ndarray,
     frames: np.ndarray,
 ) -> None:
-    """Keys [T] of a bone's rotation, quaternions [T, 4], in its own kind of rotation."""
-    path = f"{bone.path_from_id()}.{_rotation_property(bone)}"
-    key_values(action, armature_object, path, _rotation_values(bone, wxyz), bone.name, frames)
+    """Keys [T] of the rotation of a bone, or of the object itself, quaternions [T, 4], in its own kind of rotation."""
+    path = f"{owner.path_from_id()}." if isinstance(owner, bpy.types.PoseBone) else ""
+    key_values(action, armature_object, path + _rotation_property(owner), _rotation_values(owner, wxyz), owner.name, frames)
 
 
 def key_rest(
@@ -229,19 +229,19 @@ def _points(frames: np.ndarray, values: np.ndarray) -> np.ndarray:
     return points
 
 
-def _rotation_property(bone: bpy.types.PoseBone) -> str:
-    return {QUATERNION: "rotation_quaternion", AXIS_ANGLE: "rotation_axis_angle"}.get(bone.rotation_mode, "rotation_euler")
+def _rotation_property(owner: bpy.types.PoseBone | bpy.types.Object) -> str:
+    return {QUATERNION: "rotation_quaternion", AXIS_ANGLE: "rotation_axis_angle"}.get(owner.rotation_mode, "rotation_euler")
 
 
-def _rotation_values(bone: bpy.types.PoseBone, wxyz: np.ndarray) -> np.ndarray:
-    """The bone's own kind of rotation [T, C]: quaternion, Euler angles without jumps, or angle and axis."""
-    if bone.rotation_mode == QUATERNION:
+def _rotation_values(owner: bpy.types.PoseBone | bpy.types.Object, wxyz: np.ndarray) -> np.ndarray:
+    """Its own kind of rotation [T, C]: quaternion, Euler angles without jumps, or angle and axis."""
+    if owner.rotation_mode == QUATERNION:
         return wxyz
-    if bone.rotation_mode == AXIS_ANGLE:
+    if owner.rotation_mode == AXIS_ANGLE:
         return continuous_axis_angle(wxyz)
-    eulers = [Quaternion(wxyz[0]).to_euler(bone.rotation_mode)]
+    eulers = [Quaternion(wxyz[0]).to_euler(owner.rotation_mode)]
     for q in wxyz[1:]:
-        eulers.append(Quaternion(q).to_euler(bone.rotation_mode, eulers[-1]))
+        eulers.append(Quaternion(q).to_euler(owner.rotation_mode, eulers[-1]))
     return np.array(eulers)
 
 

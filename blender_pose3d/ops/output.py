@@ -8,6 +8,7 @@ import bpy
 
 from .. import places
 from ..bridge import export, targets
+from ..bridge.root_motion import RootMotion
 from ..core.errors import Pose3DError
 from ..translations import translated
 from . import run
@@ -68,7 +69,12 @@ class POSE3D_OT_export_animation(bpy.types.Operator):
             path = path if path.suffix else path.with_name(path.name + self._suffix(context))
             armature_object = self._armature(context)
             first, last = export.export_animation(
-                context, path, armature_object, resources=places.resources_root(), overwrite=self.overwrite
+                context,
+                path,
+                armature_object,
+                resources=places.resources_root(),
+                overwrite=self.overwrite,
+                root_motion=RootMotion(context.scene.pose3d.output.root_motion),
             )
             begins, _ = export.exported_frames(armature_object)
         except Pose3DError as error:

@@ -40,6 +40,7 @@ class POSE3D_PT_output(bpy.types.Panel):
         column.prop(output, "limbs")
         column.prop(output, "mute_constraints")
 
+        layout.prop(output, "root_motion")
         row = layout.row(align=True)
         row.prop(output, "export_format", text="")
         row.operator(POSE3D_OT_export_animation.bl_idname, icon="EXPORT")

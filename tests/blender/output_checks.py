@@ -18,6 +18,7 @@ from blender_pose3d.bridge import export, files  # noqa: E402
 from blender_pose3d.bridge.apply import AppliedMotion  # noqa: E402
 from blender_pose3d.bridge.markers import CONFIDENCE_PROPERTY  # noqa: E402
 from blender_pose3d.bridge.output import apply_with_output  # noqa: E402
+from blender_pose3d.bridge.root_motion import on_root  # noqa: E402
 from blender_pose3d.bridge.targets import shown_action  # noqa: E402
 from blender_pose3d.core.errors import Pose3DError  # noqa: E402
 from blender_pose3d.core.track_io import write_track  # noqa: E402
@@ -654,6 +655,138 @@ def check_what_is_before_frame_0_is_told() -> None:
         figure = files.open_rig(files.RigFile(folder / f"before.{kind}"))
         first, last = figure.animation_data.action.frame_range
         assert round(last - first) == applied.frame_end, (kind, first, last)
+
+
+def walked(name: str) -> tuple[bpy.types.Object, range]:
+    """A figure of that kind that walks and turns, and the frames in which it does."""
+    figure = rig_builders.build(name)
+    applied = imported_on(figure, start_frame=1, motion="walk_turn", nla_strip=False)
+    return figure, range(applied.frame_start, applied.frame_end + 1)
+
+
+def ground_way(figure: bpy.types.Object, frames: range, root: str | None) -> np.ndarray:
+    """Where the root is in the world in each frame, the bone or the object, [T, 4, 4]."""
+    found = []
+    for frame in frames:
+        bpy.context.scene.frame_set(frame)
+        posed = figure.evaluated_get(bpy.context.evaluated_depsgraph_get())
+        found.append(np.array(posed.matrix_world @ posed.pose.bones[root].matrix if root else posed.matrix_world))
+    return np.array(found)
+
+
+def turned_rad(matrices: np.ndarray) -> np.ndarray:
+    """About the vertical since the first: [T]."""
+    turns = matrices[:, :3, :3] @ np.linalg.inv(matrices[0, :3, :3])
+    return np.unwrap(np.arctan2(turns[:, 1, 0], turns[:, 0, 0]))
+
+
+def check_the_root_carries_the_path() -> None:
+    """The body is where it was in every frame, the root below it on the ground: the bone that the hips hang on, or the object."""
+    kinds = ("plain", "posed_root", "loose", "connected_hips", "turned_object", "tilted_object", "centimetres_y_up")
+    for i, name in enumerate((*kinds, "uneven_scale", "mirrored", "parented", "euler", "axis_angle", "connected", "free_limbs")):
+        with addon_checks.registered():
+            figure, frames = walked(name)
+            root = "Root" if name in ("posed_root", "loose") else None
+            scene = bpy.context.scene
+            scene.frame_start, scene.frame_end = frames[0], frames[-1]
+            body = [bone.name for bone in figure.pose.bones if bone.name != "Root"]
+            places = [figure.pose.bones.find(bone) for bone in body]
+            before, poses = scene_state(), np.array([pose_at(figure, frame) for frame in frames])
+            size_m = np.ptp(poses[0, :, 2])
+            scene.frame_set(1)
+            basis = basis_of(figure)
+            hips = poses[:, body.index("Hips") + (root is not None)]
+            rest = ground_way(figure, frames[:1], root)[0]
+            turning = (bool(i % 2) or root is not None) and name != "uneven_scale"
+            with on_root(bpy.context, figure, frames=frames, turning=turning, resources=ROOT):
+                carried = np.array([pose_at(figure, frame) for frame in frames])
+                way = ground_way(figure, frames, root)
+            assert np.abs(carried - poses)[:, places].max() < 1e-3 * size_m, (name, np.abs(carried - poses)[:, places].max())
+            assert np.ptp(hips[:, :2], axis=0).max() > 0.3 * size_m, name
+            # Below the hips but for their sway, and no higher than before.
+            offset = np.linalg.inv(way) @ np.concatenate([hips, np.ones((len(hips), 1))], axis=1)[..., None]
+            from_root = way[:, :3, :3] @ offset[:, :3] if not turning else way[0, :3, :3] @ offset[:, :3]
+            sway_m = np.ptp(from_root[:, :2, 0], axis=0)
+            assert sway_m.max() < 0.1 * size_m, (name, sway_m)
+            assert np.ptp(way[:, 2, 3]) < 1e-4 and np.allclose(way[0, 2, 3], rest[2, 3], atol=1e-4), (name, way[:, 2, 3])
+            turned = np.degrees(np.ptp(turned_rad(way)))
+            assert (turned > 60) if turning else (turned < 0.1), (name, turned)
+            after = scene_state()
+            assert after == before, (name, {k: (before[k], after[k]) for k in before if before[k] != after[k]})
+            assert np.allclose(basis_of(figure), basis, atol=1e-6), name
+
+
+def check_root_motion_is_read_back() -> None:
+    folder = addon_checks.test_folder()
+    expected = {}
+    for name in ("plain", "posed_root"):
+        with addon_checks.registered():
+            figure, frames = walked(name)
+            expected[name] = frames, np.array([pose_at(figure, frame) for frame in frames]), list(figure.pose.bones.keys())
+            bpy.context.scene.pose3d.output.root_motion = "heading"
+            before = scene_state()
+            for kind in ("fbx", "glb"):
+                path = folder / f"{name}.{kind}"
+                assert bpy.ops.pose3d.export_animation(filepath=str(path), armature=figure.name) == {"FINISHED"}
+                after = scene_state()
+                assert after == before, (kind, {k: (before[k], after[k]) for k in before if before[k] != after[k]})
+    for name, (frames, poses, names) in expected.items():
+        for kind in ("fbx", "glb"):
+            figure = files.open_rig(files.RigFile(folder / f"{name}.{kind}"))
+            first = round(figure.animation_data.action.frame_range[0])
+            there = range(first, first + len(frames))
+            order = [figure.pose.bones.find(bone) for bone in names]
+            read = np.array([pose_at(figure, frame) for frame in there])[:, order]
+            body = [i for i, bone in enumerate(names) if bone != "Root"]
+            assert np.abs(read - poses)[:, body].max() < 5e-3, (name, kind, np.abs(read - poses)[:, body].max())
+            way = ground_way(figure, there, "Root" if name == "posed_root" else None)
+            assert np.degrees(np.ptp(turned_rad(way))) > 60, (name, kind)
+            off_m = np.linalg.norm((way[:, :2, 3] - poses[:, names.index("Hips"), :2]), axis=1)
+            assert off_m.max() < 0.2, (name, kind, off_m.max())
+
+
+def check_root_motion_of_layers() -> None:
+    """An upper body over a walk in the NLA, where the walk alone has the path."""
+    with addon_checks.registered():
+        figure = rig_builders.build("posed_root")
+        imported_on(figure, start_frame=1, motion="walk_turn")
+        bpy.context.scene.pose3d.motion.upper_body = True
+        applied = imported_on(figure, start_frame=1, nla_strip=False)
+        scene, frames = bpy.context.scene, range(1, applied.frame_end + 1)
+        scene.frame_start, scene.frame_end = 1, applied.frame_end
+        poses = np.array([pose_at(figure, frame) for frame in frames])
+        before = scene_state()
+        for has_action in (True, False):
+            if not has_action:
+                figure.animation_data.action = None
+                poses, before = np.array([pose_at(figure, frame) for frame in frames]), scene_state()
+            with on_root(bpy.context, figure, frames=frames, turning=False, resources=ROOT):
+                carried = np.array([pose_at(figure, frame) for frame in frames])
+                way = ground_way(figure, frames, "Root")
+            assert np.ptp(way[:, :2, 3], axis=0).max() > 0.5
+            body = [i for i, bone in enumerate(figure.pose.bones) if bone.name != "Root"]
+            assert np.abs(carried - poses)[:, body].max() < 1e-3
+            assert scene_state() == before
+
+
+def check_refusals_of_root_motion() -> None:
+    folder = addon_checks.test_folder()
+    with addon_checks.registered():
+        figure, _ = walked("posed_root")
+        bpy.context.scene.pose3d.output.root_motion = "path"
+        refused("Root Motion is for .fbx and .glb files", filepath=str(folder / "a.bvh"), armature=figure.name)
+        stays = figure.pose.bones["Hips"].constraints.new("LIMIT_LOCATION")
+        stays.use_min_x = stays.use_max_x = stays.use_min_y = stays.use_max_y = True
+        stays.owner_space = "LOCAL"
+        before = scene_state()
+        text = "The bone 'Hips' does not follow its keys, so the root of 'posed_root' cannot carry the body"
+        refused(text, filepath=str(folder / "a.glb"), armature=figure.name)
+        assert scene_state() == before and not list(folder.glob("a.*"))
+        uneven, _ = walked("uneven_scale")
+        bpy.context.scene.pose3d.output.root_motion = "heading"
+        before = scene_state()
+        refused("'uneven_scale' has another scale in each direction", filepath=str(folder / "a.glb"), armature=uneven.name)
+        assert scene_state() == before and not list(folder.glob("a.*"))
 
 
 def check_refusals_of_an_export() -> None:

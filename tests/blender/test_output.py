@@ -26,6 +26,10 @@ NAMES = (
     "hidden_ones_that_are_edited_are_exported",
     "one_that_is_scaled_to_nothing_for_a_while_is_exported",
     "what_is_before_frame_0_is_told",
+    "the_root_carries_the_path",
+    "root_motion_is_read_back",
+    "root_motion_of_layers",
+    "refusals_of_root_motion",
     "refusals_of_an_export",
 )
 

@@ -145,6 +145,35 @@ def test_other_formats_hold_the_one_new_action(retarget, props, track, inspect, 
 
 
 @pytest.mark.one_blender
+def test_the_root_goes_along_where_that_is_asked_for(retarget, props, tmp_path):
+    track, moved_m = tmp_path / "walk.npz", {}
+    write_track(track, exact_tracks.motion("walk_turn", seconds=2).track)
+    for how in ("none", "path"):
+        out = tmp_path / f"{how}.glb"
+        succeeded(retarget(track, f"{props / 'human.blend'}:posed_root", out, "--root-motion", how), out)
+        moved_m[how] = {bone: np.ptp(places_in_glb(out, bone)[:, [0, 2]], axis=0).max() for bone in ("Root", "Hips")}
+    assert moved_m["none"]["Root"] < 1e-3 and moved_m["none"]["Hips"] > 0.3, moved_m
+    assert moved_m["path"]["Root"] > 0.3 and moved_m["path"]["Hips"] < 0.15, moved_m
+
+
+def places_in_glb(path: Path, node: str) -> np.ndarray:
+    """A node's keyed places on what it hangs on, [T, 3]."""
+    data = path.read_bytes()
+    length = int.from_bytes(data[12:16], "little")
+    content = json.loads(data[20 : 20 + length])
+    number = [one.get("name") for one in content["nodes"]].index(node)
+    (animation,) = content["animations"]
+    wanted = {"node": number, "path": "translation"}
+    channels = [channel for channel in animation["channels"] if channel["target"] == wanted]
+    if not channels:
+        return np.array([content["nodes"][number].get("translation", (0, 0, 0))])
+    accessor = content["accessors"][animation["samplers"][channels[0]["sampler"]]["output"]]
+    view = content["bufferViews"][accessor["bufferView"]]
+    start = 28 + length + view.get("byteOffset", 0) + accessor.get("byteOffset", 0)
+    return np.frombuffer(data[start : start + 12 * accessor["count"]], "<f4").reshape(-1, 3)
+
+
+@pytest.mark.one_blender
 def test_a_hidden_armature_is_animated(retarget, props, track, inspect, tmp_path):
     out = tmp_path / "out.glb"
     succeeded(retarget(track, f"{props / 'human.blend'}:posed_root", out), out)
