@@ -700,6 +700,8 @@ def add_retarget_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--limbs", choices=("fk", "ik"), help="ik: key the IK controls and pole targets as well (default: fk)")
     muted = "mute in the new action the constraints that change what is keyed"
     parser.add_argument("--mute-constraints", action="store_true", default=None, help=muted)
+    looping = "the part that best comes back to where it began, made a loop"
+    parser.add_argument("--loop", action="store_true", default=None, help=looping)
     rooted = "in .fbx and .glb, for game engines: the root goes along the ground with the hips, or turns with them as well"
     parser.add_argument("--root-motion", choices=("none", "path", "heading"), help=f"{rooted} (default: none)")
     parser.add_argument("--report", type=Path, metavar="FILE.json", help="where to write what was done")

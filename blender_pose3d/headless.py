@@ -31,10 +31,11 @@ from .bridge.apply import AppliedMotion, apply_track, empty_stretches_s
 from .bridge.ik import LimbMode
 from .bridge.keying import handling_by_preset
 from .bridge.root_motion import RootMotion, with_root_motion
-from .bridge.source import apply_source, sample
+from .bridge.source import apply_source, loop_of, mark_cyclic, sample
 from .core import report, report_page
 from .core.errors import Pose3DError
 from .core.leftovers import replacing, scratch
+from .core.looping import looped
 from .core.motion import MotionOptions
 from .core.paths import is_file
 from .core.track_io import read_track, write_track
@@ -87,6 +88,7 @@ class Options:
     limbs: str = LimbMode.FK.value
     mute_constraints: bool = False
     root_motion: str = RootMotion.NONE.value
+    loop: bool = False
     report: Path | None = None
     motion: MotionOptions = field(default_factory=MotionOptions)
 
@@ -110,6 +112,7 @@ def parse(arguments: list[str]) -> Options:
     parser.add_argument("--model")
     parser.add_argument("--limbs", choices=[mode.value for mode in LimbMode], default=LimbMode.FK.value)
     parser.add_argument("--mute-constraints", action="store_true")
+    parser.add_argument("--loop", action="store_true")
     parser.add_argument("--root-motion", choices=[how.value for how in RootMotion], default=RootMotion.NONE.value)
     parser.add_argument("--report", type=Path)
     shared_options.add_arguments(parser)
@@ -166,11 +169,20 @@ def retarget(
     settings = {"preset": options.preset, "resources": resources}
     settings |= {"limbs": options.limbs, "mute_constraints": options.mute_constraints, "options": options.motion}
     if source is not None:
-        applied = apply_source(bpy.context, armature_object, replace(source, first_frame=scene.frame_start), **settings)
+        source = replace(looped(source) if options.loop else source, first_frame=scene.frame_start)
+        applied = apply_source(bpy.context, armature_object, source, **settings)
     else:
         applied = apply_track(bpy.context, armature_object, track, track_path=lasting and lasting.absolute(), **settings)
         if track_file or options.clip.suffix.lower() == TRACK_SUFFIX:  # nobody has heard what was said when it was made
             applied = replace(applied, warnings=(*track.warnings, *applied.warnings))
+    whole = applied
+    if options.loop and source is None:
+        presets = {"presets_folder": resources / "rigs", "preset": options.preset}
+        found = replace(loop_of(bpy.context, armature_object, **presets), first_frame=scene.frame_start)
+        applied = apply_source(bpy.context, armature_object, found, **settings)
+        applied = replace(applied, warnings=tuple(dict.fromkeys((*whole.warnings, *applied.warnings))))
+    if options.loop:
+        mark_cyclic(armature_object, applied)
     scene.frame_start, scene.frame_end = applied.frame_start, applied.frame_end
     for warning in applied.warnings:
         print(f"warning: {warning}", file=sys.stderr, flush=True)
@@ -188,7 +200,7 @@ def retarget(
         told = _report(options, applied, out=out, seconds=time.monotonic() - began)
         if track is not None:
             told |= _report_of_track(track)
-        quality = _quality(track, applied) if track is not None else None
+        quality = _quality(track, whole) if track is not None else None
         _write_reports(options, told, quality, resources, slowdown=track.slowdown if track is not None else 1.0)
     return applied
 

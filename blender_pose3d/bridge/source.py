@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import bpy
@@ -10,6 +11,7 @@ import numpy as np
 from ..core.curves import reduced
 from ..core.errors import Pose3DError
 from ..core.footing import contacts_there
+from ..core.looping import looped
 from ..core.motion import MotionOptions
 from ..core.resample import resampled
 from ..core.rig import RigSpec, check_mapping
@@ -62,6 +64,34 @@ def sample(
         heads_m=placed[..., :3, 3],
         first_frame=first,
     )
+
+
+def loop_of(context: bpy.types.Context, armature_object: bpy.types.Object, *, presets_folder: Path, preset: str) -> SourceMotion:
+    """The best loop in what an armature does, within the scene's preview range where that is set.
+
+    Raises Pose3DError where there is nothing to read, or nothing comes back to a pose.
+    """
+    source, scene = sample(context, armature_object, presets_folder=presets_folder, preset=preset), context.scene
+    if scene.use_preview_range:
+        first = max(scene.frame_preview_start - source.first_frame, 0)
+        own = slice(first, max(scene.frame_preview_end - source.first_frame + 1, first))
+        source = replace(
+            source,
+            timestamps_s=source.timestamps_s[own],
+            turns=source.turns[own],
+            heads_m=source.heads_m[own],
+            first_frame=source.first_frame + first,
+        )
+    found = looped(source)
+    name = found.name.removeprefix(armature_object.name).strip() or found.name
+    return replace(found, name=" ".join((name, "loop")))
+
+
+def mark_cyclic(armature_object: bpy.types.Object, applied: AppliedMotion) -> None:
+    """Say of a new action that it is a loop of these frames."""
+    action = armature_object.animation_data.action
+    action.use_frame_range, action.use_cyclic = True, True
+    action.frame_start, action.frame_end = applied.frame_start, applied.frame_end
 
 
 def apply_source(

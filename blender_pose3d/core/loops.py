@@ -57,16 +57,23 @@ def unrolled(source: SourceMotion) -> tuple[SourceMotion, slice]:
     return out, slice(first, first + count)
 
 
+def way_round(source: SourceMotion) -> tuple[np.ndarray, np.ndarray]:
+    """What brings the first pose nearest to the last, about the vertical [3, 3] and along the ground [3]."""
+    bones = source.rig.mapped_bones()
+    first, last = (source.heads_m[frame, bones] for frame in (0, -1))
+    a, b = (heads - heads.mean(axis=0) for heads in (first, last))
+    angle = np.arctan2((a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]).sum(), (a[:, :2] * b[:, :2]).sum())
+    turn = about_axis(_UP, angle)
+    return turn, (last.mean(axis=0) - turn @ first.mean(axis=0)) * [1, 1, 0]
+
+
 def _way(source: SourceMotion) -> tuple[np.ndarray, np.ndarray] | None:
     """How a source that ends as it begins gets from there to there, about the vertical [3, 3] and along the ground [3]; None for
     another one.
     """
     bones = source.rig.mapped_bones()
     first, last = (source.heads_m[frame, bones] for frame in (0, -1))
-    a, b = (heads - heads.mean(axis=0) for heads in (first, last))
-    angle = np.arctan2((a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]).sum(), (a[:, :2] * b[:, :2]).sum())
-    turn = about_axis(_UP, angle)
-    shift_m = (last.mean(axis=0) - turn @ first.mean(axis=0)) * [1, 1, 0]
+    turn, shift_m = way_round(source)
     apart_m = norm(apply(turn, first) + shift_m - last).max()
     apart_rad = angle_between(turn @ source.turns[0, bones], source.turns[-1, bones]).max()
     steps_m = norm(np.diff(source.heads_m[:, bones], axis=0)).max(axis=1)

@@ -10,7 +10,8 @@ import bpy
 
 from .. import places, prefs
 from ..bridge import targets
-from ..bridge.source import apply_source, sample
+from ..bridge.apply import AppliedMotion
+from ..bridge.source import apply_source, loop_of, mark_cyclic, sample
 from ..bridge.user_presets import AUTO, as_preset
 from ..core.bvh import read_bvh
 from ..core.errors import Pose3DError
@@ -48,6 +49,7 @@ class _Retarget(run.WhileIdle, bpy.types.Operator):
                 limbs=output.limbs,
                 mute_constraints=output.mute_constraints,
             )
+            self.finish(armature_object, applied)
         except Pose3DError as error:
             self.report({"ERROR"}, error.sentence)
             return {"CANCELLED"}
@@ -60,6 +62,9 @@ class _Retarget(run.WhileIdle, bpy.types.Operator):
     def motion(self, context: bpy.types.Context, armature_object: bpy.types.Object, *, presets_folder: Path) -> SourceMotion:
         """What is put on the armature. Raises Pose3DError."""
         raise NotImplementedError
+
+    def finish(self, armature_object: bpy.types.Object, applied: AppliedMotion) -> None:
+        """Once the new action is there."""
 
 
 class POSE3D_OT_retarget_animation(_Retarget):
@@ -113,4 +118,19 @@ class POSE3D_OT_retarget_file(_Retarget):
         return replace(source, first_frame=context.scene.frame_start)
 
 
-CLASSES: tuple[type, ...] = (POSE3D_OT_retarget_animation, POSE3D_OT_retarget_file)
+class POSE3D_OT_make_loop(_Retarget):
+    """Find the part of the character's animation that best comes back to where it began, and make it a loop in a new action: its
+    last frame is its first, farther on. Within the preview range, where one is set"""
+
+    bl_idname = "pose3d.make_loop"
+    bl_label = "Make a Loop"
+
+    def motion(self, context: bpy.types.Context, armature_object: bpy.types.Object, *, presets_folder: Path) -> SourceMotion:
+        preset = review.preset_for(context, armature_object, cache_folder=prefs.cache_folder(context))
+        return loop_of(context, armature_object, presets_folder=presets_folder, preset=preset)
+
+    def finish(self, armature_object: bpy.types.Object, applied: AppliedMotion) -> None:
+        mark_cyclic(armature_object, applied)
+
+
+CLASSES: tuple[type, ...] = (POSE3D_OT_retarget_animation, POSE3D_OT_retarget_file, POSE3D_OT_make_loop)

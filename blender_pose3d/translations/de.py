@@ -1360,4 +1360,13 @@ GERMAN: dict[str, str] = {
     " nicht, deshalb kann die Wurzel von „{}“ den Körper nicht tragen.",
     "Export it without Root Motion, or bake its pose first (Pose menu, Animation, Bake Action).": "Ohne Root-Motion exportieren,"
     " oder die Pose zuerst backen (Menü Pose, Animation, Aktion backen).",
+    "Make a Loop": "Schleife machen",
+    "Find the part of the character's animation that best comes back to where it began, and make it a loop in a new action: its"
+    " last frame is its first, farther on. Within the preview range, where one is set": "Den Teil der Animation der Figur finden,"
+    " der am besten dahin zurückkehrt, wo er begann, und daraus in einer neuen Aktion eine Schleife machen: ihr letztes Bild ist"
+    " ihr erstes, ein Stück weiter. Im Vorschaubereich, wo einer gesetzt ist",
+    "Nothing in this animation comes back to the pose that it left.": "Nichts in dieser Animation kehrt zu der Pose zurück, die es"
+    " verließ.",
+    "Choose one in which somebody does the same at least twice, such as two steps with each foot.": "Eine wählen, in der jemand"
+    " dasselbe mindestens zweimal tut, zum Beispiel zwei Schritte mit jedem Fuß.",
 }

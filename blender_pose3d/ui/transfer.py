@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import bpy
 
-from ..ops.transfer import POSE3D_OT_retarget_animation, POSE3D_OT_retarget_file
+from ..ops.transfer import POSE3D_OT_make_loop, POSE3D_OT_retarget_animation, POSE3D_OT_retarget_file
 
 
 class POSE3D_PT_retarget(bpy.types.Panel):
@@ -27,3 +27,4 @@ class POSE3D_PT_retarget(bpy.types.Panel):
         layout.prop(context.scene.pose3d, "source", icon="ARMATURE_DATA")
         layout.operator(POSE3D_OT_retarget_animation.bl_idname, icon="CON_ARMATURE")
         layout.operator(POSE3D_OT_retarget_file.bl_idname, icon="FILE_FOLDER", text="Retarget BVH File…")
+        layout.operator(POSE3D_OT_make_loop.bl_idname, icon="FILE_REFRESH")

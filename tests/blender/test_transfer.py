@@ -25,6 +25,7 @@ EVERYWHERE = (
     "a_larger_armature_hangs_on_the_character",
     "a_linked_one_of_the_same_name",
     "which_animation_is_the_sources",
+    "a_loop_is_made",
 )
 
 
@@ -44,6 +45,7 @@ def test_rigify_and_files(run_in_blender, tmp_path):
             "auto_rig_pro_by_its_own_ik_controls",
             "files_as_a_source",
             "the_command_lines_motion_options",
+            "the_command_lines_loop",
             "what_cannot_be_keyed_is_told_before_the_clip_is_read",
         ),
         tmp_path,

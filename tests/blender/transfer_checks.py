@@ -667,6 +667,64 @@ def _an_action_by_its_name(source: bpy.types.Object, action: bpy.types.Action) -
         raise AssertionError("an action of two characters was taken for one's")
 
 
+def check_a_loop_is_made() -> None:
+    """A new action that is marked as a loop, of the animation that the character has; the preview range says where to look."""
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    walker = animated(rig_builders.build("a_pose"), motion="walk", fps=24)
+    scene, before = bpy.context.scene, settled()
+    was = walker.animation_data.action
+    with registered():
+        assert bpy.ops.pose3d.make_loop(armature=walker.name) == {"FINISHED"}
+        action = walker.animation_data.action
+        after = settled()
+        assert action != was and set(after["actions"]) == {*before["actions"], action.name}
+        assert after | {"actions": {}} == before | {"actions": {}} and all(
+            after["actions"][name] == keys for name, keys in before["actions"].items()
+        )
+        assert action.use_cyclic and action.use_frame_range and "loop" in action.name, action.name
+        first, last = (round(frame) for frame in action.frame_range)
+        assert 15 < last - first < 40, "a stride"
+        whole = range(scene.frame_start, scene.frame_end + 1)
+        assert first in whole and last in whole
+        poses = {}
+        for frame in (first, last):
+            scene.frame_set(frame)
+            heads = np.array([walker.matrix_world @ bone.head for bone in walker.pose.bones])
+            poses[frame] = heads - heads[0] * [1, 1, 0]
+        assert np.abs(poses[first] - poses[last]).max() < 0.01, np.abs(poses[first] - poses[last]).max()
+        scene.use_preview_range, scene.frame_preview_start, scene.frame_preview_end = True, first, first + 8
+        walker.animation_data.action = was
+        before = settled()
+        try:
+            result = bpy.ops.pose3d.make_loop(armature=walker.name)
+        except RuntimeError as error:
+            assert "Nothing in this animation comes back to the pose that it left" in str(error), error
+        else:
+            raise AssertionError(result)
+        assert settled() == before
+
+
+def check_the_command_lines_loop() -> None:
+    folder = test_folder()
+    track = folder / "walk.npz"
+    write_track(track, exact_tracks.motion("walk", fps=24).track)
+    rig_builders.build("a_pose")
+    bpy.ops.wm.save_as_mainfile(filepath=str(folder / "rig.blend"))
+    lengths = {}
+    for name, kept in (("of a clip.bvh", ()), ("of a source.blend", ("--source", str(folder / "whole.bvh")))):
+        if kept:
+            words = [str(track), "--rig", str(folder / "rig.blend"), "--out", str(folder / "whole.bvh")]
+            lengths["whole"] = len(headless.retarget(headless.parse(words), resources=ROOT).motion.timestamps_s)
+        words = [*(kept or (str(track),)), "--rig", str(folder / "rig.blend"), "--out", str(folder / name), "--loop"]
+        applied = headless.retarget(headless.parse(words), resources=ROOT)
+        lengths[name] = len(applied.motion.timestamps_s)
+        assert applied.frame_start == 1
+    assert 15 < lengths["of a clip.bvh"] < 40 < lengths["whole"], lengths
+    assert abs(lengths["of a source.blend"] - lengths["of a clip.bvh"]) < 4, lengths
+    action = files.open_rig(files.RigFile(folder / "of a source.blend")).animation_data.action
+    assert action.use_cyclic and round(action.frame_range[1]) == lengths["of a source.blend"]
+
+
 def check_the_command_lines_motion_options() -> None:
     """What they change is what the panel's change; what means nothing is one sentence."""
     folder = test_folder()
