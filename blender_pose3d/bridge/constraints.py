@@ -108,16 +108,34 @@ def mute(
 
 def carried_warnings(armature_object: bpy.types.Object, frame: int) -> tuple[str, ...]:
     """What carries the armature about while it plays; frame: of the place that is taken."""
+    carrier = _carrier(armature_object)
+    if carrier is None:
+        return ()
+    return (
+        f"'{armature_object.name}' hangs on '{carrier.name}', which moves: the animation is made for where that is at"
+        f" frame {frame}, and is carried along.",
+    )
+
+
+def is_carried(armature_object: bpy.types.Object) -> bool:
+    """Whether the armature goes anywhere by more than its own keys: what it hangs on, its object's constraints or drivers."""
+    data = armature_object.animation_data
+    return (
+        _carrier(armature_object) is not None
+        or any(_acts(constraint) for constraint in armature_object.constraints)
+        or any(curve.data_path in PLACE_CHANNELS and not curve.mute for curve in (data.drivers if data else ()))
+    )
+
+
+def _carrier(armature_object: bpy.types.Object) -> bpy.types.Object | None:
+    """The nearest of what it hangs on that moves."""
     one = armature_object
     while one.parent is not None:
         by_bone = one.parent_type == "BONE" and one.parent.pose is not None
         one = one.parent
         if _moves(one, by_bone=by_bone):
-            return (
-                f"'{armature_object.name}' hangs on '{one.name}', which moves: the animation is made for where that is at"
-                f" frame {frame}, and is carried along.",
-            )
-    return ()
+            return one
+    return None
 
 
 def _moves(item: bpy.types.Object, *, by_bone: bool) -> bool:

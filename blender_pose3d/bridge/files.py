@@ -23,6 +23,7 @@ from ..core.leftovers import remove_stale, short_stem
 from ..core.paths import is_file
 from .bvh import write_bvh
 from .compat import GLTF_FPS_BASE_IS_INVERTED
+from .constraints import is_carried
 from .frames import frames_of_keys
 from .targets import called, is_moved
 
@@ -178,8 +179,9 @@ def _write_blend(path: Path, armature_object: bpy.types.Object, bones: Sequence[
 
 def _write_glb(path: Path, armature_object: bpy.types.Object, bones: Sequence[str], alone: str | None) -> None:
     _select_family(armature_object)
+    # The scene as it plays; an action has nothing of what carries the armature.
     how = {"export_animation_mode": "SCENE"}
-    if alone is not None:  # the active action, called so
+    if alone is not None and not is_carried(armature_object):  # the active action, called so
         how = {"export_animation_mode": "ACTIVE_ACTIONS", "export_nla_strips_merged_animation_name": alone}
     with _gltf_rate(bpy.context.scene):
         bpy.ops.export_scene.gltf(

@@ -638,6 +638,45 @@ def check_one_that_is_scaled_to_nothing_for_a_while_is_exported() -> None:
     assert np.abs(read_m - moved_m).max() < 0.02, (read_m, moved_m)
 
 
+def check_one_that_is_carried_is_exported_where_it_goes() -> None:
+    """By what it hangs on, or by a constraint: neither is in the file, its way is."""
+    folder = addon_checks.test_folder()
+    expected = {}
+    for way in ("parent", "constraint"):
+        with addon_checks.registered():
+            figure, applied = imported()
+            platform = bpy.data.objects.new("Platform", None)
+            bpy.context.scene.collection.objects.link(platform)
+            for frame, metres in ((1, 0.0), (applied.frame_end, 5.0)):
+                platform.location = (0.0, metres, metres / 5)
+                platform.keyframe_insert("location", frame=frame)
+            if way == "parent":
+                figure.parent = platform
+            else:
+                figure.constraints.new("CHILD_OF").target = platform
+            frames = np.linspace(1, applied.frame_end, 9).astype(int)
+            expected[way] = places_m(figure, frames)
+            for kind in ("bvh", "fbx", "glb"):
+                path = folder / f"{way}.{kind}"
+                assert bpy.ops.pose3d.export_animation(filepath=str(path), armature=figure.name) == {"FINISHED"}
+        for kind in ("bvh", "fbx", "glb"):
+            figure = files.open_rig(files.RigFile(folder / f"{way}.{kind}"))
+            first = round(figure.animation_data.action.frame_range[0])
+            read = places_m(figure, frames - 1 + first)
+            assert np.abs(read - expected[way]).max() < 0.01, (way, kind, read, expected[way])
+            assert "Platform" not in bpy.data.objects, (way, kind)
+
+
+def places_m(figure: bpy.types.Object, frames: np.ndarray) -> np.ndarray:
+    """Where hips and left hand are, [T, 2, 3]."""
+    found = []
+    for frame in frames:
+        bpy.context.scene.frame_set(int(frame))
+        posed = figure.evaluated_get(bpy.context.evaluated_depsgraph_get())
+        found.append([posed.matrix_world @ posed.pose.bones[name].head for name in ("Hips", "LeftHand")])
+    return np.array(found)
+
+
 def check_what_is_before_frame_0_is_told() -> None:
     """No exporter writes it."""
     folder = addon_checks.test_folder()

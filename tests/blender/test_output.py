@@ -25,6 +25,7 @@ NAMES = (
     "what_rests_or_is_hidden_is_exported_as_it_moves",
     "hidden_ones_that_are_edited_are_exported",
     "one_that_is_scaled_to_nothing_for_a_while_is_exported",
+    "one_that_is_carried_is_exported_where_it_goes",
     "what_is_before_frame_0_is_told",
     "the_root_carries_the_path",
     "root_motion_is_read_back",
