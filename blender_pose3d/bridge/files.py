@@ -196,17 +196,35 @@ def _write_glb(path: Path, armature_object: bpy.types.Object, bones: Sequence[st
 
 def _write_fbx(path: Path, armature_object: bpy.types.Object, bones: Sequence[str], alone: str | None) -> None:
     _select_family(armature_object)
+    packed = [image for image in bpy.data.images if image.packed_file and image.users and image.library is None]
+    # Pictures that are packed are in no other file, so they go along. Blender takes all of them then, or none.
+    pictures = {"path_mode": "COPY", "embed_textures": True} if packed else {}
     # A 3D view in local view would take what it does not show for not selected.
-    with bpy.context.temp_override(area=None, region=None):
+    with bpy.context.temp_override(area=None, region=None), _file_names(packed):
         bpy.ops.export_scene.fbx(
             filepath=str(path),
             use_selection=True,
+            **pictures,
             object_types={"ARMATURE", "MESH"},
             add_leaf_bones=False,
             bake_anim_use_all_actions=False,
             bake_anim_use_nla_strips=False,
             bake_anim_simplify_factor=0.0,
         )
+
+
+@contextlib.contextmanager
+def _file_names(packed: Sequence[bpy.types.Image]) -> Iterator[None]:
+    """Packed pictures without the name of a file, as those of glTF files are, have one meanwhile: an FBX knows them by it."""
+    nameless = [image for image in packed if not image.filepath_raw]
+    try:
+        for image in nameless:
+            kind = {"JPEG": ".jpg", "TARGA": ".tga", "TIFF": ".tif"}.get(image.file_format, f".{image.file_format.lower()}")
+            image.filepath_raw = bpy.path.ensure_ext(f"//{bpy.path.clean_name(image.name)}", kind)
+        yield
+    finally:
+        for image in nameless:
+            image.filepath_raw = ""
 
 
 def _write_bvh(path: Path, armature_object: bpy.types.Object, bones: Sequence[str], alone: str | None) -> None:

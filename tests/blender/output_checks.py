@@ -677,6 +677,40 @@ def places_m(figure: bpy.types.Object, frames: np.ndarray) -> np.ndarray:
     return np.array(found)
 
 
+def check_an_fbx_has_the_pictures_that_are_packed() -> None:
+    """As those of a character from a glTF file are, without a file's name; none of them is anywhere else."""
+    path = addon_checks.test_folder() / "pictures.fbx"
+    colours = {"Skin": (1.0, 0.0, 0.0, 1.0), "Cloth": (0.0, 0.0, 1.0, 1.0)}
+    with addon_checks.registered():
+        figure, _ = imported()
+        for name, colour in colours.items():
+            mesh = bpy.data.meshes.new(name)
+            mesh.from_pydata([(0, 0, 0), (1, 0, 0), (0, 1, 0)], [], [(0, 1, 2)])
+            mesh.uv_layers.new()
+            material = bpy.data.materials.new(name)
+            material.use_nodes = True
+            picture = bpy.data.images.new(name, 4, 4)
+            picture.pixels[:] = colour * 16
+            picture.pack()
+            picture.filepath_raw = ""
+            nodes = material.node_tree.nodes
+            texture = nodes.new("ShaderNodeTexImage")
+            texture.image = picture
+            material.node_tree.links.new(texture.outputs["Color"], nodes["Principled BSDF"].inputs["Base Color"])
+            mesh.materials.append(material)
+            part = bpy.data.objects.new(name, mesh)
+            part.parent = figure
+            bpy.context.scene.collection.objects.link(part)
+        assert bpy.ops.pose3d.export_animation(filepath=str(path), armature=figure.name) == {"FINISHED"}
+        assert [bpy.data.images[name].filepath_raw for name in colours] == ["", ""], "they are as they were"
+    assert [file.name for file in path.parent.iterdir() if file.stem == "pictures"] == [path.name]
+    files.open_rig(files.RigFile(path))
+    for name, colour in colours.items():
+        textures = [node for node in bpy.data.materials[name].node_tree.nodes if node.type == "TEX_IMAGE"]
+        assert [tuple(round(value, 2) for value in node.image.pixels[:4]) for node in textures] == [colour], name
+        assert textures[0].image.filepath.endswith(f"{name}.png"), textures[0].image.filepath
+
+
 def check_what_is_before_frame_0_is_told() -> None:
     """No exporter writes it."""
     folder = addon_checks.test_folder()
