@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import _thread
+import contextlib
 import errno
 import json
 import os
@@ -506,6 +508,49 @@ def test_a_fault_at_the_last_clips_ends_the_batch(tmp_path: Path, inputs: Callab
         run(plan(jobs, inputs()), inputs(), hands, results=None, say=say)
     assert time.monotonic() - began_s < 20
     assert {name: entry.event for name, entry in journal.read_journal(tmp_path).items()} == {"a.glb": "done", "b.glb": "started"}
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_what_was_done_until_a_batch_was_stopped_is_accounted_for(
+    tmp_path: Path, inputs: Callable[[], Inputs], how: signal.Signals
+) -> None:
+    for name in ("a.npz", "b.npz", "c.npz"):
+        (tmp_path / name).write_text(name)
+    jobs = [read(tmp_path / name, rig="rigify")[0] for name in ("a.npz", "b.npz", "c.npz")]
+    jobs[0].out.write_text("the result")
+    with contextlib.closing(journal.Journal(tmp_path)) as before:
+        before.note(jobs[0].out, journal.DONE, inputs().of(jobs[0]))
+    python = [sys.executable, "-c"]
+    programs = Programs([*python, "input()"], os.environ, [*python, SOLVER], os.environ, tmp_path, tmp_path / "tracks")
+    hands = on_this_machine(programs, inputs(), TrackCache(programs.tracks), workers=1, threads=1, fail_fast=False)
+    said: list[str] = []
+
+    def say(text: str) -> None:
+        said.append(text)
+        if text.startswith("[1/2]"):
+            _thread.interrupt_main(how)
+
+    handler = signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # as build.py has it
+    try:
+        with pytest.raises((KeyboardInterrupt, SystemExit)):
+            run(plan(jobs, inputs()), inputs(), hands, results=None, say=say)
+    finally:
+        signal.signal(signal.SIGTERM, handler)
+    rows = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text().splitlines()]
+    assert [row["state"] for row in rows] == ["skipped", "done", "skipped"]
+    assert rows[0]["reason"].startswith("done before") and rows[2]["reason"] == "not done, because the batch was stopped"
+    assert said[-1].endswith("1 done, 2 skipped, 0 failed")
+
+
+def test_a_run_that_nothing_came_of_leaves_the_account_of_the_one_before(folder: Path, inputs: Callable[[], Inputs]) -> None:
+    def refuse(_jobs: object, _account: Account) -> None:
+        raise Pose3DError("The rig will not do.")
+
+    (folder / "results.jsonl").write_text("the one before")
+    with pytest.raises(Pose3DError):
+        run(plan(read(folder / "a.mp4", rig="rigify"), inputs()), inputs(), refuse, results=None, say=print)
+    assert (folder / "results.jsonl").read_text() == "the one before"
 
 
 @pytest.mark.parametrize("what", ["a file", "nobody's"])

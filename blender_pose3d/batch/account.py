@@ -14,6 +14,9 @@ from .jobs import BatchJob
 from .journal import DONE, FAILED, STARTED, Journal
 
 Say = Callable[[str], None]
+# Why clips were not done.
+FAILED_FAST = "not done, because an earlier clip failed (--fail-fast)"
+STOPPED = "not done, because the batch was stopped"
 
 
 class State(enum.StrEnum):
@@ -96,10 +99,9 @@ class Account:
         for warning in outcome.warnings:
             self.say(f"  warning: {warning}")
 
-    def pass_over(self, jobs: Sequence[BatchJob]) -> None:
-        """Jobs that were not done because another one failed; they are not in the journal as ended."""
+    def pass_over(self, jobs: Sequence[BatchJob], reason: str) -> None:
+        """Jobs that were not done; they are not in the journal as ended."""
         for job in jobs:
-            reason = "not done, because an earlier clip failed (--fail-fast)"
             self.outcomes[job.out] = Outcome(job, State.SKIPPED, reason)
 
 

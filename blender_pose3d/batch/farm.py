@@ -28,7 +28,7 @@ from typing import Any
 from ..core.errors import Pose3DError
 from ..core.leftovers import scratch
 from . import steps
-from .account import Account, Outcome, State
+from .account import FAILED_FAST, Account, Outcome, State
 from .cache import TrackCache, usable
 from .inputs import Inputs
 from .jobs import BatchJob
@@ -177,7 +177,7 @@ def _animate_all(
         if fail_fast and account.any_failed:
             for reference in waiting:
                 ray.cancel(reference)
-            account.pass_over(list(waiting.values()))
+            account.pass_over(list(waiting.values()), FAILED_FAST)
             return
         ended, _ = ray.wait(list(waiting), timeout=_WAIT_S)
         for reference in ended:

@@ -20,7 +20,7 @@ from ..core.errors import Pose3DError
 from ..core.leftovers import replacing
 from ..worker.protocol import Progress
 from . import steps
-from .account import Account, Outcome, Say, State, summary
+from .account import FAILED_FAST, STOPPED, Account, Outcome, Say, State, summary
 from .cache import Track, TrackCache, usable
 from .inputs import Inputs
 from .jobs import BatchJob, require_account_apart
@@ -106,9 +106,23 @@ def run(planned: Sequence[Planned], inputs: Inputs, hands: Hands, *, results: Pa
                     opened[real] = stack.enter_context(contextlib.closing(Journal(folder)))
                 journals[folder] = opened[real]
             account = Account(todo, inputs, journals, say)
-            hands(todo, account)
+            try:
+                hands(todo, account)
+            except BaseException as stop:
+                # Where nothing was done, as with a rig that will not do, the account of an earlier run stays.
+                if account.outcomes or isinstance(stop, KeyboardInterrupt | SystemExit):
+                    account.pass_over([job for job in todo if job.out not in account.outcomes], STOPPED)
+                    with contextlib.suppress(Pose3DError, OSError):  # what ended the run is said
+                        _tell([(outcomes | account.outcomes)[job.out] for job in jobs], account_file, say)
+                raise
         outcomes |= account.outcomes
-    ended = [outcomes[item.job.out] for item in planned]
+    ended = [outcomes[job.out] for job in jobs]
+    _tell(ended, account_file, say)
+    return EXIT_FAILED if any(outcome.state is State.FAILED for outcome in ended) else EXIT_DONE
+
+
+def _tell(ended: Sequence[Outcome], account_file: Path | None, say: Say) -> None:
+    """The account and the summary. Raises Pose3DError."""
     if account_file:
         try:
             with replacing(account_file) as partial:
@@ -118,7 +132,6 @@ def run(planned: Sequence[Planned], inputs: Inputs, hands: Hands, *, results: Pa
                 f"The account {account_file} cannot be written: {error.strerror}.", hint="Give --results a file elsewhere."
             ) from error
     say(summary(ended))
-    return EXIT_FAILED if any(outcome.state is State.FAILED for outcome in ended) else EXIT_DONE
 
 
 def _require_writable(path: Path, option: str) -> None:
@@ -221,7 +234,7 @@ class _Line:
             self._checked.set()
             for process in self._processes:
                 process.close()
-        self._account.pass_over(list(self._todo))
+        self._account.pass_over(list(self._todo), FAILED_FAST)
 
     def _thread(self, work: Callable[[], None], name: str) -> threading.Thread:
         def guarded() -> None:
