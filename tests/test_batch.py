@@ -290,6 +290,13 @@ def test_a_dry_run_changes_nothing(folder: Path) -> None:
     assert sorted(folder.iterdir()) == before
 
 
+def test_a_dry_run_says_which_clips_are_not_there(folder: Path) -> None:
+    (folder / "t.csv").write_text("clip\na.mp4\nc.mp4\n")
+    done = batch(folder / "t.csv", "--rig", "rigify", "--dry-run")
+    first, second = done.stdout.splitlines()[1:]
+    assert first.endswith("  new") and second.endswith("  new, but the clip is not there"), done.stdout
+
+
 # ---- what is remembered -----------------------------------------------------------------------------------------------------
 
 
@@ -308,7 +315,10 @@ def test_what_is_complete_and_unchanged_is_skipped(folder: Path, inputs: Callabl
     assert state(job, inputs) == (None, "new")
     log = journal.Journal(folder)
     log.note(job.out, journal.STARTED, inputs().of(job))
+    assert state(job, inputs) == (None, "another batch is at it")
+    log.close()
     assert state(job, inputs) == (None, "was interrupted")
+    log = journal.Journal(folder)
     log.note(job.out, journal.DONE, inputs().of(job))
     assert state(job, inputs) == (None, "a.glb is gone")
     job.out.write_text("the result")

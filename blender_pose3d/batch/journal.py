@@ -50,6 +50,13 @@ def read_journal(folder: Path) -> dict[str, Entry]:
     return entries
 
 
+def has_writer(folder: Path) -> bool:
+    """Whether a run has the folder's journal now, where the file system has locks."""
+    with contextlib.suppress(OSError), (folder / JOURNAL_NAME).open("rb") as file:
+        return not _try_lock(file.fileno())
+    return False
+
+
 class Journal:
     """The journal of one folder, open for writing; only one run has it at a time. Threads may share it."""
 

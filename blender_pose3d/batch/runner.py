@@ -24,7 +24,7 @@ from .account import FAILED_FAST, STOPPED, Account, Outcome, Say, State, summary
 from .cache import Track, TrackCache, usable
 from .inputs import Inputs
 from .jobs import BatchJob, require_account_apart
-from .journal import FAILED, STARTED, Entry, Journal, read_journal
+from .journal import FAILED, STARTED, Entry, Journal, has_writer, read_journal
 from .served import Served
 
 RESULTS_NAME = "results.jsonl"
@@ -47,19 +47,25 @@ class Planned:
 def plan(jobs: Sequence[BatchJob], inputs: Inputs, *, resume: bool = True, retry_failed: bool = False) -> list[Planned]:
     """What is to be run and what is not, and why; changes nothing. Raises Pose3DError where a journal cannot be read."""
     journals: dict[Path, dict[str, Entry]] = {}
+    are_written: dict[Path, bool] = {}  # by a batch that runs now
     planned = []
     for job in jobs:
-        if job.out.parent not in journals:
-            journals[job.out.parent] = read_journal(job.out.parent) if resume else {}
-        planned.append(_planned(job, journals[job.out.parent].get(job.out.name), inputs, retry_failed=retry_failed))
+        folder = job.out.parent
+        if folder not in journals:
+            are_written[folder] = has_writer(folder)
+            journals[folder] = read_journal(folder) if resume else {}
+        entry = journals[folder].get(job.out.name)
+        if entry is not None and entry.event == STARTED:
+            planned.append(Planned(job, None, "another batch is at it" if are_written[folder] else "was interrupted"))
+        else:
+            planned.append(_planned(job, entry, inputs, retry_failed=retry_failed))
     return planned
 
 
 def _planned(job: BatchJob, entry: Entry | None, inputs: Inputs, *, retry_failed: bool) -> Planned:
+    """entry: none that is STARTED."""
     if entry is None:
-        return Planned(job, None, "new")
-    if entry.event == STARTED:
-        return Planned(job, None, "was interrupted")
+        return Planned(job, None, "new" if os.path.exists(job.clip) else "new, but the clip is not there")
     try:
         now = inputs.of(job)
     except Pose3DError:
