@@ -122,6 +122,30 @@ def test_a_table_as_spreadsheets_write_it(folder: Path, text: str, encoding: str
     assert first.options == {"rig": f"{folder / 'rig.blend'}:Arm", "start": "0.5"} and second.clip == folder / "b.MOV"
 
 
+def test_what_a_spreadsheet_adds_to_a_table_of_its_own(folder: Path) -> None:
+    """A line for itself, an empty one, numbers with a decimal, and yes and no in its user's language."""
+    names = NAMES | {"hands"}
+    for head in ("sep={}\n", '"sep={}"\n', "\n{0}{0}\n", ""):
+        for between in ";\t":
+            rows = ("clip", "person", "start", "hands"), ("a.mp4", "2,0", "0,5", "WAHR"), ("b.MOV", "3", "", "FALSCH")
+            text = head.format(between) + "\n".join(between.join(row) for row in rows)
+            (folder / "t.csv").write_text(text, encoding="utf-8-sig")
+            first, second = read_jobs([str(folder / "t.csv")], defaults={"rig": "rigify"}, names=names, check=lambda words: None)
+            assert first.options == {"rig": "rigify", "person": "2", "start": "0.5", "hands": True}, text
+            assert second.options == {"rig": "rigify", "person": "3", "hands": False} and second.lifting_arguments() == [
+                "--person=3"
+            ]
+            assert second.where == f"Row {3 + head.count(chr(10))} of t.csv"
+
+
+@pytest.mark.parametrize("name", ["jobs.xlsx", "jobs.tsv"])
+def test_a_table_of_another_kind_is_not_taken_for_a_clip(folder: Path, name: str) -> None:
+    (folder / name).write_text("a table")
+    with pytest.raises(Pose3DError, match=f"{name} is neither a clip nor a table") as caught:
+        read(folder / name, rig="rigify")
+    assert ".csv" in caught.value.hint
+
+
 def test_a_table_in_an_old_encoding_is_one_sentence(folder: Path) -> None:
     (folder / "jobs.csv").write_bytes("clip;rig\r\nTür.mp4;rigify\r\n".encode("cp1252"))
     with pytest.raises(Pose3DError, match=r"jobs.csv cannot be read: it is not in UTF-8") as caught:

@@ -31,6 +31,12 @@ LOOKING_OPTIONS = ("start", "end", "filmed_fps", "as_played")  # those that find
 DEFAULT_OUT = "{folder}/{stem}.glb"
 _OUTPUTS = ("out", "report")
 _PLACEHOLDERS = ("folder", "stem", "name", "rig", "row")
+# What others have tables in; FFmpeg reads none of them.
+_OTHER_TABLE_SUFFIXES = frozenset((".xls", ".xlsx", ".xlsm", ".ods", ".numbers", ".tsv", ".txt", ".yaml", ".yml"))
+_SEPARATOR = re.compile(r'"?sep=.?"?', re.IGNORECASE)  # as Excel has it before the names, for itself
+# As spreadsheets write them in their user's language.
+_YES = frozenset(("TRUE", "WAHR", "VRAI", "VERDADERO", "VERDADEIRO", "VERO", "WAAR"))
+_NO = frozenset(("FALSE", "FALSCH", "FAUX", "FALSO", "ONWAAR"))
 _TABLE_HINT = "The first row of a table names its columns; `python3 build.py batch --help` lists them."
 
 Check = Callable[[Sequence[str]], object]
@@ -120,6 +126,9 @@ def _rows(word: str) -> Iterator[_Row]:
     elif path.suffix.lower() in TABLE_SUFFIXES:
         yield from _table(path)
         return
+    elif path.suffix.lower() in _OTHER_TABLE_SUFFIXES and is_file(path):
+        hint = "Save it as a .csv file (in Excel as 'CSV UTF-8')."
+        raise Pose3DError(f"{path.name} is neither a clip nor a table that Pose3D reads.", hint=hint)
     elif is_file(path):
         clips = [path]
     elif glob.has_magic(word):
@@ -178,21 +187,23 @@ def _decoded(data: bytes) -> str:
 
 def _csv_rows(text: str) -> Iterator[tuple[int, dict[str, Any]]]:
     """Numbered as in a spreadsheet, where the names are row 1. Where a comma is the decimal point, spreadsheets put semicolons
-    between the columns; a column that once had something in it has no name and empty cells."""
-    head = text.split("\n", 1)[0]
-    delimiter = max(",;\t", key=head.count)
-    reader = csv.reader(text.splitlines(), delimiter=delimiter, strict=True)
+    or tabs between the columns; a column that once had something in it has no name and empty cells, and a line may say first
+    what is between the columns."""
+    lines = text.splitlines()
+    first = next((number for number, line in enumerate(lines) if line.strip(",;\t ") and not _SEPARATOR.fullmatch(line)), 0)
+    delimiter = max(",;\t", key="".join(lines[first : first + 1]).count)
+    reader = csv.reader(lines[first:], delimiter=delimiter, strict=True)
     names = _without_empty(next(reader, []))
     if len(set(names)) != len(names) or "" in names:
         raise ValueError("its first row has an empty name, or the same name twice")
     for row in reader:
         cells = _without_empty(row)
         if len(cells) > len(names):
-            raise ValueError(f"row {reader.line_num} has {len(cells)} values for {len(names)} columns")
-        if delimiter == ";":
+            raise ValueError(f"row {first + reader.line_num} has {len(cells)} values for {len(names)} columns")
+        if delimiter != ",":
             cells = [re.sub(r"^([+-]?\d+),(\d+)$", r"\1.\2", cell) for cell in cells]
         if cells:
-            yield reader.line_num, dict(zip(names, cells, strict=False))
+            yield first + reader.line_num, dict(zip(names, cells, strict=False))
 
 
 def _without_empty(cells: Sequence[str]) -> list[str]:
@@ -237,6 +248,8 @@ def _job(row: _Row, number: int, *, defaults: Mapping[str, str | bool], names: f
             raise Pose3DError(f"{at}'{column}' is neither a text nor a number.", hint="Write one value.")
         if isinstance(text, str) and "\0" in text:
             raise Pose3DError(f"{at}'{column}' has a zero byte in it.", hint="Write the table again.")
+        if name == "person" and isinstance(text, str):  # a spreadsheet's or a program's number
+            text = re.sub(r"^(\d+)\.0+$", r"\1", text)
         if text != "":
             own[name] = _from_folder(name, text, row.folder)
     clip_text = own.pop("clip", "")
@@ -263,8 +276,8 @@ def _text(value: object) -> str | bool | None:
     """A cell as a word of the command line; None for what cannot be one."""
     if value is None:
         return ""
-    if isinstance(value, str) and value.lower() in ("true", "false"):
-        return value.lower() == "true"
+    if isinstance(value, str) and (value in _YES | _NO or value.lower() in ("true", "false")):
+        return value.upper() in _YES
     if isinstance(value, bool | str):
         return value
     try:
