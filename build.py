@@ -59,6 +59,7 @@ from blender_pose3d.worker.setup import (  # noqa: E402 - standard library only,
     fingerprint,
     here,
     installed_groups,
+    lets_programs_run,
     module_command,
     pip_variables,
     python_of_environment,
@@ -224,7 +225,7 @@ def make_environment(environment: Environment, *, pins: Mapping[str, Sequence[st
         installed = environment.installed()
         groups = sorted({*environment.groups, *(group for group in installed if group in pins)})
         is_locked = pins == read_pins() and {*groups} <= LOCKED_GROUPS
-        require_free_disk(environment)
+        require_disk(environment)
         started = time.monotonic()
         wanted = [pin for group in groups for pin in pins[group]]
         say(f"Making the environment '{environment.name}' in {environment.folder}: {', '.join(wanted)}")
@@ -245,7 +246,13 @@ def find_python(versions: Sequence[tuple[int, int]]) -> str | None:
     return next(find_pythons(versions, own=None if "bpy" in sys.modules else sys.executable), None)
 
 
-def require_free_disk(environment: Environment) -> None:
+def require_disk(environment: Environment) -> None:
+    """One with room, on which programs run."""
+    parent = environment.folder.resolve().parent
+    if not lets_programs_run(parent):
+        raise BuildError(
+            f"The disk that holds {parent} lets no programs run (noexec).", hint="Set POSE3D_HOME to a folder on another disk."
+        )
     free_gb = shutil.disk_usage(environment.folder.parent).free / 1e9
     if free_gb < environment.free_gb:
         raise BuildError(

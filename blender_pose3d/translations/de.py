@@ -999,6 +999,7 @@ GERMAN: dict[str, str] = {
     "The disk that holds {} takes no links, which a Python environment has.": (
         "Der Datenträger mit {} nimmt keine Verknüpfungen an, die eine Python-Umgebung enthält."
     ),
+    "The disk that holds {} lets no programs run (noexec).": ("Der Datenträger mit {} lässt keine Programme laufen (noexec)."),
     "Give Blender a user folder on another disk, or set POSE3D_HOME to a folder there.": (
         "Blender einen Benutzerordner auf einem anderen Datenträger geben oder POSE3D_HOME auf einen Ordner dort setzen."
     ),

@@ -58,6 +58,7 @@ _ENVIRONMENT_BYTES = 100e6  # more than an environment with pip takes on the dis
 _FULL = r"No space left on device|Errno 28|not enough space|[Qq]uota exceeded"
 _FULL_NUMBERS = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 _UNWRITABLE = r"Permission denied|Read-only file system|Errno 13|Errno 30"
+_OTHER_DISK = "Give Blender a user folder on another disk, or set POSE3D_HOME to a folder there."
 NO_LINKS = r"\[Errno (1|45|95)\].* -> "  # a file system for sticks and cameras, some networks' disks
 TOO_LONG = r"enable-long-paths|WinError 206|File name too long"
 # Of a file's whole name, and of its folder's, in characters: what Windows takes where nobody has allowed more.
@@ -282,6 +283,12 @@ def offline_folder(resources: Path) -> Path | None:
     """The wheels that came with the add-on (`build.py package --offline-wheels`); None where there are none."""
     folder = resources / OFFLINE_NAME
     return folder if (folder / "plan.json").is_file() else None
+
+
+def lets_programs_run(folder: Path) -> bool:
+    """Not where its disk is mounted so that it holds no programs (noexec): no compiled part of a package can be loaded there."""
+    statvfs = getattr(os, "statvfs", None)  # not on Windows
+    return statvfs is None or not statvfs(folder).f_flag & getattr(os, "ST_NOEXEC", 0)
 
 
 def device() -> str:
@@ -519,6 +526,8 @@ class Setup:
         prefer. Raises SetupError."""
         with self._lock():
             self.log(f"Set-up in {self.home}: {', '.join(self.pins)}")
+            if not lets_programs_run(self.folder.parent):
+                raise SetupError(f"The disk that holds {self.folder.parent} lets no programs run (noexec).", hint=_OTHER_DISK)
             if self.offline is None:
                 self.wheels.mkdir(exist_ok=True)
             is_renewed = GROUP in installed_groups(self.folder)
@@ -673,7 +682,7 @@ class Setup:
         if re.search(NO_LINKS, output):
             raise SetupError(
                 f"The disk that holds {self.home} takes no links, which a Python environment has.",
-                hint="Give Blender a user folder on another disk, or set POSE3D_HOME to a folder there.",
+                hint=_OTHER_DISK,
             )
         self._venv_said = (output.strip().splitlines() or [f"exit code {code}"])[-1]
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -337,6 +337,18 @@ def test_a_full_disk_is_not_taken_for_a_missing_python(tmp_path: Path, resources
     assert "is full" in error.message and "Make room" in error.hint
 
 
+def test_a_disk_on_which_no_programs_run_is_said_before_anything_is_fetched(tmp_path: Path, resources: Path) -> None:
+    with mounted(tmp_path / "disk", "-o", "noexec,size=50m") as is_mounted:
+        if not is_mounted:
+            pytest.skip("no disk can be mounted here")
+        error = fails(job("install", tmp_path / "disk" / "home", resources))
+        build = [sys.executable, str(SCRIPT.parents[2] / "build.py"), "audit"]
+        variables = {**os.environ, "POSE3D_HOME": str(tmp_path / "disk" / "other")}
+        done = subprocess.run(build, env=variables, capture_output=True, text=True, timeout=60, check=False)
+    assert "lets no programs run" in error.message and "another disk" in error.hint
+    assert done.returncode == 2 and "lets no programs run" in done.stderr and "POSE3D_HOME" in done.stderr
+
+
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root becomes a user without an account")
 def test_pythons_are_found_by_a_user_without_a_home() -> None:
     """As in a container whose user has a number only."""
