@@ -222,7 +222,7 @@ def _source(options: Options, resources: Path) -> SourceMotion:
     assert options.source is not None
     if idle := _for_a_clip(options):
         raise Pose3DError(f"A source has no clip to find a person in, so {idle} has nothing to do.", hint="Leave it out.")
-    armature_object = files.open_rig(files.parse_rig(options.source))
+    armature_object = files.open_rig(files.parse_rig(options.source), at_its_rate=True)
     if options.action is not None:
         action = bpy.data.actions.get(options.action)
         if action is None:

@@ -16,6 +16,7 @@ from typing import Any
 
 import addon_utils
 import bpy
+import numpy as np
 
 from ..core.bvh import is_z_up
 from ..core.errors import Pose3DError
@@ -29,6 +30,9 @@ from .targets import called, is_moved
 
 RIG_SUFFIXES = (".blend", ".glb", ".gltf", ".fbx", ".bvh")
 OUT_SUFFIXES = (".blend", ".glb", ".fbx", ".bvh")
+# What animations are made at; one at half the rate is on the frames of the whole. And how far off a frame a key may be.
+_RATES = (25, 30, 50, 60, 120, 240)
+_OFF_FRAME = 0.02
 _NEEDED_ADDONS = {".fbx": "io_scene_fbx", ".bvh": "io_anim_bvh", ".glb": "io_scene_gltf2", ".gltf": "io_scene_gltf2"}
 
 
@@ -57,8 +61,9 @@ def parse_rig(text: str) -> RigFile:
     return RigFile(path.absolute(), name)
 
 
-def open_rig(rig: RigFile) -> bpy.types.Object:
-    """Open a rig in an otherwise empty scene and return its armature.
+def open_rig(rig: RigFile, *, at_its_rate: bool = False) -> bpy.types.Object:
+    """Open a rig in an otherwise empty scene and return its armature. at_its_rate: whatever the kind of file, the scene has the
+    rate of its animation, so that keys are on frames.
 
     Raises Pose3DError if the file has none, or cannot be read.
     """
@@ -66,6 +71,8 @@ def open_rig(rig: RigFile) -> bpy.types.Object:
         bpy.ops.wm.read_factory_settings(use_empty=True)
         return _rigify()
     armatures = _opened(rig.path)
+    if at_its_rate and rig.path.suffix.lower() in (".glb", ".gltf") and (rate := _rate_of_keys()):
+        armatures = _opened(rig.path, rate=rate)
     if rig.armature:
         armatures = called(rig.armature, armatures)
     if not armatures:
@@ -99,12 +106,30 @@ def _gltf_files(path: Path) -> Iterator[str]:
                 yield os.fsdecode(name)
 
 
-def _opened(path: Path) -> list[bpy.types.Object]:
-    """All armatures of a file, which replaces the open one. Raises Pose3DError if it cannot be read."""
+def _rate_of_keys() -> int | None:
+    """The frames a second by which all keys are on frames; None where they are by the scene's already, or by no rate. glTF has
+    seconds, and Blender makes them frames of the scene that is open."""
+    now = bpy.context.scene.render.fps
+    bags = (bag for action in bpy.data.actions for layer in action.layers for strip in layer.strips for bag in strip.channelbags)
+    found = [np.zeros(0)]
+    for curve in (curve for bag in bags for curve in bag.fcurves):
+        co = np.empty(2 * len(curve.keyframe_points), np.float32)
+        curve.keyframe_points.foreach_get("co", co)
+        found.append(co[::2])
+    times_s = np.unique(np.concatenate(found)) / now
+    rate = next((rate for rate in (now, *_RATES) if np.all(np.abs(times_s * rate - np.round(times_s * rate)) < _OFF_FRAME)), now)
+    return rate if rate != now else None
+
+
+def _opened(path: Path, *, rate: int | None = None) -> list[bpy.types.Object]:
+    """All armatures of a file, which replaces the open one. rate: frames a second of the scene that it comes into, where it has
+    none of its own. Raises Pose3DError if it cannot be read."""
     if path.suffix.lower() == ".blend":
         _reading(path.name, lambda: bpy.ops.wm.open_mainfile(filepath=str(path), load_ui=False))
     else:
         bpy.ops.wm.read_factory_settings(use_empty=True)
+        if rate is not None:
+            bpy.context.scene.render.fps = rate
         _reading(path.name, lambda: _import(path))
     return [o for o in bpy.context.scene.objects if o.type == "ARMATURE"]
 

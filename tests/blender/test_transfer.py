@@ -44,6 +44,7 @@ def test_rigify_and_files(run_in_blender, tmp_path):
             "rigify_by_its_own_ik_controls",
             "auto_rig_pro_by_its_own_ik_controls",
             "files_as_a_source",
+            "a_files_rate_is_its_animations",
             "the_command_lines_motion_options",
             "the_command_lines_loop",
             "what_cannot_be_keyed_is_told_before_the_clip_is_read",

@@ -725,6 +725,26 @@ def check_the_command_lines_loop() -> None:
     assert action.use_cyclic and round(action.frame_range[1]) == lengths["of a source.blend"]
 
 
+def check_a_files_rate_is_its_animations() -> None:
+    """Frames between those of the file would hold its ends for a part of a frame, and a loop with them."""
+    folder = test_folder()
+    source = animated(rig_builders.build("a_pose"), motion="walk")
+    bpy.context.scene.render.fps = 30
+    there = sample(bpy.context, source, presets_folder=_PRESETS)
+    written = [folder / f"source{kind}" for kind in files.OUT_SUFFIXES]
+    for path in written:
+        files.export(path, source)
+    bpy.data.objects.remove(source)
+    rig_builders.build("long_arms_short_legs")
+    rig = folder / "rig.glb"
+    bpy.ops.export_scene.gltf(filepath=str(rig))
+    for path in written:
+        words = ["--source", str(path), "--rig", str(rig), "--out", str(folder / "out.blend")]
+        applied = headless.retarget(headless.parse(words), resources=ROOT)
+        assert bpy.context.scene.render.fps == 30, path.name
+        assert applied.frame_end - applied.frame_start == len(there.timestamps_s) - 1, path.name
+
+
 def check_the_command_lines_motion_options() -> None:
     """What they change is what the panel's change; what means nothing is one sentence."""
     folder = test_folder()
