@@ -579,14 +579,16 @@ def command_setup(arguments: Sequence[str]) -> int:
     blender = make_blender()
     engine = make_engine()
     provide_landmark_model(engine)
+    if library := lacking_library(examined(engine, ENGINE_PACKAGES).get("fault", "")):
+        raise BuildError(f"The system's library {library} is missing, which the motion engine needs.", hint=f"{LIBRARY_HINT}.")
     say(f"Ready: {engine} and {blender.label}")
     return 0
 
 
 def forget_if_broken(environment: Environment, packages: Sequence[str]) -> None:
-    """So that it is made anew: packages may have gone since they were installed."""
+    """So that it is made anew: packages may have gone since they were installed. What the system lacks would not come with it."""
     fault = examined(environment.python, packages).get("fault") if environment.is_complete(read_pins()) else None
-    if fault:
+    if fault and not lacking_library(fault):
         say(f"The environment '{environment.name}' is broken ({fault}).")
         environment.marker.unlink(missing_ok=True)
 
@@ -1088,13 +1090,17 @@ def link_package(folder: Path) -> int:
 # ---- doctor -----------------------------------------------------------------------------------------------------------------
 
 PROBE = f"""{DEVICE_PROBE}
-import importlib, importlib.metadata as m, json, sys
+import ctypes, importlib, importlib.metadata as m, json, os, sys
 said = {{"python": sys.version.split()[0]}}
 try:
     for word in sys.argv[1:]:  # DISTRIBUTION=MODULE
         name, _, module = word.partition("=")
         said[name] = m.version(name)
         if module: importlib.import_module(module)
+        if name == "mediapipe":  # which loads its library with the first picture
+            folder = os.path.join(os.path.dirname(sys.modules[name].__file__), "tasks", "c")
+            ending = {{"win32": "dll", "darwin": "dylib"}}.get(sys.platform, "so")
+            if os.path.isdir(folder): ctypes.CDLL(os.path.join(folder, "libmediapipe." + ending))
         if name == "torch": said["device"] = device(sys.modules[name])
 except Exception as reason:
     said["fault"] = f"{{name}}: {{(str(reason).strip() or repr(reason)).splitlines()[0]}}"
@@ -1108,6 +1114,7 @@ from lifter.landmark_model import MADE_SHA256S
 print(json.dumps(MADE_SHA256S))
 """
 ENGINE_PACKAGES = ("torch", "mediapipe", "opencv-contrib-python=cv2", "numpy", "safetensors", "tqdm", "av")
+LIBRARY_HINT = "Install it with the system's package manager (Debian, Ubuntu: libgl1 libglib2.0-0 libgles2 libegl1)"
 WHEEL_PACKAGES = ("bpy=", "numpy")  # a bpy that is imported may not end
 
 
@@ -1120,6 +1127,12 @@ def examined(python: Path, packages: Sequence[str]) -> dict[str, str]:
         found: dict[str, str] = json.loads(said.splitlines()[-1])
         return found
     return {"fault": "its Python does not run"}
+
+
+def lacking_library(fault: str) -> str:
+    """The library of the system's without which packages do not load; "" for any other fault, as a package's own that is gone."""
+    found = re.search(r"(\S+?\.so\S*): cannot open shared object file", fault)
+    return found[1] if found and "/" not in found[1] else ""
 
 
 def command_doctor(arguments: Sequence[str]) -> int:
@@ -1135,12 +1148,17 @@ def command_doctor(arguments: Sequence[str]) -> int:
     row("Home folder", f"{home_folder()}, {shutil.disk_usage(place).free / 1e9:.1f} GB free")
 
     named = os.environ.get("POSE3D_ENGINE_PYTHON")
-    if not named:
-        if not doctor_environment(lifter_environment(), ENGINE_PACKAGES):
-            missing.append(f"the motion engine's environment: {setup}")
-    elif not doctor_python("Motion engine", Path(named), ENGINE_PACKAGES):
+    if named:
+        fault = doctor_python("Motion engine", Path(named), ENGINE_PACKAGES)
+    else:
+        fault = doctor_environment(lifter_environment(), ENGINE_PACKAGES)
+    if library := lacking_library(fault):
+        missing.append(f"the system's library {library}: {LIBRARY_HINT[0].lower()}{LIBRARY_HINT[1:]}")
+    elif fault and named:
         missing.append(f"the motion engine: correct or unset POSE3D_ENGINE_PYTHON, which names {named}")
-    wheels = {group: doctor_environment(wheel_environment(group), WHEEL_PACKAGES) for group in WHEEL_GROUPS}
+    elif fault:
+        missing.append(f"the motion engine's environment: {setup}")
+    wheels = {group: not doctor_environment(wheel_environment(group), WHEEL_PACKAGES) for group in WHEEL_GROUPS}
     try:
         blender = find_blender()
         row("Blender", blender.label if blender else "none in BLENDER or on PATH")
@@ -1207,24 +1225,25 @@ def row(name: str, value: str) -> None:
     say(f"{name:<24} {value}")
 
 
-def doctor_environment(environment: Environment, packages: Sequence[str]) -> bool:
-    """Shows the environment as it is on the disk; True where it is whole and its packages answer."""
+def doctor_environment(environment: Environment, packages: Sequence[str]) -> str:
+    """Shows the environment as it is on the disk. What is at fault; "" where it is whole and its packages answer."""
     title = f"env {environment.name}"
     if not environment.is_complete(read_pins()):
         state = "out of date, half made, or its Python is gone" if os.path.exists(environment.folder) else "not made"
         row(title, state)
-        return False
+        return state
     return doctor_python(title, environment.python, packages)
 
 
-def doctor_python(title: str, python: Path, packages: Sequence[str]) -> bool:
+def doctor_python(title: str, python: Path, packages: Sequence[str]) -> str:
+    """As `doctor_environment`."""
     said = examined(python, packages)
     device = said.pop("device", None)
-    fault = said.pop("fault", None)
+    fault = said.pop("fault", "")
     row(title, f"broken ({fault})" if fault else ", ".join(f"{name} {version}" for name, version in said.items()))
     if device:
         row("Device", device)
-    return fault is None
+    return fault
 
 
 # ---- entry ------------------------------------------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from tests.worker.test_setup import UNTRUSTED, Index, index, resources  # noqa: 
 
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = ROOT / "build.py"
+LACKING = "libGL.so.1: cannot open shared object file: No such file or directory"
 LONG = "x" * 300  # a name that no file system takes
 BLENDERS = [path for path in os.environ.get("POSE3D_TEST_BLENDERS", "").split(os.pathsep) if path]
 
@@ -216,6 +217,33 @@ def test_what_has_gone_from_an_environment_is_seen_and_made_anew(
     assert version_of(build.make_environment(environment, pins=pins), "pinned_one") == "1.0"
     build.forget_if_broken(environment, ["pinned_one"])
     assert environment.is_complete(pins)
+
+
+def test_a_library_that_the_system_lacks_is_named_and_nothing_is_made_anew(
+    build: ModuleType, offline: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a server without a desktop, where OpenCV and MediaPipe find none of what they draw with."""
+    pins = {"one": [make_wheel(offline, "pinned_one", "1.0")]}
+    environment = small_environment(build, "one")
+    python = build.make_environment(environment, pins=pins)
+    monkeypatch.setattr(build, "read_pins", lambda: pins)
+    (module,) = environment.folder.glob("[Ll]ib/**/pinned_one.py")
+    for library, is_the_systems in (("libnone.so.7", True), (str(module.with_name("own.so")), False)):
+        module.write_text(f"import ctypes; ctypes.CDLL({library!r})")
+        fault = build.examined(python, ["pinned_one"])["fault"]
+        assert library in fault and bool(build.lacking_library(fault)) == is_the_systems
+        build.forget_if_broken(environment, ["pinned_one"])
+        assert environment.is_complete(pins) == is_the_systems
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell script stands for a Python")
+def test_doctor_names_a_library_that_the_system_lacks(tmp_path: Path) -> None:
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} -c \'import json; print(json.dumps({{"fault": "cv2: {LACKING}"}}))\'\n')
+    python.chmod(0o755)
+    done = run("doctor", POSE3D_HOME=str(tmp_path / "home"), POSE3D_ENGINE_PYTHON=str(python))
+    assert "Missing: the system's library libGL.so.1: install it" in done.stdout and "libgles2" in done.stdout
+    assert "POSE3D_ENGINE_PYTHON" not in done.stdout
 
 
 def test_lifter_passes_arguments_and_exit_codes_on(tmp_path: Path) -> None:

@@ -40,6 +40,13 @@ def test_opencv_without_a_library(tmp_path: Path) -> None:
         ("libGL.so.1: cannot open shared object file: No such file or directory", "libGL.so.1 is missing", "apt install libgl1"),
         ("libgthread-2.0.so.0: cannot open shared object file: No such file", "libgthread-2.0.so.0 is missing", "libglib2.0-0"),
         ("libGLESv2.so.2: cannot open shared object file: No such file", "libGLESv2.so.2 is missing", "libgles2"),
+        ("/e/mediapipe/tasks/c/libmediapipe.so: cannot open shared object file: No such", "is damaged: /e/mediapipe", "Repair"),
+        (
+            "Could not find module 'C:\\e\\x.dll' (or one of its dependencies). Try using the full path",
+            "damaged: C:\\e",
+            "Repair",
+        ),
+        (f"Could not find module '{__file__}' (or one of its dependencies). Try", "Windows lacks a library", "Visual C"),
         ("DLL load failed while importing cv2: The specified module could not be found.", "DLL load failed", "Visual C"),
         ('[WinError 126] The specified module could not be found. Error loading "C:\\torch\\lib\\c10.dll"', "126", "Visual C"),
     ],
