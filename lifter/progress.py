@@ -93,7 +93,8 @@ class LineReporter:
         pass  # for programs
 
     def result(self, output: str, summary: Mapping[str, Any]) -> None:
-        print(output, *(f"{name}: {value}" for name, value in summary.items()), sep="\n  ", flush=True)
+        lines = [f"{name}: {value}" for name, value in summary.items()]
+        print(*([output] if output else []), *lines, sep="\n  " if output else "\n", flush=True)
 
     def error(self, error: LifterError) -> None:
         print(f"error: {error.message} {error.hint}".rstrip(), file=self._stream, flush=True)

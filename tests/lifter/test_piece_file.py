@@ -144,6 +144,8 @@ def test_the_commands(looked: PieceFiles, tmp_path: Path, capsys: pytest.Capture
 
     code, events = told("look", DEMO)
     assert code == EXIT_OK and events[-1]["summary"] == {"pieces": 2, "looked": 0}
+    assert main(["look", str(DEMO), "--progress", "lines"]) == EXIT_OK
+    assert capsys.readouterr().out == "pieces: 2\nlooked: 0\n"
     code, events = told("look", DEMO, tmp_path / "pieces", "--from", 2)
     assert code == EXIT_OK and events[-1]["summary"] == {"pieces": 2, "looked": 1}
     assert [path.name for path in (tmp_path / "pieces").iterdir()] == ["piece-00002.npz"]
