@@ -46,6 +46,7 @@ sys.path.insert(0, str(ROOT))  # Blender runs this file without its folder there
 from blender_pose3d.batch import options as retarget_options  # noqa: E402 - standard library only, like this file
 from blender_pose3d.core.errors import Pose3DError  # noqa: E402 - standard library only, like this file
 from blender_pose3d.core.paths import is_file  # noqa: E402 - standard library only, like this file
+from blender_pose3d.worker.engine import models_folder  # noqa: E402 - standard library only, like this file
 from blender_pose3d.worker.setup import (  # noqa: E402 - standard library only, like this file
     DEVICE_PROBE,
     LOCK_NAME,
@@ -593,8 +594,9 @@ def forget_if_broken(environment: Environment, packages: Sequence[str]) -> None:
         environment.marker.unlink(missing_ok=True)
 
 
-def provide_landmark_model(engine: Path) -> None:
-    code = run_python(engine, "-m", "lifter", "model-file", "--models-dir", home_folder() / "models")
+def provide_landmark_model(engine: Path, folder: Path | None = None) -> None:
+    """folder: where it is, or comes into; the home's by default."""
+    code = run_python(engine, "-m", "lifter", "model-file", "--models-dir", folder or home_folder() / "models")
     require_success(code, "Providing MediaPipe's landmark model")
 
 
@@ -795,9 +797,9 @@ def batch_programs(*, with_landmark_model: bool) -> Any:
 
     engine, blender = make_engine(), make_blender()
     os.environ["POSE3D_ENGINE_PYTHON"] = str(engine)
-    if with_landmark_model:
-        provide_landmark_model(engine)
     lifter = find_engine(ROOT, None, home_folder())
+    if with_landmark_model:
+        provide_landmark_model(engine, lifter.models_dir)
     return Programs(
         lifter=lifter.command("serve"),
         lifter_environment=lifter.environment(),
@@ -1167,7 +1169,8 @@ def command_doctor(arguments: Sequence[str]) -> int:
     except BuildError as error:
         row("Blender", str(error))
         missing.append("a Blender: correct or unset BLENDER")
-    models = sorted(Path(found) for found in glob.glob(os.path.join(glob.escape(str(home_folder())), "models", "*.task")))
+    models_dir = models_folder(Path(named) if named else lifter_environment().python, home_folder())
+    models = sorted(Path(found) for found in glob.glob(os.path.join(glob.escape(str(models_dir)), "*.task")))
     said = run_for_output([sys.executable, "-c", ASK_MODELS, str(ROOT)])
     known_models = json.loads(said) if said else {}
     for path in models:
@@ -1181,7 +1184,7 @@ def command_doctor(arguments: Sequence[str]) -> int:
         if digest not in known_models.get(path.name, digest):
             missing.append(f"a whole {path.name}, which is damaged: {setup}")
     if not models:
-        row("Landmark model", f"none in {home_folder() / 'models'}")
+        row("Landmark model", f"none in {models_dir}")
         missing.append(f"MediaPipe's landmark model: {setup}")
     weights = sorted((ROOT / "lifter/weights").glob("*.safetensors"))
     row("Lifter weights", ", ".join(f"{path.name} ({path.stat().st_size / 1e6:.1f} MB)" for path in weights) or "none")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import json
 import os
 import re
 import shutil
@@ -17,6 +18,7 @@ from types import ModuleType
 import pytest
 
 from blender_pose3d.core.errors import Pose3DError
+from tests.worker.engines import ENGINE_PYTHON, MODELS
 from tests.worker.test_setup import UNTRUSTED, Index, index, resources  # noqa: F401 - fixtures
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -244,6 +246,23 @@ def test_doctor_names_a_library_that_the_system_lacks(tmp_path: Path) -> None:
     done = run("doctor", POSE3D_HOME=str(tmp_path / "home"), POSE3D_ENGINE_PYTHON=str(python))
     assert "Missing: the system's library libGL.so.1: install it" in done.stdout and "libgles2" in done.stdout
     assert "POSE3D_ENGINE_PYTHON" not in done.stdout
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell script stands for a Python")
+@pytest.mark.skipif(ENGINE_PYTHON is None or not any(MODELS.glob("pose*.task")) or not BLENDERS, reason="no engine or no Blender")
+def test_a_batch_takes_the_model_beside_the_engine_that_is_named(tmp_path: Path) -> None:
+    """As a studio's engine, which serves projects that are elsewhere, without a network; `retarget` takes it as well."""
+    python = tmp_path / "studio" / "envs" / "lifter" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f'#!/bin/sh\nexec "{ENGINE_PYTHON}" "$@"\n')
+    python.chmod(0o755)
+    models, home = tmp_path / "studio" / "models", tmp_path / "home"
+    models.symlink_to(MODELS, target_is_directory=True)
+    variables = {"POSE3D_HOME": str(home), "POSE3D_ENGINE_PYTHON": str(python), "BLENDER": BLENDERS[0]}
+    done = run("batch-programs", **variables)
+    assert json.loads(done.stdout.splitlines()[-1])["models_dir"] == str(models), done
+    assert "Making the pose model" not in done.stderr and not (home / "models").exists()
+    assert "Missing: MediaPipe" not in run("doctor", **variables).stdout
 
 
 def test_lifter_passes_arguments_and_exit_codes_on(tmp_path: Path) -> None:

@@ -339,7 +339,7 @@ class _Files:
     def write(self, path: Path, job: BatchJob) -> None:
         """Raises Pose3DError where the path is needed for something else."""
         self.require_free(
-            path, job.where, hint="Give --out a pattern with {stem}, {rig} or {row}, or each row an out of its own."
+            path, job.where, hint="Give --out a pattern with {stem}, {name}, {rig} or {row}, or each row an out of its own."
         )
         self._written[_place(path)] = job
 

@@ -66,10 +66,10 @@ def find_engine(resources: Path, preference_path: str | Path | None, home: Path)
             if is_file(folder / "complete.json") and not has_its_python(folder):
                 what = "was made with a Python that is no longer there"
             raise Pose3DError(f"The motion engine {what}.", hint=_NO_ENGINE_HINT)
-    return Engine(python=python, resources=resources, models_dir=_models_dir(python, home))
+    return Engine(python=python, resources=resources, models_dir=models_folder(python, home))
 
 
-def _models_dir(python: Path, home: Path) -> Path:
+def models_folder(python: Path, home: Path) -> Path:
     """The home's, or while it has none the one that build.py filled when it made this Python: an installed add-on has a home of
     its own, and what is on the disk already is not fetched again."""
     beside = Path(*python.parts[:-4], "models")
