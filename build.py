@@ -49,6 +49,7 @@ from blender_pose3d.core.paths import is_file  # noqa: E402 - standard library o
 from blender_pose3d.worker.engine import models_folder  # noqa: E402 - standard library only, like this file
 from blender_pose3d.worker.setup import (  # noqa: E402 - standard library only, like this file
     DEVICE_PROBE,
+    LIBRARY_PROBE,
     LOCK_NAME,
     NO_LINKS,
     TOO_LONG,
@@ -1091,18 +1092,15 @@ def link_package(folder: Path) -> int:
 
 # ---- doctor -----------------------------------------------------------------------------------------------------------------
 
-PROBE = f"""{DEVICE_PROBE}
-import ctypes, importlib, importlib.metadata as m, json, os, sys
+PROBE = f"""{DEVICE_PROBE}{LIBRARY_PROBE}
+import importlib, importlib.metadata as m, json, sys
 said = {{"python": sys.version.split()[0]}}
 try:
     for word in sys.argv[1:]:  # DISTRIBUTION=MODULE
         name, _, module = word.partition("=")
         said[name] = m.version(name)
         if module: importlib.import_module(module)
-        if name == "mediapipe":  # which loads its library with the first picture
-            folder = os.path.join(os.path.dirname(sys.modules[name].__file__), "tasks", "c")
-            ending = {{"win32": "dll", "darwin": "dylib"}}.get(sys.platform, "so")
-            if os.path.isdir(folder): ctypes.CDLL(os.path.join(folder, "libmediapipe." + ending))
+        if name == "mediapipe": load_library(sys.modules[name])
         if name == "torch": said["device"] = device(sys.modules[name])
 except Exception as reason:
     said["fault"] = f"{{name}}: {{(str(reason).strip() or repr(reason)).splitlines()[0]}}"

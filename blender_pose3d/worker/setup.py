@@ -92,16 +92,31 @@ def device(torch):
         return f"{kind} ({card})" if card else kind
     return "cpu"
 """
+# MediaPipe loads its library with the first picture, and with it those of the system that it draws with.
+LIBRARY_PROBE = """
+import ctypes, os, sys
+def load_library(mediapipe):
+    folder = os.path.join(os.path.dirname(mediapipe.__file__), "tasks", "c")
+    ending = {"win32": "dll", "darwin": "dylib"}.get(sys.platform, "so")
+    if os.path.isdir(folder): ctypes.CDLL(os.path.join(folder, "libmediapipe." + ending))
+"""
+_REPAIR = "Repair it, or choose another Python."
 # What to do about a library of the system that the packages need, by what Python says of it.
-_LIBRARIES = {
-    r"cannot open shared object file": "Install that library with your system's package manager and try the engine again.",
-    r"(DLL load failed|\[WinError (126|127|1114)\])": "Install Microsoft's Visual C++ Redistributable and try the engine again.",
+_LIBRARIES = {  # one that is named by its whole path is the packages' own
+    r"(?<![\w/.-])[^/\s]+: cannot open shared object file": (
+        "Install that library with your system's package manager and try the engine again."
+    ),
+    r"(DLL load failed|\[WinError (126|127|1114)\]|or one of its dependencies)": (
+        "Install Microsoft's Visual C++ Redistributable and try the engine again."
+    ),
 }
 PROBE = (
     DEVICE_PROBE
+    + LIBRARY_PROBE
     + """
 import importlib.metadata as m, json, sys
 import torch, mediapipe, cv2, safetensors, tqdm
+if "libraries" in sys.argv: load_library(mediapipe)
 said = {name: m.version(name) for name in ("torch", "mediapipe", "numpy")}
 print(json.dumps({"python": sys.version.split()[0], **said, "device": device(torch)}))
 """
@@ -1051,11 +1066,14 @@ def _raise_disk_full(error: BaseException, folder: Path) -> None:
         raise _disk_full(folder) from error
 
 
-def probe(python: str, *, log: Callable[[str], None] = lambda _text: None) -> dict[str, Any]:
-    """Run a Python once and have it import the engine's packages: their versions, and the device. Raises SetupError."""
+def probe(python: str, *, log: Callable[[str], None] = lambda _text: None, libraries: bool = False) -> dict[str, Any]:
+    """Run a Python once and have it import the engine's packages: their versions, and the device. Raises SetupError.
+
+    libraries: also load what is loaded with the first picture; an engine whose system lacks that is whole all the same.
+    """
     try:
         done = subprocess.run(
-            [python, "-c", PROBE],
+            [python, "-c", PROBE, *(["libraries"] if libraries else [])],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             encoding="utf-8",
@@ -1080,9 +1098,7 @@ def probe(python: str, *, log: Callable[[str], None] = lambda _text: None) -> di
             hint="Install the packages of pyproject.toml's group lifter in it, or set the motion engine up.",
         )
     last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
-    hint = next(
-        (what for pattern, what in _LIBRARIES.items() if re.search(pattern, last)), "Repair it, or choose another Python."
-    )
+    hint = next((what for pattern, what in _LIBRARIES.items() if re.search(pattern, last)), _REPAIR)
     raise SetupError(f"The motion engine in {python} does not run: {last}", hint=hint)
 
 
@@ -1141,7 +1157,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         if options.command == "check":
             say("progress", stage="check", done=0, total=None)
-            said = probe(options.python)
+            said = probe(options.python, libraries=True)
             say("result", output=options.python, summary=said)
             return 0
         setup = Setup(options.home, options.resources, index=options.index, say=say)

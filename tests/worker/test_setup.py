@@ -553,6 +553,12 @@ def test_trying_a_python_says_what_it_lacks(tmp_path: Path) -> None:
         (packages / "torch.py").write_text(f"raise ImportError({loader!r})")
         error = fails(Job([*words, python]))
         assert loader in error.message and remedy in (error.hint or "")
+    # MediaPipe's own, which is loaded with the first picture only.
+    for name in ("torch", "cv2", "safetensors", "tqdm", "mediapipe/__init__", "mediapipe/tasks/c/__init__"):
+        (packages / name).parent.mkdir(parents=True, exist_ok=True)
+        (packages / f"{name}.py").write_text("")
+    error = fails(Job([*words, python]))
+    assert "libmediapipe" in error.message and (sys.platform == "win32" or "Repair it" in (error.hint or ""))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="has no locale without such letters")
