@@ -10,10 +10,10 @@ import bpy
 import numpy as np
 
 from ..core.errors import Pose3DError
-from ..core.preset import SIDES, Mapping, choose, load_own, load_preset, load_presets
+from ..core.preset import LIMB_PARTS, SIDES, Mapping, choose, load_own, load_preset, load_presets
 from ..core.recognise import Skeleton, map_bones
 from ..core.rig import RigSpec, require_own_bones
-from .soles import Foot, read_body, read_soles
+from .soles import Foot, outermost, read_body, read_soles
 from .targets import world_of
 
 # Of the shin: bones so near to each other begin at one joint.
@@ -21,6 +21,8 @@ _SAME_PLACE = 0.005
 # So far from their bones trunk and head reach at the most, and so far below the hip joints the trunk ends, in legs; a character
 # with short ones is measured by this share of its head's height.
 _TRUNK, _HEAD, _CROTCH, _HEAD_SHARE = 0.4, 0.7, 0.14, 0.5
+# A trunk that is thick all over reaches as far as these shares of how far most of it is from its bones.
+_TRUNK_THICK, _CROTCH_THICK = 1.6, 0.5
 _TRUNK_ROLES, _HEAD_ROLES = ("hips", "spine", "chest"), ("neck", "head")
 
 
@@ -136,18 +138,54 @@ def _body(armature_object: bpy.types.Object, rig: RigSpec) -> dict[int, np.ndarr
     for bone in set(range(len(parents))) - {*parents, *rig.mapped_bones()}:
         if parents[bone] in heads:  # a jaw, an eye or the head's end, and no braid
             owners[bone] = parents[bone]
+    if not any(armature_object.data.bones[rig.bone_names[bone]].use_deform for bone in trunk):
+        owners |= _nearest(armature_object, rig, trunk, heads)
+    every = read_body(armature_object, {rig.bone_names[bone]: owner for bone, owner in owners.items()})
     size_m = max(
         rig.leg_length_m, _HEAD_SHARE * max((rig.rest_heads_world_m[bone, 2] - rig.ground_m for bone in heads), default=0)
     )
-    crotch_m = rig.world_points(rig.middle("thigh"))[2] - _CROTCH * rig.leg_length_m
+    hips_m = rig.world_points(rig.middle("thigh"))[2]
+    away_m = {
+        bone: np.linalg.norm(rig.world_points(points) - rig.rest_heads_world_m[bone], axis=1) for bone, points in every.items()
+    }
+    above_m = {bone: rig.world_points(points)[:, 2] - hips_m for bone, points in every.items()}
+    thick = [away_m[bone][above_m[bone] > 0] for bone in trunk if bone in every]
+    thick_m = float(np.median(np.concatenate(thick))) if sum(map(len, thick)) else 0.0
+    farthest_m = max(_TRUNK * size_m, _TRUNK_THICK * thick_m)
+    crotch_m = max(_CROTCH * rig.leg_length_m, _CROTCH_THICK * thick_m)
+    body = {}
+    for bone, points in every.items():
+        near = away_m[bone] < (_HEAD * size_m if bone in heads else farthest_m)
+        if (counts := near & (above_m[bone] > -crotch_m)).any():
+            body[bone] = outermost(points[counts])
+    return body
 
-    def counts(bone: int, points: np.ndarray) -> np.ndarray:
-        places_m = rig.world_points(points)
-        thick_m = (_HEAD if bone in heads else _TRUNK) * size_m
-        near = np.linalg.norm(places_m - rig.rest_heads_world_m[bone], axis=1) < thick_m
-        return near & (places_m[:, 2] > crotch_m)
 
-    return read_body(armature_object, {rig.bone_names[bone]: owner for bone, owner in owners.items()}, counts)
+def _nearest(armature_object: bpy.types.Object, rig: RigSpec, trunk: Sequence[int], heads: Sequence[int]) -> dict[int, int]:
+    """Bones that bend the meshes of a rig whose controls do not, and the one of trunk and head that each goes with: what has a
+    role and is nearest to its middle.
+    """
+    upwards = [*trunk, *heads]
+    lines = {bone: rig.rest_heads[[bone, after]] for bone, after in zip(upwards, upwards[1:], strict=False)}
+    lines |= {upwards[-1]: np.stack([rig.rest_heads[upwards[-1]], rig.rest_tails[upwards[-1]]])}
+    for role in (f"{side}_{part}" for side in SIDES for part in LIMB_PARTS):
+        if (bone := rig.bone(role)) is not None:
+            lines[bone] = np.stack([rig.rest_heads[bone], rig.end(role)])
+    owners = {}
+    for number, name in enumerate(rig.bone_names):
+        if armature_object.data.bones[name].use_deform and number not in lines:
+            middle = (rig.rest_heads[number] + rig.rest_tails[number]) / 2
+            nearest = min(lines, key=lambda bone: _apart(middle, *lines[bone]))
+            if nearest in upwards:
+                owners[number] = nearest
+    return owners
+
+
+def _apart(point: np.ndarray, start: np.ndarray, end: np.ndarray) -> float:
+    """Of a point and a line from start to end, [3] each."""
+    along = end - start
+    share = np.clip((point - start) @ along / max(along @ along, 1e-12), 0, 1)
+    return float(np.linalg.norm(point - start - share * along))
 
 
 def _moving_with(rig: RigSpec, bone: int, same_place: float) -> set[str]:

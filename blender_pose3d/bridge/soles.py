@@ -4,7 +4,7 @@ ankles, and how thick it is where it sits or lies.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 import bpy
@@ -53,16 +53,13 @@ def read_soles(armature_object: bpy.types.Object, feet: Mapping[int, Foot]) -> d
             # Blender tells weights vertex by vertex; where there are very many, their neighbours are as far out.
             near = near[:: 1 + len(near) // _MANY]
             found[bone].append(points[[i for i in near.tolist() if _belongs(mesh.vertices[i], groups)]])
-    return {bone: _outermost(np.concatenate(parts)) for bone, parts in found.items() if any(len(part) for part in parts)}
+    return {bone: outermost(np.concatenate(parts)) for bone, parts in found.items() if any(len(part) for part in parts)}
 
 
-def read_body(
-    armature_object: bpy.types.Object, bones: Mapping[str, int], counts: Callable[[int, np.ndarray], np.ndarray]
-) -> dict[int, np.ndarray]:
-    """Of each bone, by its name, the outermost points [N, 3] of what it moves more than any other bone does, armature axes; none
-    for one that moves nothing. What hangs on a bone by bones of its own, as hair and cloaks do, is not part of it.
-
-    counts: of a bone and points [N, 3] which of them are the body's, [N].
+def read_body(armature_object: bpy.types.Object, bones: Mapping[str, int]) -> dict[int, np.ndarray]:
+    """Of each bone the points [N, 3] of what moves more with the bones that are its own, by their names, than with any other,
+    armature axes; none for one that moves nothing. What hangs on a bone by bones of its own, as hair and cloaks do, is not part
+    of it. Of a mesh with very many vertices some.
     """
     found: dict[int, list[np.ndarray]] = {bone: [] for bone in bones.values()}
     from_world = np.linalg.inv(world_of(armature_object))
@@ -79,9 +76,7 @@ def read_body(
                 of_bone.setdefault(owner, []).append(tuple(vertices[number].co))
         for bone, points in of_bone.items():
             found[bone].append(np.array(points, float) @ to_armature[:3, :3].T + to_armature[:3, 3])
-    every = {bone: np.concatenate(parts) for bone, parts in found.items() if parts}
-    body = {bone: points[counts(bone, points)] for bone, points in every.items()}
-    return {bone: _outermost(points) for bone, points in body.items() if len(points)}
+    return {bone: np.concatenate(parts) for bone, parts in found.items() if parts}
 
 
 def _carried(armature_object: bpy.types.Object) -> Iterator[bpy.types.Object]:
@@ -103,7 +98,7 @@ def _belongs(vertex: bpy.types.MeshVertex, groups: set[int]) -> bool:
     return own > _MOST * every
 
 
-def _outermost(points: np.ndarray) -> np.ndarray:
+def outermost(points: np.ndarray) -> np.ndarray:
     """Those of points [N, 3] that are the farthest in some direction."""
     # Spread over a sphere: R. Swinbank and R. J. Purser, Fibonacci grids, 2006.
     number = np.arange(_DIRECTIONS) + 0.5

@@ -120,7 +120,8 @@ def stood(
         down = lowering(from_hips, feet, path_m, targets, source.timestamps_s, stretched_m)
         if down.max() < _CROUCH * rig.leg_length_m:
             break
-    path = path_m - [0, 0, 1] * np.minimum(down, _room(from_hips, path_m))[:, None]
+    down = np.maximum(down - raised(down - _room(from_hips, path_m), source.timestamps_s), 0.0)
+    path = path_m - [0, 0, 1] * down[:, None]
     for foot, target, thigh in zip(feet, targets, thighs, strict=True):
         _reach(rig, own, foot, apply(rig.armature_from_world, target - path - thigh))
     return own, path
@@ -211,7 +212,7 @@ def _room(from_hips: FromHips, path_m: np.ndarray) -> np.ndarray:
     rig = from_hips.body.rig
     clearance = clearance_m(rig)
     clearance[[bone for foot in feet_of(rig) for bone in (foot.foot, foot.toe) if bone is not None]] = -np.inf
-    return np.maximum(path_m[:, 2] - rig.ground_m - from_hips.lowest_m(clearance), 0.0)
+    return np.maximum(path_m[:, 2] - rig.ground_m + from_hips.lowest_m(clearance), 0.0)
 
 
 def _reach(rig: RigSpec, own: dict[int, np.ndarray], foot: Foot, goal: np.ndarray) -> None:

@@ -16,9 +16,9 @@ from .errors import Pose3DError
 FORMAT_VERSION = 2
 SIDES = ("left", "right")
 LEG_PARTS = ("thigh", "shin", "foot", "toe")
-_SIDED = ("clavicle", "upper_arm", "forearm", "hand", *LEG_PARTS)
+LIMB_PARTS = ("clavicle", "upper_arm", "forearm", "hand", *LEG_PARTS)
 CHAIN_ROLES: tuple[str, ...] = ("spine", "neck")
-ROLES: tuple[str, ...] = ("hips", "spine", "chest", "neck", "head", *(f"{side}_{part}" for part in _SIDED for side in SIDES))
+ROLES: tuple[str, ...] = ("hips", "spine", "chest", "neck", "head", *(f"{side}_{part}" for part in LIMB_PARTS for side in SIDES))
 REQUIRED_ROLES: tuple[str, ...] = (
     "hips",
     *(f"{side}_{part}" for part in ("upper_arm", "forearm", "thigh", "shin") for side in SIDES),

@@ -56,8 +56,8 @@ _PLANE_NEAR_RAD = np.radians(60.0)
 _PLANE_PULL = 0.02
 # Of the filter on where hips face, where only the rest of the body is wanted: what they do within that is the trunk's.
 _HIPS_STEADY_S = 0.25
-# Of the leg: thicker than this nobody lies. Big heads of small characters sink in rather than carry the body.
-_THICKEST = 0.2
+# Of the leg: thicker than this no head is that somebody lies on. Big ones of small characters sink in rather than carry the body.
+_THICKEST_HEAD = 0.2
 # A direction whose level part is smaller says nothing of where it faces.
 _LEVEL_SHARE = 0.3
 # How far a foot is turned at the ankle to stay level before it follows the shin.
@@ -594,6 +594,7 @@ class FromHips:
         self.body = body
         thighs = [body.head(thigh) for side in SIDES if (thigh := body.rig.bone(f"{side}_thigh")) is not None]
         self._middle = sum(thighs) / len(thighs)
+        self._trunk = {bone for role in ("hips", "spine", "chest") for bone in body.rig.chain(role)}
 
     def head_m(self, bone: int) -> np.ndarray:
         """Of a bone's head: [T, 3]."""
@@ -617,7 +618,8 @@ class FromHips:
             return np.full(self.body.frames, otherwise)
         up = np.tensordot(rig.world_from_armature[2, :3], self.body.turn(bone), (0, 1))  # in the axes of the rest pose
         below = (up @ (rig.body[bone] - rig.rest_heads[bone]).T).min(axis=1)
-        return np.asarray(np.maximum(below, -_THICKEST * rig.leg_length_m))
+        carries = bone in self._trunk
+        return np.asarray(below if carries else np.maximum(below, -_THICKEST_HEAD * rig.leg_length_m))
 
 
 def clearance_m(rig: RigSpec) -> np.ndarray:

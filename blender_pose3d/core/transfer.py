@@ -18,6 +18,7 @@ from .footing import stood
 from .kinematics import PosedRig
 from .loops import unrolled
 from .motion.contacts import Contact, mask_of
+from .motion.legs import raised
 from .preset import FINGER_CHAINS, FINGERS, SIDES
 from .rig import RigSpec
 from .rotations import about_axis, angle_between, apply, cross, norm, slerp_matrices, swing, transposed, unit
@@ -25,6 +26,7 @@ from .solve import (
     FromHips,
     as_motion,
     bent_to,
+    clearance_m,
     heading_of,
     heading_rad,
     require_upper_body,
@@ -42,6 +44,10 @@ _UP = np.array([0.0, 0.0, 1.0])
 _OTHER_GROUND, _ON_FLOOR = 0.25, 0.1
 # The feet decide on the height while the lower one is this near the ground, in leg lengths, the hips from the second value on.
 _FEET_DECIDE, _HIPS_DECIDE = 0.15, 0.4
+# The trunk decides while its lowest point is this near the ground, in leg lengths, others from the second value on.
+_TRUNK_DECIDES, _OTHERS_DECIDE = 0.08, 0.35
+# A trunk without a mesh is as thick as lets it lie on the ground where it is lowest, but of the leg at least and at most this.
+_THIN, _THICK = 0.06, 0.2
 _STEADY_S = 0.06
 # A foot that points more steeply than this at rest does not show where it faces.
 _LEVEL_SHARE = 0.5
@@ -428,8 +434,9 @@ def _path(source: SourceMotion, from_hips: FromHips, facing: np.ndarray, scale: 
     """Of the middle of the rig's hips: [T, 3], world metres.
 
     The source's path by the length of the legs. The height is such that the lower ankle is as far above where it stands as the
-    source's is, by the length of the legs; where the feet are in the air, the hips are. steady: what other legs make of that
-    comes smoothly, for legs that will bring the feet to the ground.
+    source's is, by the length of the legs; where the feet are in the air, the hips are; where the trunk is on the ground, it is
+    there too, as thick as either is. steady: what another body makes of that comes smoothly, for legs that will bring the feet to
+    the ground.
     """
     rig, theirs = from_hips.body.rig, source.rig
     thighs = _both(theirs, "thigh")
@@ -444,14 +451,67 @@ def _path(source: SourceMotion, from_hips: FromHips, facing: np.ndarray, scale: 
         return out
     ground = _raised_ground_m(source)
     out[:, 2] -= scale * ground
-    raised = source.heads_m[:, feet_there, 2].min(axis=1) - theirs.rest_heads_world_m[feet_there, 2].min() - ground
+    above = source.heads_m[:, feet_there, 2].min(axis=1) - theirs.rest_heads_world_m[feet_there, 2].min() - ground
     lowest = np.min([from_hips.head_m(foot)[:, 2] for foot in feet], axis=0)
-    by_feet = rig.rest_heads_world_m[feet, 2].min() + scale * raised - lowest
-    height = np.abs(raised) / theirs.leg_length_m
+    by_feet = rig.rest_heads_world_m[feet, 2].min() + scale * above - lowest
+    height = np.abs(above) / theirs.leg_length_m
     share = np.clip((_HIPS_DECIDE - height) / (_HIPS_DECIDE - _FEET_DECIDE), 0.0, 1.0)
     change = share * (by_feet - out[:, 2])
     out[:, 2] += smoothed(change, source.timestamps_s, _STEADY_S) if steady else change
+    lies, by_trunk, least = _by_trunk(source, from_hips, theirs.ground_m + ground, above, scale)
+    out[:, 2] += smoothed(lies * (by_trunk - out[:, 2]), source.timestamps_s, _STEADY_S)
+    out[:, 2] += raised(least - out[:, 2], source.timestamps_s, _STEADY_S)
     return out
+
+
+def _by_trunk(
+    source: SourceMotion, from_hips: FromHips, ground_m: float, raised_m: np.ndarray, scale: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """How far the trunk decides on how high the hips are, 0 to 1, how high they are by it, and at least, in the rig's world:
+    [T] each.
+
+    ground_m: the source's; raised_m [T]: how high its lower foot is above that. A trunk that is in the ground is so by the same
+    share of how thick it is.
+    """
+    rig, theirs = from_hips.body.rig, source.rig
+    bones, bones_there = _carrying(rig), _carrying(theirs)
+    none = np.zeros(len(source.turns))
+    if not bones or not bones_there:
+        return none, none, none - np.inf
+    joints = np.min([from_hips.head_m(bone)[:, 2] for bone in bones], axis=0)
+    joints_there = source.heads_m[:, bones_there, 2].min(axis=1) - ground_m
+    if shown := [bone for bone in bones_there if bone in theirs.body]:
+        points = np.min([_lowest_there_m(source, bone) for bone in shown], axis=0) - ground_m
+        thick_there = np.maximum(joints_there - points, 1e-6 * theirs.leg_length_m)
+    else:
+        thick_there = np.clip(joints_there.min(), _THIN * theirs.leg_length_m, _THICK * theirs.leg_length_m) + none
+        points = np.maximum(joints_there - thick_there, 0.0)
+    if shown := [bone for bone in bones if bone in rig.body]:
+        clearance = np.full(len(rig.bone_names), -np.inf)
+        clearance[shown] = 0.0
+        lowest = from_hips.lowest_m(clearance)
+    else:
+        lowest = joints - np.clip(scale * thick_there, _THIN * rig.leg_length_m, _THICK * rig.leg_length_m)
+    high = np.where(points > 0, scale * points, points * np.maximum(joints - lowest, 0.0) / thick_there)
+    # Somebody who goes down stairs is below their ground, but not lying on it.
+    down_m = np.minimum(raised_m + _FEET_DECIDE * theirs.leg_length_m, 0.0)
+    away = (points - down_m) / theirs.leg_length_m
+    share = np.clip((_OTHERS_DECIDE - away) / (_OTHERS_DECIDE - _TRUNK_DECIDES), 0.0, 1.0)
+    standing = rig.ground_m - lowest
+    return share * share * (3 - 2 * share), standing + high, standing + np.minimum(np.minimum(scale * down_m, high), 0.0)
+
+
+def _lowest_there_m(source: SourceMotion, bone: int) -> np.ndarray:
+    """How high the lowest of a bone's body is in the source: [T], world metres."""
+    rig = source.rig
+    ways = apply(rig.world_from_armature[:3, :3], rig.body[bone] - rig.rest_heads[bone])
+    return np.asarray(source.heads_m[:, bone, 2] + (source.turns[:, bone, 2] @ ways.T).min(axis=1))
+
+
+def _carrying(rig: RigSpec) -> list[int]:
+    """Bones from the hips to the chest that are where a trunk is: some hips begin at the feet."""
+    clearance = clearance_m(rig)
+    return [bone for bone in _trunk(rig) if np.isfinite(clearance[bone])]
 
 
 def _raised_ground_m(source: SourceMotion) -> float:

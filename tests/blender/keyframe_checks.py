@@ -243,6 +243,44 @@ def who_lies_is_not_in_the_ground() -> None:
     assert -0.015 < min(lowest) < 0.03, min(lowest)
 
 
+def bodies_are_as_thick_as_their_meshes() -> None:
+    """One as broad as its legs are long; one whose meshes are bent by bones of their own, beside the controls that have roles."""
+    for controls in (False, True):
+        for broad in (0.5, 0.14):
+            armature = fresh("plain")
+            names = [bone.name for bone in armature.data.bones]
+            if controls:
+                bpy.context.view_layer.objects.active = armature
+                bpy.ops.object.mode_set(mode="EDIT")
+                for name in names:
+                    bone, own = armature.data.edit_bones.new(f"DEF-{name}"), armature.data.edit_bones[name]
+                    bone.head, bone.tail, bone.parent, own.use_deform = own.head, own.tail, own.parent, False
+                bpy.ops.object.mode_set(mode="OBJECT")
+            mesh, groups = bpy.data.meshes.new("Body"), {}
+            points = []
+            for name in names:
+                bone = armature.data.bones[name]
+                trunk = name in ("Hips", "Spine", "Spine1", "Spine2")
+                away = broad if trunk else 0.06
+                middle = (bone.head_local + bone.tail_local) / 2
+                groups[name] = range(len(points), len(points) + 16)
+                ring = [Vector((np.cos(turn), np.sin(turn), 0)) for turn in np.linspace(0, 2 * np.pi, 16, endpoint=False)]
+                points += [middle + away * one for one in ring]
+            mesh.from_pydata(points, [], [])
+            body = bpy.data.objects.new("Body", mesh)
+            bpy.context.scene.collection.objects.link(body)
+            body.modifiers.new("Armature", "ARMATURE").object = armature
+            for name, rows in groups.items():
+                body.vertex_groups.new(name=f"DEF-{name}" if controls else name).add(list(rows), 1, "REPLACE")
+            rig = spec_of(armature)
+            for role in ("hips", "spine", "chest", "head"):
+                for bone in rig.chain(role):
+                    reach = np.linalg.norm((rig.body[bone] - rig.rest_heads[bone])[:, :2], axis=1).max()
+                    assert abs(reach - (0.06 if role == "head" else broad)) < 0.03, (controls, broad, role, reach)
+            limbs = [b for s in ("left", "right") for p in ("thigh", "upper_arm", "clavicle") for b in rig.chain(f"{s}_{p}")]
+            assert not set(limbs) & rig.body.keys()
+
+
 def the_old_action_survives_saving() -> None:
     armature = fresh("plain")
     old = give_action(armature)
@@ -933,6 +971,7 @@ CHECKS: tuple[Callable[[], None], ...] = (
     what_the_old_action_moved_does_not_stay_bent,
     shoes_stand_on_the_ground,
     who_lies_is_not_in_the_ground,
+    bodies_are_as_thick_as_their_meshes,
     the_old_action_survives_saving,
     an_action_shared_with_another_object_still_drives_it,
     a_second_import_makes_a_second_action,

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from blender_pose3d.core.footing import contacts_there
 from blender_pose3d.core.preset import FINGERS
 from blender_pose3d.core.rig import RigSpec
 from blender_pose3d.core.rotations import swing, unit
@@ -344,3 +345,71 @@ def test_the_trunk_leads_where_the_sources_does(theirs, ours):
     assert angle_deg(body.limbs()["trunk"], body_there.limbs()["trunk"]).max() < 0.5
     for one in ("hips", "chest"):
         assert np.abs(body.turn(one) - body_there.turn(one)).max() < 1e-6, one
+
+
+def with_trunk(radius: float | None, **changes) -> RigSpec:
+    """A trunk that is so thick all over, in legs; None: no mesh says how thick it is."""
+    rig = build(**changes)
+    ways = unit(np.random.default_rng(0).normal(size=(300, 3))) * (radius or 0.0) * rig.leg_length_m @ rig.armature_from_world.T
+    trunk = [bone for role in ("hips", "spine", "chest") for bone in rig.chain(role)] if radius is not None else []
+    return replace(rig, body={bone: rig.rest_heads[bone] + ways for bone in trunk})
+
+
+def lowest_of_trunk(rig: RigSpec, heads_m: np.ndarray, radius: float) -> np.ndarray:
+    trunk = [bone for role in ("hips", "spine", "chest") for bone in rig.chain(role)]
+    return heads_m[:, trunk, 2].min(axis=1) - radius * rig.leg_length_m - rig.ground_m
+
+
+def got_down(rig: RigSpec, pose: str, radius: float, *, high: float = 0.0) -> SourceMotion:
+    """Somebody stands, gets down in a second, and lies on the back or sits on the ground with the legs ahead; high: of the leg,
+    how far above it.
+    """
+    times = np.arange(75) / 24
+    down = np.clip(times - 0.5, 0, 1)
+    down = down * down * (3 - 2 * down)
+    angle = np.radians(-90) * down
+    bones = {"lies": ("hips",), "sits": ("left_thigh", "right_thigh")}[pose]
+    wxyz = np.zeros((len(times), len(bones), 4))
+    for i, bone in enumerate(bones):
+        across = rig.rest_rotations[rig.index[bone]].T @ unit(rig.armature_from_world @ [1.0, 0, 0])
+        wxyz[:, i] = np.concatenate([np.cos(angle[:, None] / 2), np.sin(angle[:, None] / 2) * across], axis=-1)
+    path = np.zeros((len(times), 3))
+    for _ in range(2):
+        local = (np.linalg.inv(rig.world_from_armature[:3, :3] @ rig.rest_rotations[rig.index[rig.mapping.root]]) @ path.T).T
+        body = posed(rig, RigMotion(bones, times, wxyz, rig.mapping.root, path, local, 0.0, 1.0))
+        path[:, 2] -= down * (lowest_of_trunk(rig, body.heads_world_m, radius)[-1] - high * rig.leg_length_m)
+    return source_of(body, times)
+
+
+@pytest.mark.parametrize("held", [False, True])
+@pytest.mark.parametrize("pose", ["lies", "sits"])
+@pytest.mark.parametrize(("there", "here"), [(0.4, 0.12), (0.12, 0.4), (None, 0.15), (0.15, 0.15), (0.3, None)])
+def test_who_is_on_the_ground_is_there_as_thick_as_the_body_is(there, here, pose, held):
+    """A barrel's rest on the ground is no slim body's: that one would float above it, and a barrel be in it."""
+    source = got_down(with_trunk(there, axes_seed=2), pose, there or 0.15)
+    rig = with_trunk(here, axes_seed=5, leg=1.2, world=object_matrix(turn_deg=(0, 0, 30), place_m=(1, 0, 0)))
+    body = posed(rig, transfer(source, rig, contacts=contacts_there(source) if held else None))
+    lowest = lowest_of_trunk(rig, body.heads_world_m, 0.2 if here is None else here) / rig.leg_length_m
+    assert np.abs(lowest[-20:]).max() < 0.01, lowest[-1]
+    assert lowest.min() > -0.03, lowest.min()
+    hips = body.head("hips")[:, 2] / rig.leg_length_m
+    assert np.abs(np.diff(hips, n=2)).max() < 0.04  # and gets there without a step
+
+
+@pytest.mark.parametrize("high", [0.5, 1.5])
+def test_who_sits_on_something_is_as_high_as_the_hips_say(high):
+    """A chair, or a step of stairs on which the feet are as well, is no ground to lie on."""
+    source, rig = got_down(with_trunk(0.4), "sits", 0.4, high=high), with_trunk(0.12)
+    bare = replace(rig, body={})
+    seated = [posed(one, transfer(source, one)).head("hips")[:, 2] for one in (rig, bare)]
+    assert np.abs(seated[0] - seated[1]).max() < 1e-9
+
+
+def test_who_goes_down_stairs_does_not_lie_on_their_ground():
+    rig = with_trunk(0.15)
+    source = got_down(rig, "sits", 0.15, high=-0.8)
+    standing_up = replace(source, turns=np.broadcast_to(np.eye(3), source.turns.shape))
+    down = source.heads_m[:, [rig.bone("hips")]] - rig.rest_heads_world_m[rig.bone("hips")]
+    standing_up = replace(standing_up, heads_m=rig.rest_heads_world_m + down)
+    body = posed(rig, transfer(standing_up, rig))
+    assert np.abs(body.head("hips") - standing_up.heads_m[:, rig.bone("hips")]).max() < 1e-6
