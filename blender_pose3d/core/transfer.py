@@ -56,7 +56,7 @@ _STANDS, _SURELY_STANDS = np.cos(np.radians((78.0, 60.0))).tolist()
 # How far a spine is turned beyond the source's to lead where that does.
 _MOST_LEANT_RAD = np.radians(20.0)
 # Radians: less is the rounding of a file.
-_LEAST_FINGER_TURN = 1e-3
+_LEAST_TURN = 1e-3
 
 
 @dataclass(frozen=True)
@@ -196,9 +196,7 @@ def _moves_fingers(source: SourceMotion, side: str) -> bool:
     rig = source.rig
     hand = next((bone for part in ("hand", "forearm") if (bone := rig.bone(f"{side}_{part}")) is not None), None)
     links = [bone for finger in FINGERS for bone in _finger(rig, f"{side}_{finger}")]
-    return hand is not None and any(
-        np.abs(source.turns[:, link] - source.turns[:, hand]).max() > _LEAST_FINGER_TURN for link in links
-    )
+    return hand is not None and any(np.abs(source.turns[:, link] - source.turns[:, hand]).max() > _LEAST_TURN for link in links)
 
 
 def _own_turns(source: SourceMotion, rig: RigSpec, facing: np.ndarray) -> dict[int, np.ndarray]:
@@ -216,7 +214,7 @@ def _own_turns(source: SourceMotion, rig: RigSpec, facing: np.ndarray) -> dict[i
 
     own: dict[int, np.ndarray] = {}
     for role in ours:
-        bone, bone_there = rig.bone(role), _shows_turn(source.rig, role)
+        bone, bone_there = rig.bone(role), _shows_turn(source, role)
         if bone is not None and bone_there is not None and role in theirs:
             own[bone] = turned(role, source.turns[:, bone_there])
     with_turns = set(rig.mapped_bones())
@@ -283,14 +281,24 @@ def _leaning_as(way: np.ndarray, rig: RigSpec, own: dict[int, np.ndarray], trunk
     return {bone: turned @ own[bone] for bone in between}
 
 
-def _shows_turn(rig: RigSpec, role: str) -> int | None:
-    """The bone that shows how far a limb's part is turned: of upper arm and thigh the last of the twist bones that the joint
-    below hangs on, where there are any. The part's own bone may bend only, and leave the twist to these.
+def _shows_turn(source: SourceMotion, role: str) -> int | None:
+    """The bone that shows how far a limb's part is turned. Of upper arm and thigh the last of the twist bones that the joint
+    below hangs on, where there are any: the part's own bone may bend only, and leave the twist to these. Of a hand that never
+    turns against its forearm the one bone that hangs on it and is called a hand: that is the wrist's, then.
     """
+    rig = source.rig
     bone = rig.bone(role)
     side, _, part = role.partition("_")
+    if bone is None:
+        return None
+    if part == "hand":
+        forearm = rig.bone(f"{side}_forearm")
+        on_it = np.flatnonzero(rig.parents == bone)
+        if len(on_it) == 1 and "hand" in rig.bone_names[on_it[0]].lower() and forearm is not None:
+            still = np.abs(source.turns[:, bone] - source.turns[:, forearm]).max() < _LEAST_TURN
+            return int(on_it[0]) if still else bone
     below = {"upper_arm": "forearm", "thigh": "shin"}.get(part)
-    if bone is None or below is None:
+    if below is None:
         return bone
     joint = rig.bone(f"{side}_{below}")
     assert joint is not None

@@ -413,3 +413,28 @@ def test_who_goes_down_stairs_does_not_lie_on_their_ground():
     standing_up = replace(standing_up, heads_m=rig.rest_heads_world_m + down)
     body = posed(rig, transfer(standing_up, rig))
     assert np.abs(body.head("hips") - standing_up.heads_m[:, rig.bone("hips")]).max() < 1e-6
+
+
+@pytest.mark.parametrize("on_it", ["hand.l", "mitten.l"])
+@pytest.mark.parametrize("still", [True, False])
+def test_a_hand_behind_a_wrist_that_never_turns_is_read(still, on_it):
+    """As KayKit's characters have it: a bone for the wrist, and the hand on it. Fingers are no hand."""
+    there, rig = build(axes_seed=4), build(axes_seed=6, arms_down_deg=30)
+    there = replace(there, bone_names=tuple(on_it if name == "left_finger" else name for name in there.bone_names))
+    angle = np.linspace(0, np.radians(70), FRAMES)
+    names = ("left_hand", on_it)
+    wxyz = np.zeros((FRAMES, 2, 4))
+    for i, part in enumerate((0.0 if still else 0.3, 1.0)):
+        wxyz[:, i] = np.stack([np.cos(part * angle / 2), np.sin(part * angle / 2), 0 * angle, 0 * angle], axis=-1)
+    zero = np.zeros((FRAMES, 3))
+    source = source_of(
+        posed(there, RigMotion(names, np.arange(FRAMES) / 24, wxyz, "hips", zero, zero, 0.0, 1.0)), np.arange(FRAMES) / 24
+    )
+    body = posed(rig, transfer(source, rig))
+    shown = source.turns[:, there.index[on_it if still and on_it == "hand.l" else "left_hand"]]
+    moved = np.swapaxes(body.turn("left_hand")[:1], -1, -2) @ body.turn("left_hand")
+    wanted = np.swapaxes(shown[:1], -1, -2) @ shown
+    angles = [np.degrees(np.arccos(np.clip((np.trace(m, axis1=1, axis2=2) - 1) / 2, -1, 1))) for m in (moved, wanted)]
+    assert np.abs(angles[0] - angles[1]).max() < 0.01 and (angles[1].max() > 20 or still)
+    other = np.swapaxes(body.turn("right_forearm"), -1, -2) @ body.turn("right_hand")
+    assert np.abs(other - other[0]).max() < 1e-9
