@@ -166,7 +166,8 @@ def apply_steps(
             )
         if track_path is not None:
             made = made_now(action, clock)
-            remember_source(action, Source(track_path.absolute(), preset, options, clock, made, stretch))
+            handle = action.slots[0].handle
+            remember_source(action, Source(track_path.absolute(), preset, options, clock, made, stretch, handle))
     show_now(context, armature_object)
     return AppliedMotion(
         action_name=action.name,
@@ -234,7 +235,7 @@ def apply_again(
     played, uppermost = of_a_clip(armature_object), shown(armature_object)
     if played is None or uppermost is None:
         raise Pose3DError(f"'{armature_object.name}' has no action.", hint="Import a clip first.")
-    source = source_of(played.action)
+    source = source_of(played.action, played.slot)
     if uppermost.action != played.action:
         raise Pose3DError(
             f"'{uppermost.action.name}' lies over '{played.action.name}', and the new action would hide it.",

@@ -82,7 +82,7 @@ def prepare(armature_object: bpy.types.Object, *, resources: Path) -> Callable[[
     played = of_a_clip(armature_object)
     if played is None:
         raise Pose3DError(f"'{armature_object.name}' has no action.", hint="Import a clip first.")
-    source = source_of(played.action)
+    source = source_of(played.action, played.slot)
     shift_frames, keyed = played.shift_frames(), key_times(played.action, played.slot)
     mapping = choose_mapping(armature_object, preset=source.preset, presets_folder=resources / "rigs")
     return partial(_seen, source, read_rig(armature_object, mapping), keyed, shift_frames)

@@ -62,7 +62,7 @@ def export_animation(
             hint="Move its keys to frame 0 or later.",
         )
     first = max(first, 0)
-    bones = keyed_bones(armature_object, played.action, resources) if path.suffix.lower() == ".bvh" else ()
+    bones = keyed_bones(armature_object, played, resources) if path.suffix.lower() == ".bvh" else ()
     with (
         frame_kept(context.scene),
         _out_of_tweak_mode(armature_object.animation_data),
@@ -140,10 +140,10 @@ def _bones_in(
     return {bone.name for bone in armature_object.pose.bones if bone.path_from_id() in paths}
 
 
-def keyed_bones(armature_object: bpy.types.Object, action: bpy.types.Action, resources: Path) -> tuple[str, ...]:
+def keyed_bones(armature_object: bpy.types.Object, played: Shown, resources: Path) -> tuple[str, ...]:
     """The bones of the body, without controls and relaxed fingers, for an action of Pose3D's; otherwise none, which means all."""
     try:
-        source = source_of(action)
+        source = source_of(played.action, played.slot)
         rig = read_rig(armature_object, choose_mapping(armature_object, preset=source.preset, presets_folder=resources / "rigs"))
     except Pose3DError:
         return ()

@@ -93,7 +93,8 @@ class Made:
 @dataclass(frozen=True)
 class Source:
     """What an action was made from: the track file, the preset, the options and the clock; made: how its keys lay then, None
-    where an earlier version made it; stretch: how much longer it takes than true speed."""
+    where an earlier version made it; stretch: how much longer it takes than true speed; slot: the handle of what was animated,
+    None where an earlier version made it."""
 
     track: Path
     preset: str
@@ -101,6 +102,7 @@ class Source:
     clock: Clock
     made: Made | None = None
     stretch: float = 1.0
+    slot: int | None = None
 
 
 def mark_contacts(action: bpy.types.Action, contacts: Sequence[Contact], clock: Clock) -> None:
@@ -224,27 +226,49 @@ def remember_source(action: bpy.types.Action, source: Source) -> None:
             "clock": asdict(source.clock),
             "made": source.made and asdict(source.made),
             "stretch": source.stretch,
+            "slot": source.slot,
         }
     )
 
 
-def source_of(action: bpy.types.Action) -> Source:
-    """Raises Pose3DError for an action that Pose3D did not make from a track file, or not in this version."""
+def source_of(action: bpy.types.Action, slot: bpy.types.ActionSlot | None = None) -> Source:
+    """slot: which of the action's animations is meant. Others may have been merged into it, whose source is no longer known.
+
+    Raises Pose3DError for an action that Pose3D did not make from a track file, or not in this version.
+    """
     try:
         told = json.loads(action[_SOURCE_PROPERTY])
         options, clock, made = MotionOptions.of(told["options"]), Clock(**told["clock"]), told.get("made")
         made = Made(**made) if made else None
-        return Source(Path(told["track"]), str(told["preset"]), options, clock, made, float(told.get("stretch", 1.0)))
+        stretch, handle = float(told.get("stretch", 1.0)), told.get("slot")
+        source = Source(Path(told["track"]), str(told["preset"]), options, clock, made, stretch, handle)
     except (KeyError, TypeError, ValueError):
         raise Pose3DError(
             f"The action '{action.name}' does not say which track it was made from.", hint="Import the clip again."
         ) from None
+    if _is_another(slot, source.slot):
+        raise Pose3DError(
+            f"Of the action '{action.name}' only another slot says which track it was made from.", hint="Import the clip again."
+        )
+    return source
+
+
+def _is_another(slot: bpy.types.ActionSlot | None, handle: object) -> bool:
+    return slot is not None and handle is not None and slot.handle != handle
 
 
 def of_a_clip(armature_object: bpy.types.Object) -> Shown | None:
     """The uppermost of what an armature plays that was made from a clip: under a correction, say; else the uppermost of all."""
     played = layers(armature_object)
-    return next((one for one in played if _SOURCE_PROPERTY in one.action), next(iter(played), None))
+    return next((one for one in played if _is_of_a_clip(one)), next(iter(played), None))
+
+
+def _is_of_a_clip(played: Shown) -> bool:
+    try:
+        source_of(played.action, played.slot)
+    except Pose3DError:
+        return False
+    return True
 
 
 def _mark(action: bpy.types.Action, name: str, frame: int) -> None:

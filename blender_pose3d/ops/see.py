@@ -52,9 +52,9 @@ def _clip(context: bpy.types.Context, filepath: str) -> Path:
     return Path(targets.absolute_path(path)).absolute()
 
 
-def _track(action: bpy.types.Action) -> Path:
+def _track(played: targets.Shown) -> Path:
     """That the action was made from. Raises Pose3DError where it is gone."""
-    track = source_of(action).track
+    track = source_of(played.action, played.slot).track
     require_track(track)
     return track
 
@@ -156,7 +156,7 @@ class POSE3D_OT_draw_skeleton(bpy.types.Operator):
             played = of_a_clip(_armature(context))
             if played is None:
                 raise Pose3DError("The armature has no action.", hint="Import a clip first.")
-            _track(played.action)
+            _track(played)
             played.shift_frames()
         except Pose3DError as error:
             self.report({"ERROR"}, error.sentence)
@@ -245,7 +245,7 @@ class POSE3D_OT_landmark_film(bpy.types.Operator):
         if played is None:
             raise Pose3DError("The armature has no action.", hint="Import a clip first.")
         engine = prefs.engine(context)
-        words: list[str | Path] = [_clip(context, self.clip), _track(played.action), path]
+        words: list[str | Path] = [_clip(context, self.clip), _track(played), path]
         job = Job(engine.command("film", words), engine.environment(), beside_a_window=not bpy.app.background)
         job.start()
         _films.append(job)

@@ -1149,6 +1149,9 @@ GERMAN: dict[str, str] = {
     "The action '{}' does not say which track it was made from.": (
         "Die Aktion „{}“ sagt nicht, aus welchem Track sie gemacht wurde."
     ),
+    "Of the action '{}' only another slot says which track it was made from.": (
+        "Von der Aktion „{}“ sagt nur ein anderer Slot, aus welchem Track er gemacht wurde."
+    ),
     "Import the clip again.": "Den Clip noch einmal importieren.",
     "'{}' is not an armature.": "„{}“ ist kein Skelett.",
     "The armature '{}' has no bones.": "Das Skelett „{}“ hat keine Knochen.",

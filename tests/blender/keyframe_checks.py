@@ -645,6 +645,39 @@ def keys_that_were_moved_as_a_whole_are_solved_where_they_are() -> None:
     assert apply_again(bpy.context, armature, resources=ROOT).frame_start == 11
 
 
+def a_motion_that_was_merged_into_anothers_action_is_not_taken_for_it() -> None:
+    """Two people of one clip, on characters whose animation is merged into one action (Action editor, Merge Animation)."""
+    armature = fresh("plain")
+    other = rig_builders.build("a_pose")
+    paths = {}
+    for each, motion in ((armature, "walk_turn"), (other, "reach")):
+        given = exact_tracks.motion(motion, fps=25, seconds=2)
+        paths[each] = folder() / f"merged {motion}.npz"
+        write_track(paths[each], given.track)
+        apply_track(bpy.context, each, given.track, preset="auto", resources=ROOT, track_path=paths[each])
+        each.select_set(True)
+    bpy.context.view_layer.objects.active = armature
+    assert bpy.ops.anim.merge_animation() == {"FINISHED"}
+    merged = armature.animation_data.action
+    assert other.animation_data.action == merged and len(merged.slots) == 2
+    before = sorted(action.name for action in bpy.data.actions)
+    for each in (apply_again, clip_camera.prepare):
+        try:
+            each(*[bpy.context] * (each is apply_again), other, resources=ROOT)
+        except Pose3DError as error:
+            assert "only another slot says which track" in error.sentence, error.sentence
+        else:
+            raise AssertionError("another character's motion was taken")
+    assert sorted(action.name for action in bpy.data.actions) == before and other.animation_data.action == merged
+    again = apply_again(bpy.context, armature, resources=ROOT)
+    assert markers.source_of(bpy.data.actions[again.action_name]).track == paths[armature]
+    # What an earlier version made says nothing of slots.
+    told = json.loads(merged["pose3d_source"])
+    del told["slot"]
+    merged["pose3d_source"] = json.dumps(told)
+    assert markers.source_of(merged, other.animation_data.action_slot).track == paths[armature]
+
+
 def what_lies_over_the_clip_is_said() -> None:
     """A correction, as the active action or as a strip: a new action would hide it."""
     given = exact_tracks.motion("walk_turn", fps=25, seconds=2)
@@ -988,6 +1021,7 @@ CHECKS: tuple[Callable[[], None], ...] = (
     contacts_are_markers_that_can_be_moved,
     keys_that_were_moved_as_a_whole_are_solved_where_they_are,
     keys_that_were_scaled_are_solved_as_slow,
+    a_motion_that_was_merged_into_anothers_action_is_not_taken_for_it,
     what_lies_over_the_clip_is_said,
     contacts_that_meet_on_a_frame_are_two,
     guessed_stretches_are_marked,
