@@ -79,6 +79,7 @@ _HANDLERS: tuple[tuple[str, Callable[..., None]], ...] = (
     ("load_post", live.after_exchange),
     ("load_post", review.after_loading),
     ("load_post", markers.after_loading),
+    ("blend_import_post", live.after_exchange),
     ("blend_import_post", markers.after_loading),  # a library that is loaded again
     ("undo_pre", run.before_undo),
     ("redo_pre", run.before_undo),

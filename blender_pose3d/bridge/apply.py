@@ -284,11 +284,7 @@ def _hand_warnings(track: Pose3DTrack, rig: RigSpec, options: MotionOptions | So
 def unseen_warnings(armature_object: bpy.types.Object, motion: RigMotion) -> tuple[str, ...]:
     """What of the user's keeps the new action from being seen as it was solved; it is left as it is."""
     name, data = armature_object.name, armature_object.animation_data
-    warnings = []
-    if armature_object.data.pose_position == "REST":
-        warnings.append(f"'{name}' shows its rest position: choose Pose Position in its Armature properties to see it move.")
-    if armature_object.data.is_editmode:
-        warnings.append(f"'{name}' is in Edit Mode, where it does not move: leave that to see it move.")
+    warnings = still_warnings(armature_object)
     strips = heard_strips(data)
     if strips and plays_solo(data):
         warnings.append(f"An NLA track of '{name}' plays solo and hides the animation: click its star.")
@@ -299,6 +295,16 @@ def unseen_warnings(armature_object: bpy.types.Object, motion: RigMotion) -> tup
     if not plays_solo(data) and not motion.left_alone and any(_moves_object(strip) for strip in strips):
         warnings.append(f"NLA strips move the object '{name}' itself, and the character goes along: mute them if it should not.")
     return tuple(warnings)
+
+
+def still_warnings(armature_object: bpy.types.Object) -> list[str]:
+    """Why an armature shows no pose at all."""
+    name, warnings = armature_object.name, []
+    if armature_object.data.pose_position == "REST":
+        warnings.append(f"'{name}' shows its rest position: choose Pose Position in its Armature properties to see it move.")
+    if armature_object.data.is_editmode:
+        warnings.append(f"'{name}' is in Edit Mode, where it does not move: leave that to see it move.")
+    return warnings
 
 
 def _moves_object(strip: bpy.types.NlaStrip) -> bool:

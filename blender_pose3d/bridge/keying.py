@@ -32,6 +32,7 @@ from .constraints import (
 )
 from .ik import IkLimb, LimbMode, Pauses, as_ik_bends, find_limbs, key_controls, keyed_bones, passed_on, require_moved
 from .keyframes import key_motion, left_alone, passed_through, placing, require_editable
+from .live import require_own_pose
 from .rig_reader import choose_mapping, moved_by, read_rig, take_in_edits
 from .targets import Keyed, heard_strips
 
@@ -99,6 +100,7 @@ def handling_by_preset(
     asked before a clip is read as well.
     """
     require_editable(armature_object)
+    require_own_pose(armature_object)
     take_in_edits(armature_object)
     context.view_layer.update()
     rig = read_rig(armature_object, choose_mapping(armature_object, preset=preset, presets_folder=presets_folder))
@@ -157,6 +159,7 @@ def key_steps(
     mapping = how.rig.mapping
     armature_object = find_armature()
     require_editable(armature_object)  # as it is now
+    require_own_pose(armature_object)
     old = armature_object.animation_data.action if armature_object.animation_data else None
     old_uid = old.session_uid if old is not None else None
     stopped = _stopped_warnings(armature_object, motion)

@@ -11,6 +11,7 @@ import bpy
 from mathutils import Quaternion
 
 from ..core.curves import AXIS_ANGLE, QUATERNION
+from ..core.errors import Pose3DError
 from ..core.preset import Mapping
 from ..core.tracks import RigMotion
 from .keyframes import carriers, left_alone
@@ -57,6 +58,12 @@ def restore_pose(armature_object: bpy.types.Object, remembered: RememberedPose) 
     for (name, key), value in remembered.properties.items():
         if name in bones:
             bones[name][key] = value
+
+
+def require_own_pose(armature_object: bpy.types.Object) -> None:
+    """Raises Pose3DError while an armature is posed: keys would be set, or left out, for a pose that goes at Stop."""
+    if _OWN_POSE in armature_object:
+        raise Pose3DError(f"'{armature_object.name}' follows a camera.", hint="Press Stop Live first.")
 
 
 def restore_all() -> None:

@@ -14,6 +14,8 @@ import bpy
 from .. import places, prefs
 from ..bridge import live as puppet
 from ..bridge import targets
+from ..bridge.apply import still_warnings
+from ..bridge.frames import show_now
 from ..bridge.keyframes import require_editable
 from ..bridge.keying import between, mapping_above_waist
 from ..bridge.rig_reader import choose_mapping, read_rig
@@ -37,13 +39,15 @@ _POLL_INTERVAL_S = 0.02
 
 @dataclass(frozen=True)
 class Puppet:
-    """The armature that is posed, and its own pose; between: controls that are to be at rest meanwhile."""
+    """The armature that is posed, and its own pose; between: controls that are to be at rest meanwhile; moment: when it had its
+    own pose, as `_moment` has it."""
 
     target: targets.Target
     rig: RigSpec
     mapping: Mapping
     own_pose: puppet.RememberedPose
     between: frozenset[str]
+    moment: tuple[float | None, int | None]
 
 
 @dataclass
@@ -206,7 +210,17 @@ def _restore_pose(session: Live) -> None:
     armature_object = _armature(session)
     if session.puppet is not None and session.prepared and armature_object is not None:
         puppet.restore_pose(armature_object, session.puppet.own_pose)
+        if _moment(session.puppet.target, armature_object) != session.puppet.moment:
+            show_now(bpy.context, armature_object)  # its animation has another pose here
     session.prepared = False
+
+
+def _moment(target: targets.Target, armature_object: bpy.types.Object) -> tuple[float | None, int | None]:
+    """The scene's frame, and the action that the armature plays."""
+    data, frame = armature_object.animation_data, None
+    with contextlib.suppress(Pose3DError):
+        frame = targets.find_scene(target).frame_current_final
+    return frame, data.action.session_uid if data is not None and data.action is not None else None
 
 
 @bpy.app.handlers.persistent
@@ -223,7 +237,7 @@ def after_exchange(*_: object) -> None:
     puppet.restore_all()
     if _current is not None and _current.puppet is not None and (armature_object := _armature(_current)) is not None:
         own_pose = puppet.remember_pose(armature_object, _current.puppet.mapping)
-        _current.puppet = replace(_current.puppet, own_pose=own_pose)
+        _current.puppet = replace(_current.puppet, own_pose=own_pose, moment=_moment(_current.puppet.target, armature_object))
         _current.prepared = False
 
 
@@ -257,7 +271,8 @@ def _puppet(context: bpy.types.Context) -> Puppet | None:
     if upper_body:
         mapping = mapping_above_waist(rig)
     own_pose = puppet.remember_pose(armature_object, mapping)
-    return Puppet(targets.remember(armature_object, context.scene), rig, mapping, own_pose, passed)
+    target = targets.remember(armature_object, context.scene)
+    return Puppet(target, rig, mapping, own_pose, passed, _moment(target, armature_object))
 
 
 def _source(context: bpy.types.Context) -> str:
@@ -318,6 +333,9 @@ class POSE3D_OT_live(bpy.types.Operator):
             self._session = begin(context, record=self.record, seconds=self.seconds, fast=self.fast)
         except Pose3DError as error:
             return self._finish(context, error=error)
+        armature_object = _armature(self._session)
+        for warning in still_warnings(armature_object) if armature_object is not None else ():
+            self.report({"WARNING"}, translated(warning))
         self._timer = context.window_manager.event_timer_add(_POLL_INTERVAL_S, window=context.window)
         context.window_manager.modal_handler_add(self)
         run.redraw_sidebars(context)

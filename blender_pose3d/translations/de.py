@@ -1153,6 +1153,8 @@ GERMAN: dict[str, str] = {
         "Von der Aktion „{}“ sagt nur ein anderer Slot, aus welchem Track er gemacht wurde."
     ),
     "Import the clip again.": "Den Clip noch einmal importieren.",
+    "'{}' follows a camera.": "„{}“ folgt einer Kamera.",
+    "Press Stop Live first.": "Zuerst auf „Live beenden“ drücken.",
     "'{}' is not an armature.": "„{}“ ist kein Skelett.",
     "The armature '{}' has no bones.": "Das Skelett „{}“ hat keine Knochen.",
     "Choose an armature object.": "Ein Skelett-Objekt wählen.",

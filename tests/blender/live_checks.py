@@ -14,6 +14,7 @@ from pathlib import Path
 
 import bpy
 import numpy as np
+from bpy_extras import anim_utils
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
@@ -180,6 +181,57 @@ def check_its_own_pose_comes_back() -> None:
             np.testing.assert_allclose(list(channels(figure).values()), list(pose.values()), atol=1e-6)
             assert state() == before and figure.animation_data.action.name == "Made by hand"
             assert live.current() is None and overlay._overlay.live is None
+
+
+def check_its_animations_pose_comes_back_where_it_is_now() -> None:
+    """The timeline goes on, or another action is chosen meanwhile: the pose of before is another frame's."""
+    with addon_checks.registered():
+        for how in ("frame", "action", "neither"):
+            bpy.ops.wm.read_factory_settings(use_empty=True)
+            figure = rig_builders.build("a_pose")
+            head, spine = figure.pose.bones["Head"], figure.pose.bones["Spine"]
+            head.rotation_mode = spine.rotation_mode = "XYZ"
+            for frame, turn in ((1, 0.1), (50, 0.9)):
+                head.rotation_euler.x = turn
+                head.keyframe_insert("rotation_euler", frame=frame)
+            scene = bpy.context.scene
+            scene.frame_set(1)
+            spine.rotation_euler.x, head.rotation_euler.z = 0.3, 0.2
+            session = session_for(figure, person())
+            run_out(session)
+            if how == "frame":
+                scene.frame_set(50)
+            elif how == "action":
+                other = figure.animation_data.action.copy()
+                slot = figure.animation_data.action_slot
+                curve = anim_utils.action_get_channelbag_for_slot(other, other.slots[slot.identifier]).fcurves[0]
+                for point in curve.keyframe_points:
+                    point.co.y = 0.9
+                figure.animation_data.action = other
+            live.end(bpy.context, session)
+            shown = (0.1, 0.2) if how == "neither" else (0.9, 0.0)
+            np.testing.assert_allclose((head.rotation_euler.x, head.rotation_euler.z), shown, atol=1e-5, err_msg=how)
+            assert abs(spine.rotation_euler.x - 0.3) < 1e-5, how
+
+
+def check_nothing_is_keyed_on_one_that_is_posed() -> None:
+    """Keys would be chosen for a pose that goes at Stop, and its own one bend them then."""
+    with addon_checks.registered():
+        bpy.ops.wm.read_factory_settings(use_empty=True)
+        figure = rig_builders.build("a_pose")
+        session = session_for(figure, person())
+        run_out(session)
+        take = addon_checks.test_folder() / "meanwhile.npz"
+        write_track(take, person())
+        try:
+            bpy.ops.pose3d.solve_take(take=str(take))
+        except RuntimeError as error:
+            assert "'a_pose' follows a camera. Press Stop Live first." in str(error), error
+        else:
+            raise AssertionError("a pose of Live's was keyed")
+        assert not bpy.data.actions
+        live.end(bpy.context, session)
+        assert bpy.ops.pose3d.solve_take(take=str(take)) == {"FINISHED"}
 
 
 def check_files_have_its_own_pose() -> None:

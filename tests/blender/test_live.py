@@ -15,6 +15,8 @@ CHECKS = Path(__file__).with_name("live_checks.py")
 NAMES = (
     "the_pose_is_the_persons",
     "its_own_pose_comes_back",
+    "its_animations_pose_comes_back_where_it_is_now",
+    "nothing_is_keyed_on_one_that_is_posed",
     "files_have_its_own_pose",
     "a_recording_is_kept_when_live_is_ended",
     "disabling_ends_the_session",

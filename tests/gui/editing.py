@@ -283,6 +283,15 @@ def deleted_while_recording() -> Iterator[float]:
     seen["said of the deleted"] = [report for report in reports() if "Figure" in report or "recorded" in report]
 
 
+def live_without_a_pose() -> Iterator[float]:
+    yield from fresh()
+    figure().data.pose_position = "REST"
+    yield from pushed("Rest")
+    yield from followed()
+    yield from stopped()
+    seen["live at rest"] = [report for report in reports() if "shows its rest position" in report]
+
+
 def reports() -> list[str]:
     """What operators reported, newest last: Blender tells by its Info editor only."""
     area = next(a for a in window().screen.areas if a.type != "VIEW_3D")
@@ -505,6 +514,7 @@ driver.SCENARIOS = (
     live_is_no_part_of_the_file,
     another_file_while_recording,
     deleted_while_recording,
+    live_without_a_pose,
     films,
     presets,
     the_take_is_gone,

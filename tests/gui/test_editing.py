@@ -75,6 +75,10 @@ def test_a_deleted_armature_is_said_once_and_as_it_is(seen: dict[str, Any]) -> N
     assert "no longer in the scene" in said and "among the takes" in said and "clip" not in said
 
 
+def test_live_on_one_that_shows_its_rest_position_says_so(seen: dict[str, Any]) -> None:
+    assert len(seen["live at rest"]) == 1, seen["live at rest"]
+
+
 def test_a_film_leaves_no_status_line_and_no_process(seen: dict[str, Any]) -> None:
     assert seen["status lines left"] == [["RUNNING_MODAL"], []]
     assert seen["film switched off"] == [[], []]
