@@ -371,7 +371,7 @@ class Pose3DSettings(bpy.types.PropertyGroup):
     )
     armature: bpy.props.PointerProperty(  # type: ignore[valid-type]
         name="Armature",
-        description="The character to animate. When empty, the active armature is taken",
+        description="The character to animate. When empty, the active one, or that of the active mesh, is taken",
         type=bpy.types.Object,
         poll=_is_armature,
     )

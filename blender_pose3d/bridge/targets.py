@@ -130,6 +130,16 @@ def _holds(scene: bpy.types.Scene, item: bpy.types.Object) -> bool:
     return scene.objects.get(item.name) == item or item in scene.objects.values()
 
 
+def armature_of(item: bpy.types.Object | None, scene: bpy.types.Scene) -> bpy.types.Object | None:
+    """The armature that an object of a scene is, or whose bones move it: of a character a click mostly finds the skin."""
+    while item is not None:
+        found = item if item.type == "ARMATURE" else item.find_armature()
+        if found is not None:
+            return found if _holds(scene, found) else None
+        item = item.parent
+    return None
+
+
 def _not_in_scene(name: str) -> Pose3DError:
     return Pose3DError(f"The armature “{name}” is not in the scene.", hint="Choose one in the Pose3D tab.")
 

@@ -355,12 +355,12 @@ def _clip(path: str) -> Path:
 
 
 def chosen_armature(context: bpy.types.Context) -> bpy.types.Object | None:
-    """The armature of the settings, else the active one. Raises Pose3DError when the first is no longer in the scene."""
+    """The armature of the settings, else the active one or that of the active object. Raises Pose3DError when the first is no
+    longer in the scene."""
     chosen = context.scene.pose3d.armature
     if chosen is not None:
         return targets.in_scene(chosen, context.scene)
-    active = context.view_layer.objects.active
-    return active if active is not None and active.type == "ARMATURE" else None
+    return targets.armature_of(context.view_layer.objects.active, context.scene)
 
 
 def begin(context: bpy.types.Context, requests: Sequence[Request]) -> Run:

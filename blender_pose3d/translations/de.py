@@ -8,8 +8,8 @@ GERMAN: dict[str, str] = {
     "Clip": "Clip",
     "The video of one person whose motion is wanted": "Das Video einer Person, deren Bewegung gewünscht ist",
     "Armature": "Skelett",
-    "The character to animate. When empty, the active armature is taken": (
-        "Die Figur, die animiert wird. Wenn leer, wird das aktive Skelett genommen"
+    "The character to animate. When empty, the active one, or that of the active mesh, is taken": (
+        "Die Figur, die animiert wird. Wenn leer, wird das aktive Skelett oder das des aktiven Meshs genommen"
     ),
     "Preset": "Vorgabe",
     "Automatic": "Automatisch",

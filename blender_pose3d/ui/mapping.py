@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import bpy
 
+from ..bridge.targets import armature_of
 from ..core.preset import CHAIN_ROLES
 from ..core.recognise import SURE
 from ..core.review import title_of
@@ -112,7 +113,8 @@ class POSE3D_PT_bones(bpy.types.Panel):
         layout.operator(mapping.POSE3D_OT_exchange_sides.bl_idname, icon="ARROW_LEFTRIGHT")
 
     def _say_whose(self, context: bpy.types.Context, table: bpy.types.PropertyGroup) -> None:
-        chosen = context.scene.pose3d.armature or context.view_layer.objects.active
+        scene = context.scene
+        chosen = scene.pose3d.armature or armature_of(context.view_layer.objects.active, scene)
         whose = review.armature_of(table)
         if chosen is None or chosen != whose:
             name = whose.name if whose else table.armature

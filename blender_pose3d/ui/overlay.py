@@ -15,7 +15,7 @@ from mathutils import Matrix
 from .. import places
 from ..bridge.clip_camera import Seen, prepare
 from ..bridge.markers import of_a_clip
-from ..bridge.targets import key_times, world_of
+from ..bridge.targets import armature_of, key_times, world_of
 from ..core.errors import Pose3DError
 from ..core.rotations import apply
 from ..core.skeleton import INDEX
@@ -129,7 +129,7 @@ def _skeleton(seen: Seen, world: np.ndarray) -> Skeleton:
 
 
 def _target(context: bpy.types.Context) -> bpy.types.Object | None:
-    chosen = context.scene.pose3d.armature or context.view_layer.objects.active
+    chosen = context.scene.pose3d.armature or armature_of(context.view_layer.objects.active, context.scene)
     return chosen if chosen is not None and chosen.type == "ARMATURE" else None
 
 

@@ -282,6 +282,31 @@ def check_refusals_in_one_sentence() -> None:
     blender_pose3d.unregister()
 
 
+def check_the_skin_of_a_character_means_its_armature() -> None:
+    """What a click in the view finds. Not where the field names another one."""
+    from blender_pose3d.ops import run
+
+    with registered():
+        scene, layer = bpy.context.scene, bpy.context.view_layer
+        figure, other = add_armature(), add_armature("Other")
+        names = ("Skin", "Hat", "Badge", "Stone")
+        skin, hat, badge, stone = (bpy.data.objects.new(name, bpy.data.meshes.new(name)) for name in names)
+        for item in (skin, hat, badge, stone):
+            scene.collection.objects.link(item)
+        skin.modifiers.new("Armature", "ARMATURE").object = figure
+        hat.parent, badge.parent = figure, hat
+        found = {}
+        for item in (skin, hat, badge, stone, other, None):
+            layer.objects.active = item
+            found[item and item.name] = run.chosen_armature(bpy.context)
+        assert found == {"Skin": figure, "Hat": figure, "Badge": figure, "Stone": None, "Other": other, None: None}, found
+        layer.objects.active, scene.pose3d.armature = skin, other
+        assert run.chosen_armature(bpy.context) == other
+        scene.pose3d.armature = None
+        scene.collection.objects.unlink(figure)
+        assert run.chosen_armature(bpy.context) is None
+
+
 def check_a_deleted_or_renamed_target() -> None:
     """A run keeps its armature through a new name, and says so when it is gone."""
     from blender_pose3d.bridge import targets

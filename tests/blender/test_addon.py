@@ -22,6 +22,7 @@ NAMES = (
     "every_property_has_a_tooltip",
     "motion_settings_are_what_is_solved_with",
     "refusals_in_one_sentence",
+    "the_skin_of_a_character_means_its_armature",
     "a_deleted_or_renamed_target",
     "disabling_ends_the_worker",
     "set_up_only_when_asked_and_allowed",
