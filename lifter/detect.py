@@ -16,8 +16,8 @@ from .joints import LANDMARK_NAMES
 from .kept import KeptSeen
 from .landmark_model import LandmarkModel
 from .landmarker import MIN_DETECTION_CONFIDENCE, MIN_PRESENCE_CONFIDENCE, MIN_TRACKING_CONFIDENCE
-from .look import look
-from .people import CHOICES, Person, check_choice, chosen, follow, without_glimpses, without_phantoms
+from .look import Seen, look
+from .people import CHOICES, Person, check_choice, chosen, follow, size_px, without_glimpses, without_phantoms
 from .piece_file import PieceFiles
 from .track_file import Pose2DTrack
 from .version import detector_versions
@@ -26,6 +26,9 @@ from .version import detector_versions
 _MOST_PEOPLE = 4
 # Frames that are so many times as far apart as most are have others missing between them.
 _PAUSE = 1.75
+# Who comes or goes at less than this share of the long side may have been there before or after, too small to be found; where
+# nobody is for less time than the second nobody is looked for.
+_SMALL, _AWAY_S = 0.25, 1.0
 # So many are named in the provenance.
 _MOST_TOLD = 8
 
@@ -68,9 +71,10 @@ def detect(
     seen = None if kept is None else kept.read()
     if seen is None:
         known = (lambda _: None) if pieces is None else PieceFiles(pieces, clip, landmark_model, sample_fps).read
-        seen = look(clip, landmark_model.path, sample_fps, done, people=1, known=known)
-        if seen is None:
-            seen = look(clip, landmark_model.path, sample_fps, done, people=_MOST_PEOPLE)
+        for closer in (False, True):
+            if seen is None or _are_small(seen, clip.size_px):
+                seen = look(clip, landmark_model.path, sample_fps, done, people=1, closer=closer, known=known)
+                seen = seen or look(clip, landmark_model.path, sample_fps, done, people=_MOST_PEOPLE, closer=closer)
         assert seen is not None
         if kept is not None:
             kept.write(seen)
@@ -113,6 +117,22 @@ def detect(
         background_way_share=seen.background.way(times) if camera_motion["camera"] in MOVES else None,
         background_lines_px=lines_px if len(lines_px) else None,
     )
+
+
+def _are_small(seen: Seen, image_size_px: tuple[int, int]) -> bool:
+    """Whether people may have been too small to be found: nobody was, or small ones come or go."""
+    times = np.array(seen.timestamps_s)
+    there = np.array([len(bodies) > 0 for bodies in seen.bodies])
+    if not there.any():
+        return True
+    edges = np.flatnonzero(np.diff(np.concatenate([[True], there, [True]]).astype(int)))
+    share = np.array(image_size_px) / max(image_size_px)
+    sizes: list[float] = []
+    for first, end in zip(edges[::2], edges[1::2], strict=True):
+        if times[end - 1] - times[first] >= _AWAY_S:
+            near = there & (times >= times[first] - _AWAY_S) & (times <= times[end - 1] + _AWAY_S)
+            sizes += [size_px(body[:, :2] * share) for frame in np.flatnonzero(near) for body in seen.bodies[frame]]
+    return bool(sizes) and float(np.median(sizes)) < _SMALL
 
 
 def _told(

@@ -15,7 +15,7 @@ import math
 import threading
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -55,6 +55,10 @@ _POLL_S = 0.05
 # body's size: two who pass each other are alone before and after, and one in between. A look costs twice a frame's detection.
 # Looking for others in every frame costs half as much again, and is done only where there are any.
 _LOOK_AROUND_S, _LOOK_AROUND_SHARE = 1.0, 0.35
+# The detector sees pictures at 224 pixels, of which a body has to have a sixth. Who has less is looked for in squares of these
+# shares of the short side, which overlap by half. The tracker, which looks at all pixels around a body where it was before, needs
+# to be shown it once: in a part of the picture so many times as large as the body, and in ever larger ones, by this factor.
+_PART_SHARES, _AROUND_BOX, _GROWTH = (1.0, 0.6, 0.36), 1.5, 1.12
 # Where the colour of the clothes is looked at: between two landmarks, at this share of the way, in a square of this share of the
 # body's size.
 CLOTHES: tuple[tuple[str, str, float], ...] = (
@@ -106,22 +110,24 @@ def look(
     done: Callable[[int], None],
     *,
     people: int,
+    closer: bool = False,
     known: Callable[[int], Piece | None] = lambda _: None,
 ) -> Seen | None:
     """Everybody in every frame, at most so many. With people=1 a look around is taken now and then; None where there are more.
 
-    done: called now and then with how many frames are done; what it raises ends the work. known: what `look_at_piece` saw of the
-    piece of that number, where it is at hand. Raises LifterError.
+    closer: while nobody is found, people who are too small for the detector are looked for in parts of the picture. done: called
+    now and then with how many frames are done; what it raises ends the work. known: what `look_at_piece` saw of the piece of that
+    number, where it is at hand; of no use for a closer look. Raises LifterError.
     """
     begins = piece_begins(clip, sample_fps)
     around = _Around(model)
-    trackers = [_Tracker(clip, model, sample_fps, people, around, begin_s) for begin_s in begins]
+    trackers = [_Tracker(clip, model, sample_fps, people, around, begin_s, closer=closer) for begin_s in begins]
     try:
         if len(trackers) == 1:
             trackers[0].go_to_the_end(done)
             return trackers[0].seen
         for number, tracker in enumerate(trackers):
-            if (piece := known(number)) is not None:
+            if not closer and (piece := known(number)) is not None:
                 tracker.knows(piece, to_the_end=number == len(trackers) - 1)
         able = _run(trackers, [*begins[1:], math.inf], done)
         reached = sum(tracker.count for tracker in trackers)
@@ -207,8 +213,18 @@ def _joined(trackers: Sequence[_Tracker], done: Callable[[int], None]) -> Seen:
 class _Tracker:
     """One tracker from shortly before `begins_s` on: `seen`, of as many frames as it was asked for."""
 
-    def __init__(self, clip: Clip, model: Path, sample_fps: float | None, people: int, around: _Around, begins_s: float) -> None:
-        self._clip, self._model, self._sample_fps, self._people = clip, model, sample_fps, people
+    def __init__(
+        self,
+        clip: Clip,
+        model: Path,
+        sample_fps: float | None,
+        people: int,
+        around: _Around,
+        begins_s: float,
+        *,
+        closer: bool = False,
+    ) -> None:
+        self._clip, self._model, self._sample_fps, self._people, self._closer = clip, model, sample_fps, people, closer
         self._around, self._look_around = around, LookAround()
         self._begins_s = begins_s
         noted_mm = clip.focal_length_35mm
@@ -283,7 +299,9 @@ class _Tracker:
         pictures = _pictures(decoded, end_s)
         with contextlib.ExitStack() as stack:
             bodies_of = stack.enter_context(bodies_landmarker(self._model, people=self._people))
-            found = made_ahead(_with_bodies(made_ahead(pictures), bodies_of)) if ahead else _with_bodies(pictures, bodies_of)
+            around = self._around if self._closer else None
+            found = _with_bodies(made_ahead(pictures) if ahead else pictures, bodies_of, around)
+            found = made_ahead(found) if ahead else found
             yield from stack.enter_context(contextlib.closing(found))
 
     def _add(self, timestamp_s: float, rgb: np.ndarray, found: list[np.ndarray]) -> None:
@@ -324,16 +342,29 @@ def _pass_over(before: Seen, after: Seen, frame: int) -> None:
 
 
 class _Around:
-    """Looks at single pictures for more than one person; by whichever tracker asks."""
+    """Looks at single pictures for more than one person, or for a small one; by whichever tracker asks."""
 
     def __init__(self, model: Path) -> None:
         self._model, self._lock = model, threading.Lock()
 
     def look(self, rgb: np.ndarray) -> None:
         """Raises _MorePeople."""
+        if len(self._in(rgb)) > 1:
+            raise _MorePeople
+
+    def closer(self, rgb: np.ndarray) -> np.ndarray | None:
+        """The box [2, 2] around the largest of the people in parts of the picture, from 0 to 1 of it; None where nobody is."""
+        height, width = rgb.shape[:2]
+        boxes: list[np.ndarray] = []
+        for x, y, side in _parts(width, height):
+            for body in self._in(rgb[y : y + side, x : x + side]):
+                points = ([x, y] + side * body[:, :2]) / [width, height]
+                boxes.append(np.array([points.min(0), points.max(0)]))
+        return max(boxes, key=lambda box: float(np.ptp(box * [width, height], axis=0).max()), default=None)
+
+    def _in(self, rgb: np.ndarray) -> np.ndarray:
         with self._lock:
-            if len(_still_landmarker(self._model)(rgb, 0)) > 1:
-                raise _MorePeople
+            return _still_landmarker(self._model)(rgb, 0)
 
 
 _until_the_end = contextlib.ExitStack()
@@ -364,6 +395,32 @@ class LookAround:
         return True
 
 
+def _parts(width: int, height: int) -> Iterator[tuple[int, int, int]]:
+    """(x, y, side) of the squares in which people are looked for who are too small in the whole picture, the large ones first."""
+    for share in _PART_SHARES:
+        side = round(share * min(width, height))
+        across, down = (
+            np.rint(np.linspace(0, long - side, math.ceil(2 * long / side) - 1)).astype(int) for long in (width, height)
+        )
+        yield from ((int(x), int(y), side) for y in down for x in across)
+
+
+def _nearing(rgb: np.ndarray, box: np.ndarray) -> Iterator[np.ndarray]:
+    """Parts of a picture that grow from the surroundings of a box [2, 2], from 0 to 1, to all of it.
+
+    What is at the middle of the box stays where it is, so that a tracker that is shown them one after the other follows it.
+    """
+    height, width = rgb.shape[:2]
+    middle = box.mean(0).clip(0, 1)
+    share = min(float(_AROUND_BOX * np.ptp(box, axis=0).max()), 1.0)
+    while True:
+        x, y = np.rint((1 - share) * middle * [width, height]).astype(int)
+        yield rgb[y : y + max(1, round(share * height)), x : x + max(1, round(share * width))]
+        if share == 1:
+            return
+        share = min(share * _GROWTH, 1.0)
+
+
 def _colours(rgb: np.ndarray, body: np.ndarray) -> np.ndarray:
     """What the clothes of a body [33, 6] look like, 0 to 1: [K, 3]. Out of the picture: its edge."""
     height, width = rgb.shape[:2]
@@ -387,15 +444,27 @@ def _pictures(
 
 
 def _with_bodies(
-    pictures: Generator[tuple[float, np.ndarray], None, None], bodies_of: BodiesOf
+    pictures: Generator[tuple[float, np.ndarray], None, None], bodies_of: BodiesOf, around: _Around | None = None
 ) -> Generator[tuple[float, np.ndarray, list[np.ndarray]], None, None]:
-    """The same pictures with the bodies [33, 6] in each."""
-    last_ms = -1
+    """The same pictures with the bodies [33, 6] in each. around: while there is nobody, it looks closer now and then."""
+    last_ms, again_s = -1, -math.inf
+
+    def found(rgb: np.ndarray, timestamp_s: float) -> list[np.ndarray]:
+        nonlocal last_ms
+        # Whole milliseconds must increase, which rounding alone does not give above 500 frames a second.
+        last_ms = max(last_ms + 1, round(timestamp_s * 1000))
+        return [body for body in bodies_of(rgb, last_ms) if np.isfinite(body).all()]
+
     with contextlib.closing(pictures):
         for timestamp_s, rgb in pictures:
-            # Whole milliseconds must increase, which rounding alone does not give above 500 frames a second.
-            last_ms = max(last_ms + 1, round(timestamp_s * 1000))
-            yield timestamp_s, rgb, [body for body in bodies_of(rgb, last_ms) if np.isfinite(body).all()]
+            bodies = found(rgb, timestamp_s)
+            if around is not None and not bodies and timestamp_s >= again_s:
+                again_s = timestamp_s + _LOOK_AROUND_S
+                if (box := around.closer(rgb)) is not None:
+                    for part in _nearing(rgb, box):
+                        if not (bodies := found(part, timestamp_s)):
+                            break
+            yield timestamp_s, rgb, bodies
 
 
 def made_ahead(made: Generator[_Made, None, None]) -> Generator[_Made, None, None]:

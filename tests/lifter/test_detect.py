@@ -14,19 +14,21 @@ import pytest
 
 from lifter import detect as detect_module
 from lifter import landmark_model
+from lifter.background import BackgroundMotion
 from lifter.clip import frames, open_clip
 from lifter.detect import Cancelled, detect
 from lifter.errors import LifterError
 from lifter.joints import LANDMARK_INDEX
 from lifter.landmark_model import LandmarkModel, find_hand_model, find_landmark_model, make_task_from_wheel
 from lifter.landmarker import bodies_landmarker
-from lifter.look import LookAround
+from lifter.look import LookAround, Seen
 from lifter.tflite_file import with_input_scale
 from lifter.track_file import read_detection, write_detection
 
-from .conftest import HEIGHT_PX, SHARED_CLIPS, WIDTH_PX, numbered_picture, set_rotation
+from .conftest import HEIGHT_PX, REPOSITORY, SHARED_CLIPS, WIDTH_PX, numbered_picture, set_rotation
 from .test_background import off_deg, turned, turns_of
 
+DEMO = REPOSITORY / "tests/data/demo.mp4"
 needs_shared_clips = pytest.mark.skipif(not SHARED_CLIPS.is_dir(), reason="needs the shared clips")
 
 
@@ -389,6 +391,55 @@ def test_who_comes_in_is_not_found_in_their_hair(start_s: float, end_s: float, m
     track = detect(open_clip(SHARED_CLIPS / "people-one-by-one.mp4", start_s=start_s, end_s=end_s), landmark_model=made_model)
     sizes = np.ptp(track.landmarks_px[track.detected], axis=1).max(-1)
     assert len(sizes) > 60 and sizes.min() > 200
+
+
+def _far_away(heights_px: list[int], path: Path) -> Path:
+    """A wide picture of a room with the person of the bundled clip in it, as large as the clip when it is so high."""
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), 25, (1280, 720))
+    for height_px, (_, rgb) in zip(heights_px, frames(open_clip(DEMO)), strict=False):
+        small = cv2.resize(cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), (height_px, height_px), interpolation=cv2.INTER_AREA)
+        left, top = (1280 - height_px) * 3 // 4, (720 - height_px) * 2 // 3
+        around = top, 720 - height_px - top, left, 1280 - height_px - left
+        writer.write(cv2.copyMakeBorder(small, *around, cv2.BORDER_REPLICATE))
+    writer.release()
+    return path
+
+
+@pytest.mark.parametrize("height_px", [270, 150])
+def test_somebody_far_away_is_found(height_px: int, made_model: LandmarkModel, tmp_path: Path) -> None:
+    """A quarter and a seventh as high as the picture."""
+    usual = detect(open_clip(DEMO, end_s=1.58), landmark_model=made_model)
+    track = detect(open_clip(_far_away([height_px] * 40, tmp_path / "far.mp4")), landmark_model=made_model)
+    assert track.detected.all()
+    inside = (track.landmarks_px - [(1280 - height_px) * 3 // 4, (720 - height_px) * 2 // 3]) / height_px
+    apart = np.linalg.norm(inside - usual.landmarks_px / usual.image_size_px, axis=-1).mean()
+    assert apart < 0.02 * np.median(np.ptp(usual.landmarks_px, axis=1).max(-1)) / usual.image_size_px[1]
+
+
+def test_who_comes_from_far_away_is_found_there(made_model: LandmarkModel, tmp_path: Path) -> None:
+    path = _far_away([150 + 5 * frame for frame in range(75)], tmp_path / "comes.mp4")
+    assert detect(open_clip(path), landmark_model=made_model).detected.all()
+
+
+@pytest.mark.parametrize(
+    ("sizes", "small"),
+    [
+        ([0.0] * 30, True),
+        ([0.2] * 30, False),
+        ([0.0] * 12 + [0.2] * 18, True),
+        ([0.2] * 18 + [0.0] * 12, True),
+        ([0.2] * 10 + [0.0] * 9 + [0.2] * 11, False),  # for a moment
+        ([0.0] * 12 + [0.5] * 18, False),
+        ([0.0] * 12 + [0.1] * 2 + [0.6] * 16, False),  # in the hair of somebody who comes in
+        ([0.0] * 12 + [0.2] * 10 + [0.6] * 8, True),
+    ],
+)
+def test_a_closer_look_is_taken_where_somebody_may_be_small(sizes: list[float], small: bool) -> None:
+    """At 10 frames a second, in a picture twice as wide as high; a body is so many shares of the width high, or there is none."""
+    heights = np.linspace(0, 1, 33)
+    bodies = [[np.column_stack([0 * heights, 2 * size * heights, np.zeros((33, 4))])] if size else [] for size in sizes]
+    seen = Seen(BackgroundMotion(), [frame / 10 for frame in range(len(sizes))], bodies)
+    assert detect_module._are_small(seen, (1280, 640)) == small
 
 
 def _share_of_foreground(path: Path, *, empty_frames: tuple[int, ...]) -> np.ndarray:
