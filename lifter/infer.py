@@ -14,6 +14,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 
@@ -425,12 +426,23 @@ def held_poses(
                 ends.append((edge, near[0]))
         times_s, places = timestamps_s[[edge for edge, _ in ends]], positions[[place for _, place in ends]]
         share = np.interp(gap, times_s, np.arange(len(ends)))[:, None, None]
-        held[first:end] = places[0] + share * (places[-1] - places[0])
+        held[first:end] = _turned_over(places[0], places[-1], share)
         fades = [np.clip(1 - np.abs(gap - timestamps_s[edge]) / _FADE_S, 0, 1) * sure[edge] for edge, _ in ends]
         total = np.maximum(np.sum(fades, axis=0), 1)
         for (edge, place), fade in zip(ends, fades, strict=True):
             held[first:end] += (fade / total)[:, None, None] * (positions[edge] - positions[place])
     return held
+
+
+def _turned_over(before: np.ndarray, after: np.ndarray, share: np.ndarray) -> np.ndarray:
+    """Poses [T, 17, 3] from one [17, 3] to another, share [T, 1, 1] of the way, which turn as wholes as far as they differ by a
+    turn: on straight lines the shoulders of somebody who turned round would go through each other.
+    """
+    u, _, vt = np.linalg.svd(before.T @ after)
+    turn = (u * [1.0, 1.0, np.sign(np.linalg.det(u @ vt))]) @ vt  # of rows
+    axis = cv2.Rodrigues(turn)[0][:, 0]
+    turns = np.array([cv2.Rodrigues(part * axis)[0] for part in share.ravel()])
+    return (before + share * (after @ turn.T - before)) @ turns
 
 
 def _joint_confidence(detection: Pose2DTrack) -> np.ndarray:

@@ -502,6 +502,25 @@ def test_a_gap_is_held_by_somebody_whole_and_upright(cut: bool, model: Path, mon
     assert (track.confidence[gap] == 0).all()
 
 
+def test_who_turned_round_in_a_gap_keeps_their_shoulders(model: Path) -> None:
+    """Seen from the front before the gap and from behind after it: on straight lines left and right would meet in its middle."""
+    gap = slice(25, 50)
+    facing, away = (
+        exact_detection("walk", fps=25, yaw_deg=yaw, seconds=3.0, undetected=tuple(range(25, 50)))[0] for yaw in (0, 180)
+    )
+    fields = {}
+    for name in ("landmarks_px", "world_landmarks_m"):
+        fields[name] = np.concatenate([getattr(facing, name)[:37], getattr(away, name)[37:]])
+    track = lift(dataclasses.replace(facing, **fields), model=model, device="cpu", world_share=1.0)
+    for part in ("shoulder", "hip"):
+        across = track.positions_m[:, INDEX[f"left_{part}"]] - track.positions_m[:, INDEX[f"right_{part}"]]
+        assert across[24, 0] * across[50, 0] < 0
+        width = np.linalg.norm(across, axis=-1)
+        assert width[gap].min() > 0.9 * min(width[24], width[50])
+    turns = np.degrees(np.unwrap(np.arctan2(across[:, 2], across[:, 0])))[24:51]
+    assert 150 < abs(turns[-1] - turns[0]) < 210 and np.abs(np.diff(turns)).max() < 15
+
+
 def test_a_gap_is_filled_by_time(model: Path) -> None:
     """A clip of variable rate: in the gap there are four frames in a sixth of a second, then one a third of a second later."""
     detection, _ = exact_detection("walk", fps=30, yaw_deg=90, seconds=3.0, undetected=(30, 31, 32, 33, 34, 44))
