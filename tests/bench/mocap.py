@@ -1,7 +1,8 @@
 """Every clip of ../shared/data/mocap.npz, playgrounds, stairs and dances among them, as an exact camera that stands somewhere
 sees it: how far off the camera, the path and the height of the hips are, as solved and with ground that is taken as level.
 
-No detector and no network: what is left is what the solve makes of motions that no clip of `bench motion` has.
+No detector and no network: what is left is what the solve makes of motions that no clip of `bench motion` has. Some of them are
+made loops as well.
 """
 
 from __future__ import annotations
@@ -12,10 +13,18 @@ from pathlib import Path
 import numpy as np
 
 from blender_pose3d.core.coordinates import CameraPose, world_from_camera
-from blender_pose3d.core.motion import MotionOptions, perform
-from blender_pose3d.core.rotations import about_axis, unit
+from blender_pose3d.core.errors import Pose3DError
+from blender_pose3d.core.footing import contacts_there
+from blender_pose3d.core.looping import looped
+from blender_pose3d.core.motion import MotionOptions, Performance, onto_rig, perform
+from blender_pose3d.core.motion.contacts import mask_of
+from blender_pose3d.core.rotations import about_axis, angle_between, unit
 from blender_pose3d.core.skeleton import INDEX, LANDMARK_NAMES
 from blender_pose3d.core.tracks import Pose3DTrack
+from blender_pose3d.core.transfer import transfer
+from tests.core.rigs import build, posed
+from tests.core.test_motion_legs import soles
+from tests.core.test_transfer import source_of
 
 from . import Context, Row
 
@@ -26,18 +35,23 @@ _UP = np.array([0.0, 0.0, 1.0])
 # Of the foot: from the toe's joint ahead to the tip, and back to the heel.
 _TIP_M, _HEEL_M = 0.03, 0.17
 _PERCENTILES = (50, 90, 97)
+# Of so many stretches one is made a loop.
+_LOOPED_OF = 4
 
 
 def rows(context: Context) -> list[Row]:
     off: dict[tuple[str, str], list[float]] = {}
-    for track, joints_m, camera in _seen(context.root.parent / "shared" / "data" / "mocap.npz"):
+    for number, (track, joints_m, camera) in enumerate(_seen(context.root.parent / "shared" / "data" / "mocap.npz")):
         for name, level_ground in (("as solved", False), ("as level ground", True)):
-            person = perform(track, MotionOptions(level_ground=level_ground))
+            person = perform(track, options := MotionOptions(level_ground=level_ground))
             path, true = person.path_m - person.path_m[0] * [1, 1, 0], joints_m[:, 0] - joints_m[0, 0] * [1, 1, 0]
             tilt = person.world_from_camera[0][2] @ world_from_camera(camera)[2]
             off.setdefault((name, "camera, degrees"), []).append(float(np.degrees(np.arccos(np.clip(tilt, -1, 1)))))
             off.setdefault((name, "path at most, m"), []).append(float(_turned_off_m(path, true).max()))
             off.setdefault((name, "height of the hips at most, m"), []).append(float(np.abs(path[:, 2] - true[:, 2]).max()))
+            if not level_ground and number % _LOOPED_OF == 0:
+                for what, value in _loop(person, options):
+                    off.setdefault(("made a loop", what), []).append(value)
     return [
         {
             "measure": f"{name}: {what.rpartition(',')[0]}, {percentile} % of {len(values)} stretches",
@@ -49,6 +63,27 @@ def rows(context: Context) -> list[Row]:
         for (name, what), values in off.items()
         for percentile in _PERCENTILES
     ]
+
+
+def _loop(person: Performance, options: MotionOptions) -> Iterator[tuple[str, float]]:
+    """How a person's motion on a rig becomes a loop, if it does, put on that rig again."""
+    rig = build(arms_down_deg=20, axes_seed=9)
+    motion = onto_rig(person, rig, options)
+    there = source_of(posed(rig, motion), motion.timestamps_s)
+    try:
+        out = looped(there)
+    except Pose3DError:
+        return
+    own = slice(out.first_frame - there.first_frame, out.first_frame - there.first_frame + len(out.timestamps_s))
+    bones = rig.mapped_bones()
+    yield "length, s", float(out.timestamps_s[-1])
+    yield "joints turned for it at most, degrees", float(np.degrees(angle_between(there.turns[own], out.turns)[:, bones].max()))
+    contacts = contacts_there(out)
+    mask = mask_of(contacts, out.timestamps_s)
+    slid_m = np.linalg.norm(np.diff(soles(posed(rig, transfer(out, rig, contacts=contacts))), axis=0)[..., :2], axis=-1)
+    stands = mask[1:] & mask[:-1]
+    if stands.any():
+        yield "feet that stand slide in a frame, mm", float(1000 * slid_m[stands].mean())
 
 
 def _turned_off_m(path: np.ndarray, true: np.ndarray) -> np.ndarray:
