@@ -706,7 +706,9 @@ def add_retarget_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--preset", default="auto", metavar="auto|NAME|FILE.json", help="how the bones are named (default: auto)")
     parser.add_argument("--start", type=float, metavar="S", help="first second of the clip, as a player shows it")
     parser.add_argument("--end", type=float, metavar="S", help="last second of the clip, as a player shows it")
-    parser.add_argument("--fps", type=float, metavar="N", help="frame rate of the result")
+    parser.add_argument(
+        "--fps", type=float, metavar="N", help="frame rate of the result (default: the clip's, or of a .blend rig its scene's)"
+    )
     model = "the network: one that Pose3D comes with, by its name, or the path of a .safetensors file"
     parser.add_argument("--model", metavar="NAME|FILE", help=model)
     parser.add_argument("--limbs", choices=("fk", "ik"), help="ik: key the IK controls and pole targets as well (default: fk)")
