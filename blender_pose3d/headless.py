@@ -184,6 +184,7 @@ def retarget(
     if options.loop:
         mark_cyclic(armature_object, applied)
     scene.frame_start, scene.frame_end = applied.frame_start, applied.frame_end
+    applied = replace(applied, warnings=(*applied.warnings, *files.left_out(armature_object, out)))
     for warning in applied.warnings:
         print(f"warning: {warning}", file=sys.stderr, flush=True)
     carried = with_root_motion(bpy.context, armature_object, options.root_motion, resources=resources)

@@ -179,6 +179,18 @@ def export(
         partial.unlink(missing_ok=True)
 
 
+def left_out(armature_object: bpy.types.Object, path: Path) -> tuple[str, ...]:
+    """What to tell of the meshes that hang on an armature and that `export` passes over, though they are rendered."""
+    if path.suffix.lower() not in (".fbx", ".glb"):
+        return ()
+    layer = bpy.context.view_layer
+    meshes = [item for item in _family(armature_object) if item.type == "MESH" and item in layer.objects.values()]
+    with bpy.context.temp_override(area=None, region=None):  # what only a 3D view in local view leaves out is written
+        hidden = [item for item in meshes if not (item.hide_render or item.visible_get(view_layer=layer))]
+    names = ", ".join(sorted(f"'{item.name}'" for item in hidden))
+    return (f"Hidden, so not in the file: {names}. Show them, or disable them in renders.",) if names else ()
+
+
 def read_back(path: Path, armature_name: str = "") -> tuple[int, float]:
     """Open a written file again: (number of bones, length of the animation in seconds).
 
@@ -301,12 +313,18 @@ def _select_family(armature_object: bpy.types.Object) -> None:
     show(armature_object)
     armature_object.hide_select = False
     shown = bpy.context.view_layer.objects
-    below = {armature_object, *armature_object.children_recursive}
+    below = _family(armature_object)
     for item in shown:
-        item.select_set(item in below or item.find_armature() == armature_object)
+        item.select_set(item in below)
     if not armature_object.select_get():
         raise _in_hidden_collection(armature_object)
     shown.active = armature_object
+
+
+def _family(armature_object: bpy.types.Object) -> set[bpy.types.Object]:
+    """The armature and what hangs on it or is deformed by it."""
+    deformed = {item for item in bpy.context.view_layer.objects if item.find_armature() == armature_object}
+    return {armature_object, *armature_object.children_recursive, *deformed}
 
 
 def show(armature_object: bpy.types.Object) -> None:

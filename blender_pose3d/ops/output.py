@@ -7,7 +7,7 @@ from pathlib import Path
 import bpy
 
 from .. import places
-from ..bridge import export, targets
+from ..bridge import export, files, targets
 from ..bridge.root_motion import RootMotion
 from ..core.errors import Pose3DError
 from ..translations import translated
@@ -77,11 +77,14 @@ class POSE3D_OT_export_animation(bpy.types.Operator):
                 root_motion=RootMotion(context.scene.pose3d.output.root_motion),
             )
             begins, _ = export.exported_frames(armature_object)
+            left_out = files.left_out(armature_object, path)
         except Pose3DError as error:
             self.report({"ERROR"}, error.sentence)
             return {"CANCELLED"}
         if begins < first:
             told = f"The animation begins at frame {begins}, and Blender writes nothing before frame 0: move its keys to keep it."
+            self.report({"WARNING"}, translated(told))
+        for told in left_out:
             self.report({"WARNING"}, translated(told))
         self.report({"INFO"}, translated(f"Wrote {path}, frames {first} to {last}"))
         return {"FINISHED"}

@@ -1139,6 +1139,9 @@ GERMAN: dict[str, str] = {
     "The animation begins at frame {}, and Blender writes nothing before frame 0: move its keys to keep it.": (
         "Die Animation beginnt bei Bild {}, und Blender schreibt nichts vor Bild 0: ihre Schlüsselbilder verschieben, um es zu behalten."
     ),
+    "Hidden, so not in the file: {}. Show them, or disable them in renders.": (
+        "Verborgen, also nicht in der Datei: {}. Einblenden, oder in Renderings deaktivieren."
+    ),
     "The action '{}' has no contact markers.": "Die Aktion „{}“ hat keine Kontaktmarkierungen.",
     "Add pose markers such as 'left heel down' and 'left heel up' in the action editor.": (
         "Im Action-Editor Posenmarkierungen wie „left heel down“ und „left heel up“ hinzufügen."

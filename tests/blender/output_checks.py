@@ -5,6 +5,8 @@ Not collected by pytest; test_output.py starts it.
 
 from __future__ import annotations
 
+import contextlib
+import io
 import sys
 from pathlib import Path
 
@@ -14,6 +16,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
+from blender_pose3d import headless  # noqa: E402
 from blender_pose3d.bridge import export, files  # noqa: E402
 from blender_pose3d.bridge.apply import AppliedMotion  # noqa: E402
 from blender_pose3d.bridge.markers import CONFIDENCE_PROPERTY  # noqa: E402
@@ -709,6 +712,32 @@ def check_an_fbx_has_the_pictures_that_are_packed() -> None:
         textures = [node for node in bpy.data.materials[name].node_tree.nodes if node.type == "TEX_IMAGE"]
         assert [tuple(round(value, 2) for value in node.image.pixels[:4]) for node in textures] == [colour], name
         assert textures[0].image.filepath.endswith(f"{name}.png"), textures[0].image.filepath
+
+
+def check_what_is_hidden_and_not_in_the_file_is_told() -> None:
+    """Of the character's meshes: what only looks hidden is often forgotten. What is not rendered either is meant so."""
+    folder = addon_checks.test_folder()
+    with addon_checks.registered():
+        figure, _ = imported()
+        for name in ("Body", "Hair", "Shoes", "Collision", "Elsewhere"):
+            mesh = bpy.data.meshes.new(name)
+            mesh.from_pydata([(0, 0, 0), (1, 0, 0), (0, 1, 0)], [], [(0, 1, 2)])
+            part = bpy.data.objects.new(name, mesh)
+            part.parent = figure if name != "Elsewhere" else None
+            bpy.context.scene.collection.objects.link(part)
+        bpy.data.objects["Shoes"].hide_viewport = bpy.data.objects["Collision"].hide_render = True
+        for name in ("Hair", "Collision", "Elsewhere"):
+            bpy.data.objects[name].hide_set(True)
+        told = "Hidden, so not in the file: 'Hair', 'Shoes'. Show them, or disable them in renders."
+        assert files.left_out(figure, folder / "hero.glb") == files.left_out(figure, folder / "hero.fbx") == (told,)
+        assert files.left_out(figure, folder / "hero.bvh") == files.left_out(figure, folder / "hero.blend") == ()
+        bpy.ops.wm.save_as_mainfile(filepath=str(folder / "hero.blend"))
+    words = ["retarget", str(folder / "demo.npz"), "--rig", str(folder / "hero.blend"), "--out", str(folder / "hero.glb")]
+    with contextlib.redirect_stderr(io.StringIO()) as said:
+        assert headless.main(words, resources=ROOT) == 0
+    assert f"warning: {told}\n" in said.getvalue(), said.getvalue()
+    files.open_rig(files.RigFile(folder / "hero.glb"))
+    assert {"Body", "Hair", "Shoes", "Collision"} & set(bpy.data.objects.keys()) == {"Body"}
 
 
 def check_what_is_before_frame_0_is_told() -> None:

@@ -27,6 +27,7 @@ NAMES = (
     "one_that_is_scaled_to_nothing_for_a_while_is_exported",
     "one_that_is_carried_is_exported_where_it_goes",
     "an_fbx_has_the_pictures_that_are_packed",
+    "what_is_hidden_and_not_in_the_file_is_told",
     "what_is_before_frame_0_is_told",
     "the_root_carries_the_path",
     "root_motion_is_read_back",
