@@ -577,6 +577,22 @@ def test_what_was_done_until_a_batch_was_stopped_is_accounted_for(
     assert said[-1].endswith("1 done, 2 skipped, 0 failed")
 
 
+def test_the_summary_is_told_where_the_account_can_no_longer_be_written(folder: Path, inputs: Callable[[], Inputs]) -> None:
+    """As one that another program holds open on Windows, after a night's work."""
+    results = folder / "r" / "r.jsonl"
+
+    def do(jobs: Sequence[BatchJob], account: Account) -> None:
+        for job in jobs:
+            account.begin(job)
+            account.end(Outcome(job, State.DONE))
+        results.parent.rmdir()
+
+    said: list[str] = []
+    with pytest.raises(Pose3DError, match="r.jsonl cannot be written"):
+        run(plan(read(folder / "a.mp4", rig="rigify"), inputs()), inputs(), do, results=results, say=said.append)
+    assert said[-1].endswith("1 done, 0 skipped, 0 failed")
+
+
 def test_a_run_that_nothing_came_of_leaves_the_account_of_the_one_before(folder: Path, inputs: Callable[[], Inputs]) -> None:
     def refuse(_jobs: object, _account: Account) -> None:
         raise Pose3DError("The rig will not do.")

@@ -128,16 +128,17 @@ def run(planned: Sequence[Planned], inputs: Inputs, hands: Hands, *, results: Pa
 
 
 def _tell(ended: Sequence[Outcome], account_file: Path | None, say: Say) -> None:
-    """The account and the summary. Raises Pose3DError."""
-    if account_file:
-        try:
+    """The summary and the account. Raises Pose3DError where that cannot be written."""
+    try:
+        if account_file:
             with replacing(account_file) as partial:
                 partial.write_text("".join(json.dumps(outcome.as_json()) + "\n" for outcome in ended), encoding="utf-8")
-        except OSError as error:
-            raise Pose3DError(
-                f"The account {account_file} cannot be written: {error.strerror}.", hint="Give --results a file elsewhere."
-            ) from error
-    say(summary(ended))
+    except OSError as error:
+        raise Pose3DError(
+            f"The account {account_file} cannot be written: {error.strerror}.", hint="Give --results a file elsewhere."
+        ) from error
+    finally:
+        say(summary(ended))
 
 
 def _require_writable(path: Path, option: str) -> None:
