@@ -184,12 +184,20 @@ def version_tuple(version: str) -> tuple[int, ...]:
 def make_engine() -> Path:
     """The motion engine's Python: the one that POSE3D_ENGINE_PYTHON names, else the one in build.py's own environment."""
     require_importable()
+    named = named_engine()
+    if named is None:
+        return make_environment(lifter_environment())
+    if not is_file(named):
+        raise BuildError(f"POSE3D_ENGINE_PYTHON names {named}, which is not there.", hint="Correct it, or unset it.")
+    return named
+
+
+def named_engine() -> Path | None:
+    """The Python that POSE3D_ENGINE_PYTHON names by itself or by the folder of its environment, as the add-on takes it."""
     named = os.environ.get("POSE3D_ENGINE_PYTHON")
     if not named:
-        return make_environment(lifter_environment())
-    if not is_file(Path(named)):
-        raise BuildError(f"POSE3D_ENGINE_PYTHON names {named}, which is not there.", hint="Correct it, or unset it.")
-    return Path(named)
+        return None
+    return python_of_environment(Path(named)) if os.path.isdir(named) else Path(named)
 
 
 def why_not_imported() -> str:
@@ -1149,9 +1157,9 @@ def command_doctor(arguments: Sequence[str]) -> int:
     place = next(folder for folder in (home_folder(), *home_folder().parents) if os.path.exists(folder))
     row("Home folder", f"{home_folder()}, {shutil.disk_usage(place).free / 1e9:.1f} GB free")
 
-    named = os.environ.get("POSE3D_ENGINE_PYTHON")
+    named = named_engine()
     if named:
-        fault = doctor_python("Motion engine", Path(named), ENGINE_PACKAGES)
+        fault = doctor_python("Motion engine", named, ENGINE_PACKAGES)
     else:
         fault = doctor_environment(lifter_environment(), ENGINE_PACKAGES)
     if library := lacking_library(fault):
@@ -1169,7 +1177,7 @@ def command_doctor(arguments: Sequence[str]) -> int:
     except BuildError as error:
         row("Blender", str(error))
         missing.append("a Blender: correct or unset BLENDER")
-    models_dir = models_folder(Path(named) if named else lifter_environment().python, home_folder())
+    models_dir = models_folder(named or lifter_environment().python, home_folder())
     models = sorted(Path(found) for found in glob.glob(os.path.join(glob.escape(str(models_dir)), "*.task")))
     said = run_for_output([sys.executable, "-c", ASK_MODELS, str(ROOT)])
     known_models = json.loads(said) if said else {}

@@ -119,6 +119,16 @@ def test_an_engine_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
     assert_one_sentence(run("lifter", "models", POSE3D_ENGINE_PYTHON=str(tmp_path / "python")), "POSE3D_ENGINE_PYTHON names")
 
 
+def test_an_engine_is_named_by_its_environments_folder_as_well(
+    build: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(tmp_path / "env")], check=True)
+    monkeypatch.setenv("POSE3D_ENGINE_PYTHON", str(tmp_path / "env"))
+    assert build.make_engine() == build.named_engine() == build.python_of_environment(tmp_path / "env")
+    monkeypatch.delenv("POSE3D_ENGINE_PYTHON")
+    assert build.named_engine() is None
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="; parts folders there, and nobody has it in a name")
 def test_a_checkout_where_python_imports_nothing_from_is_one_sentence(tmp_path: Path) -> None:
     folder = tmp_path / "shot:12"
