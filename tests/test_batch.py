@@ -577,6 +577,25 @@ def test_what_was_done_until_a_batch_was_stopped_is_accounted_for(
     assert said[-1].endswith("1 done, 2 skipped, 0 failed")
 
 
+def test_rows_of_the_same_clip_are_told_apart(folder: Path, inputs: Callable[[], Inputs]) -> None:
+    """As those of its people, of whom one is not there."""
+    (folder / "t.csv").write_text("clip,person,out\na.mp4,1,one.glb\na.mp4,2,two.glb\nb.MOV,1,three.glb\n")
+
+    def do(jobs: Sequence[BatchJob], account: Account) -> None:
+        for job in jobs:
+            account.begin(job)
+            account.end(Outcome(job, State.FAILED, "Nobody."))
+
+    said: list[str] = []
+    run(plan(read(folder / "t.csv", rig="rigify"), inputs()), inputs(), do, results=None, say=said.append)
+    assert said[:3] == [
+        "[1/3] failed: a.mp4, one.glb (Nobody.)",
+        "[2/3] failed: a.mp4, two.glb (Nobody.)",
+        "[3/3] failed: b.MOV (Nobody.)",
+    ]
+    assert [line.split("  ")[0] for line in said[3].splitlines()[1:4]] == ["a.mp4, one.glb", "a.mp4, two.glb", "b.MOV"]
+
+
 def test_the_summary_is_told_where_the_account_can_no_longer_be_written(folder: Path, inputs: Callable[[], Inputs]) -> None:
     """As one that another program holds open on Windows, after a night's work."""
     results = folder / "r" / "r.jsonl"

@@ -68,6 +68,7 @@ class Account:
         self.outcomes: dict[Path, Outcome] = {}
         self.say = say
         self._inputs, self._journals, self._total = inputs, journals, len(todo)
+        self._titles = _titles(todo)
         self._begun: dict[Path, Mapping[str, Any]] = {}
         self._lock = threading.Lock()
 
@@ -95,7 +96,7 @@ class Account:
             self.outcomes[job.out] = outcome
             number = len(self.outcomes)
         what = str(job.out) if outcome.state is State.DONE else outcome.reason
-        self.say(f"[{number}/{self._total}] {outcome.state.value}: {job.clip.name} ({what})")
+        self.say(f"[{number}/{self._total}] {outcome.state.value}: {self._titles[job.out]} ({what})")
         for warning in outcome.warnings:
             self.say(f"  warning: {warning}")
 
@@ -106,14 +107,20 @@ class Account:
 
 
 def summary(ended: Sequence[Outcome]) -> str:
-    rows = [("clip", "end", "frames", "seconds", "result")]
+    rows, titles = [("clip", "end", "frames", "seconds", "result")], _titles([outcome.job for outcome in ended])
     for outcome in ended:
         what = outcome.reason if outcome.state is not State.DONE else str(outcome.job.out)
         frames = "" if outcome.frames is None else str(outcome.frames)
         seconds = f"{sum(outcome.seconds.values()):.1f}" if outcome.seconds else ""
-        rows.append((outcome.job.clip.name, outcome.state.value, frames, seconds, what))
+        rows.append((titles[outcome.job.out], outcome.state.value, frames, seconds, what))
     counts = Counter(outcome.state for outcome in ended)
     return f"{table(rows)}\n" + ", ".join(f"{counts[state]} {state.value}" for state in State)
+
+
+def _titles(jobs: Sequence[BatchJob]) -> dict[Path, str]:
+    """By output what a job is called: its clip, and the output's name where other jobs have the same clip, as for its people."""
+    counts = Counter(job.clip.name for job in jobs)
+    return {job.out: job.clip.name if counts[job.clip.name] == 1 else f"{job.clip.name}, {job.out.name}" for job in jobs}
 
 
 def table(rows: Sequence[tuple[str, ...]]) -> str:
