@@ -182,6 +182,21 @@ def test_hands_lie_on_the_ground_instead_of_in_it(changes: dict) -> None:
         assert np.cross(across, along)[2] > 0
 
 
+@pytest.mark.parametrize("changes", [{}, {"axes_seed": 3}, {"world": object_matrix(scale=(-1, 1, 1))}])
+def test_fingers_need_not_hang_on_the_hand_to_be_out_of_the_ground(changes: dict) -> None:
+    """Controls of Rigify's fingers hang on other bones than its hands' do."""
+    rig = build(leg=0.8, arm=1.2, arms_down_deg=30.0, **changes)
+    fingers = {f"{side}_index": (f"{side}_finger",) for side in ("left", "right")}
+    hanging = replace(rig, mapping=replace(rig.mapping, fingers=fingers))
+    parents = rig.parents.copy()
+    parents[[rig.index[name] for (name,) in fingers.values()]] = 0
+    turns = []
+    for one in (hanging, replace(hanging, parents=parents)):
+        _, body = solved(one, clip("lie_down"))
+        turns.append(np.stack([body.turn(f"{side}_hand") for side in ("left", "right")]))
+    assert np.degrees(angle_between(*turns)).max() < 1e-3
+
+
 @pytest.mark.parametrize("rig_name", ["own", "long_legs", "short_legs", "random_axes"])
 def test_feet_slide_without_the_lock(rig_name: str) -> None:
     """What the tests above would see if nothing were held."""

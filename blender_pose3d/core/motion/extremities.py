@@ -154,7 +154,7 @@ def lay_hands(rig: RigSpec, own: dict[int, np.ndarray], wrists_m: dict[str, np.n
         back_rest = np.cross(rig.front_world, way_rest) * (1.0 if side == "left" else -1.0)
         turned = linear @ own[hand] @ rig.armature_from_world
         way, back = (unit(apply(turned, rest)) for rest in (way_rest, back_rest))
-        length_m, curl = _hand(rig, hand, way_rest)
+        length_m, curl = _hand(rig, side, hand, way_rest)
         lowest = np.clip(np.sin(curl) - (wrist_m[:, 2] - ground_m) / length_m, -1.0, np.sin(curl))
         lacking = np.maximum(lowest - way[:, 2], 0.0)
         # One that points straight down is bent back, as a wrist is that carries the body.
@@ -164,11 +164,14 @@ def lay_hands(rig: RigSpec, own: dict[int, np.ndarray], wrists_m: dict[str, np.n
         own[hand] = np.where((lacking > 0)[:, None, None], bent @ own[hand], own[hand])
 
 
-def _hand(rig: RigSpec, hand: int, way_rest: np.ndarray) -> tuple[float, float]:
+def _hand(rig: RigSpec, side: str, hand: int, way_rest: np.ndarray) -> tuple[float, float]:
     """How far the finger tips are from the wrist along its direction at rest, in metres, as far as bones tell, and how far
-    relaxed fingers are bent from there.
+    relaxed fingers are bent from there. Controls of fingers need not hang on the hand's.
     """
-    below = [bone for bone in range(len(rig.bone_names)) if rig.is_below(bone, hand)]
+    own_side = SIDES[1 - SIDES.index(side)] if rig.is_mirrored else side
+    fingers = [names[0] for chain, names in rig.mapping.fingers.items() if chain.startswith(own_side)]
+    above = [hand, *(rig.index[name] for name in fingers)]
+    below = [bone for bone in range(len(rig.bone_names)) if any(rig.is_below(bone, one) for one in above)]
     ends = np.concatenate([rig.rest_heads[below], rig.rest_tails[below]]) - rig.rest_heads[hand]
     length_m = float((apply(rig.world_from_armature[:3, :3], ends) @ way_rest).max())
     least, most = (share * rig.leg_length_m for share in _HAND_SHARES)
