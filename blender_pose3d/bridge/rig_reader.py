@@ -163,7 +163,7 @@ def _body(armature_object: bpy.types.Object, rig: RigSpec) -> dict[int, np.ndarr
 
 def _nearest(armature_object: bpy.types.Object, rig: RigSpec, trunk: Sequence[int], heads: Sequence[int]) -> dict[int, int]:
     """Bones that bend the meshes of a rig whose controls do not, and the one of trunk and head that each goes with: what has a
-    role and is nearest to its middle.
+    role and is nearest to where it begins. A half of the pelvis ends beside the thigh.
     """
     upwards = [*trunk, *heads]
     lines = {bone: rig.rest_heads[[bone, after]] for bone, after in zip(upwards, upwards[1:], strict=False)}
@@ -174,8 +174,8 @@ def _nearest(armature_object: bpy.types.Object, rig: RigSpec, trunk: Sequence[in
     owners = {}
     for number, name in enumerate(rig.bone_names):
         if armature_object.data.bones[name].use_deform and number not in lines:
-            middle = (rig.rest_heads[number] + rig.rest_tails[number]) / 2
-            nearest = min(lines, key=lambda bone: _apart(middle, *lines[bone]))
+            place = 0.75 * rig.rest_heads[number] + 0.25 * rig.rest_tails[number]
+            nearest = min(lines, key=lambda bone: _apart(place, *lines[bone]))
             if nearest in upwards:
                 owners[number] = nearest
     return owners

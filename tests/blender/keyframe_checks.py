@@ -255,28 +255,32 @@ def bodies_are_as_thick_as_their_meshes() -> None:
                 for name in names:
                     bone, own = armature.data.edit_bones.new(f"DEF-{name}"), armature.data.edit_bones[name]
                     bone.head, bone.tail, bone.parent, own.use_deform = own.head, own.tail, own.parent, False
+                    if name.endswith("UpLeg"):
+                        half, middle = armature.data.edit_bones.new(f"DEF-Half{name}"), armature.data.edit_bones["Hips"].head
+                        half.head, half.tail, half.parent = middle, own.head + Vector((0, -0.04, 0.08)), bone.parent
                 bpy.ops.object.mode_set(mode="OBJECT")
-            mesh, groups = bpy.data.meshes.new("Body"), {}
-            points = []
+            parts = {}
             for name in names:
-                bone = armature.data.bones[name]
-                trunk = name in ("Hips", "Spine", "Spine1", "Spine2")
-                away = broad if trunk else 0.06
+                bone, trunk = armature.data.bones[name], name in ("Hips", "Spine", "Spine1", "Spine2")
                 middle = (bone.head_local + bone.tail_local) / 2
-                groups[name] = range(len(points), len(points) + 16)
-                ring = [Vector((np.cos(turn), np.sin(turn), 0)) for turn in np.linspace(0, 2 * np.pi, 16, endpoint=False)]
-                points += [middle + away * one for one in ring]
-            mesh.from_pydata(points, [], [])
+                parts[f"DEF-{name}" if controls else name] = (middle, broad if trunk else 0.06)
+            if controls:
+                parts["DEF-HalfLeftUpLeg"] = (armature.data.bones["Hips"].head_local, broad + 0.05)
+            ring = [Vector((np.cos(turn), np.sin(turn), 0)) for turn in np.linspace(0, 2 * np.pi, 16, endpoint=False)]
+            mesh = bpy.data.meshes.new("Body")
+            mesh.from_pydata([middle + away * way for middle, away in parts.values() for way in ring], [], [])
             body = bpy.data.objects.new("Body", mesh)
             bpy.context.scene.collection.objects.link(body)
             body.modifiers.new("Armature", "ARMATURE").object = armature
-            for name, rows in groups.items():
-                body.vertex_groups.new(name=f"DEF-{name}" if controls else name).add(list(rows), 1, "REPLACE")
+            for number, name in enumerate(parts):
+                rows = range(len(ring) * number, len(ring) * (number + 1))
+                body.vertex_groups.new(name=name).add(list(rows), 1, "REPLACE")
             rig = spec_of(armature)
             for role in ("hips", "spine", "chest", "head"):
+                wanted = 0.06 if role == "head" else broad + 0.05 * (controls and role == "hips")
                 for bone in rig.chain(role):
                     reach = np.linalg.norm((rig.body[bone] - rig.rest_heads[bone])[:, :2], axis=1).max()
-                    assert abs(reach - (0.06 if role == "head" else broad)) < 0.03, (controls, broad, role, reach)
+                    assert abs(reach - wanted) < 0.03, (controls, broad, role, reach)
             limbs = [b for s in ("left", "right") for p in ("thigh", "upper_arm", "clavicle") for b in rig.chain(f"{s}_{p}")]
             assert not set(limbs) & rig.body.keys()
 
