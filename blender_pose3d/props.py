@@ -343,7 +343,7 @@ class Pose3DLive(bpy.types.PropertyGroup):
         description="Where the pictures come from",
         items=[
             ("CAMERA", "Camera", "A camera of this computer"),
-            ("FILE", "Video File", "A video file plays the camera's part, at its own speed"),
+            ("FILE", "Video File", "A video file plays the camera's part, as fast as Clip says, or slower on a slow computer"),
         ],
     )
     camera: bpy.props.IntProperty(  # type: ignore[valid-type]

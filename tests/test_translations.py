@@ -34,6 +34,32 @@ def test_what_the_engine_warns_of_has_its_german() -> None:
     assert len(said) >= 4 and all(text in german() for text in said), said
 
 
+def shown_in_the_sidebar() -> dict[str, list[str]]:
+    """What stands left and right of the middle of the panels: names of fields; of switches, and of what menus offer."""
+    source = ast.parse((PACKAGE / "props.py").read_text(encoding="utf-8"))
+    groups = ("Pose3DMotion", "Pose3DOutput", "Pose3DLive", "Pose3DSettings")
+    found: dict[str, list[str]] = {"left": [], "right": []}
+    for group in (node for node in source.body if isinstance(node, ast.ClassDef) and node.name in groups):
+        for field in (node.annotation for node in group.body if isinstance(node, ast.AnnAssign)):
+            assert isinstance(field, ast.Call)
+            given = {word.arg: word.value for word in field.keywords}
+            is_switch = ast.unparse(field.func).endswith("BoolProperty")
+            if isinstance(name := given.get("name"), ast.Constant):
+                found["right" if is_switch else "left"].append(name.value)
+            if isinstance(items := given.get("items"), ast.List):
+                offered = [item.elts[1] for item in items.elts if isinstance(item, ast.Tuple)]
+                found["right"] += [label.value for label in offered if isinstance(label, ast.Constant)]
+    return found
+
+
+def test_labels_fit_into_a_sidebar_as_wide_as_blender_makes_it() -> None:
+    most = {"left": 15, "right": 18}
+    shown = {side: [german()[text] for text in texts] for side, texts in shown_in_the_sidebar().items()}
+    assert len(shown["left"]) > 20 and len(shown["right"]) > 30
+    cut = {text: len(text) for side, texts in shown.items() for text in texts if len(text) > most[side]}
+    assert not cut, cut
+
+
 def test_values_have_their_places() -> None:
     """As many {} in the German as in the English; other braces are part of the text."""
     for english, other in german().items():

@@ -306,7 +306,7 @@ class POSE3D_OT_live(bpy.types.Operator):
     )
     fast: bpy.props.BoolProperty(  # type: ignore[valid-type]
         name="As Fast as Possible",
-        description="Take every frame of a video file, instead of playing it at its own speed",
+        description="Take every frame of a video file one after the other, instead of playing it",
         options={"SKIP_SAVE"},
     )
 

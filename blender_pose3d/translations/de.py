@@ -43,7 +43,7 @@ GERMAN: dict[str, str] = {
     "True speed of slow motion whose file does not say so: frames a second that the camera took": (
         "Echtes Tempo von Zeitlupe, deren Datei es nicht sagt: Bilder je Sekunde, die die Kamera aufnahm"
     ),
-    "Frames a Second": "Bilder je Sekunde",
+    "Frames a Second": "Bilder/s",
     "How many the camera took: 120 or 240 in the slow motion of most phones": (
         "Wie viele die Kamera aufnahm: 120 oder 240 in der Zeitlupe der meisten Telefone"
     ),
@@ -94,11 +94,11 @@ GERMAN: dict[str, str] = {
     ),
     "Person": "Person",
     "Who is meant, where several people are in the clip": "Wer gemeint ist, wo mehrere Menschen im Clip sind",
-    "Largest and Longest": "Am größten und längsten",
+    "Largest and Longest": "Größte und längste",
     "The one who is seen largest and longest": "Wer am größten und am längsten zu sehen ist",
     "Largest": "Am größten",
     "The largest of those who are seen for a while": "Der größte von denen, die eine Weile zu sehen sind",
-    "Nearest the Middle": "Der Mitte am nächsten",
+    "Nearest the Middle": "Nahe der Mitte",
     "The one who is nearest the middle of the picture": "Wer der Mitte des Bildes am nächsten ist",
     "Anyone": "Irgendwer",
     "In every frame the first who is there: one after another": "In jedem Bild der Erste, der da ist: einer nach dem anderen",
@@ -159,11 +159,11 @@ GERMAN: dict[str, str] = {
     "What of the arms and legs gets keys": "Was von Armen und Beinen Keys bekommt",
     "FK": "FK",
     "Rotations of the bones themselves": "Die Drehungen der Knochen selbst",
-    "FK and IK Controls": "FK und IK-Steuerungen",
+    "FK and IK Controls": "FK und IK",
     "IK controls and pole targets as well, so that they do the same": (
         "Auch die IK-Steuerungen und Pole-Ziele, sodass sie dasselbe tun"
     ),
-    "Mute Constraints": "Constraints stummschalten",
+    "Mute Constraints": "Constraints stumm",
     "Mute in the new action the constraints of the armature that would change the motion": (
         "In der neuen Aktion die Constraints des Skeletts stummschalten, die die Bewegung ändern würden"
     ),
@@ -314,12 +314,12 @@ GERMAN: dict[str, str] = {
         "Wie viele Grad ein Knochen zwischen den Schlüsselbildern abweichen darf"
     ),
     "Markers": "Markierungen",
-    "Mark Guesses": "Vermutungen markieren",
+    "Mark Guesses": "Vermutungen",
     "Mark on the action where the person was not seen well, and key the custom property pose3d_confidence": (
         "In der Aktion markieren, wo die Person nicht gut zu sehen war, und die Eigenschaft pose3d_confidence mit Schlüsselbildern "
         "versehen"
     ),
-    "Mark Contacts": "Kontakte markieren",
+    "Mark Contacts": "Kontakte",
     "Mark on the action where feet are put down and lifted. Move the markers and press Solve Contacts Again": (
         "In der Aktion markieren, wo Füße aufgesetzt und gehoben werden. Die Markierungen verschieben und „Kontakte neu lösen“ drücken"
     ),
@@ -409,7 +409,7 @@ GERMAN: dict[str, str] = {
     # Output
     "Output": "Ausgabe",
     "What becomes of the motion in the scene": "Was in der Szene aus der Bewegung wird",
-    "Action Name": "Name der Aktion",
+    "Action Name": "Aktionsname",
     "Name of the new action. {armature}, {clip} and {preset} stand for the names of these": (
         "Name der neuen Aktion. {armature}, {clip} und {preset} stehen für die Namen von Skelett, Clip und Vorgabe"
     ),
@@ -532,8 +532,8 @@ GERMAN: dict[str, str] = {
     "Where the pictures come from": "Woher die Bilder kommen",
     "A camera of this computer": "Eine Kamera dieses Rechners",
     "Video File": "Videodatei",
-    "A video file plays the camera's part, at its own speed": (
-        "Eine Videodatei spielt die Rolle der Kamera, in ihrer eigenen Geschwindigkeit"
+    "A video file plays the camera's part, as fast as Clip says, or slower on a slow computer": (
+        "Eine Videodatei spielt die Rolle der Kamera, so schnell, wie unter Clip steht, oder langsamer auf einem langsamen Rechner"
     ),
     "Number of the camera; the first is 0": "Nummer der Kamera; die erste ist 0",
     "The video that plays the camera's part": "Das Video, das die Rolle der Kamera spielt",
@@ -556,8 +556,8 @@ GERMAN: dict[str, str] = {
         "Nach so vielen Sekunden beenden. 0: wenn man Stopp drückt oder die Videodatei endet"
     ),
     "As Fast as Possible": "So schnell wie möglich",
-    "Take every frame of a video file, instead of playing it at its own speed": (
-        "Jedes Bild einer Videodatei nehmen, statt sie in ihrer eigenen Geschwindigkeit abzuspielen"
+    "Take every frame of a video file one after the other, instead of playing it": (
+        "Jedes Bild einer Videodatei nehmen, eins nach dem anderen, statt sie abzuspielen"
     ),
     "A camera is being followed already.": "Es wird schon einer Kamera gefolgt.",
     "Stop that first.": "Das zuerst beenden.",

@@ -15,6 +15,7 @@ from ..translations import OWN_CONTEXT, translated
 from .message import draw_message
 
 _TITLE_SHARE = 0.42
+_FIND_SHARE = 0.53  # of the buttons' row: this one's words are longer, also in other languages
 _ROWS = 9
 
 
@@ -97,8 +98,9 @@ class POSE3D_PT_bones(bpy.types.Panel):
         table = settings.bones
         layout = self.layout
         layout.enabled = not context.window_manager.pose3d_run.is_running
-        buttons = layout.row(align=True)
-        buttons.operator(mapping.POSE3D_OT_find_bones.bl_idname, icon="VIEWZOOM")
+        split = layout.split(factor=_FIND_SHARE, align=True)
+        split.operator(mapping.POSE3D_OT_find_bones.bl_idname, icon="VIEWZOOM")
+        buttons = split.row(align=True)
         buttons.operator(mapping.POSE3D_OT_clear_bones.bl_idname, icon="X")
         buttons.menu(POSE3D_MT_presets.bl_idname, text="", icon="PRESET")
         if not table.rows:

@@ -40,7 +40,7 @@ class POSE3D_PT_output(bpy.types.Panel):
         column.prop(output, "limbs")
         column.prop(output, "mute_constraints")
 
+        layout.separator()
+        layout.prop(output, "export_format")
         layout.prop(output, "root_motion")
-        row = layout.row(align=True)
-        row.prop(output, "export_format", text="")
-        row.operator(POSE3D_OT_export_animation.bl_idname, icon="EXPORT")
+        layout.operator(POSE3D_OT_export_animation.bl_idname, icon="EXPORT")
