@@ -717,6 +717,25 @@ GERMAN: dict[str, str] = {
     "Nothing is mapped to the {}: choose its bone in the table.": (
         "Für „{}“ ist kein Knochen bestimmt: In der Tabelle einen wählen."
     ),
+    "Nothing is mapped to the hips: choose its bone in the table.": (
+        "Für „Hüfte“ ist kein Knochen bestimmt: In der Tabelle einen wählen."
+    ),
+    "left clavicle": "linkes Schlüsselbein",
+    "left upper arm": "linker Oberarm",
+    "left forearm": "linker Unterarm",
+    "left hand": "linke Hand",
+    "left thigh": "linker Oberschenkel",
+    "left shin": "linker Unterschenkel",
+    "left foot": "linker Fuß",
+    "left toe": "linke Zehen",
+    "right clavicle": "rechtes Schlüsselbein",
+    "right upper arm": "rechter Oberarm",
+    "right forearm": "rechter Unterarm",
+    "right hand": "rechte Hand",
+    "right thigh": "rechter Oberschenkel",
+    "right shin": "rechter Unterschenkel",
+    "right foot": "rechter Fuß",
+    "right toe": "rechte Zehen",
     "The armature has no bone '{}': choose another one.": "Das Skelett hat keinen Knochen „{}“: einen anderen wählen.",
     "'{}' is {} at once: a bone plays one role.": "„{}“ ist {} zugleich: Ein Knochen hat nur eine Rolle.",
     "The preset that this file was saved with is not installed here.": (

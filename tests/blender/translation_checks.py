@@ -22,7 +22,7 @@ from blender_pose3d import translations  # noqa: E402
 from blender_pose3d.bridge.rig_reader import choose_mapping  # noqa: E402
 from blender_pose3d.core.errors import Pose3DError  # noqa: E402
 from blender_pose3d.core.preset import ROLES  # noqa: E402
-from blender_pose3d.core.review import title_of  # noqa: E402
+from blender_pose3d.core.review import Row, faults, title_of  # noqa: E402
 from blender_pose3d.translations.de import GERMAN  # noqa: E402
 from tests.blender import addon_checks, rig_builders, script  # noqa: E402
 from tests.message_strings import message_strings  # noqa: E402
@@ -137,6 +137,11 @@ def check_the_table_of_bones_is_german() -> None:
                 said = re.sub(r"„.*?“|'.*?'|Vorgabe .* nennt", "", translations.in_language(text, "de_DE"))
                 assert not english.search(said), (text, said)
     assert {row["how"] for row in mapping.rows() if row["bone"]} == {"shape"}
+    empty = [fault.sentence for fault in faults([Row(role, "") for role in ROLES], ["b0"])]
+    roles = ", ".join(role.replace("_", " ") for role in ROLES if "_" in role)
+    for text in (*empty, f"The source has no bone for: {roles}."):
+        said = translations.in_language(text, "de_DE")
+        assert not english.search(said), (text, said)
 
 
 def check_errors_and_polls_are_said_in_the_language() -> None:
