@@ -16,6 +16,7 @@ from ..core.paths import is_folder
 from . import files
 from .frames import frame_kept
 from .keying import require_whole
+from .live import require_own_pose
 from .markers import source_of
 from .rig_reader import choose_mapping, read_rig
 from .root_motion import RootMotion, require_root_motion, with_root_motion
@@ -93,6 +94,7 @@ def exported_frames(armature_object: bpy.types.Object) -> tuple[int, int]:
 
 def _played(armature_object: bpy.types.Object) -> Shown:
     require_whole(armature_object)
+    require_own_pose(armature_object)
     played = shown(armature_object)
     if played is None:
         raise Pose3DError(f"'{armature_object.name}' has no action.", hint="Import a clip first.")

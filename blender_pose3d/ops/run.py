@@ -415,8 +415,11 @@ def stop() -> None:
 
 def summary(applied: AppliedMotion, scene: bpy.types.Scene | None) -> str:
     """What was made, for the animator. scene: where; None where it is gone."""
-    last, end = applied.frame_end, scene.frame_end if scene is not None else applied.frame_end
-    beyond = f" The scene stops before that, at frame {end}." if end < last else ""
+    last, beyond = applied.frame_end, ""
+    if scene is not None and scene.use_preview_range and scene.frame_preview_end < last:
+        beyond = f" The preview range stops before that, at frame {scene.frame_preview_end}."
+    elif scene is not None and not scene.use_preview_range and scene.frame_end < last:
+        beyond = f" The scene stops before that, at frame {scene.frame_end}."
     preset = props.preset_title(applied.preset)
     return f"Made the action “{applied.action_name}”, frames {applied.frame_start} to {last}, preset {preset}.{beyond}"
 

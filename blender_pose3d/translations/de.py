@@ -384,6 +384,7 @@ GERMAN: dict[str, str] = {
     "Starting": "Start",
     "Made the action “{}”, frames {} to {}, preset {}.{}": "Die Aktion „{}“ wurde gemacht, Bilder {} bis {}, Vorgabe {}.{}",
     " The scene stops before that, at frame {}.": " Die Szene endet davor, bei Bild {}.",
+    " The preview range stops before that, at frame {}.": " Der Vorschaubereich endet davor, bei Bild {}.",
     "{} of {}: ": "{} von {}: ",
     "{} frames/s": "{} Bilder/s",
     "{} left": "noch {}",

@@ -215,7 +215,7 @@ def check_its_animations_pose_comes_back_where_it_is_now() -> None:
 
 
 def check_nothing_is_keyed_on_one_that_is_posed() -> None:
-    """Keys would be chosen for a pose that goes at Stop, and its own one bend them then."""
+    """Keys would be chosen for a pose that goes at Stop, and its own one bend them then. Nor is that in files."""
     with addon_checks.registered():
         bpy.ops.wm.read_factory_settings(use_empty=True)
         figure = rig_builders.build("a_pose")
@@ -223,15 +223,20 @@ def check_nothing_is_keyed_on_one_that_is_posed() -> None:
         run_out(session)
         take = addon_checks.test_folder() / "meanwhile.npz"
         write_track(take, person())
-        try:
-            bpy.ops.pose3d.solve_take(take=str(take))
-        except RuntimeError as error:
-            assert "'a_pose' follows a camera. Press Stop Live first." in str(error), error
-        else:
-            raise AssertionError("a pose of Live's was keyed")
-        assert not bpy.data.actions
+        file = addon_checks.test_folder() / "meanwhile.bvh"
+        figure.keyframe_insert("location", frame=1)
+        before = list(bpy.data.actions)
+        meanwhile = ((bpy.ops.pose3d.solve_take, {"take": str(take)}), (bpy.ops.pose3d.export_animation, {"filepath": str(file)}))
+        for operator, settings in meanwhile:
+            try:
+                operator(**settings)
+            except RuntimeError as error:
+                assert "'a_pose' follows a camera. Press Stop Live first." in str(error), error
+            else:
+                raise AssertionError(f"{operator.idname()} took a pose of Live's")
+        assert list(bpy.data.actions) == before and not file.exists()
         live.end(bpy.context, session)
-        assert bpy.ops.pose3d.solve_take(take=str(take)) == {"FINISHED"}
+        assert all(operator(**settings) == {"FINISHED"} for operator, settings in meanwhile)
 
 
 def check_files_have_its_own_pose() -> None:

@@ -25,6 +25,7 @@ from blender_pose3d.bridge.root_motion import on_root  # noqa: E402
 from blender_pose3d.bridge.targets import shown_action  # noqa: E402
 from blender_pose3d.core.errors import Pose3DError  # noqa: E402
 from blender_pose3d.core.track_io import write_track  # noqa: E402
+from blender_pose3d.ops import run  # noqa: E402
 from tests.blender import addon_checks, exact_tracks, rig_builders, script  # noqa: E402
 
 FPS = exact_tracks.demo(every=5).track.fps
@@ -130,6 +131,21 @@ def check_a_scene_has_no_range_before_its_first_frame() -> None:
         assert [w for w in applied.warnings if "before frame 0" in w], applied.warnings
         _, applied = imported(use_start_frame=True, start_frame=0, fit_range=True)
         assert not [w for w in applied.warnings if "before frame 0" in w], applied.warnings
+
+
+def check_what_stops_before_the_motion_is_told() -> None:
+    """The scene, or its preview range, which is what plays where there is one."""
+    with addon_checks.registered():
+        scene = bpy.context.scene
+        _, applied = imported(fit_range=True)
+        last = applied.frame_end
+        assert "stops before" not in run.summary(applied, scene)
+        scene.use_preview_range, scene.frame_preview_start, scene.frame_preview_end = True, 5, last - 3
+        assert f"The preview range stops before that, at frame {last - 3}." in run.summary(applied, scene)
+        scene.frame_end, scene.frame_preview_end = last - 1, last
+        assert "stops before" not in run.summary(applied, scene)
+        scene.use_preview_range = False
+        assert f"The scene stops before that, at frame {last - 1}." in run.summary(applied, scene)
 
 
 def check_an_override_keeps_its_confidence() -> None:

@@ -11,6 +11,7 @@ NAMES = (
     "the_scene_stays_unless_it_is_asked_for",
     "name_start_and_rate",
     "a_scene_has_no_range_before_its_first_frame",
+    "what_stops_before_the_motion_is_told",
     "an_override_keeps_its_confidence",
     "a_wrong_name_changes_nothing",
     "a_failed_solve_gives_the_rate_back",
