@@ -29,6 +29,9 @@ _CROUCHED_M = 0.1
 _BALANCE_SPREAD_RAD, _TRUNK_SPREAD_RAD = np.radians([6.0, 10.0])
 # Nobody's is off farther than this in the mean: where a level ground would have it so, the ground is not level.
 _OFF_BALANCE_RAD = np.radians(12.0)
+# Where balance would have feet stand at heights that differ by less than this (standard deviation), nobody climbs, but holds a
+# pose on one leg.
+_CLIMBED_M = 0.2
 # Of feet on stairs, this percentile of their heights is the ground.
 _LOWEST = 5
 # Frames of somebody who stands, from which their balance counts in full; and the share of all from which it tells more than the
@@ -126,9 +129,12 @@ def estimate_camera(
         unknown[2] = np.median(standing_points_m[:, 1])
     unknown, spread = _solved(unknown, evidence)
     if not options.level_ground and _off_balance_rad(unknown, evidence) > _OFF_BALANCE_RAD:
-        evidence = replace(evidence, points=np.zeros((0, 3)), hips=np.zeros((0, 3)), hips_weight=np.zeros(0))
-        unknown, spread = _solved(np.array([0.0, 0.0, unknown[2]]), evidence)
-        unknown[2] = -np.percentile(_heights(unknown, standing_points_m), _LOWEST)
+        balanced = replace(evidence, points=np.zeros((0, 3)), hips=np.zeros((0, 3)), hips_weight=np.zeros(0))
+        by_balance, its_spread = _solved(np.array([0.0, 0.0, unknown[2]]), balanced)
+        heights = _heights(by_balance, standing_points_m)
+        if heights.std() > _CLIMBED_M:
+            evidence, unknown, spread = balanced, by_balance, its_spread
+            unknown[2] = -np.percentile(heights, _LOWEST)
     if edges is not None and (level := edges.level(CameraPose(*unknown[:2].tolist()))) is not None:
         unknown, spread = _solved(np.array([*level.held_rad, unknown[2]]), replace(evidence, level=level))
     pose = CameraPose(float(unknown[0]), float(unknown[1]))
