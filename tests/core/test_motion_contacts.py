@@ -33,6 +33,23 @@ def test_a_jump_leaves_the_ground_and_comes_back() -> None:
     assert found[~flight].mean() > 0.9
 
 
+@pytest.mark.parametrize("fps", [25, 30, 60])
+def test_feet_at_the_top_of_small_quick_hops_stand_on_nothing(fps: int) -> None:
+    """They are still for a moment, and never far above the ground."""
+    flight_s, airborne = 0.24, np.zeros(0)
+
+    def skipped(at: dict[str, np.ndarray], contact: np.ndarray) -> None:
+        nonlocal airborne
+        since = np.clip(np.arange(len(contact)) / fps % 0.45, 0, flight_s)
+        airborne = 9.81 / 2 * since * (flight_s - since)
+        for points in at.values():
+            points[:, 2] += airborne
+
+    mask = perform(seen("stand", fps=fps, seconds=3, changed=skipped).track, MotionOptions()).mask
+    assert not mask[airborne > 0.04].any()
+    assert mask[airborne < 0.002].mean() > 0.7
+
+
 def test_a_foot_that_is_not_seen_does_not_stand() -> None:
     clip = seen("squat")
     clip.track.landmark_confidence[:] = 0.1

@@ -296,11 +296,16 @@ def _along_the_way(path: np.ndarray, weights: np.ndarray, legs_seen: np.ndarray)
     return np.array(means), np.minimum(1.0, worth / _HIPS_FRAMES)
 
 
+def mass_m(joints_m: np.ndarray) -> np.ndarray:
+    """The centre of mass [T, 3] of joints [T, 17, 3]."""
+    total = sum(_MASS.values())
+    return sum((share * joints_m[:, INDEX[name]] for name, share in _MASS.items()), np.zeros_like(joints_m[:, 0])) / total
+
+
 def _balance(joints: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """From where the weight rests to the centre of mass [T, 3], and how well a frame stands [T]."""
     at = {name: joints[:, i] for name, i in INDEX.items()}
-    total = sum(_MASS.values())
-    mass = sum((share * at[name] for name, share in _MASS.items()), np.zeros_like(at["pelvis"])) / total
+    mass = mass_m(joints)
     ankles = (at["left_ankle"] + at["right_ankle"]) / 2
     up = unit(at["thorax"] - ankles)
     left = unit(at["left_hip"] - at["right_hip"])

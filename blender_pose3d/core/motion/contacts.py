@@ -19,6 +19,8 @@ _SPEED_M_S = 0.28
 # How much evidence a change between standing and moving needs: what keeps a contact whole where one frame is in doubt.
 _CHANGE = 2.0
 _MOST_EVIDENCE = 2.0
+# What is more than any contact is worth.
+_CERTAIN = 1e6
 _STEADY_S = 0.03
 _ALONG_STEADY_S = 0.04
 # Of two feet the slower one carries the body: what a speed that is e times less than the other foot's counts, at most 1, with
@@ -40,6 +42,9 @@ UNSEEN = 0.25
 _HEIGHT_STEADY_S, _SURE_STEADY_S = 0.03, 0.04
 # No foot stands whose ankle is so much higher than the pelvis.
 _ABOVE_HIPS_M = 0.1
+# Whose centre of mass is pulled down by more than half of gravity's acceleration stands on nothing: at the top of a jump feet are
+# as still as on the ground. It is taken from so much of the time around.
+_FALLS_M_S2, _FALL_STEADY_S = 5.0, 0.04
 # How much a speed along the line of sight counts.
 _ALONG_SHARE = 0.3
 
@@ -98,18 +103,32 @@ def how_seen(confidence: np.ndarray) -> np.ndarray:
 
 
 def standing(
-    parts_m: np.ndarray, path_m: np.ndarray, eye_m: np.ndarray, sure: np.ndarray, timestamps_s: np.ndarray
+    parts_m: np.ndarray,
+    path_m: np.ndarray,
+    eye_m: np.ndarray,
+    sure: np.ndarray,
+    timestamps_s: np.ndarray,
+    in_the_air: np.ndarray | None = None,
 ) -> np.ndarray:
     """Which heels and toes are in contact: mask [T, 4]. parts_m [T, 4, 3] relative to the pelvis and its path [T, 3], z up, seen
-    from eye_m [T, 3] with confidence `sure` [T, 4].
+    from eye_m [T, 3] with confidence `sure` [T, 4]; in_the_air [T] as `falling` says.
     """
     places = path_m[:, None] + parts_m
     heights = smoothed(places[..., 2], timestamps_s, _HEIGHT_STEADY_S)
     ground = smoothed(rolling_minimum(heights.min(axis=1), timestamps_s, 0.4), timestamps_s, 0.15)
-    found = detect(heights - ground[:, None], speeds(places, timestamps_s, eye_m=eye_m), sure, timestamps_s)
+    quick = speeds(places, timestamps_s, eye_m=eye_m)
+    found = detect(heights - ground[:, None], quick, sure, timestamps_s, in_the_air=in_the_air)
     # A foot behind a table may stand or not.
     found = found & (smoothed(sure, timestamps_s, _SURE_STEADY_S) > UNSEEN)
     return _step_by_step(found, places, eye_m, timestamps_s)
+
+
+def falling(mass_z_m: np.ndarray, timestamps_s: np.ndarray) -> np.ndarray:
+    """When somebody is in the air: [T], from the height of their centre of mass [T]."""
+    if len(timestamps_s) < 3:
+        return np.zeros(len(timestamps_s), bool)
+    speed = np.gradient(smoothed(mass_z_m, timestamps_s, _FALL_STEADY_S), timestamps_s)
+    return np.asarray(np.gradient(speed, timestamps_s) < -_FALLS_M_S2)
 
 
 def overhead(ankles_m: np.ndarray, timestamps_s: np.ndarray) -> np.ndarray:
@@ -148,8 +167,16 @@ def _step_by_step(mask: np.ndarray, places_m: np.ndarray, eye_m: np.ndarray, tim
     return out
 
 
-def detect(heights_m: np.ndarray, speeds_m_s: np.ndarray, confidence: np.ndarray, timestamps_s: np.ndarray) -> np.ndarray:
-    """Mask [T, 4] from each part's height above the ground, speed and confidence, [T, 4] each, for a person of 1.75 m.
+def detect(
+    heights_m: np.ndarray,
+    speeds_m_s: np.ndarray,
+    confidence: np.ndarray,
+    timestamps_s: np.ndarray,
+    *,
+    in_the_air: np.ndarray | None = None,
+) -> np.ndarray:
+    """Mask [T, 4] from each part's height above the ground, speed and confidence, [T, 4] each, for a person of 1.75 m; none
+    where they are known to be in the air [T].
 
     Standing and moving are the two states of a Markov chain, and the most likely path through them is taken (Viterbi): a doubtful
     frame does not break a contact, as one threshold would, nor does it begin one. Then once more with the slope of the sole: a
@@ -162,12 +189,13 @@ def detect(heights_m: np.ndarray, speeds_m_s: np.ndarray, confidence: np.ndarray
     # The evidence of a second is the same at every frame rate.
     step = np.gradient(timestamps_s) if len(timestamps_s) > 1 else np.ones(1)
     worth = np.clip(confidence, 0.05, 1.0) * np.clip(step / 0.04, 0.1, 2.0)[:, None]
-    flat = _path(evidence, slower, worth)
-    return _path(evidence - _sloping(heights_m, flat, timestamps_s), slower, worth)
+    none = np.zeros(len(heights_m), bool) if in_the_air is None else in_the_air
 
+    def found(evidence: np.ndarray) -> np.ndarray:
+        telling = (np.clip(2 * evidence, -_MOST_EVIDENCE, _MOST_EVIDENCE) + 2 * slower) * worth
+        return two_state_path(np.where(none[:, None], -_CERTAIN, telling), _CHANGE)
 
-def _path(evidence: np.ndarray, slower: np.ndarray, worth: np.ndarray) -> np.ndarray:
-    return two_state_path((np.clip(2 * evidence, -_MOST_EVIDENCE, _MOST_EVIDENCE) + 2 * slower) * worth, _CHANGE)
+    return found(evidence - _sloping(heights_m, found(evidence), timestamps_s))
 
 
 def _sloping(heights_m: np.ndarray, mask: np.ndarray, timestamps_s: np.ndarray) -> np.ndarray:

@@ -16,8 +16,8 @@ from ..skeleton import INDEX
 from ..solve import leg_length_m
 from .body import SIDES
 from .by_feet import first_guess_m, settled_m
-from .camera import CameraEstimate, estimate_camera
-from .contacts import UNSEEN, heels_off, how_seen, overhead, speeds, standing, stretches
+from .camera import CameraEstimate, estimate_camera, mass_m
+from .contacts import UNSEEN, falling, heels_off, how_seen, overhead, speeds, standing, stretches
 from .in_camera import InCamera
 from .options import CameraMotion, MotionOptions
 from .root import DEPTH_SHARE, fitted_path
@@ -112,12 +112,13 @@ def settled(seen: InCamera, options: MotionOptions) -> InWorld:
         guess = first_guess_m(apply(turn, seen.line_m[:, None] + seen.feet_m), seen.foot_sure, times)
         carried = apply(turn.T, guess)
     path_camera = seen.line_m + carried
-    mask = np.zeros(seen.foot_sure.shape, bool)
+    mask, mass = np.zeros(seen.foot_sure.shape, bool), seen.line_m + mass_m(seen.joints_m)
     for _ in range(_ROUNDS):
         turn = world_from_camera(camera.pose)
         parts, path = apply(turn, seen.steady_feet_m), apply(turn, path_camera)
         line, eye = apply(turn, seen.line_m), _level(apply(turn, carried))
-        mask = standing(apply(turn, seen.feet_m), path, eye, seen.foot_sure, times)
+        in_the_air = falling(apply(turn, mass)[:, 2], times) & seen.found
+        mask = standing(apply(turn, seen.feet_m), path, eye, seen.foot_sure, times, in_the_air)
         mask &= ~overhead(apply(turn, seen.joints_m[:, _ANKLES])[..., 2], times)
         if by_feet is not None:
             ahead = replace(by_feet, sight=apply(turn, by_feet.sight))
