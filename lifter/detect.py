@@ -16,7 +16,7 @@ from .joints import LANDMARK_NAMES
 from .kept import KeptSeen
 from .landmark_model import LandmarkModel
 from .landmarker import MIN_DETECTION_CONFIDENCE, MIN_PRESENCE_CONFIDENCE, MIN_TRACKING_CONFIDENCE
-from .look import Seen, look
+from .look import SMALL, Seen, look
 from .people import CHOICES, Person, check_choice, chosen, follow, size_px, without_glimpses, without_phantoms
 from .piece_file import PieceFiles
 from .track_file import Pose2DTrack
@@ -26,9 +26,8 @@ from .version import detector_versions
 _MOST_PEOPLE = 4
 # Frames that are so many times as far apart as most are have others missing between them.
 _PAUSE = 1.75
-# Who comes or goes at less than this share of the long side may have been there before or after, too small to be found; where
-# nobody is for less time than the second nobody is looked for.
-_SMALL, _AWAY_S = 0.25, 1.0
+# Who comes or goes and is small may have been there before or after, too small to be found; for less time nobody is looked for.
+_AWAY_S = 1.0
 # So many are named in the provenance.
 _MOST_TOLD = 8
 
@@ -132,7 +131,7 @@ def _are_small(seen: Seen, image_size_px: tuple[int, int]) -> bool:
         if times[end - 1] - times[first] >= _AWAY_S:
             near = there & (times >= times[first] - _AWAY_S) & (times <= times[end - 1] + _AWAY_S)
             sizes += [size_px(body[:, :2] * share) for frame in np.flatnonzero(near) for body in seen.bodies[frame]]
-    return bool(sizes) and float(np.median(sizes)) < _SMALL
+    return bool(sizes) and float(np.median(sizes)) < SMALL
 
 
 def _told(

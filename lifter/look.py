@@ -59,6 +59,10 @@ _LOOK_AROUND_S, _LOOK_AROUND_SHARE = 1.0, 0.35
 # shares of the short side, which overlap by half. The tracker, which looks at all pixels around a body where it was before, needs
 # to be shown it once: in a part of the picture so many times as large as the body, and in ever larger ones, by this factor.
 _PART_SHARES, _AROUND_BOX, _GROWTH = (1.0, 0.6, 0.36), 1.5, 1.12
+# Beside somebody of less than this share of the long side others may be too small to be found. They are looked for this often in
+# the largest squares that are no more than so many times as large as the other, and count from this share of the other's size on;
+# boxes that overlap by the last one, of the smaller one's area, are one person's.
+SMALL, _LOOK_CLOSER_S, _LARGEST_PART, _LEAST_OTHER, _OVERLAP = 0.3, 4.0, 4.5, 0.5, 0.2
 # Where the colour of the clothes is looked at: between two landmarks, at this share of the way, in a square of this share of the
 # body's size.
 CLOTHES: tuple[tuple[str, str, float], ...] = (
@@ -225,7 +229,7 @@ class _Tracker:
         closer: bool = False,
     ) -> None:
         self._clip, self._model, self._sample_fps, self._people, self._closer = clip, model, sample_fps, people, closer
-        self._around, self._look_around = around, LookAround()
+        self._around, self._look_around, self._closer_again_s = around, LookAround(), -math.inf
         self._begins_s = begins_s
         noted_mm = clip.focal_length_35mm
         self.seen = Seen(BackgroundMotion(noted_mm / PICTURE_MM if noted_mm else None))
@@ -298,15 +302,15 @@ class _Tracker:
         decoded = frames(self._clip, sample_fps=self._sample_fps, enter_s=enter_s, threads=None if ahead else 1)
         pictures = _pictures(decoded, end_s)
         with contextlib.ExitStack() as stack:
-            bodies_of = stack.enter_context(bodies_landmarker(self._model, people=self._people))
-            around = self._around if self._closer else None
-            found = _with_bodies(made_ahead(pictures) if ahead else pictures, bodies_of, around)
-            found = made_ahead(found) if ahead else found
+            finder = stack.enter_context(_Finder(self._model, self._people, self._around, closer=self._closer))
+            found = made_ahead(_with_bodies(made_ahead(pictures), finder)) if ahead else _with_bodies(pictures, finder)
             yield from stack.enter_context(contextlib.closing(found))
 
     def _add(self, timestamp_s: float, rgb: np.ndarray, found: list[np.ndarray]) -> None:
         if self._people == 1 and self._look_around.due(timestamp_s, found, rgb.shape[1] / rgb.shape[0]):
-            self._around.look(rgb)
+            closer = timestamp_s >= self._closer_again_s
+            self._closer_again_s = timestamp_s + _LOOK_CLOSER_S if closer else self._closer_again_s
+            self._around.look(rgb, found, closer=closer)
         self.seen.timestamps_s.append(timestamp_s)
         self.seen.bodies.append(found)
         self.seen.colours.append([_colours(rgb, body) for body in found])
@@ -347,20 +351,39 @@ class _Around:
     def __init__(self, model: Path) -> None:
         self._model, self._lock = model, threading.Lock()
 
-    def look(self, rgb: np.ndarray) -> None:
-        """Raises _MorePeople."""
-        if len(self._in(rgb)) > 1:
+    def look(self, rgb: np.ndarray, found: Sequence[np.ndarray], *, closer: bool) -> None:
+        """found: who is known of. Raises _MorePeople."""
+        if len(self._in(rgb)) > 1 or (closer and self.others(rgb, found)):
             raise _MorePeople
 
-    def closer(self, rgb: np.ndarray) -> np.ndarray | None:
-        """The box [2, 2] around the largest of the people in parts of the picture, from 0 to 1 of it; None where nobody is."""
-        height, width = rgb.shape[:2]
-        boxes: list[np.ndarray] = []
-        for x, y, side in _parts(width, height):
+    def largest(self, rgb: np.ndarray) -> np.ndarray | None:
+        """Of the people in parts of the picture the largest, [33, 2] from 0 to 1 of it; None where nobody is."""
+        size = rgb.shape[1::-1]
+        return max(self._in_parts(rgb, _PART_SHARES), key=lambda points: size_px(points * size), default=None)
+
+    def others(self, rgb: np.ndarray, found: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Others in parts of the picture than the small people who were found, [33, 2] from 0 to 1; none where these are not."""
+        if not _are_small(rgb, found):
+            return []
+        size = rgb.shape[1::-1]
+        known = [body[:, :2] for body in found]
+        largest_px = max(size_px(points * size) for points in known)
+        fitting = [share for share in _PART_SHARES if share * min(size) <= _LARGEST_PART * largest_px]
+        out: list[np.ndarray] = []
+        for points in self._in_parts(rgb, [*fitting, _PART_SHARES[-1]][:1]):
+            if size_px(points * size) >= _LEAST_OTHER * largest_px and not any(
+                _overlap(points, other) for other in (*known, *out)
+            ):
+                out.append(points)
+        return out
+
+    def _in_parts(self, rgb: np.ndarray, shares: Sequence[float]) -> Iterator[np.ndarray]:
+        size = rgb.shape[1::-1]
+        for x, y, side in _parts(rgb.shape[1], rgb.shape[0], shares):
             for body in self._in(rgb[y : y + side, x : x + side]):
-                points = ([x, y] + side * body[:, :2]) / [width, height]
-                boxes.append(np.array([points.min(0), points.max(0)]))
-        return max(boxes, key=lambda box: float(np.ptp(box * [width, height], axis=0).max()), default=None)
+                # Who is cut by the edge of a square is whole in the next one.
+                if ((body[:, :2] >= 0) & (body[:, :2] <= 1)).all():
+                    yield ([x, y] + side * body[:, :2]) / size
 
     def _in(self, rgb: np.ndarray) -> np.ndarray:
         with self._lock:
@@ -395,9 +418,9 @@ class LookAround:
         return True
 
 
-def _parts(width: int, height: int) -> Iterator[tuple[int, int, int]]:
-    """(x, y, side) of the squares in which people are looked for who are too small in the whole picture, the large ones first."""
-    for share in _PART_SHARES:
+def _parts(width: int, height: int, shares: Sequence[float]) -> Iterator[tuple[int, int, int]]:
+    """(x, y, side) of the squares in which people are looked for who are too small in the whole picture."""
+    for share in shares:
         side = round(share * min(width, height))
         across, down = (
             np.rint(np.linspace(0, long - side, math.ceil(2 * long / side) - 1)).astype(int) for long in (width, height)
@@ -406,19 +429,23 @@ def _parts(width: int, height: int) -> Iterator[tuple[int, int, int]]:
 
 
 def _nearing(rgb: np.ndarray, box: np.ndarray) -> Iterator[np.ndarray]:
-    """Parts of a picture that grow from the surroundings of a box [2, 2], from 0 to 1, to all of it.
+    """Parts of a picture that grow from the surroundings of a box [2, 2], from 0 to 1, to all of it; the first shows nobody else.
 
     What is at the middle of the box stays where it is, so that a tracker that is shown them one after the other follows it.
     """
-    height, width = rgb.shape[:2]
-    middle = box.mean(0).clip(0, 1)
-    share = min(float(_AROUND_BOX * np.ptp(box, axis=0).max()), 1.0)
+    size = np.array(rgb.shape[1::-1])
+    middle, reach = box.mean(0).clip(0, 1), _AROUND_BOX / 2 * np.ptp(box, axis=0)
+    (left, top), (right, bottom) = ((size * edge.clip(0, 1)).astype(int) for edge in (middle - reach, middle + reach))
+    shown = np.full_like(rgb, 128)
+    shown[top:bottom, left:right] = rgb[top:bottom, left:right]
+    share = min(2 * float(reach.max()), 1.0)
     while True:
-        x, y = np.rint((1 - share) * middle * [width, height]).astype(int)
-        yield rgb[y : y + max(1, round(share * height)), x : x + max(1, round(share * width))]
-        if share == 1:
+        x, y = np.rint((1 - share) * middle * size).astype(int)
+        width, height = np.maximum(np.rint(share * size), 1).astype(int)
+        yield shown[y : y + height, x : x + width]
+        if share == 1 and shown is rgb:
             return
-        share = min(share * _GROWTH, 1.0)
+        shown, share = rgb, min(share * _GROWTH, 1.0)
 
 
 def _colours(rgb: np.ndarray, body: np.ndarray) -> np.ndarray:
@@ -444,27 +471,83 @@ def _pictures(
 
 
 def _with_bodies(
-    pictures: Generator[tuple[float, np.ndarray], None, None], bodies_of: BodiesOf, around: _Around | None = None
+    pictures: Generator[tuple[float, np.ndarray], None, None], finder: _Finder
 ) -> Generator[tuple[float, np.ndarray, list[np.ndarray]], None, None]:
-    """The same pictures with the bodies [33, 6] in each. around: while there is nobody, it looks closer now and then."""
-    last_ms, again_s = -1, -math.inf
-
-    def found(rgb: np.ndarray, timestamp_s: float) -> list[np.ndarray]:
-        nonlocal last_ms
-        # Whole milliseconds must increase, which rounding alone does not give above 500 frames a second.
-        last_ms = max(last_ms + 1, round(timestamp_s * 1000))
-        return [body for body in bodies_of(rgb, last_ms) if np.isfinite(body).all()]
-
+    """The same pictures with the bodies [33, 6] in each."""
     with contextlib.closing(pictures):
         for timestamp_s, rgb in pictures:
-            bodies = found(rgb, timestamp_s)
-            if around is not None and not bodies and timestamp_s >= again_s:
-                again_s = timestamp_s + _LOOK_AROUND_S
-                if (box := around.closer(rgb)) is not None:
-                    for part in _nearing(rgb, box):
-                        if not (bodies := found(part, timestamp_s)):
-                            break
-            yield timestamp_s, rgb, bodies
+            yield timestamp_s, rgb, finder.bodies(timestamp_s, rgb)
+
+
+class _Finder(contextlib.ExitStack):
+    """The bodies in one picture after another, at most so many.
+
+    closer: small ones are looked for while nobody is found. Of several people small ones are looked for beside small ones; each
+    has a tracker of its own, since what is shown to one of all would be shown without the others.
+    """
+
+    def __init__(self, model: Path, people: int, around: _Around, *, closer: bool) -> None:
+        super().__init__()
+        self._model, self._people, self._around, self._closer = model, people, around, closer
+        self._of_all = self.enter_context(bodies_landmarker(model, people=people))
+        self._of_one: list[tuple[contextlib.ExitStack, BodiesOf]] = []
+        self._last_ms, self._again_s = -1, -math.inf
+
+    def bodies(self, timestamp_s: float, rgb: np.ndarray) -> list[np.ndarray]:
+        found = self._found(self._of_all, timestamp_s, rgb)
+        going_on = []
+        for stack, of_one in self._of_one:
+            if (body := self._found(of_one, timestamp_s, rgb)) and not any(_overlap(body[0], other) for other in found):
+                found += body
+                going_on.append((stack, of_one))
+            else:
+                stack.close()
+        self._of_one = going_on
+        if timestamp_s >= self._again_s:
+            if not found and self._closer:
+                self._again_s = timestamp_s + _LOOK_AROUND_S
+                if (points := self._around.largest(rgb)) is not None:
+                    found = self._nearing(self._of_all, timestamp_s, rgb, points)
+            elif self._people > 1 and 0 < len(found) < self._people:
+                self._again_s = timestamp_s + _LOOK_AROUND_S
+                for points in self._around.others(rgb, found)[: self._people - len(found)]:
+                    found += self._one_more(timestamp_s, rgb, points)
+        return found
+
+    def _one_more(self, timestamp_s: float, rgb: np.ndarray, points: np.ndarray) -> list[np.ndarray]:
+        stack = self.enter_context(contextlib.ExitStack())
+        of_one = stack.enter_context(bodies_landmarker(self._model, people=1))
+        if body := self._nearing(of_one, timestamp_s, rgb, points):
+            self._of_one.append((stack, of_one))
+        else:
+            stack.close()
+        return body
+
+    def _nearing(self, bodies_of: BodiesOf, timestamp_s: float, rgb: np.ndarray, points: np.ndarray) -> list[np.ndarray]:
+        bodies: list[np.ndarray] = []
+        for part in _nearing(rgb, np.array([points.min(0), points.max(0)])):
+            if not (bodies := self._found(bodies_of, timestamp_s, part)):
+                break
+        return bodies
+
+    def _found(self, bodies_of: BodiesOf, timestamp_s: float, rgb: np.ndarray) -> list[np.ndarray]:
+        # Whole milliseconds must increase, which rounding alone does not give above 500 frames a second.
+        self._last_ms = max(self._last_ms + 1, round(timestamp_s * 1000))
+        return [body for body in bodies_of(rgb, self._last_ms) if np.isfinite(body).all()]
+
+
+def _are_small(rgb: np.ndarray, bodies: Sequence[np.ndarray]) -> bool:
+    """Whether all of the bodies [33, 6] are so small that there may be others that the detector does not see."""
+    size = rgb.shape[1::-1]
+    return bool(bodies) and max(size_px(body[:, :2] * size) for body in bodies) < SMALL * max(size)
+
+
+def _overlap(one: np.ndarray, other: np.ndarray) -> bool:
+    """Whether the boxes around points [33, 2 or more] are likely one person's."""
+    low = np.maximum(one[:, :2].min(0), other[:, :2].min(0))
+    high = np.minimum(one[:, :2].max(0), other[:, :2].max(0))
+    area = min(float(np.ptp(points[:, :2], axis=0).prod()) for points in (one, other))
+    return float((high - low).clip(0).prod()) > _OVERLAP * area
 
 
 def made_ahead(made: Generator[_Made, None, None]) -> Generator[_Made, None, None]:

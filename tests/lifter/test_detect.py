@@ -421,6 +421,21 @@ def test_who_comes_from_far_away_is_found_there(made_model: LandmarkModel, tmp_p
     assert detect(open_clip(path), landmark_model=made_model).detected.all()
 
 
+def test_several_people_far_away_are_several(made_model: LandmarkModel, tmp_path: Path) -> None:
+    """The person of the bundled clip and their mirror image, each a third as high as the picture."""
+    path, size_px = tmp_path / "two.mp4", 360
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), 25, (1280, 720))
+    for _, rgb in frames(open_clip(DEMO, end_s=1.58)):
+        one = cv2.resize(cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), (size_px, size_px), interpolation=cv2.INTER_AREA)
+        writer.write(cv2.copyMakeBorder(np.hstack([one, one[:, ::-1]]), 200, 160, 280, 280, cv2.BORDER_REPLICATE))
+    writer.release()
+    left, right = (detect(open_clip(path), landmark_model=made_model, person=which) for which in "12")
+    assert left.detected.all() and right.detected.all()
+    assert [person["frames"] for person in left.provenance["people"]["found"]] == [40, 40]
+    middles = sorted(float(np.median(track.landmarks_px[..., 0])) for track in (left, right))
+    assert middles[0] < 640 < middles[1] and middles[0] + middles[1] == pytest.approx(1280, abs=20)
+
+
 @pytest.mark.parametrize(
     ("sizes", "small"),
     [
