@@ -31,7 +31,7 @@ def carried(
     turns = np.broadcast_to(np.eye(3), (len(way), 3, 3))
     if turning:
         from_rest = apply(about_axis(_UP, -np.arctan2(rest_across[1], rest_across[0])), unit(across))
-        turns = about_axis(_UP, smoothed(heading_rad(from_rest[:, :2]), timestamps_s, _STEADY_S))
+        turns = about_axis(_UP, _smoothed_through(heading_rad(from_rest[:, :2]), timestamps_s))
     out = np.tile(np.eye(4), (len(way), 1, 1))
     out[:, :3, :3] = turns
     out[:, :3, 3] = way - apply(turns, rest_m * [1.0, 1.0, 0.0])
@@ -39,7 +39,7 @@ def carried(
 
 
 def _smoothed_through(values: np.ndarray, timestamps_s: np.ndarray) -> np.ndarray:
-    """`smoothed`, with both ends going on as they come: neither slower there, so that what is a loop stays one, nor elsewhere."""
+    """`smoothed`, from the first value to the last and no slower there, so that what is a loop goes round as far as it did."""
     if len(values) < 2:
         return values
     step_s = float(np.median(np.diff(timestamps_s)))
