@@ -43,6 +43,15 @@ _CAMERA_HEIGHT_M, _CAMERA_DISTANCE_M, _NEAREST_M = 1.5, 5.0, 3.0
 _CAMERA_YAWS_DEG = (45.0, 135.0, 225.0, 315.0)
 _FPS = 30.0
 _SOURCES = ("track", "pairs", "mocap", "human36m", "humaneva")
+# Option -> those of which one must be there, or it has nothing to do.
+_BELONGS = {
+    "truth": ("track",),
+    "detections": ("human36m", "humaneva"),
+    "model": _SOURCES[1:],
+    "seconds": ("mocap",),
+    "without": ("pairs",),
+    "curve": ("plots",),
+}
 _PARTS = ("paces", "sight")  # what infer.lift can go without
 _GROUPINGS = ("joint", "action", "view", "frame")
 _PAIR_KEYS = (
@@ -90,6 +99,7 @@ class _Parser(argparse.ArgumentParser):
 def main(argv: list[str]) -> int:
     """Measure what the arguments name and print markdown tables; returns the exit code. Raises LifterError."""
     options = _parser().parse_args(argv)
+    _check_belonging(options)
     for path in (options.json, options.markdown):
         if path:
             check_writable(path)
@@ -185,13 +195,19 @@ def _compared(options: argparse.Namespace) -> list[Compared]:
         raise LifterError(f"{len(tracks)} tracks do not match {len(truths)} truths.", hint="Give one --truth for each --track.")
     if options.seconds is not None and not options.seconds > 0:
         raise LifterError(f"--seconds is {options.seconds:g}.", hint="Give a number above 0.")
-    if options.without and not options.pairs:
-        raise LifterError("--without belongs to --pairs.", hint="Leave it out.")
     if tracks:
         return [c for track, truth in zip(tracks, truths, strict=True) for c in compare_track(track, truth)]
     if options.pairs:
         return compare_pairs(options.pairs, options.model or [None], device=options.device, without=options.without)
     return compare_mocap(options.mocap, options.model or [None], device=options.device, seconds=options.seconds)
+
+
+def _check_belonging(options: argparse.Namespace) -> None:
+    if not any(getattr(options, name) for name in _SOURCES):  # which is said later
+        return
+    for name, owners in _BELONGS.items():
+        if getattr(options, name) not in (None, []) and not any(getattr(options, owner) for owner in owners):
+            raise LifterError(f"--{name} belongs to {', '.join(f'--{owner}' for owner in owners)}.", hint="Leave it out.")
 
 
 def _check_one_source(options: argparse.Namespace) -> None:

@@ -227,6 +227,23 @@ def test_what_a_part_of_lifting_is_worth(tmp_path: Path, model: str) -> None:
         evaluate.main(["--mocap", str(path), "--without", "paces"])
 
 
+@pytest.mark.parametrize(
+    ("source", "option", "told"),
+    [
+        ("--track", "--model", "--model belongs to --pairs, --mocap, --human36m, --humaneva"),
+        ("--track", "--detections", "--detections belongs to --human36m, --humaneva"),
+        ("--pairs", "--seconds", "--seconds belongs to --mocap"),
+        ("--human36m", "--seconds", "--seconds belongs to --mocap"),
+        ("--pairs", "--curve", "--curve belongs to --plots"),
+        ("--mocap", "--truth", "--truth belongs to --track"),
+    ],
+)
+def test_options_that_have_nothing_to_do_are_told(source: str, option: str, told: str) -> None:
+    """Else a track's figures pass for those of the network that was named."""
+    with pytest.raises(LifterError, match=told):
+        evaluate.main([source, "there_is_none.npz", option, "1"])
+
+
 def test_motion_capture_with_noise_for_several_models(tmp_path: Path, model: str, mocap: Path) -> None:
     out, plots = tmp_path / "m.json", tmp_path / "plots"
     curve = tmp_path / "run" / "curve.csv"
