@@ -46,8 +46,9 @@ _OTHER_GROUND, _ON_FLOOR = 0.25, 0.1
 _FEET_DECIDE, _HIPS_DECIDE = 0.15, 0.4
 # The trunk decides while its lowest point is this near the ground, in leg lengths, others from the second value on.
 _TRUNK_DECIDES, _OTHERS_DECIDE = 0.08, 0.35
-# A trunk without a mesh is as thick as lets it lie on the ground where it is lowest, but of the leg at least and at most this.
-_THIN, _THICK = 0.06, 0.2
+# Of the leg: a trunk without a mesh is as thick as lets it lie on the ground where it is lowest, if that is between these; as the
+# second, where it never lies there.
+_THIN, _USUAL, _THICK = 0.06, 0.12, 0.2
 _STEADY_S = 0.06
 # A foot that points more steeply than this at rest does not show where it faces.
 _LEVEL_SHARE = 0.5
@@ -492,7 +493,8 @@ def _by_trunk(
         points = np.min([_lowest_there_m(source, bone) for bone in shown], axis=0) - ground_m
         thick_there = np.maximum(joints_there - points, 1e-6 * theirs.leg_length_m)
     else:
-        thick_there = np.clip(joints_there.min(), _THIN * theirs.leg_length_m, _THICK * theirs.leg_length_m) + none
+        thick = joints_there.min() / theirs.leg_length_m
+        thick_there = none + theirs.leg_length_m * (max(thick, _THIN) if thick < _THICK else _USUAL)
         points = np.maximum(joints_there - thick_there, 0.0)
     if shown := [bone for bone in bones if bone in rig.body]:
         clearance = np.full(len(rig.bone_names), -np.inf)

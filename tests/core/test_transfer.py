@@ -396,6 +396,13 @@ def test_who_is_on_the_ground_is_there_as_thick_as_the_body_is(there, here, pose
     assert np.abs(np.diff(hips, n=2)).max() < 0.04  # and gets there without a step
 
 
+def test_who_squats_without_a_mesh_does_not_lie():
+    """Hips as low as heels are thick say nothing of how thick somebody is."""
+    source, rig = got_down(with_trunk(None), "sits", 0.12, high=0.14), with_trunk(0.12)
+    body = posed(rig, transfer(source, rig))
+    assert abs(lowest_of_trunk(rig, body.heads_world_m, 0.12)[-1] / rig.leg_length_m - 0.14) < 0.01
+
+
 @pytest.mark.parametrize("high", [0.5, 1.5])
 def test_who_sits_on_something_is_as_high_as_the_hips_say(high):
     """A chair, or a step of stairs on which the feet are as well, is no ground to lie on."""
