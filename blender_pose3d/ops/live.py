@@ -186,6 +186,7 @@ def end(context: bpy.types.Context, session: Live) -> None:
 def _give_back(session: Live) -> None:
     overlay.show_live(None)
     _restore_pose(session)
+    puppet.restore_all()  # copies that the user made meanwhile
 
 
 def _armature(session: Live) -> bpy.types.Object | None:

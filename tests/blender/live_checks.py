@@ -177,7 +177,11 @@ def check_its_own_pose_comes_back() -> None:
             run_out(session)
             assert session.job.error is None or "ended without a result" in session.job.error.message
             assert session.frames == 38 and not np.allclose(list(pose.values()), list(channels(figure).values()), atol=0.1)
+            copy = figure.copy()
             live.end(bpy.context, session)
+            np.testing.assert_allclose(list(channels(copy).values()), list(pose.values()), atol=1e-6)
+            assert not [key for key in copy.keys() if key.startswith("pose3d")]  # noqa: SIM118 (it is no dictionary)
+            bpy.data.objects.remove(copy)
             np.testing.assert_allclose(list(channels(figure).values()), list(pose.values()), atol=1e-6)
             assert state() == before and figure.animation_data.action.name == "Made by hand"
             assert live.current() is None and overlay._overlay.live is None
