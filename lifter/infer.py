@@ -43,7 +43,7 @@ _PACES, _LONGEST_WINDOW_S = (1.0, 2.0), 2.0
 # from the second on wholly. That length by the whole body's, and how long it takes to turn over.
 _UPSIDE_DOWN, _TRUNK_AND_LEGS, _TURNS_OVER_S = (0.5, 0.7), 0.7, 0.1
 # Half a turn about the line of sight.
-_TURNED = np.array([-1.0, -1.0, 1.0])
+TURNED = np.array([-1.0, -1.0, 1.0])
 # Mean confidence of knees and ankles from which a body counts as seen whole.
 _SURE_CONFIDENCE = 0.4
 # Who comes or goes is cut by the picture's edge and leans: a pose is held from so long before or after at most, by somebody whole
@@ -260,9 +260,9 @@ def run_either_way_up(
     apart = [np.abs(over_s[place.clip(0, len(over_s) - 1)] - timestamps_s) for place in (after - 1, after)]
     near = np.minimum(*apart) <= _LONGEST_WINDOW_S
     theirs, _ = run_network(
-        loaded, -rays[near], timestamps_s[near], confidence=confidence[near], world_m=world_m[near] * _TURNED, paces=paces
+        loaded, -rays[near], timestamps_s[near], confidence=confidence[near], world_m=world_m[near] * TURNED, paces=paces
     )
-    poses[near] += share[near, None, None] * (theirs * _TURNED - poses[near])
+    poses[near] += share[near, None, None] * (theirs * TURNED - poses[near])
     return poses, view_from_camera
 
 

@@ -31,11 +31,13 @@ from .exchange import ExchangeFilter, turned
 from .infer import (
     DEFAULT_FOCAL_SHARE,
     SIGHT_S,
+    TURNED,
     agreed_share,
     blended,
     nearer_to_sight,
     off_sight,
     root_positions,
+    upside_down,
     values_at,
 )
 from .joints import joint_confidence_from_landmarks, joints_from_landmarks
@@ -46,6 +48,8 @@ from .models.streaming import pose_of_window
 from .normalise import WINDOW_STEP_S, derive_middle_joints, rays_from_pixels
 
 _CAMERA = re.compile(r"camera:(\d{1,3})")
+# What a window's values (rays, confidence, the detector's own 3D) are in a picture turned by half.
+_OVER = np.array([-1, -1, 1, *TURNED], np.float32)
 _LEFT_OUT_S = 0.25
 _SILENT_S = 5.0  # a camera that sends nothing for so long is gone
 _CAMERA_HINT = "Connect one, close the programs that use it, or name another: camera:1, or a video file."
@@ -144,10 +148,9 @@ class LiveLifter:
         confidence, world = (np.stack([getattr(row, name) for row in rows]) for name in ("confidence", "world_m"))
         values = np.concatenate([rays, confidence[..., None], world], -1).astype(np.float32)
         window = values_at(values, times, (wanted_s + self.offsets_s).clip(times[0], times[-1]))
-        seen = torch.from_numpy(window).to(next(self.network.parameters()).device)[None]
-        seen = torch.cat([derive_middle_joints(seen[..., :2]), seen[..., 2:]], -1)
-        pose, view_from_camera = pose_of_window(self.network, seen)
-        positions = pose.double().cpu().numpy() @ view_from_camera.double().cpu().numpy()
+        positions = self._positions(window)
+        if over := float(np.interp(wanted_s, times, upside_down(rays, world, times))):
+            positions += over * (self._positions(window * _OVER) * TURNED - positions)
         now = values_at(values, times, np.array([wanted_s]))[0].astype(float)
         nearest = rows[int(np.abs(times - wanted_s).argmin())]
         if nearest.detected:
@@ -162,6 +165,13 @@ class LiveLifter:
             confidence=now[:, 2] if nearest.detected else np.zeros(17),
             landmarks=nearest.landmarks,
         )
+
+    def _positions(self, window: np.ndarray) -> np.ndarray:
+        """The pose [17, 3] of a window [N, 17, 6] in camera axes."""
+        seen = torch.from_numpy(window).to(next(self.network.parameters()).device)[None]
+        seen = torch.cat([derive_middle_joints(seen[..., :2]), seen[..., 2:]], -1)
+        pose, view_from_camera = pose_of_window(self.network, seen)
+        return pose.double().cpu().numpy() @ view_from_camera.double().cpu().numpy()
 
     def _seen_at(self, time_s: float, positions: np.ndarray, root: np.ndarray, now: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """`nearer_to_sight` for one frame, by what the frames before were off: an exponential filter."""

@@ -142,6 +142,20 @@ def test_exchanged_sides_are_turned_back_at_once(causal: Path) -> None:
         np.testing.assert_allclose(frame.positions_m, right.positions_m, atol=1e-5)
 
 
+def test_who_stands_on_their_hands_is_seen_as_if_on_their_feet(causal: Path) -> None:
+    """A picture that is turned by half shows the same person, turned."""
+    detection = seen(fps=25)
+    headlong = dataclasses.replace(
+        detection,
+        landmarks_px=(np.array(detection.image_size_px) - detection.landmarks_px).astype(np.float32),
+        world_landmarks_m=detection.world_landmarks_m * np.float32([-1, -1, 1]),
+    )
+    for straight, over in zip(streamed(causal, detection), streamed(causal, headlong), strict=True):
+        assert straight is not None and over is not None
+        np.testing.assert_allclose(over.positions_m, straight.positions_m * [-1, -1, 1], atol=1e-4)
+        np.testing.assert_allclose(over.root_position_m, straight.root_position_m * [-1, -1, 1], atol=1e-3)
+
+
 def test_where_nobody_is_the_pose_is_held_and_marked(causal: Path) -> None:
     gone = (0, 1, 20, 21, 22)
     frames = streamed(causal, seen(undetected=gone))
