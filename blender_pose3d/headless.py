@@ -151,7 +151,7 @@ def retarget(
     _require_unread(outputs, _read_files(options, rig_file))
     for path in outputs.values():
         _require_writable(path)
-    source = _source(options, resources) if options.source is not None else None
+    source, source_fps = _source(options, resources) if options.source is not None else (None, None)
     # The rig before the clip: what is wrong with it is said within seconds.
     armature_object = files.open_rig(rig_file)
     parts = files.parts(rig_file)
@@ -165,7 +165,7 @@ def retarget(
         track = read_track(track_file)
     scene = bpy.context.scene
     if options.fps or rig_file.path is None or rig_file.path.suffix.lower() != ".blend":
-        _set_rate(scene, options.fps or (source or track).fps)
+        _set_rate(scene, options.fps or source_fps or track.fps)
     settings = {"preset": options.preset, "resources": resources}
     settings |= {"limbs": options.limbs, "mute_constraints": options.mute_constraints, "options": options.motion}
     if source is not None:
@@ -218,12 +218,16 @@ def require_rig(armature_object: bpy.types.Object, options: Options, *, resource
     )
 
 
-def _source(options: Options, resources: Path) -> SourceMotion:
-    """The animation of another rig's file, read; the file that is open is replaced."""
+def _source(options: Options, resources: Path) -> tuple[SourceMotion, float]:
+    """The animation of another rig's file, read, and the file's frame rate; the file that is open is replaced."""
     assert options.source is not None
     if idle := _for_a_clip(options):
         raise Pose3DError(f"A source has no clip to find a person in, so {idle} has nothing to do.", hint="Leave it out.")
-    armature_object = files.open_rig(files.parse_rig(options.source), at_its_rate=True)
+    rig_file = files.parse_rig(options.source)
+    armature_object = files.open_rig(rig_file, at_its_rate=True)
+    fps = bpy.context.scene.render.fps / bpy.context.scene.render.fps_base
+    if rig_file.path is not None:
+        files.play_as_keyed(rig_file.path)
     if options.action is not None:
         action = bpy.data.actions.get(options.action)
         if action is None:
@@ -243,7 +247,7 @@ def _source(options: Options, resources: Path) -> SourceMotion:
             f"{options.source} has no two frames in that range; it goes from 0 to {times[-1]:.2f} s.",
             hint="Choose another start and end.",
         )
-    return replace(source, timestamps_s=times[keep], turns=source.turns[keep], heads_m=source.heads_m[keep])
+    return replace(source, timestamps_s=times[keep], turns=source.turns[keep], heads_m=source.heads_m[keep]), fps
 
 
 def _for_a_clip(options: Options) -> str:

@@ -203,11 +203,16 @@ def read_back(path: Path, armature_name: str = "") -> tuple[int, float]:
     armature_object = _largest(wanted) if wanted else None
     if armature_object not in moving:
         raise Pose3DError(f"{path.name} was written, but holds no animation when it is read back.", hint="Please report this.")
+    play_as_keyed(path)
     render = bpy.context.scene.render
     first, last = armature_object.animation_data.action.frame_range
-    # Blender's FBX importer lays keys out at the rounded rate.
-    base = 1.0 if path.suffix.lower() == ".fbx" else render.fps_base
-    return len(armature_object.data.bones), (last - first) * base / render.fps
+    return len(armature_object.data.bones), (last - first) * render.fps_base / render.fps
+
+
+def play_as_keyed(path: Path) -> None:
+    """The scene of an opened file plays it as fast as it is. Blender's FBX importer lays keys out at the rounded rate."""
+    if path.suffix.lower() == ".fbx":
+        bpy.context.scene.render.fps_base = 1.0
 
 
 def _write_blend(path: Path, armature_object: bpy.types.Object, bones: Sequence[str], alone: str | None) -> None:

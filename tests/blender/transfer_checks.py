@@ -474,6 +474,29 @@ def check_files_as_a_source() -> None:
             raise AssertionError(f"{words} was taken")
 
 
+def check_an_fbx_of_a_broken_rate_is_a_source() -> None:
+    """It is as fast as it was. Blender's importer lays its keys out at the rounded rate, while the scene plays at its own."""
+    folder = test_folder()
+    track = exact_tracks.motion("reach", seconds=4).track
+    write_track(folder / "reach.npz", track)
+    rig_builders.build("a_pose")
+    bpy.ops.wm.save_as_mainfile(filepath=str(folder / "figure.blend"))
+    for fps, frame_s in (("12.5", 0.08), ("29.97", 1 / 29.97)):
+        source = folder / f"source{fps}.fbx"
+        words = [str(folder / "reach.npz"), "--rig", str(folder / "figure.blend"), "--out", str(source), "--fps", fps]
+        made = headless.retarget(headless.parse(words), resources=ROOT)
+        rig, out = str(folder / "figure.blend"), str(folder / "out.bvh")
+        words = ["--source", str(source), "--rig", rig, "--out", out, "--fps", fps]
+        times = headless.retarget(headless.parse(words), resources=ROOT).motion.timestamps_s
+        assert abs(times[-1] - made.motion.timestamps_s[-1]) < frame_s / 2, (fps, times[-1], made.motion.timestamps_s[-1])
+        # Without --fps, and a rig that has no rate of its own, the result has the file's.
+        out = str(folder / "out.blend")
+        headless.retarget(headless.parse(["--source", str(source), "--rig", str(source), "--out", out]), resources=ROOT)
+        bpy.ops.wm.open_mainfile(filepath=out)
+        render = bpy.context.scene.render
+        assert abs(render.fps / render.fps_base - float(fps)) < 0.01, (fps, render.fps, render.fps_base)
+
+
 def check_a_bvh_file_onto_a_character_of_the_scene() -> None:
     """Read without an importer, so that nothing comes into the scene; the same as Blender's importer reads it."""
     path = test_folder() / "dance.bvh"
