@@ -589,7 +589,8 @@ def command_setup(arguments: Sequence[str]) -> int:
     blender = make_blender()
     engine = make_engine()
     provide_landmark_model(engine)
-    if library := lacking_library(examined(engine, ENGINE_PACKAGES).get("fault", "")):
+    library = lacking_library(examined(engine, ENGINE_PACKAGES).get("fault", ""))
+    if library:
         raise BuildError(f"The system's library {library} is missing, which the motion engine needs.", hint=f"{LIBRARY_HINT}.")
     say(f"Ready: {engine} and {blender.label}")
     return 0
@@ -1162,7 +1163,8 @@ def command_doctor(arguments: Sequence[str]) -> int:
         fault = doctor_python("Motion engine", named, ENGINE_PACKAGES)
     else:
         fault = doctor_environment(lifter_environment(), ENGINE_PACKAGES)
-    if library := lacking_library(fault):
+    library = lacking_library(fault)
+    if library:
         missing.append(f"the system's library {library}: {LIBRARY_HINT[0].lower()}{LIBRARY_HINT[1:]}")
     elif fault and named:
         missing.append(f"the motion engine: correct or unset POSE3D_ENGINE_PYTHON, which names {named}")
