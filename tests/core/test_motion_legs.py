@@ -10,6 +10,7 @@ import pytest
 
 from blender_pose3d.core.errors import Pose3DError
 from blender_pose3d.core.motion import Contact, MotionOptions, Smoothing, SolvedMotion, onto_rig, perform, solve_motion
+from blender_pose3d.core.motion.contacts import contacts_of, stretches
 from blender_pose3d.core.motion.legs import feet_of, raised
 from blender_pose3d.core.motion.limits import limited, softened
 from blender_pose3d.core.rig import RigSpec
@@ -282,6 +283,24 @@ def test_contacts_that_the_user_moved_are_held() -> None:
     assert slide_m(posed(rig, result.motion), result.person.mask).max() < 5e-4
     with pytest.raises(Pose3DError, match="is not one"):
         solve_motion(track, rig, contacts=[Contact(2.0, 1.0, "left", "toe")])
+
+
+@pytest.mark.parametrize("motion", ["walk", "run"])
+def test_from_the_heel_onto_the_ball_no_knee_pops(motion: str) -> None:
+    """Where no frame has both on the ground: a heel that stands until late, while the picture has the foot stand on its ball."""
+    made = seen(motion, fps=50, yaw_deg=90)
+    mask = made.contact.copy()
+    for heel, toe in ((0, 1), (2, 3)):
+        for first, last in stretches(made.contact[:, [heel, toe]].any(axis=1)):
+            late = first + round(0.75 * (last - first))
+            mask[first : last + 1, heel] = np.arange(first, last + 1) <= late
+            mask[first : last + 1, toe] = np.arange(first, last + 1) > late
+    person = perform(made.track, MotionOptions(), contacts=contacts_of(mask, made.track.timestamps_s))
+    rig = build()
+    limbs = posed(rig, onto_rig(person, rig, MotionOptions())).limbs()
+    for side in ("left", "right"):
+        bend = angle_deg(limbs[f"{side}_thigh"], limbs[f"{side}_shin"])
+        assert np.abs(np.diff(bend, n=2)).max() < 10.0
 
 
 def test_in_place_and_without_vertical() -> None:

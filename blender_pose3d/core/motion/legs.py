@@ -149,7 +149,10 @@ class _Sole:
         pitch = np.where(heel & ~toe, np.maximum(self.pitch, 0), np.where(toe & ~heel, np.minimum(self.pitch, 0), 0.0))
         for stance in self.stances:
             frames = np.arange(stance.first, stance.last + 1)
-            flat = frames[self.mask[frames].all(axis=1)]
+            # From the heel onto the ball, or back, a foot goes by its whole sole, also where no frame has both on the ground.
+            whole, alone = heel[frames] & toe[frames], heel[frames] != toe[frames]
+            whole[1:] |= alone[1:] & alone[:-1] & (heel[frames][1:] != heel[frames][:-1])
+            flat = frames[whole]
             if len(flat) == 0:
                 flat = frames[[len(frames) // 2]] if self.mask[frames, 0].any() and self.mask[frames, 1].any() else flat
             if len(flat):
