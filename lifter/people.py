@@ -31,8 +31,9 @@ _SIZE_COST, _COLOUR_COST = 0.5, 2.0
 _COLOUR_STEADY = 0.1
 # Clothes that differ less than this are the same; then somebody may come back from anywhere they could have gone to, at any time.
 _SAME_COLOUR = 0.06
-# Whose clothes were seen for less time is not known again by them.
-_KNOWN_S = 0.5
+# Whose clothes were seen for less time is not known again by them. Landmarks take some frames to settle on somebody who comes:
+# what was seen of the clothes in the end is the same below the second number.
+_KNOWN_S, _SAME_IN_THE_END = 0.5, 0.05
 # The same person found twice in a frame: their joints are this near each other, in body sizes.
 _SAME = 0.08
 # Where somebody comes into the picture or leaves it, a detector finds a whole small body in their hair or their knee: for no
@@ -51,7 +52,7 @@ class Person:
     """Someone who was followed: in frame number n (a key) they are the n-th frame's pose number `places[n]`.
 
     began_s, time_s: when they were seen first and last; last, velocity_px_s [2], colours [K, 3] (None: no pictures): where they
-    were last, how they moved, what they wear; weight: size, confidence and frames together.
+    were last, how they moved, what they wear; weight: size, confidence and frames together; first: where they were first.
     """
 
     began_s: float
@@ -63,6 +64,7 @@ class Person:
     sizes_px: list[float] = field(default_factory=list)
     middles_px: list[np.ndarray] = field(default_factory=list)
     weight: float = 0.0
+    first: np.ndarray | None = None
 
     def expected(self, time_s: float) -> np.ndarray:
         """The last pose, moved on; how somebody hidden moves is known less and less: [J, 3]."""
@@ -84,6 +86,13 @@ class Person:
         self.sizes_px.append(size_px(pose))
         self.middles_px.append(np.nanmean(pose[:, :2], axis=0))
         self.weight += self.sizes_px[-1] * float(np.nansum(pose[:, 2]) / len(pose))
+
+    def go_on_as(self, later: Person) -> None:
+        self.time_s, self.last, self.velocity_px_s, self.colours = later.time_s, later.last, later.velocity_px_s, later.colours
+        self.places |= later.places
+        self.sizes_px += later.sizes_px
+        self.middles_px += later.middles_px
+        self.weight += later.weight
 
     @property
     def size_px(self) -> float:
@@ -109,9 +118,32 @@ def follow(
             live[i].add(frame, waiting[k], found[waiting[k]], time_s, wear[waiting[k]])
         for k in set(range(len(waiting))) - {k for _, k in pairs}:
             pose = found[waiting[k]]
-            everybody.append(Person(time_s, time_s, pose, np.zeros(2), None))
+            everybody.append(Person(time_s, time_s, pose, np.zeros(2), None, first=pose))
             everybody[-1].add(frame, waiting[k], pose, time_s, wear[waiting[k]])
-    return sorted(everybody, key=lambda person: -person.weight)
+    return sorted(_returned(everybody), key=lambda person: -person.weight)
+
+
+def _returned(everybody: Sequence[Person]) -> list[Person]:
+    """The same people, but who left and came back in the same clothes is one, also where that could be seen only later on."""
+    out: list[Person] = []
+    for person in everybody:
+        before = [(apart, other) for other in out if (apart := _apart_in_the_end(other, person)) < _SAME_IN_THE_END]
+        if before:
+            min(before, key=lambda pair: pair[0])[1].go_on_as(person)
+        else:
+            out.append(person)
+    return out
+
+
+def _apart_in_the_end(person: Person, later: Person) -> float:
+    """How different the clothes are of somebody who was gone when the other came; infinite where it cannot be the same person."""
+    waited_s = later.began_s - person.time_s
+    if person.colours is None or later.colours is None or waited_s <= 0 or later.first is None:
+        return math.inf
+    known = min(person.time_s - person.began_s, later.time_s - later.began_s) >= _KNOWN_S
+    if not known or _step(person.expected(later.began_s), later.first) > _STEP + _STEP_PER_S * waited_s:
+        return math.inf
+    return float(np.abs(person.colours - later.colours).mean())
 
 
 def without_phantoms(person: Person, timestamps_s: Sequence[float]) -> Person:

@@ -84,6 +84,22 @@ def test_who_returns_in_the_same_clothes_is_the_same() -> None:
     assert len(follow(poses, at)) == 2
 
 
+def test_who_returns_is_known_by_what_is_seen_of_their_clothes_in_the_end() -> None:
+    """In the first frames the landmarks have not settled, and lie on the wall as well."""
+    frames = [*range(20), *range(90, 140)]
+    poses = [[body(200.0 if t < 90 else 1000.0)] for t in frames]
+    red, wall, orange = (np.tile(colour, (8, 1)) for colour in ([0.8, 0.1, 0.1], [0.9, 0.9, 0.9], [0.8, 0.3, 0.1]))
+    at = [t / FPS for t in frames]
+
+    def in_the_end(clothes: np.ndarray) -> list[list[np.ndarray]]:
+        return [[red if t < 90 else 0.8 * clothes + 0.2 * wall if t < 94 else clothes] for t in frames]
+
+    (person,) = follow(poses, at, in_the_end(red))
+    assert list(person.places) == list(range(70)) and person.time_s == at[-1]
+    assert len(follow(poses, at, in_the_end(orange))) == 2
+    assert len(follow(poses, [*at[:20], *(t - 2.7 for t in at[20:])], in_the_end(red))) == 2, "nobody goes so far in 0.1 s"
+
+
 def test_who_was_there_for_a_moment_is_not_known_again_by_clothes() -> None:
     """A body found in somebody's hair in one frame, and a minute later somebody else in the same clothes."""
     frames = [0, *range(1500, 1530)]
