@@ -83,18 +83,18 @@ def on_root(
         np.arange(len(frames)) / fps,
         turning=turning,
     )
-    led = _led(armature_object, carrier, pose, rest)
-    below = [i for i, bone in enumerate(bones) if not led.isdisjoint(_names_up(bone))]
-    keyed, moved_world, moved_pose = set(led), world, pose.copy()
+    keyed = _led(armature_object, carrier, pose, rest)
+    below = [i for i, bone in enumerate(bones) if not keyed.isdisjoint(_names_up(bone))]
+    moved_world, moved_pose = world, pose.copy()
     if carrier is None:
         moved_world = moved @ world[0]
         moved_pose[:] = rest
         moved_pose[:, below] = (np.linalg.inv(moved_world) @ world)[:, None] @ pose[:, below]
         keyed |= {bones[i].name for i in below if not bones[i].bone.use_inherit_rotation}
     else:
-        keyed.add(carrier)
         along = [i for i, bone in enumerate(bones) if carrier in _names_up(bone) and i not in below]
         moved_pose[:, along] = (np.linalg.inv(world) @ moved @ world[0])[:, None] @ rest[along]
+        keyed.add(carrier)
     try:
         with frame_kept(context.scene), _of_its_own(armature_object) as action:
             at = np.array(frames, dtype=float)
