@@ -119,9 +119,10 @@ class POSE3D_OT_retarget_file(_Retarget):
 
 
 class POSE3D_OT_make_loop(_Retarget):
-    """Find the part of the character's animation that best comes back to where it began, and make it a loop in a new action: its
-    last frame is its first, farther on. Within the preview range, where one is set"""
-
+    bl_description = (
+        "Find the part of the character's animation that best comes back to where it began, and make it a loop in a new action:"
+        " its last frame is its first, farther on. Within the preview range, where one is set"
+    )
     bl_idname = "pose3d.make_loop"
     bl_label = "Make a Loop"
 
