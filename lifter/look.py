@@ -59,6 +59,8 @@ _LOOK_AROUND_S, _LOOK_AROUND_SHARE = 1.0, 0.35
 # shares of the short side, which overlap by half. The tracker, which looks at all pixels around a body where it was before, needs
 # to be shown it once: in a part of the picture so many times as large as the body, and in ever larger ones, by this factor.
 _PART_SHARES, _AROUND_BOX, _GROWTH = (1.0, 0.6, 0.36), 1.5, 1.12
+# In squares of a smaller side nobody would be seen.
+_LEAST_PART_PX = 96
 # Beside somebody of less than this share of the long side others may be too small to be found. They are looked for this often in
 # the largest squares that are no more than so many times as large as the other, and count from this share of the other's size on;
 # boxes that overlap by the last one, of the smaller one's area, are one person's.
@@ -422,6 +424,8 @@ def _parts(width: int, height: int, shares: Sequence[float]) -> Iterator[tuple[i
     """(x, y, side) of the squares in which people are looked for who are too small in the whole picture."""
     for share in shares:
         side = round(share * min(width, height))
+        if side < _LEAST_PART_PX:
+            continue
         across, down = (
             np.rint(np.linspace(0, long - side, math.ceil(2 * long / side) - 1)).astype(int) for long in (width, height)
         )

@@ -113,6 +113,17 @@ def test_the_same_is_found_with_any_number_of_threads(
         assert same_values(detect(open_clip(DEMO), landmark_model=made_model), demo[0])
 
 
+def test_small_people_are_looked_for_where_they_could_be_seen() -> None:
+    """In squares that cover the picture, and are neither a pixel nor thousands."""
+    parts = [list(look_module._parts(*size, look_module._PART_SHARES)) for size in ((1280, 720), (720, 1280), (1, 1), (4000, 16))]
+    assert [len(each) for each in parts] == [len(parts[0]), len(parts[0]), 0, 0] and 20 < len(parts[0]) < 80
+    covered = np.zeros((720, 1280), int)
+    for x, y, side in parts[0]:
+        assert x >= 0 and y >= 0 and x + side <= 1280 and y + side <= 720
+        covered[y : y + side, x : x + side] += 1
+    assert covered.min() >= 2
+
+
 def test_a_range_and_fewer_frames(made_model: LandmarkModel, monkeypatch: pytest.MonkeyPatch) -> None:
     clip = open_clip(DEMO, start_s=1.33, end_s=11.9)
     assert len(piece_begins(clip, 20.0)) == 2
