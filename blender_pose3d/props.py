@@ -264,7 +264,7 @@ class Pose3DOutput(bpy.types.PropertyGroup):
         description="In glTF and FBX, for games: what the bone above the hips, or else the armature itself, does",
         items=[
             (RootMotion.NONE, "None", "As it is animated: the hips go, and what they hang on stays"),
-            (RootMotion.PATH, "Path", "The root goes where the hips go; their height and what they sway stays theirs"),
+            (RootMotion.PATH, "Path Only", "The root goes where the hips go; their height and what they sway stays theirs"),
             (RootMotion.HEADING, "Path and Heading", "The root turns with the hips as well"),
         ],
     )

@@ -70,7 +70,7 @@ def on_root(
     if turning and not _is_even(world):
         raise Pose3DError(
             f"'{armature_object.name}' has another scale in each direction, so its root cannot turn the body.",
-            hint="Apply its scale (Object menu, Apply), or choose Path alone.",
+            hint="Apply its scale (Object menu, Apply), or choose Path Only.",
         )
     left, right = (_heads_m(world, pose, bones.find(name)) for name in thighs)
     at_rest = [(world[0] @ rest[bones.find(name)])[:3, 3] for name in thighs]

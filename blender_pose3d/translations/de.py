@@ -1377,14 +1377,15 @@ GERMAN: dict[str, str] = {
     "As it is animated: the hips go, and what they hang on stays": "Wie animiert: die Hüfte geht, und woran sie hängt, bleibt",
     "The root goes where the hips go; their height and what they sway stays theirs": "Die Wurzel geht, wohin die Hüfte geht; deren"
     " Höhe und Schwanken bleiben bei ihr",
+    "Path Only": "Nur der Weg",
     "Path and Heading": "Weg und Richtung",
     "The root turns with the hips as well": "Die Wurzel dreht sich auch mit der Hüfte",
     "Root Motion is for .fbx and .glb files, not for {}.": "Root-Motion gibt es in .fbx- und .glb-Dateien, nicht in {}.",
     "Leave it off, or write one of these.": "Sie weglassen, oder eine solche Datei schreiben.",
     "'{}' has another scale in each direction, so its root cannot turn the body.": "„{}“ ist in jeder Richtung anders skaliert,"
     " deshalb kann die Wurzel den Körper nicht drehen.",
-    "Apply its scale (Object menu, Apply), or choose Path alone.": "Die Skalierung anwenden (Menü Objekt, Anwenden), oder nur den"
-    " Weg wählen.",
+    "Apply its scale (Object menu, Apply), or choose Path Only.": "Die Skalierung anwenden (Menü Objekt, Anwenden), oder nur"
+    " den Weg wählen.",
     "The bone '{}' does not follow its keys, so the root of '{}' cannot carry the body.": "Der Knochen „{}“ folgt seinen Keyframes"
     " nicht, deshalb kann die Wurzel von „{}“ den Körper nicht tragen.",
     "Export it without Root Motion, or bake its pose first (Pose menu, Animation, Bake Action).": "Ohne Root-Motion exportieren,"
