@@ -20,6 +20,7 @@ from .frames import frame_kept
 from .keyframes import key_rotation, key_values
 from .markers import source_of
 from .rig_reader import choose_mapping, read_rig
+from .source import sampled
 
 # Of the rig's size: a bone that leaves its place on its parent by more moves by itself. And how far joints may be off afterwards.
 _STILL, _EXACT = 1e-4, 2e-3
@@ -64,7 +65,7 @@ def on_root(
     files.show(armature_object)
     path_bone, thighs = _body(armature_object, resources)
     carrier = path_bone.parent_recursive[-1].name if path_bone.parent is not None else None
-    world, pose = _sampled(context, armature_object, frames)
+    world, pose = sampled(context, armature_object, frames)
     bones = armature_object.pose.bones
     rest = np.array([bone.bone.matrix_local for bone in bones], dtype=float)
     if turning and not _is_even(world):
@@ -113,29 +114,13 @@ def on_root(
 def _body(armature_object: bpy.types.Object, resources: Path) -> tuple[bpy.types.PoseBone, tuple[str, str]]:
     """The bone that carries the path, and the names of the left and the right thigh."""
     try:
-        preset = source_of(armature_object.animation_data.action).preset
+        data = armature_object.animation_data
+        preset = source_of(data.action, data.action_slot).preset
     except (Pose3DError, AttributeError):  # another program's action, or NLA strips alone
         preset = "auto"
     rig = read_rig(armature_object, choose_mapping(armature_object, preset=preset, presets_folder=resources / "rigs"))
     left, right = (rig.mapping.bones[f"{side}_thigh"][0] for side in ("left", "right"))
     return armature_object.pose.bones[rig.mapping.root], (left, right)
-
-
-def _sampled(
-    context: bpy.types.Context, armature_object: bpy.types.Object, frames: Sequence[int]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Where the object is [T, 4, 4], and its bones in it [T, B, 4, 4]."""
-    count = len(armature_object.pose.bones)
-    world, pose = np.empty((len(frames), 4, 4)), np.empty((len(frames), count, 4, 4), np.float32)
-    flat = np.empty(16 * count, np.float32)
-    with frame_kept(context.scene):
-        for t, frame in enumerate(frames):
-            context.scene.frame_set(frame)
-            posed = armature_object.evaluated_get(context.evaluated_depsgraph_get())
-            world[t] = posed.matrix_world
-            posed.pose.bones.foreach_get("matrix", flat)
-            pose[t] = flat.reshape(-1, 4, 4).swapaxes(1, 2)
-    return world, pose
 
 
 def _names_up(bone: bpy.types.PoseBone) -> tuple[str, ...]:
@@ -239,7 +224,7 @@ def _require_same(
     before: tuple[np.ndarray, np.ndarray],
 ) -> None:
     """Raises Pose3DError where these bones are elsewhere than before."""
-    world, pose = _sampled(context, armature_object, frames)
+    world, pose = sampled(context, armature_object, frames)
     size_m = float(np.ptp(pose[0, :, :, 3] @ world[0].T, axis=0).max())
     for bone in below:
         off = _heads_m(world, pose, bone) - _heads_m(*before, bone)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -42,15 +43,7 @@ def sample(
         context.scene.frame_set(first)
         rig = read_rig(armature_object.evaluated_get(context.evaluated_depsgraph_get()), mapping)
         bones = [armature_object.pose.bones.find(bone) for bone in rig.bone_names]
-        world = np.empty((len(frames), 4, 4))
-        pose = np.empty((len(frames), len(bones), 4, 4), np.float32)
-        flat = np.empty(16 * len(bones), np.float32)
-        for t, frame in enumerate(frames):
-            context.scene.frame_set(frame)
-            posed = armature_object.evaluated_get(context.evaluated_depsgraph_get())
-            world[t] = posed.matrix_world
-            posed.pose.bones.foreach_get("matrix", flat)
-            pose[t] = flat.reshape(-1, 4, 4).swapaxes(1, 2)[bones]
+        world, pose = sampled(context, armature_object, frames, bones)
     placed = world[:, None] @ pose
     if not np.isfinite(placed).all():
         raise Pose3DError(f"The animation of '{name}' has values that are no numbers.", hint="Export it again where it was made.")
@@ -64,6 +57,26 @@ def sample(
         heads_m=placed[..., :3, 3],
         first_frame=first,
     )
+
+
+def sampled(
+    context: bpy.types.Context,
+    armature_object: bpy.types.Object,
+    frames: Sequence[int],
+    bones: Sequence[int] | slice = slice(None),
+) -> tuple[np.ndarray, np.ndarray]:
+    """Where the object is in each of the scene's frames [T, 4, 4], and its bones in it [T, B, 4, 4]: these, or all."""
+    flat = np.empty(16 * len(armature_object.pose.bones), np.float32)
+    now = flat.reshape(-1, 4, 4).swapaxes(1, 2)
+    world, pose = np.empty((len(frames), 4, 4)), np.empty((len(frames), *now[bones].shape), np.float32)
+    with frame_kept(context.scene):
+        for t, frame in enumerate(frames):
+            context.scene.frame_set(frame)
+            posed = armature_object.evaluated_get(context.evaluated_depsgraph_get())
+            world[t] = posed.matrix_world
+            posed.pose.bones.foreach_get("matrix", flat)
+            pose[t] = now[bones]
+    return world, pose
 
 
 def loop_of(context: bpy.types.Context, armature_object: bpy.types.Object, *, presets_folder: Path, preset: str) -> SourceMotion:
