@@ -14,8 +14,11 @@ from .kinematics import PosedRig, posed
 from .preset import SIDES
 from .rig import RigSpec
 from .rotations import about_axis, apply, continuous, frame, quaternion_from_matrix, transposed, unit
-from .solve import limb_axis
+from .solve import hinge_axes, limb_axis
 from .tracks import RigMotion
+
+# A limb bent by this much bends in its own plane: in that of a straight limb its elbow would be in another place.
+_PLANE_BEND_RAD = np.radians(6.0)
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,10 @@ def hinged(rig: RigSpec, motion: RigMotion, hinges: dict[str, np.ndarray]) -> Ri
         a, b = np.linalg.norm(upper_rest), np.linalg.norm(lower_rest)
         distance = np.maximum(np.linalg.norm(whole, axis=-1), 1e-9)
         along = unit(whole)
-        axis = apply(upper, solved_axis(rig, limb))
+        ways = unit(apply(upper, upper_rest)), unit(apply(body.turn(limb.lower), lower_rest))
+        solved = apply(upper, solved_axis(rig, limb))
+        first, second, usual = (way[None] for way in (*ways, solved))
+        axis = hinge_axes(first, second, usual, motion.timestamps_s, bend_rad=_PLANE_BEND_RAD, power=4)[0]
         axis = unit(axis - (axis * along).sum(-1, keepdims=True) * along)
         at_start = np.arccos(np.clip((a**2 + distance**2 - b**2) / (2 * a * distance), -1, 1))
         at_end = np.arccos(np.clip((b**2 + distance**2 - a**2) / (2 * b * distance), -1, 1))

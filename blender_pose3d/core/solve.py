@@ -37,22 +37,23 @@ from .rotations import (
     unit,
 )
 from .skeleton import INDEX, LANDMARK_INDEX, Joint
+from .straight import straight
 from .tracks import Pose3DTrack, RigMotion
 from .upright import leaning, upright
 
 _UP = np.array([0.0, 0.0, 1.0])
-# An elbow or knee bent by this much tells its plane as strongly as the rest pose's guess does; from the second bend on it is
-# followed whatever the cost.
-_PLANE_BEND_RAD, _PLANE_FOLLOWED_RAD = np.radians((6.0, 25.0))
+# An elbow or knee bent by this much tells its plane as strongly as it is known of a straight limb, and so high is the power of
+# the sine: joints that are off by centimetres show any plane of less, and of twice as much it is followed whatever the cost.
+_PLANE_BEND_RAD, _PLANE_POWER = np.radians(18.0), 12
 # About the time that the twist takes from the one to the other.
 _PLANE_TIME_S = 0.1
 # A plane that turns faster than this takes its time, how much is found in so many rounds. What points the opposite way would
 # pull to neither side, and keeps this share.
 _PLANE_HASTE_RAD_S, _PLANE_ROUNDS, _LEAST_SHARE = np.radians(150.0), 10, 1e-3
-# Bent by this much, a limb surely shows its plane. Where that is more than the second angle from the rest pose's guess, a limb
-# made straight begins to stay as it is, and from twice that on it does, for about the time over the square root of the pull.
-_PLANE_SURE_RAD = np.radians(12.0)
-_PLANE_NEAR_RAD = np.radians(60.0)
+# Bent by this much, a limb surely shows its plane. Where that is more than the second angle from a straight limb's, a limb made
+# straight begins to stay as it is, and from twice that on it does, for about the time over the square root of the pull.
+_PLANE_SURE_RAD = np.radians(20.0)
+_PLANE_NEAR_RAD = np.radians(45.0)
 _PLANE_PULL = 0.02
 # Of the filter on where hips face, where only the rest of the body is wanted: what they do within that is the trunk's.
 _HIPS_STEADY_S = 0.25
@@ -77,8 +78,6 @@ _REST_BEND_RAD = np.radians(8.0)
 _REST_AXIS_TOLERANCE_RAD = np.radians(60.0)
 # Sine of the angle with where it bends to, below which a limb does not show by that about which axis it bends.
 _SIDEWAYS_SHARE = 0.7
-# A straight arm's twist is carried along from where it hangs no lower than this at rest.
-_REACH_DOWN_RAD = np.radians(45.0)
 # A clavicle follows its arm from this far above hanging on, more and more, up to an arm that is raised straight up.
 _CLAVICLE_FROM, _CLAVICLE_RANGE_RAD = -0.5, np.radians(28.0)
 # Frames that are converted at once.
@@ -380,33 +379,21 @@ def _limb(
     upper_rest = unit(rig.rest_heads[second] - rig.rest_heads[first])
     lower_rest = unit(rig.end(f"{side}_{parts[1]}") - rig.rest_heads[second])
     axis_rest = limb_axis(rig, first, second, rig.end(f"{side}_{parts[1]}"))
-    middle = _middle_of_reach(rig, side, upper_rest) if parts[0] == "upper_arm" else upper_rest
-    swung = swing(middle, apply(transposed(parent), segments[0]))
-    untwisted = apply(parent, apply(swung, swing(upper_rest, middle) @ axis_rest))
+    usual = straight(rig, side, parts[0], upper_rest, axis_rest)
+    untwisted = apply(parent, usual.axis(apply(transposed(parent), segments[0])))
     return _Limb((first, second), segments, (upper_rest, lower_rest), axis_rest, untwisted)
 
 
 def _hinged(limbs: list[_Limb], timestamps_s: np.ndarray) -> dict[int, np.ndarray]:
-    """D of the limbs' bones; the twist comes from the plane of the bend, from the rest pose where the limb is straight."""
+    """D of the limbs' bones; the twist comes from the plane of the bend, from where people's limbs bend where it is straight."""
     upper = np.stack([limb.segments[0] for limb in limbs])
     lower = np.stack([limb.segments[1] for limb in limbs])
-    axes = _hinge_axes(upper, lower, np.stack([limb.untwisted for limb in limbs]), timestamps_s)
+    axes = hinge_axes(upper, lower, np.stack([limb.untwisted for limb in limbs]), timestamps_s)
     return {
         bone: turn(along, axis, along_rest, limb.axis_rest)
         for limb, axis in zip(limbs, axes, strict=True)
         for bone, along, along_rest in zip(limb.bones, limb.segments, limb.segments_rest, strict=True)
     }
-
-
-def _middle_of_reach(rig: RigSpec, side: str, rest: np.ndarray) -> np.ndarray:
-    """A direction such that no arm points the opposite way, where the smallest rotation from it to the arm would jump: the one at
-    rest, but between level and half-way down. [3]
-    """
-    trunk = unit(rig.middle("upper_arm") - rig.middle("thigh"))
-    outwards = rig.across("upper_arm") * (1.0 if side == "left" else -1.0)
-    up = np.arcsin(np.clip(rest @ trunk, -1, 1))
-    beyond = abs(up - np.clip(up, -_REACH_DOWN_RAD, 0.0))
-    return about_axis(unit(cross(rest, outwards)), beyond) @ rest
 
 
 def limb_axis(rig: RigSpec, upper: int, lower: int, end: np.ndarray) -> np.ndarray:
@@ -434,20 +421,28 @@ def rest_axis(upper: np.ndarray, lower: np.ndarray, bends_to: np.ndarray, usual:
     return anatomical
 
 
-def _hinge_axes(upper: np.ndarray, lower: np.ndarray, reference: np.ndarray, timestamps_s: np.ndarray) -> np.ndarray:
+def hinge_axes(
+    upper: np.ndarray,
+    lower: np.ndarray,
+    reference: np.ndarray,
+    timestamps_s: np.ndarray,
+    *,
+    bend_rad: float = _PLANE_BEND_RAD,
+    power: int = _PLANE_POWER,
+) -> np.ndarray:
     """The bend axes of limbs, square to `upper`, continuous where they are straight: all [L, T, 3].
 
     The angle from `reference` to the seen axis is found as the complex number z of length 1 that minimises the integral of
-    w |z - seen|^2 + |z - near|^2 + time^2 |dz/dt|^2 (1 + speed^2 / haste^2), where w grows with the bend. near is 1, the
-    reference, unless the limb is bent far from there before or after. At first z may have any length: a tridiagonal system, which
-    finds the side on which to turn round. But z is near 0 where what is before and after are opposite, and its angle turns round
-    within a frame there: so the angle is improved from that.
+    w |z - seen|^2 + |z - near|^2 + time^2 |dz/dt|^2 (1 + speed^2 / haste^2), where w grows with the bend, from 1 at bend_rad on.
+    near is 1, the reference, unless the limb is bent far from there before or after. At first z may have any length: a
+    tridiagonal system, which finds the side on which to turn round. But z is near 0 where what is before and after are opposite,
+    and its angle turns round within a frame there: so the angle is improved from that.
     """
     seen = cross(upper, lower)
     side = cross(upper, reference)
     sine = norm(seen)
     z_seen = (_dot(seen, reference) + 1j * _dot(seen, side)) / np.maximum(sine, 1e-12)
-    weight = (sine / np.sin(_PLANE_BEND_RAD)) ** 4 * (1 + np.minimum((sine / np.sin(_PLANE_FOLLOWED_RAD)) ** 8, 1e3))
+    weight = (sine / np.sin(bend_rad)) ** power
     steps_s = np.diff(timestamps_s)
     coupling = (_PLANE_TIME_S / steps_s) ** 2
     near = _near(z_seen, weight * (sine > np.sin(_PLANE_SURE_RAD)), _main(coupling), coupling)
@@ -461,7 +456,7 @@ def _hinge_axes(upper: np.ndarray, lower: np.ndarray, reference: np.ndarray, tim
 def _improved(
     angle: np.ndarray, seen: tuple[tuple[np.ndarray | float, np.ndarray], ...], coupling: np.ndarray, steps_s: np.ndarray
 ) -> np.ndarray:
-    """What the angles of `_hinge_axes` [L, T] lack to the best, if their speeds stayed; seen: weights and unit numbers."""
+    """What the angles of `hinge_axes` [L, T] lack to the best, if their speeds stayed; seen: weights and unit numbers."""
     turned = np.diff(angle)
     speed = turned / (steps_s * _PLANE_HASTE_RAD_S)
     stiff = coupling * (1 + speed * speed)
@@ -542,7 +537,7 @@ def _head(pose: Pose, chest: np.ndarray, trunk_rest: np.ndarray) -> np.ndarray:
     forward = pose.way(Joint.THORAX, Joint.NOSE)
     sideways = unit(cross(trunk_rest, pose.front))
     untwisted = apply(chest, apply(swing(trunk_rest, apply(transposed(chest), axis)), sideways))
-    seen = _hinge_axes(axis[None], forward[None], untwisted[None], pose.timestamps_s)[0]
+    seen = hinge_axes(axis[None], forward[None], untwisted[None], pose.timestamps_s)[0]
     return turn(axis, seen, trunk_rest, sideways)
 
 

@@ -20,6 +20,7 @@ from blender_pose3d.core.motion import MotionOptions, Performance, onto_rig, per
 from blender_pose3d.core.motion.contacts import mask_of
 from blender_pose3d.core.rotations import about_axis, angle_between, unit
 from blender_pose3d.core.skeleton import INDEX, LANDMARK_NAMES
+from blender_pose3d.core.straight import bends_to
 from blender_pose3d.core.tracks import Pose3DTrack
 from blender_pose3d.core.transfer import transfer
 from tests.core.rigs import build, posed
@@ -35,6 +36,8 @@ _UP = np.array([0.0, 0.0, 1.0])
 # Of the foot: from the toe's joint ahead to the tip, and back to the heel.
 _TIP_M, _HEEL_M = 0.03, 0.17
 _PERCENTILES = (50, 90, 97)
+# Bends that show a limb's plane, and the sine from which on an arm is raised.
+_BENT_RAD, _RAISED = np.radians(25.0), 0.3
 # Of so many stretches one is made a loop.
 _LOOPED_OF = 4
 
@@ -49,6 +52,9 @@ def rows(context: Context) -> list[Row]:
             off.setdefault((name, "camera, degrees"), []).append(float(np.degrees(np.arccos(np.clip(tilt, -1, 1)))))
             off.setdefault((name, "path at most, m"), []).append(float(_turned_off_m(path, true).max()))
             off.setdefault((name, "height of the hips at most, m"), []).append(float(np.abs(path[:, 2] - true[:, 2]).max()))
+            if not level_ground:
+                for what, value in _planes(joints_m):
+                    off.setdefault(("bent limbs", what), []).append(value)
             if not level_ground and number % _LOOPED_OF == 0:
                 for what, value in _loop(person, options):
                     off.setdefault(("made a loop", what), []).append(value)
@@ -63,6 +69,30 @@ def rows(context: Context) -> list[Row]:
         for (name, what), values in off.items()
         for percentile in _PERCENTILES
     ]
+
+
+def _planes(joints_m: np.ndarray) -> Iterator[tuple[str, float]]:
+    """How far off a stretch's limbs bend, in the middle, from where they would if they were straight."""
+    at = {name: joints_m[:, i] for name, i in INDEX.items()}
+    trunk = at["thorax"] - at["pelvis"]
+    for what, parts in (("arms", ("shoulder", "elbow", "wrist")), ("legs", ("hip", "knee", "ankle"))):
+        off: list[np.ndarray] = []
+        raised: list[np.ndarray] = []
+        left = unit(at[f"left_{parts[0]}"] - at[f"right_{parts[0]}"])
+        up = unit(trunk - (trunk * left).sum(-1, keepdims=True) * left)
+        for side, sign in (("left", 1.0), ("right", -1.0)):
+            start, middle, end = (at[f"{side}_{part}"] for part in parts)
+            axes = np.stack([sign * left, np.cross(left, up), up], axis=1)
+            upper, lower = (np.einsum("tij,tj->ti", axes, unit(way)) for way in (middle - start, end - middle))
+            aside = lower - (lower * upper).sum(-1, keepdims=True) * upper
+            bent = np.linalg.norm(aside, axis=-1) > np.sin(_BENT_RAD)
+            off.append(np.degrees(np.arccos(np.clip((unit(aside) * bends_to(what == "arms", upper)).sum(-1), -1, 1)))[bent])
+            raised.append((upper[:, 2] > _RAISED)[bent])
+        degrees, are_raised = np.concatenate(off), np.concatenate(raised)
+        if len(degrees):
+            yield f"planes of {what} off a straight one's, degrees", float(np.median(degrees))
+        if what == "arms" and are_raised.any():
+            yield "planes of raised arms off a straight one's, degrees", float(np.median(degrees[are_raised]))
 
 
 def _loop(person: Performance, options: MotionOptions) -> Iterator[tuple[str, float]]:
