@@ -65,7 +65,7 @@ def hinged(rig: RigSpec, motion: RigMotion, hinges: dict[str, np.ndarray]) -> Ri
         ways = unit(apply(upper, upper_rest)), unit(apply(body.turn(limb.lower), lower_rest))
         solved = apply(upper, solved_axis(rig, limb))
         first, second, usual = (way[None] for way in (*ways, solved))
-        axis = hinge_axes(first, second, usual, motion.timestamps_s, bend_rad=_PLANE_BEND_RAD, power=4)[0]
+        axis = hinge_axes(first, second, usual, motion.timestamps_s, bend_rad=_PLANE_BEND_RAD)[0]
         axis = unit(axis - (axis * along).sum(-1, keepdims=True) * along)
         at_start = np.arccos(np.clip((a**2 + distance**2 - b**2) / (2 * a * distance), -1, 1))
         at_end = np.arccos(np.clip((b**2 + distance**2 - a**2) / (2 * b * distance), -1, 1))

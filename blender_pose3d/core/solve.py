@@ -42,9 +42,10 @@ from .tracks import Pose3DTrack, RigMotion
 from .upright import leaning, upright
 
 _UP = np.array([0.0, 0.0, 1.0])
-# An elbow or knee bent by this much tells its plane as strongly as it is known of a straight limb, and so high is the power of
-# the sine: joints that are off by centimetres show any plane of less, and of twice as much it is followed whatever the cost.
-_PLANE_BEND_RAD, _PLANE_POWER = np.radians(18.0), 12
+# An elbow or knee bent by this much tells its plane as strongly as it is known of a straight limb, and the more this power of the
+# sine. Joints that a network found are off by centimetres: limbs that are bent by less than the second angle show any plane.
+PLANE_BEND_RAD, FOUND_BEND_RAD = np.radians((10.0, 18.0))
+_PLANE_POWER = 8
 # About the time that the twist takes from the one to the other.
 _PLANE_TIME_S = 0.1
 # A plane that turns faster than this takes its time, how much is found in so many rounds. What points the opposite way would
@@ -52,7 +53,7 @@ _PLANE_TIME_S = 0.1
 _PLANE_HASTE_RAD_S, _PLANE_ROUNDS, _LEAST_SHARE = np.radians(150.0), 10, 1e-3
 # Bent by this much, a limb surely shows its plane. Where that is more than the second angle from a straight limb's, a limb made
 # straight begins to stay as it is, and from twice that on it does, for about the time over the square root of the pull.
-_PLANE_SURE_RAD = np.radians(20.0)
+_PLANE_SURE_RAD = np.radians(15.0)
 _PLANE_NEAR_RAD = np.radians(45.0)
 _PLANE_PULL = 0.02
 # Of the filter on where hips face, where only the rest of the body is wanted: what they do within that is the trunk's.
@@ -205,10 +206,16 @@ class Pose:
 
 
 def own_turns(
-    pose: Pose, rig: RigSpec, face: tuple[np.ndarray, np.ndarray] | None, *, upper_body: bool = False
+    pose: Pose,
+    rig: RigSpec,
+    face: tuple[np.ndarray, np.ndarray] | None,
+    *,
+    upper_body: bool = False,
+    bend_rad: float = PLANE_BEND_RAD,
 ) -> dict[int, np.ndarray]:
     """D [T, 3, 3] of every bone that has a direction of its own, by its index. upper_body: hips and legs have none, the chest is
-    turned as far as trunk and hips together, and the spine bends to it.
+    turned as far as trunk and hips together, and the spine bends to it. bend_rad: limbs that are bent by this much show
+    their plane.
 
     Raises Pose3DError for an upper body of a rig whose hips carry the trunk.
     """
@@ -260,7 +267,7 @@ def own_turns(
         if not upper_body:
             leg = (pose.limb(side, "hip", "knee"), pose.limb(side, "knee", "ankle"))
             limbs.append(_limb(rig, side, ("thigh", "shin"), leg, hips))
-    own |= _hinged(limbs, pose.timestamps_s)
+    own |= _hinged(limbs, pose.timestamps_s, bend_rad)
     for side in SIDES if not upper_body else ():
         if (foot := rig.bone(f"{side}_foot")) is not None:
             shin = rig.bone(f"{side}_shin")
@@ -384,11 +391,11 @@ def _limb(
     return _Limb((first, second), segments, (upper_rest, lower_rest), axis_rest, untwisted)
 
 
-def _hinged(limbs: list[_Limb], timestamps_s: np.ndarray) -> dict[int, np.ndarray]:
+def _hinged(limbs: list[_Limb], timestamps_s: np.ndarray, bend_rad: float) -> dict[int, np.ndarray]:
     """D of the limbs' bones; the twist comes from the plane of the bend, from where people's limbs bend where it is straight."""
     upper = np.stack([limb.segments[0] for limb in limbs])
     lower = np.stack([limb.segments[1] for limb in limbs])
-    axes = hinge_axes(upper, lower, np.stack([limb.untwisted for limb in limbs]), timestamps_s)
+    axes = hinge_axes(upper, lower, np.stack([limb.untwisted for limb in limbs]), timestamps_s, bend_rad=bend_rad)
     return {
         bone: turn(along, axis, along_rest, limb.axis_rest)
         for limb, axis in zip(limbs, axes, strict=True)
@@ -427,8 +434,7 @@ def hinge_axes(
     reference: np.ndarray,
     timestamps_s: np.ndarray,
     *,
-    bend_rad: float = _PLANE_BEND_RAD,
-    power: int = _PLANE_POWER,
+    bend_rad: float = PLANE_BEND_RAD,
 ) -> np.ndarray:
     """The bend axes of limbs, square to `upper`, continuous where they are straight: all [L, T, 3].
 
@@ -442,7 +448,7 @@ def hinge_axes(
     side = cross(upper, reference)
     sine = norm(seen)
     z_seen = (_dot(seen, reference) + 1j * _dot(seen, side)) / np.maximum(sine, 1e-12)
-    weight = (sine / np.sin(bend_rad)) ** power
+    weight = (sine / np.sin(bend_rad)) ** _PLANE_POWER
     steps_s = np.diff(timestamps_s)
     coupling = (_PLANE_TIME_S / steps_s) ** 2
     near = _near(z_seen, weight * (sine > np.sin(_PLANE_SURE_RAD)), _main(coupling), coupling)

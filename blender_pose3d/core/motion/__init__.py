@@ -13,7 +13,7 @@ from ..preset import SIDES
 from ..rig import RigSpec
 from ..rotations import about_axis, apply, unit
 from ..skeleton import INDEX
-from ..solve import FromHips, Pose, as_motion, heading_of, leg_length_m, own_turns, turn_from_face, upper_motion
+from ..solve import FOUND_BEND_RAD, FromHips, Pose, as_motion, heading_of, leg_length_m, own_turns, turn_from_face, upper_motion
 from ..tracks import Pose3DTrack, RigMotion
 from ..upright import leaning, upright
 from .camera import CameraEstimate
@@ -72,7 +72,7 @@ def onto_rig(person: Performance, rig: RigSpec, options: MotionOptions) -> RigMo
     turn = about_axis(_UP, heading)
     pose = Pose(apply(turn, person.joints_m), times, rig)
     face = turn_from_face(track, turn @ person.world_from_camera, pose, rig, sigma_s=1.5 * SIGMA_S[options.smoothing])
-    own = own_turns(pose, rig, face, upper_body=options.upper_body)
+    own = own_turns(pose, rig, face, upper_body=options.upper_body, bend_rad=FOUND_BEND_RAD)
     for side in SIDES if options.orient_feet and not options.upper_body else ():
         foot, shin = rig.bone(f"{side}_foot"), rig.bone(f"{side}_shin")
         if foot is not None and shin is not None:
