@@ -31,8 +31,10 @@ _STEADY_S = 0.03
 # A foot this low is on the ground. Where it is usually faster than the second there, and goes one way, the ground goes under
 # somebody who walks or runs in place: of so many directions of low feet the mean is so long.
 _ON_GROUND_M, _STILL_M_S = 0.03, 0.28
-_MOST_GLIDE, _ONE_WAY = 0.6, 0.9
+_MOST_GLIDE, _ONE_WAY = 0.6, 0.8
 _STRIDES = (0.5, 1.5)
+# So long before and after a foot that steps down is as low as its ankle shows.
+_FLOOR_S = 0.2
 # Then steps are so many times as long, the first for which the hips go down by less than this share of the leg.
 _SHORTER, _CROUCH = (1.0, 0.9, 0.8, 0.7), 0.05
 # Of the leg: heel and ball that are this far apart in height share the weight no more.
@@ -86,15 +88,14 @@ def stood(
     path_m: np.ndarray,
     mask: np.ndarray,
     *,
-    ground_there_m: float,
     facing: np.ndarray,
     scale: float,
 ) -> tuple[dict[int, np.ndarray], np.ndarray]:
     """The rig's legs so that its feet stand where the source's do, and the path of the middle of its hips: own (changed), [T, 3]
     world.
 
-    own: D [T, 3, 3] by bone; path_m [T, 3]; mask [T, 4]: the source's contacts; ground_there_m: how high its ground is; facing
-    [3, 3] and scale: from its world to the rig's.
+    own: D [T, 3, 3] by bone; path_m [T, 3]; mask [T, 4]: the source's contacts; facing [3, 3] and scale: from its
+    world to the rig's.
     """
     feet = [foot for foot in feet_of(rig) if source.rig.bone(f"{foot.side}_foot") is not None and foot.foot in own]
     if not feet:
@@ -103,7 +104,7 @@ def stood(
     from_hips = FromHips(PosedRig(rig, dict(own), len(path_m)))
     now = [path_m + from_hips.head_m(foot.foot) for foot in feet]
     there_m = [
-        scale * apply(facing, _sole_there(source, foot.side) - [0, 0, ground_there_m]) + [0, 0, rig.ground_m] for foot in feet
+        scale * apply(facing, _sole_there(source, foot.side) - [0, 0, source.ground_m]) + [0, 0, rig.ground_m] for foot in feet
     ]
     parts = [mask[:, [PARTS.index((foot.side, part)) for part in ("heel", "toe")]] for foot in feet]
     soles = [_sole(rig, foot, own[foot.foot]) + ankle for foot, ankle in zip(feet, now, strict=True)]
@@ -128,10 +129,19 @@ def stood(
 
 
 def _sole_there(source: SourceMotion, side: str) -> np.ndarray:
-    """Heel and ball of the source's foot over time: [2, T, 3], world metres."""
+    """Heel and ball of the source's foot over time: [2, T, 3], world metres.
+
+    A heel or ball that goes into the ground because the foot is turned is on it: other feet have others. A sole is below the
+    ground only where the ankle is lower than on it, or is so just before or after, as on stairs.
+    """
     foot = source.rig.bone(f"{side}_foot")
     assert foot is not None
-    return np.stack([source.heads_m[:, foot] + apply(source.turns[:, foot], point) for point in sole_m(source.rig, side)])
+    rest = sole_m(source.rig, side)
+    out = np.stack([source.heads_m[:, foot] + apply(source.turns[:, foot], point) for point in rest])
+    floor = source.ground_m + np.minimum(source.heads_m[:, foot, 2] + rest[0][2] - source.ground_m, 0.0)
+    floor = rolling_minimum(floor, source.timestamps_s, _FLOOR_S)
+    out[..., 2] += np.maximum(floor - out[..., 2].min(axis=0), 0.0)
+    return out
 
 
 def _sole(rig: RigSpec, foot: Foot, delta: np.ndarray) -> np.ndarray:

@@ -81,6 +81,11 @@ class SourceMotion:
         count = len(self.timestamps_s)
         return (count - 1) / float(self.timestamps_s[-1] - self.timestamps_s[0]) if count > 1 else 24.0
 
+    @property
+    def ground_m(self) -> float:
+        """How high the ground of the animation is."""
+        return self.rig.ground_m + _raised_ground_m(self)
+
 
 def transfer(
     source: SourceMotion,
@@ -118,8 +123,7 @@ def transfer(
     middle = _path(source, FromHips(PosedRig(rig, own, len(source.turns))), facing, scale, steady=contacts is not None)
     begin = middle[0, :2]
     if contacts is not None:
-        ground_m = source.rig.ground_m + _raised_ground_m(source)
-        own, middle = stood(source, rig, own, middle, mask, ground_there_m=ground_m, facing=facing, scale=scale)
+        own, middle = stood(source, rig, own, middle, mask, facing=facing, scale=scale)
         own, middle = {bone: delta[frames] for bone, delta in own.items()}, middle[frames]
     middle[:, :2] += begin - middle[0, :2]
     if in_place:

@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from blender_pose3d.core.footing import contacts_there
+from blender_pose3d.core.footing import _under_feet, contacts_there
 from blender_pose3d.core.motion import solve_motion
 from blender_pose3d.core.rig import RigSpec
 from blender_pose3d.core.rotations import about_axis
@@ -16,7 +16,7 @@ from blender_pose3d.core.solve import heading_of
 from blender_pose3d.core.transfer import SourceMotion, transfer
 from tests.core.motion_tracks import seen
 from tests.core.rigs import PosedRig, angle_deg, build, object_matrix, posed
-from tests.core.test_motion_legs import soles
+from tests.core.test_motion_legs import shod, soles
 from tests.core.test_transfer import performed, source_of
 
 # Factors on how far a bone's head is from its parent's, at rest.
@@ -221,3 +221,39 @@ def test_a_foot_that_slides_over_the_ground_is_on_it(shape: str) -> None:
     found = transfer(there, rig, contacts=())
     theirs, ours, low = low_soles(there, body_there, posed(rig, found), found.scale)
     assert np.abs(ours.min(axis=1) - theirs.min(axis=1))[low.any(axis=1), 2].mean() < 2e-3 * rig.leg_length_m
+
+
+def sunk(*, falls_m: float = 0.0) -> SourceMotion:
+    """A walk by somebody with longer heels than it was made for, so that these go into the ground where they land; on ground that
+    falls, if so asked.
+    """
+    there, *_ = source("walk")
+    rig = shod(there.rig, behind=0.25, ahead=0.2, below=(there.rig.rest_heads_world_m[there.rig.bone("left_foot"), 2]) / 0.82)
+    down = falls_m * np.linspace(0, 1, len(there.timestamps_s))[:, None, None] * [0.0, 0.0, 1.0]
+    return replace(there, rig=rig, heads_m=there.heads_m - down)
+
+
+@pytest.mark.parametrize("shape", ["itself", "long thighs", "half as large"])
+@pytest.mark.parametrize("held", [True, False])
+def test_heels_that_sink_in_where_they_land_do_not_take_other_feet_into_the_ground(shape: str, held: bool) -> None:
+    """By so long a heel 9 cm."""
+    rig, there = shaped(shape), sunk()
+    found = transfer(there, rig, contacts=contacts_there(there) if held else ())
+    depth_m = (posed(rig, found).rig.ground_m - soles(posed(rig, found))[..., 2].min(axis=1)) / found.scale
+    assert depth_m.max() < 0.01, depth_m.max()
+
+
+def test_who_goes_down_is_as_deep_as_the_ground_is() -> None:
+    rig, there = shaped("long thighs"), sunk(falls_m=0.5)
+    found = transfer(there, rig, contacts=contacts_there(there))
+    low = (soles(posed(rig, found))[..., 2].min(axis=1) - rig.ground_m) / found.scale
+    assert np.abs(low + np.linspace(0, 0.5, len(low))).max() < 0.04
+
+
+@pytest.mark.parametrize(("back", "follows"), [(0.92, True), (0.7, False)])
+def test_a_few_frames_in_which_the_other_foot_passes_lower_do_not_stop_the_ground(back: float, follows: bool) -> None:
+    """The lowest foot goes back for so long, and ahead in the rest, as one that drags over the ground does."""
+    goes_back = np.arange(100) < round(100 * back)
+    velocities = np.where(goes_back, 1.2, -1.2)[:, None, None] * np.array([0.0, 1.0, 0.0]) + np.zeros((100, 4, 3))
+    under = _under_feet(velocities, np.zeros((100, 4)))
+    assert (under[goes_back, :, 1] > 1.1).all() if follows else not under.any()
