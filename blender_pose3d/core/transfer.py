@@ -49,7 +49,8 @@ _TRUNK_DECIDES, _OTHERS_DECIDE = 0.08, 0.35
 # Of the leg: a trunk without a mesh is as thick as lets it lie on the ground where it is lowest, if that is between these; as the
 # second, where it never lies there.
 _THIN, _USUAL, _THICK = 0.06, 0.12, 0.2
-_STEADY_S = 0.06
+# Of the filter on what another body makes of the height, and how many frames it looks beyond the ends.
+_STEADY_S, _STEADY_FRAMES = 0.06, 60
 # A foot that points more steeply than this at rest does not show where it faces.
 _LEVEL_SHARE = 0.5
 # Cosines with the vertical: of a leg that stands at rest, of a body that does in an animation.
@@ -470,11 +471,20 @@ def _path(source: SourceMotion, from_hips: FromHips, facing: np.ndarray, scale: 
     height = np.abs(above) / theirs.leg_length_m
     share = np.clip((_HIPS_DECIDE - height) / (_HIPS_DECIDE - _FEET_DECIDE), 0.0, 1.0)
     change = share * (by_feet - out[:, 2])
-    out[:, 2] += smoothed(change, source.timestamps_s, _STEADY_S) if steady else change
+    out[:, 2] += _steadied(change, source.timestamps_s) if steady else change
     lies, by_trunk, least = _by_trunk(source, from_hips, theirs.ground_m + ground, above, scale)
-    out[:, 2] += smoothed(lies * (by_trunk - out[:, 2]), source.timestamps_s, _STEADY_S)
+    out[:, 2] += _steadied(lies * (by_trunk - out[:, 2]), source.timestamps_s)
     out[:, 2] += raised(least - out[:, 2], source.timestamps_s, _STEADY_S)
     return out
+
+
+def _steadied(values: np.ndarray, timestamps_s: np.ndarray) -> np.ndarray:
+    """Smoothed over time, [T] -> [T], with the ends where they are: what rises from the first frame on begins there."""
+    if (more := min(len(values) - 1, _STEADY_FRAMES)) < 1:
+        return values
+    before, after = slice(more, 0, -1), slice(-2, -2 - more, -1)
+    around, times = (np.concatenate([2 * x[0] - x[before], x, 2 * x[-1] - x[after]]) for x in (values, timestamps_s))
+    return smoothed(around, times, _STEADY_S)[more:-more]
 
 
 def _by_trunk(

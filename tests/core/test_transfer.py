@@ -396,6 +396,18 @@ def test_who_is_on_the_ground_is_there_as_thick_as_the_body_is(there, here, pose
     assert np.abs(np.diff(hips, n=2)).max() < 0.04  # and gets there without a step
 
 
+@pytest.mark.parametrize("held", [False, True])
+@pytest.mark.parametrize("gets_up", [True, False])
+def test_an_animation_may_begin_or_end_on_the_ground(gets_up, held):
+    """Getting up quickly from the first frame on, it begins where somebody sits who stays there, and down it ends there."""
+    source = got_down(with_trunk(0.4), "sits", 0.4)
+    frames = np.arange(36, 0, -4) if gets_up else np.arange(0, 37, 4)
+    source = replace(source, timestamps_s=np.arange(len(frames)) / 24, turns=source.turns[frames], heads_m=source.heads_m[frames])
+    rig = with_trunk(0.12, axes_seed=5)
+    body = posed(rig, transfer(source, rig, contacts=contacts_there(source) if held else None))
+    assert abs(lowest_of_trunk(rig, body.heads_world_m, 0.12)[0 if gets_up else -1]) < 0.01 * rig.leg_length_m
+
+
 def test_who_squats_without_a_mesh_does_not_lie():
     """Hips as low as heels are thick say nothing of how thick somebody is."""
     source, rig = got_down(with_trunk(None), "sits", 0.12, high=0.14), with_trunk(0.12)
