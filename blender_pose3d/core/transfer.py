@@ -57,6 +57,8 @@ _LEVEL_SHARE = 0.5
 _STANDS, _SURELY_STANDS = np.cos(np.radians((78.0, 60.0))).tolist()
 # How far a spine is turned beyond the source's to lead where that does.
 _MOST_LEANT_RAD = np.radians(20.0)
+# The parts of limbs and what begins where they end; shorter ones than this share of the leg point nowhere.
+_NEXT, _LEAST_PART = {"upper_arm": "forearm", "forearm": "hand", "thigh": "shin", "shin": "foot"}, 0.02
 # Radians: less is the rounding of a file.
 _LEAST_TURN = 1e-3
 
@@ -222,7 +224,7 @@ def _own_turns(source: SourceMotion, rig: RigSpec, facing: np.ndarray) -> dict[i
     for role in ours:
         bone, bone_there = rig.bone(role), _shows_turn(source, role)
         if bone is not None and bone_there is not None and role in theirs:
-            own[bone] = turned(role, source.turns[:, bone_there])
+            own[bone] = turned(role, _pointed(source, role, bone_there))
     with_turns = set(rig.mapped_bones())
     for chain in FINGER_CHAINS:
         links, links_there = _finger(rig, chain), _finger(source.rig, chain)
@@ -310,6 +312,21 @@ def _shows_turn(source: SourceMotion, role: str) -> int | None:
     assert joint is not None
     twists = [rig.index[name] for name in rig.mapping.twists.get(f"{_shown_side(rig, side)}_{part}", ())]
     return max((b for b in twists if rig.is_below(joint, b) and rig.is_below(b, bone)), default=bone)
+
+
+def _pointed(source: SourceMotion, role: str, shows: int) -> np.ndarray:
+    """How far the bone that shows a role's turn is turned: [T, 3, 3]. A limb's part is swung so that it points from its joint to
+    the next: where an object is scaled unevenly, or a chain stretches sideways, the bone itself points elsewhere.
+    """
+    rig, turns = source.rig, source.turns[:, shows]
+    side, _, part = role.partition("_")
+    after = rig.bone(f"{side}_{_NEXT[part]}") if part in _NEXT else None
+    if after is None or shows != rig.bone(role):
+        return turns
+    now = apply(turns, unit(rig.rest_heads_world_m[after] - rig.rest_heads_world_m[shows]))
+    seen = source.heads_m[:, after] - source.heads_m[:, shows]
+    has_way = norm(seen) > _LEAST_PART * rig.leg_length_m
+    return swing(now, np.where(has_way[:, None], unit(seen), now)) @ turns
 
 
 def _link_turns(

@@ -457,3 +457,18 @@ def test_a_hand_behind_a_wrist_that_never_turns_is_read(still, on_it):
     assert np.abs(angles[0] - angles[1]).max() < 0.01 and (angles[1].max() > 20 or still)
     other = np.swapaxes(body.turn("right_forearm"), -1, -2) @ body.turn("right_hand")
     assert np.abs(other - other[0]).max() < 1e-9
+
+
+@pytest.mark.parametrize("scale", [(1, 1, 1.3), (1.2, 0.8, 1.4)])
+def test_a_source_that_is_scaled_unevenly_points_where_it_is_seen_to(scale):
+    """Its bones are sheared as well, and none of them is turned as far as its limb."""
+    plain = performed(build(axes_seed=9, arms_down_deg=30))
+    size = np.diag([*scale, 1.0])
+    stretched = replace(plain.rig, world_from_armature=size @ plain.rig.world_from_armature)
+    u, _, v = np.linalg.svd(size[:3, :3] @ plain.turns @ np.linalg.inv(size[:3, :3]))
+    source = replace(plain, rig=stretched, heads_m=plain.heads_m * scale, turns=u @ v)
+    rig = build(axes_seed=4)
+    body = posed(rig, transfer(source, rig))
+    for name, way in world_limbs(source).items():
+        if name != "trunk":
+            assert angle_deg(body.limbs()[name], way).max() < 0.01, name
