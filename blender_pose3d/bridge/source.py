@@ -14,6 +14,7 @@ from ..core.errors import Pose3DError
 from ..core.footing import contacts_there
 from ..core.looping import looped
 from ..core.motion import MotionOptions
+from ..core.preset import LEG_PARTS, SIDES
 from ..core.resample import resampled
 from ..core.rig import RigSpec, check_mapping
 from ..core.transfer import SourceMotion, standing, transfer
@@ -26,6 +27,8 @@ from .rig_reader import choose_shown, read_rig
 from .targets import heard_strips, keyed_range, plays_solo, require_slot
 
 _MOST_FRAMES = 200_000
+# A pose whose legs are longer or shorter than at rest by less than this share is a stretched one, and none of another size.
+_OTHER_SIZE = 0.1
 
 
 def sample(
@@ -47,6 +50,7 @@ def sample(
     placed = world[:, None] @ pose
     if not np.isfinite(placed).all():
         raise Pose3DError(f"The animation of '{name}' has values that are no numbers.", hint="Export it again where it was made.")
+    rig = _as_large_as_posed(rig, pose[..., :3, 3])
     rest = np.linalg.inv(rig.world_from_armature[:3, :3] @ rig.rest_rotations)
     fps = context.scene.render.fps / context.scene.render.fps_base
     return SourceMotion(
@@ -224,6 +228,24 @@ def _require_shown(context: bpy.types.Context, armature_object: bpy.types.Object
         raise Pose3DError(
             f"'{armature_object.name}' shows its rest position.", hint="Choose Pose Position in its Armature properties."
         )
+
+
+def _as_large_as_posed(rig: RigSpec, heads: np.ndarray) -> RigSpec:
+    """The rig at rest as large as its pose is, heads [T, B, 3] in armature axes: a root control or a file's root bone may be
+    scaled, and the whole character with it.
+    """
+    legs = [[rig.bone(f"{side}_{part}") for part in LEG_PARTS[:3]] for side in SIDES]
+    legs = [leg for leg in legs if None not in leg]
+    if not legs:
+        return rig
+    posed, rest = (
+        np.median([np.linalg.norm(np.diff(at[:, leg], axis=1), axis=-1).sum(axis=-1) for leg in legs])
+        for at in (heads, rig.rest_heads[None])
+    )
+    larger = float(posed / rest)
+    if abs(larger - 1) < _OTHER_SIZE or larger <= 0:
+        return rig
+    return replace(rig, world_from_armature=rig.world_from_armature @ np.diag([larger, larger, larger, 1.0]))
 
 
 def _nearest_rotations(matrices: np.ndarray) -> np.ndarray:

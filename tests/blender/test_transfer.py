@@ -20,6 +20,7 @@ EVERYWHERE = (
     "what_carries_the_character_is_told",
     "an_object_that_no_longer_moves_is_told",
     "constraints_are_a_source",
+    "a_character_that_its_root_scales_is_a_source",
     "an_fbx_of_a_broken_rate_is_a_source",
     "a_bvh_file_onto_a_character_of_the_scene",
     "a_bvh_file_of_blenders_own",

@@ -401,6 +401,22 @@ def check_constraints_are_a_source() -> None:
         assert bpy.ops.pose3d.retarget_animation(source=follower.name, armature=target.name) == {"FINISHED"}
 
 
+def check_a_character_that_its_root_scales_is_a_source() -> None:
+    """By a root control, or by the root bone of a file in other units: it is the same motion, whatever its size."""
+    source, target = rig_builders.build("posed_root"), rig_builders.build("a_pose")
+    root = source.pose.bones["Root"]
+    root.rotation_quaternion, root.location = (1, 0, 0, 0), (0, 0, 0)
+    animated(source, motion="walk")
+    ways = []
+    for scale in (1.0, 100.0, 0.3):
+        root.scale = (scale, scale, scale)
+        there = sample(bpy.context, source, presets_folder=_PRESETS)
+        options = MotionOptions(dense_keys=True)
+        motion = apply_source(bpy.context, target, there, preset="auto", resources=ROOT, options=options).motion
+        ways.append(np.concatenate([motion.rotations_wxyz.reshape(len(motion.timestamps_s), -1), motion.root_location_m], axis=1))
+    assert max(np.abs(way - ways[0]).max() for way in ways) < 1e-3
+
+
 def check_time_remapping_is_the_scenes() -> None:
     """Keys are read, made and written as they are, not as the scene plays them."""
     folder = test_folder()
