@@ -75,7 +75,8 @@ def export_animation(
         if layers is None:
             _play_only(armature_object, played)
         carried = with_root_motion(context, armature_object, root_motion, resources=resources)
-        files.export(path, armature_object, bones=bones, with_nla=layers is not None, meanwhile=carried)
+        name = played.action.name
+        files.export(path, armature_object, name=name, bones=bones, with_nla=layers is not None, meanwhile=carried)
     return first, last
 
 

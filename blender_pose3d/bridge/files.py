@@ -142,14 +142,15 @@ def export(
     path: Path,
     armature_object: bpy.types.Object,
     *,
+    name: str = "",
     bones: Sequence[str] = (),
     with_nla: bool = False,
     meanwhile: contextlib.AbstractContextManager[None] | None = None,
 ) -> None:
     """Write the scene's animated armature (and what it carries) to a file, by extension. The file appears whole or not at all.
 
-    bones: those that a .bvh holds, all when empty; with_nla: not the active action alone, but what plays under it as well;
-    meanwhile: entered once the armature is seen to move. But for the .blend, an armature in Rest Position is written as it moves,
+    name: of the animation in a .glb or .fbx, the active action's when empty; bones: those that a .bvh holds, all when empty; with_nla: not the active action
+    alone, but what plays under it as well; meanwhile: entered once the armature is seen to move. But for the .blend, an armature in Rest Position is written as it moves,
     and what is selected and visible is changed.
     Raises Pose3DError if it cannot be written.
     """
@@ -158,16 +159,17 @@ def export(
         raise Pose3DError(
             f"'{path.suffix}' is not a kind of file that Pose3D writes.", hint=f"Use one of: {', '.join(OUT_SUFFIXES)}."
         )
-    name = f".{short_stem(path)}"
-    partial = path.with_name(f"{name}.{os.getpid()}.partial{path.suffix}")
-    remove_stale(path.parent, f"{glob.escape(name)}.*.partial{kind}")
+    stem = f".{short_stem(path)}"
+    partial = path.with_name(f"{stem}.{os.getpid()}.partial{path.suffix}")
+    remove_stale(path.parent, f"{glob.escape(stem)}.*.partial{kind}")
     _enable_addon(kind)
     position = contextlib.nullcontext() if kind == ".blend" else _in_pose_position(armature_object.data)
     as_keyed = contextlib.nullcontext() if kind == ".blend" else frames_of_keys(bpy.context.scene)
-    alone = None if with_nla or kind != ".glb" else armature_object.animation_data.action.name
+    name = name or ("" if kind == ".blend" else armature_object.animation_data.action.name)
+    called_so = contextlib.nullcontext() if kind == ".blend" else _scene_called(bpy.context.scene, name)
     try:
-        with quietly(), position, as_keyed, meanwhile or contextlib.nullcontext():
-            _WRITERS[kind](partial, armature_object, bones, alone)
+        with quietly(), position, as_keyed, called_so, meanwhile or contextlib.nullcontext():
+            _WRITERS[kind](partial, armature_object, bones, name if not with_nla else None)
         if not partial.is_file() or partial.stat().st_size == 0:
             raise Pose3DError(f"Blender did not write {path}.", hint="Choose another folder or another kind of file.")
         os.replace(partial, path)
@@ -221,8 +223,8 @@ def _write_blend(path: Path, armature_object: bpy.types.Object, bones: Sequence[
 
 def _write_glb(path: Path, armature_object: bpy.types.Object, bones: Sequence[str], alone: str | None) -> None:
     _select_family(armature_object)
-    # The scene as it plays; an action has nothing of what carries the armature.
-    how = {"export_animation_mode": "SCENE"}
+    # The scene as it plays, as one animation that is called as the scene is; an action has nothing of what carries the armature.
+    how = {"export_animation_mode": "SCENE", "export_anim_scene_split_object": False}
     if alone is not None and not is_carried(armature_object):  # the active action, called so
         how = {"export_animation_mode": "ACTIVE_ACTIONS", "export_nla_strips_merged_animation_name": alone}
     with _gltf_rate(bpy.context.scene):
@@ -355,6 +357,16 @@ def _in_pose_position(armature: bpy.types.Armature) -> Iterator[None]:
         yield
     finally:
         armature.pose_position = before
+
+
+@contextlib.contextmanager
+def _scene_called(scene: bpy.types.Scene, name: str) -> Iterator[None]:
+    """Blender calls an FBX file's take, and all that a glTF file plays, as the scene is called."""
+    before, scene.name = scene.name, name
+    try:
+        yield
+    finally:
+        scene.name = before
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import sys
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from blender_pose3d import headless  # noqa: E402
 from blender_pose3d.bridge import export, files  # noqa: E402
 from blender_pose3d.bridge.apply import AppliedMotion  # noqa: E402
 from blender_pose3d.bridge.markers import CONFIDENCE_PROPERTY  # noqa: E402
-from blender_pose3d.bridge.output import apply_with_output  # noqa: E402
+from blender_pose3d.bridge.output import apply_with_output, push_down  # noqa: E402
 from blender_pose3d.bridge.root_motion import on_root  # noqa: E402
 from blender_pose3d.bridge.targets import shown_action  # noqa: E402
 from blender_pose3d.core.errors import Pose3DError  # noqa: E402
@@ -694,6 +695,53 @@ def places_m(figure: bpy.types.Object, frames: np.ndarray) -> np.ndarray:
         posed = figure.evaluated_get(bpy.context.evaluated_depsgraph_get())
         found.append([posed.matrix_world @ posed.pose.bones[name].head for name in ("Hips", "LeftHand")])
     return np.array(found)
+
+
+def check_animations_are_called_as_the_action_is() -> None:
+    """One in a file, alone, of a character that is carried, and with what plays under it; the keys of shapes are in it."""
+    folder = addon_checks.test_folder()
+    with addon_checks.registered():
+        figure, applied = imported()
+        scene, called = bpy.context.scene, bpy.data.actions[applied.action_name]
+        mesh = bpy.data.meshes.new("Face")
+        mesh.from_pydata([(0, 0, 0), (1, 0, 0), (0, 1, 0)], [], [(0, 1, 2)])
+        face = bpy.data.objects.new("Face", mesh)
+        face.parent = figure
+        scene.collection.objects.link(face)
+        face.shape_key_add(name="Basis")
+        smile = face.shape_key_add(name="Smile")
+        smile.points[0].co.x = 0.1
+        for frame, smile.value in ((1, 0.0), (20, 1.0)):
+            smile.keyframe_insert("value", frame=frame)
+        platform = bpy.data.objects.new("Platform", None)
+        scene.collection.objects.link(platform)
+        for frame, metres in ((1, 0.0), (applied.frame_end, 5.0)):
+            platform.location.y = metres
+            platform.keyframe_insert("location", frame=frame)
+        for way in ("alone", "carried", "layered"):
+            called.name = f"{way} walk"
+            if way == "carried":
+                figure.parent = platform
+            if way == "layered":
+                push_down(figure, called)
+                scene.pose3d.motion.upper_body = True
+                imported_on(figure, start_frame=1, nla_strip=False)
+            scene.frame_set(1)
+            before, was_called = scene_state(), scene.name
+            for kind in ("fbx", "glb"):
+                path = folder / f"{way}.{kind}"
+                assert bpy.ops.pose3d.export_animation(filepath=str(path), armature=figure.name) == {"FINISHED"}
+            after = scene_state()
+            assert after == before, (way, {k: (before[k], after[k]) for k in before if before[k] != after[k]})
+            assert scene.name == was_called
+            wanted = export.exported_action(figure).name
+            data = (folder / f"{way}.fbx").read_bytes()
+            assert f"{wanted}\0\1AnimStack".encode() in data and data.count(b"\0\1AnimStack") == 1, (way, wanted)
+            data = (folder / f"{way}.glb").read_bytes()
+            content = json.loads(data[20 : 20 + int.from_bytes(data[12:16], "little")])
+            (animation,) = content["animations"]
+            moved = {channel["target"]["path"] for channel in animation["channels"]}
+            assert animation["name"] == wanted and moved >= {"rotation", "weights"}, (way, animation["name"], moved)
 
 
 def check_an_fbx_has_the_pictures_that_are_packed() -> None:

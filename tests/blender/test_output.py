@@ -27,6 +27,7 @@ NAMES = (
     "hidden_ones_that_are_edited_are_exported",
     "one_that_is_scaled_to_nothing_for_a_while_is_exported",
     "one_that_is_carried_is_exported_where_it_goes",
+    "animations_are_called_as_the_action_is",
     "an_fbx_has_the_pictures_that_are_packed",
     "what_is_hidden_and_not_in_the_file_is_told",
     "what_is_before_frame_0_is_told",
