@@ -727,6 +727,8 @@ def add_retarget_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--loop", action="store_true", default=None, help=looping)
     rooted = "in .fbx and .glb, for game engines: the root goes along the ground with the hips, or turns with them as well"
     parser.add_argument("--root-motion", choices=("none", "path", "heading"), help=f"{rooted} (default: none)")
+    deforming = "in .fbx, .glb and .bvh: the bones that deform alone, as one tree without controls and helpers"
+    parser.add_argument("--deform-bones", action="store_true", default=None, help=deforming)
     parser.add_argument("--report", type=Path, metavar="FILE.json", help="where to write what was done")
     retarget_options.add_arguments(parser)
 

@@ -28,9 +28,10 @@ from .batch.inputs import Inputs
 from .batch.jobs import LIFTING_OPTIONS, TRACK_SUFFIX, BatchJob
 from .bridge import files
 from .bridge.apply import AppliedMotion, apply_track, empty_stretches_s
+from .bridge.deforming import prepared
 from .bridge.ik import LimbMode
 from .bridge.keying import handling_by_preset
-from .bridge.root_motion import RootMotion, with_root_motion
+from .bridge.root_motion import RootMotion
 from .bridge.source import apply_source, loop_of, mark_cyclic, sample
 from .core import report, report_page
 from .core.errors import Pose3DError
@@ -88,6 +89,7 @@ class Options:
     limbs: str = LimbMode.FK.value
     mute_constraints: bool = False
     root_motion: str = RootMotion.NONE.value
+    deform_bones: bool = False
     loop: bool = False
     report: Path | None = None
     motion: MotionOptions = field(default_factory=MotionOptions)
@@ -114,6 +116,7 @@ def parse(arguments: list[str]) -> Options:
     parser.add_argument("--mute-constraints", action="store_true")
     parser.add_argument("--loop", action="store_true")
     parser.add_argument("--root-motion", choices=[how.value for how in RootMotion], default=RootMotion.NONE.value)
+    parser.add_argument("--deform-bones", action="store_true")
     parser.add_argument("--report", type=Path)
     shared_options.add_arguments(parser)
     given = vars(parser.parse_args(arguments))
@@ -187,8 +190,17 @@ def retarget(
     applied = replace(applied, warnings=(*applied.warnings, *files.left_out(armature_object, out)))
     for warning in applied.warnings:
         print(f"warning: {warning}", file=sys.stderr, flush=True)
-    carried = with_root_motion(bpy.context, armature_object, options.root_motion, resources=resources)
-    files.export(out, armature_object, bones=applied.motion.bone_names, meanwhile=carried)
+    is_blend, is_bvh = out.suffix.lower() == ".blend", out.suffix.lower() == ".bvh"
+    written = prepared(
+        bpy.context,
+        armature_object,
+        root_motion=options.root_motion,
+        deform_bones=options.deform_bones,
+        with_meshes=not is_bvh,
+        resources=resources,
+    )
+    bones = () if options.deform_bones else applied.motion.bone_names
+    files.export(out, armature_object, bones=bones, meanwhile=None if is_blend else written)
     frame_s = scene.render.fps_base / scene.render.fps
     wanted_s = (applied.frame_end - applied.frame_start) * frame_s
     bones, seconds = files.read_back(out, armature_object.name)

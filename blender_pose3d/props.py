@@ -268,6 +268,10 @@ class Pose3DOutput(bpy.types.PropertyGroup):
             (RootMotion.HEADING, "Path and Heading", "The root turns with the hips as well"),
         ],
     )
+    deform_bones: bpy.props.BoolProperty(  # type: ignore[valid-type]
+        name="Deform Bones Only",
+        description="In exported files: the bones that deform, as one tree, without the rig's controls and helpers",
+    )
 
     limbs: bpy.props.EnumProperty(  # type: ignore[valid-type]
         name="Limbs",

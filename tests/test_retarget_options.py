@@ -124,6 +124,15 @@ def test_root_motion_is_for_the_files_of_games(name: str) -> None:
     assert said(options.check_values, {"root_motion": "none", "out": Path(name)}) is None
 
 
+@pytest.mark.parametrize("name", ["walk.blend", "walk.bvh", "walk.glb", "walk.FBX"])
+def test_deform_bones_alone_are_for_the_files_of_other_programs(name: str) -> None:
+    refused = "--deform-bones is for .bvh, .fbx and .glb files" in (
+        said(options.check_values, {"deform_bones": True, "out": Path(name)}) or ""
+    )
+    assert refused == (name == "walk.blend")
+    assert said(options.check_values, {"deform_bones": None, "out": Path(name)}) is None
+
+
 @pytest.mark.parametrize("words", [["--smoothing", "much"], ["--fov", "wide"]])
 def test_what_means_nothing_is_refused(words: list[str]) -> None:
     with pytest.raises(SystemExit):

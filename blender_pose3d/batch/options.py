@@ -90,6 +90,10 @@ def check_values(given: Mapping[str, Any]) -> None:
         raise Pose3DError(
             f"--root-motion is for .fbx and .glb files, not for {out.name}.", hint="Leave it out, or write one of these."
         )
+    if values.get("deform_bones") and out.suffix.lower() not in (".bvh", ".fbx", ".glb"):
+        raise Pose3DError(
+            f"--deform-bones is for .bvh, .fbx and .glb files, not for {out.name}.", hint="Leave it out, or write one of these."
+        )
     _check_lens(values)
     _check_speed(values)
     for name in ("start", "end"):

@@ -14,12 +14,13 @@ from bpy_extras import anim_utils
 from ..core.errors import Pose3DError
 from ..core.paths import is_folder
 from . import files
+from .deforming import prepared
 from .frames import frame_kept
 from .keying import require_whole
 from .live import require_own_pose
 from .markers import source_of
 from .rig_reader import choose_mapping, read_rig
-from .root_motion import RootMotion, require_root_motion, with_root_motion
+from .root_motion import RootMotion, require_root_motion
 from .targets import Shown, edited_strip, heard_strips, keyed_range, plays_solo, require_slot, shown
 
 EXPORT_SUFFIXES = (".bvh", ".fbx", ".glb")
@@ -34,9 +35,10 @@ def export_animation(
     resources: Path,
     overwrite: bool = False,
     root_motion: RootMotion = RootMotion.NONE,
+    deform_bones: bool = False,
 ) -> tuple[int, int]:
     """Write the armature, what hangs on it and the frames of the action that it plays, with the NLA strips under it, from frame 0
-    on; returns the first and last frame. root_motion: what its root does in the file.
+    on; returns the first and last frame. root_motion: what its root does in the file; deform_bones: no others are in it.
 
     Selection, visibility, mode, frame range, current frame, the active action and the enabled add-ons are given back.
     Raises Pose3DError, also for a file that exists, unless overwrite.
@@ -63,7 +65,8 @@ def export_animation(
             hint="Move its keys to frame 0 or later.",
         )
     first = max(first, 0)
-    bones = keyed_bones(armature_object, played, resources) if path.suffix.lower() == ".bvh" else ()
+    is_bvh = path.suffix.lower() == ".bvh"
+    bones = keyed_bones(armature_object, played, resources) if is_bvh and not deform_bones else ()
     with (
         frame_kept(context.scene),
         _out_of_tweak_mode(armature_object.animation_data),
@@ -74,9 +77,16 @@ def export_animation(
         scene.frame_start, scene.frame_end = first, last
         if layers is None:
             _play_only(armature_object, played)
-        carried = with_root_motion(context, armature_object, root_motion, resources=resources)
+        written = prepared(
+            context,
+            armature_object,
+            root_motion=root_motion,
+            deform_bones=deform_bones,
+            with_meshes=not is_bvh,
+            resources=resources,
+        )
         name = played.action.name
-        files.export(path, armature_object, name=name, bones=bones, with_nla=layers is not None, meanwhile=carried)
+        files.export(path, armature_object, name=name, bones=bones, with_nla=layers is not None, meanwhile=written)
     return first, last
 
 

@@ -145,13 +145,14 @@ def export(
     name: str = "",
     bones: Sequence[str] = (),
     with_nla: bool = False,
-    meanwhile: contextlib.AbstractContextManager[None] | None = None,
+    meanwhile: contextlib.AbstractContextManager[bpy.types.Object] | None = None,
 ) -> None:
     """Write the scene's animated armature (and what it carries) to a file, by extension. The file appears whole or not at all.
 
-    name: of the animation in a .glb or .fbx, the active action's when empty; bones: those that a .bvh holds, all when empty; with_nla: not the active action
-    alone, but what plays under it as well; meanwhile: entered once the armature is seen to move. But for the .blend, an armature in Rest Position is written as it moves,
-    and what is selected and visible is changed.
+    name: of the animation in a .glb or .fbx, the active action's when empty; bones: those that a .bvh holds, all when empty;
+    with_nla: not the active action alone, but what plays under it as well; meanwhile: entered once the armature is seen to move,
+    and gives what is written in its place. But for the .blend, an armature in Rest Position is written as it moves, and what is
+    selected and visible is changed.
     Raises Pose3DError if it cannot be written.
     """
     kind = path.suffix.lower()
@@ -168,8 +169,8 @@ def export(
     name = name or ("" if kind == ".blend" else armature_object.animation_data.action.name)
     called_so = contextlib.nullcontext() if kind == ".blend" else _scene_called(bpy.context.scene, name)
     try:
-        with quietly(), position, as_keyed, called_so, meanwhile or contextlib.nullcontext():
-            _WRITERS[kind](partial, armature_object, bones, name if not with_nla else None)
+        with quietly(), position, as_keyed, called_so, meanwhile or contextlib.nullcontext(armature_object) as written:
+            _WRITERS[kind](partial, written, bones, name if not with_nla else None)
         if not partial.is_file() or partial.stat().st_size == 0:
             raise Pose3DError(f"Blender did not write {path}.", hint="Choose another folder or another kind of file.")
         os.replace(partial, path)
@@ -222,7 +223,7 @@ def _write_blend(path: Path, armature_object: bpy.types.Object, bones: Sequence[
 
 
 def _write_glb(path: Path, armature_object: bpy.types.Object, bones: Sequence[str], alone: str | None) -> None:
-    _select_family(armature_object)
+    select_family(armature_object)
     # The scene as it plays, as one animation that is called as the scene is; an action has nothing of what carries the armature.
     how = {"export_animation_mode": "SCENE", "export_anim_scene_split_object": False}
     if alone is not None and not is_carried(armature_object):  # the active action, called so
@@ -239,7 +240,7 @@ def _write_glb(path: Path, armature_object: bpy.types.Object, bones: Sequence[st
 
 
 def _write_fbx(path: Path, armature_object: bpy.types.Object, bones: Sequence[str], alone: str | None) -> None:
-    _select_family(armature_object)
+    select_family(armature_object)
     packed = [image for image in bpy.data.images if image.packed_file and image.users and image.library is None]
     # Pictures that are packed are in no other file, so they go along. Blender takes all of them then, or none.
     pictures = {"path_mode": "COPY", "embed_textures": True} if packed else {}
@@ -272,11 +273,18 @@ def _file_names(packed: Sequence[bpy.types.Image]) -> Iterator[None]:
 
 
 def _write_bvh(path: Path, armature_object: bpy.types.Object, bones: Sequence[str], alone: str | None) -> None:
+    with moved(bpy.context, armature_object):
+        write_bvh(path, bpy.context, armature_object, bones=bones)
+
+
+@contextlib.contextmanager
+def moved(context: bpy.types.Context, armature_object: bpy.types.Object) -> Iterator[None]:
+    """Blender evaluates the armature meanwhile, whatever hides it. Raises Pose3DError where it does not."""
     with _collections_shown(armature_object):
         show(armature_object)
-        if not is_moved(bpy.context, armature_object):
+        if not is_moved(context, armature_object):
             raise _in_hidden_collection(armature_object)
-        write_bvh(path, bpy.context, armature_object, bones=bones)
+        yield
 
 
 @contextlib.contextmanager
@@ -315,7 +323,7 @@ _WRITERS: dict[str, Callable[[Path, bpy.types.Object, Sequence[str], str | None]
 }
 
 
-def _select_family(armature_object: bpy.types.Object) -> None:
+def select_family(armature_object: bpy.types.Object) -> None:
     """Select the armature and what hangs on it, as far as this view layer shows it, and nothing else."""
     show(armature_object)
     armature_object.hide_select = False

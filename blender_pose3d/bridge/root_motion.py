@@ -63,8 +63,7 @@ def on_root(
     Raises Pose3DError where the rig does not let its root carry the body, or no view layer has it.
     """
     files.show(armature_object)
-    path_bone, thighs = _body(armature_object, resources)
-    carrier = path_bone.parent_recursive[-1].name if path_bone.parent is not None else None
+    carrier, thighs = _body(armature_object, resources)
     world, pose = sampled(context, armature_object, frames)
     bones = armature_object.pose.bones
     rest = np.array([bone.bone.matrix_local for bone in bones], dtype=float)
@@ -111,8 +110,13 @@ def on_root(
         context.view_layer.update()
 
 
-def _body(armature_object: bpy.types.Object, resources: Path) -> tuple[bpy.types.PoseBone, tuple[str, str]]:
-    """The bone that carries the path, and the names of the left and the right thigh."""
+def carrier_of(armature_object: bpy.types.Object, resources: Path) -> str | None:
+    """The bone that is to carry the path, None where the object is. Raises Pose3DError."""
+    return _body(armature_object, resources)[0]
+
+
+def _body(armature_object: bpy.types.Object, resources: Path) -> tuple[str | None, tuple[str, str]]:
+    """What is to carry the path, None for the object, and the left and the right thigh."""
     try:
         data = armature_object.animation_data
         preset = source_of(data.action, data.action_slot).preset
@@ -120,7 +124,8 @@ def _body(armature_object: bpy.types.Object, resources: Path) -> tuple[bpy.types
         preset = "auto"
     rig = read_rig(armature_object, choose_mapping(armature_object, preset=preset, presets_folder=resources / "rigs"))
     left, right = (rig.mapping.bones[f"{side}_thigh"][0] for side in ("left", "right"))
-    return armature_object.pose.bones[rig.mapping.root], (left, right)
+    path_bone = armature_object.pose.bones[rig.mapping.root]
+    return path_bone.parent_recursive[-1].name if path_bone.parent is not None else None, (left, right)
 
 
 def _names_up(bone: bpy.types.PoseBone) -> tuple[str, ...]:

@@ -75,6 +75,7 @@ class POSE3D_OT_export_animation(bpy.types.Operator):
                 resources=places.resources_root(),
                 overwrite=self.overwrite,
                 root_motion=RootMotion(context.scene.pose3d.output.root_motion),
+                deform_bones=context.scene.pose3d.output.deform_bones,
             )
             begins, _ = export.exported_frames(armature_object)
             left_out = files.left_out(armature_object, path)

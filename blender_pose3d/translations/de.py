@@ -1380,6 +1380,12 @@ GERMAN: dict[str, str] = {
     "Path Only": "Nur der Weg",
     "Path and Heading": "Weg und Richtung",
     "The root turns with the hips as well": "Die Wurzel dreht sich auch mit der Hüfte",
+    "Deform Bones Only": "Nur Deform-Knochen",
+    "In exported files: the bones that deform, as one tree, without the rig's controls and helpers": "In exportierten Dateien: die"
+    " Knochen, die verformen, als ein Baum, ohne Steuer- und Hilfsknochen des Rigs",
+    "No bone of '{}' deforms.": "Kein Knochen von „{}“ verformt etwas.",
+    "Leave Deform Bones Only off, or tick Deform in its bones.": "„Nur Deform-Knochen“ weglassen, oder in den Knochen „Deform“"
+    " anhaken.",
     "Root Motion is for .fbx and .glb files, not for {}.": "Root-Motion gibt es in .fbx- und .glb-Dateien, nicht in {}.",
     "Leave it off, or write one of these.": "Sie weglassen, oder eine solche Datei schreiben.",
     "'{}' has another scale in each direction, so its root cannot turn the body.": "„{}“ ist in jeder Richtung anders skaliert,"

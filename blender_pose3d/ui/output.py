@@ -43,4 +43,5 @@ class POSE3D_PT_output(bpy.types.Panel):
         layout.separator()
         layout.prop(output, "export_format")
         layout.prop(output, "root_motion")
+        layout.prop(output, "deform_bones")
         layout.operator(POSE3D_OT_export_animation.bl_idname, icon="EXPORT")

@@ -935,6 +935,85 @@ def check_root_motion_of_layers() -> None:
             assert scene_state() == before
 
 
+def check_deform_bones_alone_are_exported() -> None:
+    """As one tree that moves as the body does, without what the animator takes hold of."""
+    folder = addon_checks.test_folder()
+    with addon_checks.registered():
+        figure = files.open_rig(files.parse_rig("rigify"))
+        deforming = [bone.name for bone in figure.data.bones if bone.use_deform]
+        skin_on(figure, deforming)
+        sword = skin_on(figure, [])
+        sword.parent_type, sword.parent_bone = "BONE", "ORG-hand.R"
+        applied = imported_on(figure, start_frame=1, motion="walk_turn", nla_strip=False)
+        frames = range(applied.frame_start, applied.frame_end + 1)
+        places = [figure.pose.bones.find(bone) for bone in deforming]
+        poses = np.array([pose_at(figure, frame) for frame in frames])[:, places]
+        ends_m = np.array([skin_ends_m(frame) for frame in frames])
+        bpy.context.scene.frame_set(1)
+        output, before = bpy.context.scene.pose3d.output, scene_state()
+        output.deform_bones = True
+        for root_motion, kind in (("none", "glb"), ("none", "fbx"), ("none", "bvh"), ("heading", "glb"), ("heading", "fbx")):
+            output.root_motion = root_motion
+            path = folder / f"{root_motion}.{kind}"
+            assert bpy.ops.pose3d.export_animation(filepath=str(path), armature=figure.name) == {"FINISHED"}
+            after = scene_state()
+            assert after == before, (kind, {k: (before[k], after[k]) for k in before if before[k] != after[k]})
+    for root_motion, kind in (("none", "glb"), ("none", "fbx"), ("none", "bvh"), ("heading", "glb"), ("heading", "fbx")):
+        figure = files.open_rig(files.RigFile(folder / f"{root_motion}.{kind}"))
+        assert figure.name == ("rig" if kind != "bvh" else "none"), figure.name
+        bones = figure.data.bones
+        kept = {"ORG-hand.R"} if kind != "bvh" else set()
+        root = "MCH-torso.parent" if root_motion == "heading" else "DEF-spine"
+        assert set(bones.keys()) == {*deforming, *kept, root}, set(bones.keys()) ^ {*deforming, *kept, root}
+        assert [bone.name for bone in bones if bone.parent is None] == [root]
+        hangs_on = {"DEF-thigh.L": "DEF-spine", "DEF-shoulder.R": "DEF-spine.003", "DEF-palm.01.L": "DEF-hand.L"}
+        assert {name: bones[name].parent.name for name in hangs_on} == hangs_on
+        first = round(figure.animation_data.action.frame_range[0])
+        order = [figure.pose.bones.find(bone) for bone in deforming]
+        read = np.array([pose_at(figure, first + frame) for frame in range(len(frames))])[:, order]
+        assert np.abs(read - poses).max() < 1e-4, (root_motion, kind, np.abs(read - poses).max())
+        if kind != "bvh":
+            read_m = np.array([skin_ends_m(first + frame) for frame in range(len(frames))])
+            assert np.abs(read_m - ends_m).max() < 1e-3, (root_motion, kind, np.abs(read_m - ends_m).max())
+    with addon_checks.registered():
+        figure, _ = imported()
+        for bone in figure.data.bones:
+            bone.use_deform = False
+        bpy.context.scene.pose3d.output.deform_bones = True
+        before = scene_state()
+        refused("No bone of 'a_pose' deforms", filepath=str(folder / "none.glb"), armature=figure.name, overwrite=True)
+        assert scene_state() == before
+
+
+def skin_on(figure: bpy.types.Object, bones: list[str]) -> bpy.types.Object:
+    """A mesh that hangs on an armature and is deformed by these bones, a triangle each, or by none."""
+    mesh = bpy.data.meshes.new("Skin")
+    triangle = np.array([(0, 0, 0, 1), (0.02, 0, 0, 1), (0, 0.05, 0, 1)]).T
+    places = [np.array(figure.data.bones[name].matrix_local) for name in bones] or [np.eye(4)]
+    points = np.concatenate([(place @ triangle)[:3].T for place in places])
+    mesh.from_pydata(points.tolist(), [], np.arange(len(points)).reshape(-1, 3).tolist())
+    skin = bpy.data.objects.new("Skin" if bones else "Sword", mesh)
+    bpy.context.scene.collection.objects.link(skin)
+    skin.parent = figure
+    for i, name in enumerate(bones):
+        skin.vertex_groups.new(name=name).add(list(range(3 * i, 3 * i + 3)), 1.0, "REPLACE")
+    if bones:
+        skin.modifiers.new("Skin", "ARMATURE").object = figure
+    return skin
+
+
+def skin_ends_m(frame: int) -> np.ndarray:
+    """How far skin and sword reach in the world, [2, 2, 3]."""
+    bpy.context.scene.frame_set(frame)
+    found = []
+    for name in ("Skin", "Sword"):
+        shown = bpy.data.objects[name].evaluated_get(bpy.context.evaluated_depsgraph_get())
+        points = np.array([shown.matrix_world @ vertex.co for vertex in shown.to_mesh().vertices])
+        found.append((points.min(axis=0), points.max(axis=0)))
+        shown.to_mesh_clear()
+    return np.array(found)
+
+
 def check_refusals_of_root_motion() -> None:
     folder = addon_checks.test_folder()
     with addon_checks.registered():

@@ -34,6 +34,7 @@ NAMES = (
     "the_root_carries_the_path",
     "root_motion_is_read_back",
     "root_motion_of_layers",
+    "deform_bones_alone_are_exported",
     "refusals_of_root_motion",
     "refusals_of_an_export",
 )

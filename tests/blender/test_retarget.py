@@ -156,6 +156,15 @@ def test_the_root_goes_along_where_that_is_asked_for(retarget, props, tmp_path):
     assert moved_m["path"]["Root"] > 0.3 and moved_m["path"]["Hips"] < 0.15, moved_m
 
 
+@pytest.mark.one_blender
+@pytest.mark.parametrize("kind", [".glb", ".fbx", ".bvh"])
+def test_deform_bones_alone_where_that_is_asked_for(retarget, track, inspect, tmp_path, kind):
+    out = tmp_path / f"out{kind}"
+    succeeded(retarget(track, "rigify", out, "--deform-bones"), out)
+    found = inspect(out)
+    assert found["bones"] == 160 and found["seconds"] == pytest.approx(2, abs=0.1)
+
+
 def places_in_glb(path: Path, node: str) -> np.ndarray:
     """A node's keyed places on what it hangs on, [T, 3]."""
     data = path.read_bytes()
