@@ -723,6 +723,8 @@ def add_retarget_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--limbs", choices=("fk", "ik"), help="ik: key the IK controls and pole targets as well (default: fk)")
     muted = "mute in the new action the constraints that change what is keyed"
     parser.add_argument("--mute-constraints", action="store_true", default=None, help=muted)
+    named = "what the action, and the animation in the file, is called, with {armature}, {clip} and {preset}"
+    parser.add_argument("--action-name", metavar="PATTERN", help=f"{named} (default: {{armature}} {{clip}})")
     looping = "the part that best comes back to where it began, made a loop"
     parser.add_argument("--loop", action="store_true", default=None, help=looping)
     rooted = "in .fbx and .glb, for game engines: the root goes along the ground with the hips, or turns with them as well"
@@ -859,7 +861,7 @@ def read_batch_options(arguments: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("jobs", nargs="+", metavar="JOBS", help=jobs)
     parser.add_argument("--rig", metavar="FILE", help=f"for every clip whose row names none: {RIG_HELP}")
-    out = "where results go, with {folder}, {stem}, {name} of the clip, {rig}, {row} (default: {folder}/{stem}.glb)"
+    out = "where results go, with {folder}, {parent}, {stem}, {name} of the clip, {rig}, {row} (default: {folder}/{stem}.glb)"
     parser.add_argument("--out", metavar="PATTERN", help=out)
     add_retarget_options(parser)
     parser.set_defaults(preset=None)  # "auto" is retarget's own default; a row must be able to tell that nothing was given

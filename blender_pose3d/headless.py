@@ -31,9 +31,11 @@ from .bridge.apply import AppliedMotion, apply_track, empty_stretches_s
 from .bridge.deforming import prepared
 from .bridge.ik import LimbMode
 from .bridge.keying import handling_by_preset
+from .bridge.output import clip_name
 from .bridge.root_motion import RootMotion
 from .bridge.source import apply_source, loop_of, mark_cyclic, sample
 from .core import report, report_page
+from .core.action_names import action_name
 from .core.errors import Pose3DError
 from .core.leftovers import replacing, scratch
 from .core.looping import looped
@@ -91,6 +93,7 @@ class Options:
     root_motion: str = RootMotion.NONE.value
     deform_bones: bool = False
     loop: bool = False
+    action_name: str | None = None
     report: Path | None = None
     motion: MotionOptions = field(default_factory=MotionOptions)
 
@@ -114,6 +117,7 @@ def parse(arguments: list[str]) -> Options:
     parser.add_argument("--model")
     parser.add_argument("--limbs", choices=[mode.value for mode in LimbMode], default=LimbMode.FK.value)
     parser.add_argument("--mute-constraints", action="store_true")
+    parser.add_argument("--action-name")
     parser.add_argument("--loop", action="store_true")
     parser.add_argument("--root-motion", choices=[how.value for how in RootMotion], default=RootMotion.NONE.value)
     parser.add_argument("--deform-bones", action="store_true")
@@ -186,6 +190,11 @@ def retarget(
         applied = replace(applied, warnings=tuple(dict.fromkeys((*whole.warnings, *applied.warnings))))
     if options.loop:
         mark_cyclic(armature_object, applied)
+    if options.action_name is not None:
+        action = bpy.data.actions[applied.action_name]
+        clip = source.name if source is not None else clip_name(track)
+        action.name = action_name(options.action_name, armature=armature_object.name, clip=clip, preset=applied.preset)
+        applied = replace(applied, action_name=action.name)
     scene.frame_start, scene.frame_end = applied.frame_start, applied.frame_end
     applied = replace(applied, warnings=(*applied.warnings, *files.left_out(armature_object, out)))
     for warning in applied.warnings:

@@ -197,7 +197,13 @@ def test_a_folder_with_braces_in_its_name_is_a_folder(tmp_path: Path, monkeypatc
     (folder / "t.csv").write_text("clip,out,report\nclips/a.mp4,{stem}.glb,sub/{stem}.json\n")
     (job,) = read("t.csv", rig="rigify")
     assert job.outputs == (folder / "a.glb", folder / "sub" / "a.json")
-    outs = {"o.glb": "o.glb", "{stem}-{row}.glb": "a-1.glb", "{folder}/o.glb": "clips/o.glb", "~/{name}.glb": "a.mp4.glb"}
+    outs = {
+        "o.glb": "o.glb",
+        "{stem}-{row}.glb": "a-1.glb",
+        "{folder}/o.glb": "clips/o.glb",
+        "{parent}-{stem}.glb": "clips-a.glb",
+        "~/{name}.glb": "a.mp4.glb",
+    }
     for pattern, out in outs.items():
         assert read("clips/a.mp4", rig="rigify", out=pattern)[0].out == folder / out, pattern
     with pytest.raises(Pose3DError, match=r"'\{mood\}' in '\{mood\}.glb' stands for nothing"):

@@ -133,6 +133,12 @@ def test_deform_bones_alone_are_for_the_files_of_other_programs(name: str) -> No
     assert said(options.check_values, {"deform_bones": None, "out": Path(name)}) is None
 
 
+def test_a_name_for_the_action_says_what_it_is_made_of() -> None:
+    """Before a clip is read."""
+    assert said(options.check_values, {"action_name": "{clip} by {preset}"}) is None
+    assert "“{weather}” is no name for an action. Use" in (said(options.check_values, {"action_name": "{weather}"}) or "")
+
+
 @pytest.mark.parametrize("words", [["--smoothing", "much"], ["--fov", "wide"]])
 def test_what_means_nothing_is_refused(words: list[str]) -> None:
     with pytest.raises(SystemExit):

@@ -30,7 +30,7 @@ LIFTING_OPTIONS = ("start", "end", "model", "person", "focal_mm", "fov", "focal_
 LOOKING_OPTIONS = ("start", "end", "filmed_fps", "as_played")  # those that finding the person hangs on
 DEFAULT_OUT = "{folder}/{stem}.glb"
 _OUTPUTS = ("out", "report")
-_PLACEHOLDERS = ("folder", "stem", "name", "rig", "row")
+_PLACEHOLDERS = ("folder", "parent", "stem", "name", "rig", "row")
 # What others have tables in; FFmpeg reads none of them.
 _OTHER_TABLE_SUFFIXES = frozenset((".xls", ".xlsx", ".xlsm", ".ods", ".numbers", ".tsv", ".txt", ".yaml", ".yml"))
 _SEPARATOR = re.compile(r'"?sep=.?"?', re.IGNORECASE)  # as Excel has it before the names, for itself
@@ -298,6 +298,7 @@ def _from_folder(name: str, value: str | bool, folder: Path) -> str | bool:
 def _filled(pattern: str, clip: Path, rig: str, number: int, at: str) -> str:
     values = {
         "folder": os.fspath(clip.parent),
+        "parent": clip.parent.name,
         "stem": clip.stem,
         "name": clip.name,
         "rig": _rig_file(rig).stem,
@@ -339,7 +340,9 @@ class _Files:
     def write(self, path: Path, job: BatchJob) -> None:
         """Raises Pose3DError where the path is needed for something else."""
         self.require_free(
-            path, job.where, hint="Give --out a pattern with {stem}, {name}, {rig} or {row}, or each row an out of its own."
+            path,
+            job.where,
+            hint="Give --out a pattern with {stem}, {name}, {parent}, {rig} or {row}, or each row an out of its own.",
         )
         self._written[_place(path)] = job
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ..core.action_names import action_name
 from ..core.errors import Pose3DError
 
 PEOPLE = ("longest", "largest", "middle", "anyone")
@@ -82,6 +83,8 @@ def check_values(given: Mapping[str, Any]) -> None:
     idle = [option for option, *_ in MOTION if option not in _FOR_A_SOURCE and _named(option) in values]
     if idle and "source" in values:
         raise Pose3DError(f"A source's animation is taken as it is, so {idle[0]} has nothing to do.", hint="Leave it out.")
+    if "action_name" in values:
+        action_name(values["action_name"])
     report = Path(values.get("report", ""))
     if report.suffix.lower() in (".html", ".htm"):
         raise Pose3DError("The report is a JSON file, with a page of its own beside it.", hint=f"Call it {report.stem}.json.")

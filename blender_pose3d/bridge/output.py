@@ -9,14 +9,12 @@ from typing import Any
 
 import bpy
 
-from ..core.errors import Pose3DError
+from ..core.action_names import DEFAULT_NAME, action_name
 from ..core.tracks import Pose3DTrack
 from .apply import AppliedMotion, Steps, apply_steps
 from .frames import show_now
 from .ik import LimbMode
 from .targets import heard_strips
-
-DEFAULT_NAME = "{armature} {clip}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +44,7 @@ def output_steps(
 
     The scene is that of the context, looked up after every step. Raises Pose3DError; the scene is as it was then.
     """
-    action_name(output.name, armature="", clip="", preset="")  # what is wrong with it is said before the work
+    action_name(output.name)  # what is wrong with it is said before the work
     applied = yield from apply_steps(
         context,
         find_armature,
@@ -96,18 +94,6 @@ def apply_with_output(
             work = steps.send(work())
     except StopIteration as finished:
         return finished.value
-
-
-def action_name(pattern: str, *, armature: str, clip: str, preset: str) -> str:
-    """The pattern filled in. Raises Pose3DError for a pattern that names something else."""
-    try:
-        name = pattern.format(armature=armature, clip=clip, preset=preset).strip()
-    except (KeyError, IndexError, ValueError, AttributeError):
-        raise Pose3DError(
-            f"“{pattern}” is no name for an action.",
-            hint="Use plain words and {armature}, {clip} and {preset}.",
-        ) from None
-    return name or f"{armature} {clip}"
 
 
 def clip_name(track: Pose3DTrack) -> str:

@@ -161,8 +161,10 @@ def test_the_root_goes_along_where_that_is_asked_for(retarget, props, tmp_path):
 def test_deform_bones_alone_where_that_is_asked_for(retarget, track, tmp_path, kind):
     """Rigify's controls and helpers are three times as many."""
     out = tmp_path / f"out{kind}"
-    done = retarget(track, "rigify", out, "--deform-bones")
+    done = retarget(track, "rigify", out, "--deform-bones", "--action-name", "{clip} of {armature}")
     succeeded(done, out)
+    if kind == ".fbx":
+        assert b" of rig\0\1AnimStack" in out.read_bytes()
     assert f"Wrote {out}: 160 bones, 2.0 s" in done.stdout, done.stdout
 
 
