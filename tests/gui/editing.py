@@ -377,11 +377,21 @@ def exported_from_a_local_view() -> Iterator[float]:
     with bpy.context.temp_override(window=window(), area=area, region=region):
         bpy.ops.view3d.localview()
     yield 0.3
-    files = {kind: str(OUT / f"local.{kind}") for kind in ("fbx", "glb")}
-    said = {kind: call(bpy.ops.pose3d.export_animation, filepath=file, overwrite=True) for kind, file in files.items()}
+    files = {kind: str(OUT / f"local.{kind}") for kind in ("fbx", "glb", "deform.fbx", "deform.glb")}
+    said, names = {}, sorted(bpy.data.objects.keys())
+    for kind, file in files.items():
+        bpy.context.scene.pose3d.output.deform_bones = kind.startswith("deform")
+        said[kind] = call(bpy.ops.pose3d.export_animation, filepath=file, overwrite=True)
+        yield 0.2
     local = area.spaces.active.local_view is not None
+    there = [sorted(bpy.data.objects.keys()) == names]
+    for back in (undo, redo):
+        yield from back()
+        there.append(sorted(bpy.data.objects.keys()) == names)
+    seen["objects after an export"] = there
     found = {}
-    for kind, read in (("fbx", bpy.ops.import_scene.fbx), ("glb", bpy.ops.import_scene.gltf)):
+    for kind in files:
+        read = bpy.ops.import_scene.fbx if kind.endswith("fbx") else bpy.ops.import_scene.gltf
         bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True, app_template="")
         yield 0.5
         area, region = view()

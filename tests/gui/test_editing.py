@@ -32,7 +32,9 @@ def test_an_import_leaves_other_poses_and_the_frame(seen: dict[str, Any]) -> Non
 
 def test_a_local_view_takes_nothing_out_of_an_export(seen: dict[str, Any]) -> None:
     found = seen["local view"]
-    assert found == dict.fromkeys(("fbx", "glb"), [["FINISHED"], True, ["ARMATURE", "MESH"], 1]), found
+    kinds = ("fbx", "glb", "deform.fbx", "deform.glb")
+    assert found == dict.fromkeys(kinds, [["FINISHED"], True, ["ARMATURE", "MESH"], 1]), found
+    assert seen["objects after an export"] == [True, True, True], "none of an export's own is left, by undo neither"
 
 
 def test_a_take_in_edit_mode_is_a_step_between_its_neighbours(seen: dict[str, Any]) -> None:
