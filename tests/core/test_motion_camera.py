@@ -165,14 +165,16 @@ def test_a_leap_tilts_no_camera(spread_deg: float, least_deg: float, most_deg: f
     assert least_deg <= abs(np.degrees(estimate.pose.pitch_rad)) <= most_deg
 
 
-@pytest.mark.parametrize(("leans_deg", "rises_m"), [(17.0, 0.0), (0.0, 1.2)])
-def test_only_who_climbs_is_on_uneven_ground(leans_deg: float, rises_m: float) -> None:
-    """Somebody whose feet stood on 1.5 m of the ground and who leans far off balance, as dancers do who hold a pose on one leg;
-    and somebody upright who goes up stairs.
+@pytest.mark.parametrize(
+    ("leans_deg", "leaning_frames", "goes_m", "rises_m"), [(17.0, 100, 1.5, 0.0), (25.0, 75, 2.5, 0.0), (0.0, 100, 1.5, 1.2)]
+)
+def test_only_who_climbs_is_on_uneven_ground(leans_deg: float, leaning_frames: int, goes_m: float, rises_m: float) -> None:
+    """Somebody whose feet stood on some of the ground and who leans far off balance, as dancers do who hold a pose on one leg,
+    all the time or three quarters of it; and somebody upright who goes up stairs.
     """
-    upright = seen("stand", seconds=4).track.positions_m[:100]
-    joints = apply(about_axis(np.array([1.0, 0.0, 0.0]), np.radians(leans_deg)), upright)
+    joints = seen("stand", seconds=4).track.positions_m[:100].copy()
+    joints[:leaning_frames] = apply(about_axis(np.array([1.0, 0.0, 0.0]), np.radians(leans_deg)), joints[:leaning_frames])
     ways = np.linspace(0, 1, 12)
-    points = np.stack([np.tile([-0.15, 0.15], 6), 1.3 - rises_m * ways, 4 + 1.5 * ways], axis=1)
+    points = np.stack([np.tile([-0.15, 0.15], 6), 1.3 - rises_m * ways, 4 + goes_m * ways], axis=1)
     estimate = estimate_camera(joints, np.tile([0.0, 0.4, 4.7], (100, 1)), np.ones(100), points, MotionOptions())
     assert np.degrees(estimate.pose.pitch_rad) == pytest.approx(0.0, abs=5.0)

@@ -32,6 +32,9 @@ _OFF_BALANCE_RAD = np.radians(12.0)
 # Where balance would have feet stand at heights that differ by less than this (standard deviation), nobody climbs, but holds a
 # pose on one leg.
 _CLIMBED_M = 0.2
+# Nor does anybody climb whose feet are no farther off a level ground than this (standard deviation), and who is, in this share
+# of the frames, upright on it to within this share of the mean: on a slope all of a clip leans.
+_LEVEL_M, _AT_TIMES, _UPRIGHT_SHARE = 0.1, 0.1, 0.5
 # Of feet on stairs, this percentile of their heights is the ground.
 _LOWEST = 5
 # Frames of somebody who stands, from which their balance counts in full; and the share of all from which it tells more than the
@@ -90,13 +93,14 @@ class CameraEstimate:
 
 @dataclass(frozen=True)
 class _Evidence:
-    """balance [N, 3]: directions that are upwards, each worth balance_weight [N]; trunk and trunk_weight: the same of the trunk
-    alone; points [K, 3]: feet that stand; hips [L, 3] and hips_weight [L]: where the hips were along the way, all camera axes;
-    level: what edges around the person say.
+    """balance [N, 3]: directions that are upwards, each worth balance_weight [N], and stood [N] if they need not agree; trunk and
+    trunk_weight: the same of the trunk alone; points [K, 3]: feet that stand; hips [L, 3] and hips_weight [L]: where the hips
+    were along the way, all camera axes; level: what edges around the person say.
     """
 
     balance: np.ndarray
     balance_weight: np.ndarray
+    stood: np.ndarray
     trunk: np.ndarray
     trunk_weight: np.ndarray
     points: np.ndarray
@@ -128,7 +132,8 @@ def estimate_camera(
     if len(standing_points_m):
         unknown[2] = np.median(standing_points_m[:, 1])
     unknown, spread = _solved(unknown, evidence)
-    if not options.level_ground and _off_balance_rad(unknown, evidence) > _OFF_BALANCE_RAD:
+    off_rad = 0.0 if options.level_ground else _off_balance_rad(unknown, evidence)
+    if off_rad > _OFF_BALANCE_RAD and not _stands_at_times(unknown, evidence, off_rad):
         balanced = replace(evidence, points=np.zeros((0, 3)), hips=np.zeros((0, 3)), hips_weight=np.zeros(0))
         by_balance, its_spread = _solved(np.array([0.0, 0.0, unknown[2]]), balanced)
         heights = _heights(by_balance, standing_points_m)
@@ -186,6 +191,15 @@ def _off_balance_rad(unknown: np.ndarray, evidence: _Evidence) -> float:
         return 0.0
     way = apply(_rotation(unknown), unit((evidence.balance_weight[:, None] * evidence.balance).sum(0)))
     return float(np.arccos(np.clip(way[2], -1.0, 1.0)))
+
+
+def _stands_at_times(unknown: np.ndarray, evidence: _Evidence, off_rad: float) -> bool:
+    """Whether feet are on a level ground, and somebody who leans by so much in the mean is upright on it now and then."""
+    if _heights(unknown, evidence.points).std() > _LEVEL_M:
+        return False
+    leans = np.arccos(np.clip(apply(_rotation(unknown), evidence.balance)[:, 2], -1.0, 1.0))
+    upright = leans < _UPRIGHT_SHARE * off_rad
+    return bool(evidence.stood[upright].sum() > _AT_TIMES * evidence.stood.sum())
 
 
 def _rotation(unknown: np.ndarray) -> np.ndarray:
@@ -246,7 +260,8 @@ def _evidence(
     upright = upright * (ways @ _PICTURE_UP > 0.5)
     # Legs that nobody saw stand as the lifter likes.
     seen = how_seen(sure)
-    weights = _agreeing(ways, upright * seen, _BALANCE_SPREAD_RAD)
+    stood = upright * seen
+    weights = _agreeing(ways, stood, _BALANCE_SPREAD_RAD)
     trunk = unit(joints[:, INDEX["thorax"]] - joints[:, INDEX["pelvis"]])
     trunk_weights = np.zeros(len(joints))
     if trunk_sure is not None:
@@ -256,7 +271,7 @@ def _evidence(
     trunk_weights = _agreeing(trunk, trunk_weights, _TRUNK_SPREAD_RAD)
     hips_seen = 1.0 if trunk_sure is None else how_seen(trunk_sure)
     hips, hips_weight = _along_the_way(path, upright * hips_seen, seen)
-    return _Evidence(ways, weights, trunk, trunk_weights, points, hips, hips_weight)
+    return _Evidence(ways, weights, stood, trunk, trunk_weights, points, hips, hips_weight)
 
 
 def _highest(path: np.ndarray) -> np.ndarray:
