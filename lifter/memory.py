@@ -1,9 +1,12 @@
-"""Memory that nobody uses any more, back to the system."""
+"""Memory that nobody uses any more, back to the system; and what is used as long as the process runs, not looked through."""
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import gc
 import sys
+from collections.abc import Iterator
 
 
 def give_back() -> None:
@@ -14,3 +17,16 @@ def give_back() -> None:
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # musl has none, and needs none
         if trim is not None:
             trim(0)
+
+
+@contextlib.contextmanager
+def stays() -> Iterator[None]:
+    """For packages that are loaded inside: a fifth of the time that torch takes goes into looks for garbage among what it makes,
+    of which there is none, and later looks need not go through all of it either.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()

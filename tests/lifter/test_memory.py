@@ -1,15 +1,18 @@
-"""Memory goes back to the system."""
+"""Memory goes back to the system; what stays is not looked through for garbage."""
 
 from __future__ import annotations
 
 import ctypes
+import gc
+import os
+import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from lifter.memory import give_back
+from lifter.memory import give_back, stays
 
 _PIECES, _PIECE_BYTES = 50_000, 4096
 
@@ -29,3 +32,28 @@ def test_free_memory_goes_back_even_below_what_is_in_use() -> None:
     give_back()
     assert before - _resident_bytes() > 0.7 * _PIECES * _PIECE_BYTES
     assert last.all()
+
+
+def test_garbage_is_looked_for_again_after_what_stays_was_made() -> None:
+    before = gc.get_freeze_count()
+    with pytest.raises(ImportError), stays():
+        assert not gc.isenabled()
+        import no_such_package  # type: ignore[import-not-found]  # noqa: F401
+    assert gc.isenabled()
+    assert gc.get_freeze_count() > before
+    gc.unfreeze()
+
+
+def test_an_engine_that_stays_loads_its_packages_without_looking_for_garbage() -> None:
+    program = """
+import gc
+import os
+searches = []
+gc.callbacks.append(lambda phase, info: searches.append(info["generation"]) if phase == "stop" else None)
+from lifter import serve
+searches.clear()
+serve.serve(lambda command, words: print(searches, gc.isenabled(), gc.get_freeze_count() > 100_000), None)
+"""
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[2])}
+    done = subprocess.run([sys.executable, "-c", program], input='["a", "b"]\n', capture_output=True, text=True, env=environment)
+    assert done.stdout == "[] True True\n", done.stderr
