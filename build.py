@@ -18,6 +18,7 @@ if sys.version_info < (3, 11):  # noqa: UP036 - the whole point is to be run by 
 
 import argparse
 import contextlib
+import errno
 import glob
 import hashlib
 import importlib.util
@@ -1356,6 +1357,10 @@ def leave(code: int, *, at_once: bool) -> NoReturn:
         sys.stderr.flush()
     except BrokenPipeError:
         code = unread()
+    except OSError as error:
+        if error.errno != errno.EIO:  # the terminal is gone
+            raise
+        unread()
     code = code if code >= 0 else 128 - code  # a child that a signal ended
     if at_once and "bpy" in sys.modules:
         from blender_pose3d.core.leftovers import end_at_once
@@ -1370,7 +1375,7 @@ def unread() -> int:
         for stream in (sys.stdout, sys.stderr):
             try:
                 stream.flush()
-            except BrokenPipeError:
+            except OSError:
                 os.dup2(nowhere.fileno(), stream.fileno())
     return BUG
 
@@ -1405,6 +1410,10 @@ def ended(run: Callable[[Sequence[str]], int], arguments: Sequence[str]) -> int:
         return BUG
 
 
+def end_by(number: int, frame: object) -> NoReturn:
+    sys.exit(128 + number)
+
+
 def start() -> NoReturn:
     open_streams()
     for stream in (sys.stdout, sys.stderr):  # a file's name may have bytes that no terminal can show
@@ -1414,7 +1423,10 @@ def start() -> NoReturn:
     in_wheel = not in_real_blender and sys.argv[1:2] == ["--"]
     if not in_real_blender and not in_wheel:
         # As for Ctrl-C: what this process started (pip above all) ends with it.
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+        signal.signal(signal.SIGTERM, end_by)
+        # When the terminal is closed; not for whoever has it ignored, as `nohup` does.
+        if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
+            signal.signal(signal.SIGHUP, end_by)
         leave(ended(main, sys.argv[1:]), at_once=False)
     if in_wheel and importlib.util.find_spec("bpy") is None:
         sys.exit(f"The `--` is for the Python of a bpy wheel, and {sys.executable} has no bpy. Leave it out.")

@@ -107,6 +107,13 @@ def lines(path: Path) -> list[dict]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line]
 
 
+def done(journal: Path) -> set[str]:
+    """The outputs that it has as done, also while it is written."""
+    text = journal.read_text(encoding="utf-8") if journal.is_file() else ""
+    whole = [json.loads(line) for line in text.split("\n")[:-1] if line]
+    return {entry["out"] for entry in whole if entry["event"] == "done"}
+
+
 def motion(path: Path) -> np.ndarray:
     """[T, channels], metres and degrees."""
     rows = path.read_text(encoding="utf-8").split("Frame Time:")[1].splitlines()[1:]
@@ -178,20 +185,15 @@ def test_a_killed_run_goes_on_where_it_was(batch, rig, environment, tmp_path):
     command = [sys.executable, str(BUILD), "batch", *map(str, words)]
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
 
-    def finished() -> set[str]:
-        text = (out / JOURNAL).read_text(encoding="utf-8") if (out / JOURNAL).is_file() else ""
-        whole = [json.loads(line) for line in text.split("\n")[:-1] if line]
-        return {entry["out"] for entry in whole if entry["event"] == "done"}
-
     deadline_s = time.monotonic() + 120
-    while not (before := finished()) and process.poll() is None and time.monotonic() < deadline_s:
+    while not (before := done(out / JOURNAL)) and process.poll() is None and time.monotonic() < deadline_s:
         time.sleep(0.005)
     children = [int(pid) for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
     threads = Path(f"/proc/{process.pid}/task").iterdir()
     children += [int(pid) for thread in threads for pid in (thread / "children").read_text().split()]
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
-    before = finished()
+    before = done(out / JOURNAL)
     assert 0 < len(before) < 4, "killed in the middle"
     assert children and all(gone(pid, within_s=20) for pid in children), "no process outlives the one that started it"
     assert all((out / name).stat().st_size > 1000 for name in before)
@@ -205,6 +207,36 @@ def test_a_killed_run_goes_on_where_it_was(batch, rig, environment, tmp_path):
     assert {name for name, state in found.items() if state == "skipped"} == {name.replace("glb", "mp4") for name in before}
     assert sorted(path.name for path in out.glob("*.glb")) == ["0.glb", "1.glb", "2.glb", "3.glb"]
     assert not list(out.glob(".*partial*")) and {name: (out / name).stat().st_mtime_ns for name in before} == made
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no such signal")
+def test_a_terminal_that_is_closed_stops_a_batch_unless_it_was_told_otherwise(rig, environment, tmp_path):
+    """As Ctrl-C does, with an account of what was done; `nohup` lets it go on."""
+    import pty
+
+    write_track(tmp_path / "first.npz", exact_tracks.motion("reach", fps=10, seconds=1.0).track)
+    film(tmp_path / "long.mp4", 0, 299)
+    for ignored in (False, True):
+        out = tmp_path / f"out{ignored}"
+        words = ["first.npz", "long.mp4", "--rig", rig, "--out", f"{out}/{{stem}}.bvh", f"--fps={24 + ignored}"]
+        ours, theirs = pty.openpty()
+        process = subprocess.Popen(
+            [*(["nohup"] if ignored else []), sys.executable, str(BUILD), "batch", *words],
+            cwd=tmp_path, env=environment, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
+        )  # fmt: skip
+        os.close(theirs)
+        deadline_s = time.monotonic() + 120
+        while not done(out / JOURNAL) and process.poll() is None and time.monotonic() < deadline_s:
+            time.sleep(0.02)
+        os.close(ours)
+        process.send_signal(signal.SIGHUP)
+        code = process.wait(120)
+        rows = lines(out / "results.jsonl")
+        if ignored:
+            assert code == 0 and [row["state"] for row in rows] == ["done", "done"]
+        else:
+            assert code == 128 + signal.SIGHUP and [row["state"] for row in rows] == ["done", "skipped"]
+            assert rows[1]["reason"] == "not done, because the batch was stopped"
 
 
 def gone(pid: int, *, within_s: float) -> bool:
