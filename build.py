@@ -780,7 +780,7 @@ def command_batch(arguments: Sequence[str]) -> int:
         }
         jobs = read_jobs(options.jobs, defaults=given, names=names, check=check)
         inputs = runner.Inputs(resources=ROOT, version=manifest_version())
-        planned = runner.plan(jobs, inputs, resume=options.resume, retry_failed=options.retry_failed)
+        planned = runner.plan(jobs, inputs, resume=options.resume, retry_failed=options.retry_failed, say=say)
         if options.dry_run:
             rows = [(item.job.clip.name, item.state or "to do", str(item.job.out), item.why) for item in planned]
             say(table([("clip", "state", "output", "why"), *rows]))

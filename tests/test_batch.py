@@ -370,6 +370,17 @@ def test_what_is_complete_and_unchanged_is_skipped(folder: Path, inputs: Callabl
     log.close()
 
 
+def test_what_is_compared_for_long_is_told(folder: Path, inputs: Callable[[], Inputs], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every clip of the run before is read again."""
+    jobs = read(folder / "a.mp4", folder / "b.MOV", rig="rigify")
+    said: list[str] = []
+    plan(jobs, inputs(), say=said.append)
+    assert said == []
+    monkeypatch.setattr(batch_runner, "_COMPARING_S", 0.0)
+    plan(jobs, inputs(), say=said.append)
+    assert said[-1] == "Comparing with the run before: 1 of 2 clips…"
+
+
 def test_an_option_that_is_zero_is_one_that_was_given(folder: Path) -> None:
     (job,) = read(folder / "a.mp4", rig="rigify")
     version = str(tomllib.loads((ROOT / "blender_manifest.toml").read_text(encoding="utf-8"))["version"])

@@ -30,6 +30,7 @@ from .served import Served
 RESULTS_NAME = "results.jsonl"
 EXIT_DONE, EXIT_FAILED = 0, 1
 _PROGRESS_S = 10.0  # between two lines about one clip
+_COMPARING_S = 2.0  # between two lines about what is compared with an earlier run
 _POLL_S = 0.1
 # A track waits so long before one more Blender is started for it: about what starting one takes.
 _PATIENCE_S = 2.0
@@ -44,12 +45,20 @@ class Planned:
     why: str
 
 
-def plan(jobs: Sequence[BatchJob], inputs: Inputs, *, resume: bool = True, retry_failed: bool = False) -> list[Planned]:
-    """What is to be run and what is not, and why; changes nothing. Raises Pose3DError where a journal cannot be read."""
+def plan(
+    jobs: Sequence[BatchJob], inputs: Inputs, *, resume: bool = True, retry_failed: bool = False, say: Say = lambda text: None
+) -> list[Planned]:
+    """What is to be run and what is not, and why; changes nothing. Raises Pose3DError where a journal cannot be read.
+
+    say: told now and then how many jobs are compared: every clip is read for that, which takes minutes for a shoot."""
+    said_s = time.monotonic()
     journals: dict[Path, dict[str, Entry]] = {}
     are_written: dict[Path, bool] = {}  # by a batch that runs now
     planned = []
-    for job in jobs:
+    for number, job in enumerate(jobs):
+        if time.monotonic() - said_s >= _COMPARING_S:
+            said_s = time.monotonic()
+            say(f"Comparing with the run before: {number} of {len(jobs)} clips…")
         folder = job.out.parent
         if folder not in journals:
             are_written[folder] = has_writer(folder)
