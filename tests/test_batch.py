@@ -984,6 +984,19 @@ def test_no_result_is_written_over_the_journal_the_table_or_by_another_name(fold
             read(folder / name, rig="rigify")
 
 
+def test_results_whose_names_differ_by_capitals_alone_are_two_only_where_the_disk_has_both(tmp_path: Path) -> None:
+    """As those of walk.mp4 and Walk.mp4, from two cameras. A file that goes by both names looks as it does on such a disk."""
+    for name in ("a/walk.mp4", "b/Walk.mp4", "out/Probe"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text(name)
+    clips, out = (tmp_path / "a/walk.mp4", tmp_path / "b/Walk.mp4"), str(tmp_path / "out" / "new" / "{stem}.glb")
+    if batch_jobs.case_counts(tmp_path):
+        assert [job.out.name for job in read(*clips, rig="rigify", out=out)] == ["walk.glb", "Walk.glb"]
+        os.link(tmp_path / "out" / "Probe", tmp_path / "out" / "pROBE")
+    with pytest.raises(Pose3DError, match=r"Walk.glb would be written for walk.mp4 too"):
+        read(*clips, rig="rigify", out=out)
+
+
 def test_the_network_is_loaded_once_for_many_clips(tmp_path: Path) -> None:
     for suffix in (".safetensors", ".json"):
         shutil.copy(WEIGHTS_DIR / f"{DEFAULT_MODEL}{suffix}", tmp_path / f"net{suffix}")

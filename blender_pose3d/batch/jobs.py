@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import codecs
+import contextlib
 import csv
 import glob
 import json
 import os
 import re
+import sys
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -333,9 +335,10 @@ class _Files:
     """What is read and written for some jobs. What is written takes a name's place; what is read is a file, whatever its name."""
 
     def __init__(self, jobs: Sequence[BatchJob]) -> None:
-        self._written: dict[Path, BatchJob] = {}
+        self._written: dict[str, BatchJob] = {}
+        self._case_counts: dict[Path, bool] = {}
         self._read = {_file(path): job for job in jobs for path in _read_by(job)}
-        self._journals = {_place(job.out.with_name(JOURNAL_NAME)) for job in jobs}
+        self._journals = {self._place(job.out.with_name(JOURNAL_NAME)) for job in jobs}
 
     def write(self, path: Path, job: BatchJob) -> None:
         """Raises Pose3DError where the path is needed for something else."""
@@ -344,11 +347,11 @@ class _Files:
             job.where,
             hint="Give --out a pattern with {stem}, {name}, {parent}, {rig} or {row}, or each row an out of its own.",
         )
-        self._written[_place(path)] = job
+        self._written[self._place(path)] = job
 
     def require_free(self, path: Path, where: str, *, hint: str) -> None:
         """Raises Pose3DError. hint: where something else is written there."""
-        place, file = _place(path), _file(path)
+        place, file = self._place(path), _file(path)
         if place in self._written:
             raise Pose3DError(f"{where}: {path} would be written for {self._written[place].where} too.", hint=hint)
         if file in self._read:
@@ -356,10 +359,28 @@ class _Files:
         if place in self._journals:
             raise Pose3DError(f"{where}: {path} is the batch's journal.", hint="Give the result another name.")
 
+    def _place(self, path: Path) -> str:
+        """The same for one name in a folder that is called by several, and for names that the disk takes for one."""
+        folder = path.parent
+        if folder not in self._case_counts:
+            self._case_counts[folder] = case_counts(folder)
+        place = os.path.join(_real(folder), path.name)
+        return place if self._case_counts[folder] else place.casefold()
 
-def _place(path: Path) -> Path:
-    """The same for one name in a folder that is called by several."""
-    return Path(_real(path.parent), path.name)
+
+def case_counts(folder: Path) -> bool:
+    """Whether walk and Walk are two names in a folder; on the usual disks of Windows and macOS they are one. A folder that is not
+    there yet comes onto the disk of those above it."""
+    there = next((above for above in (folder, *folder.parents) if os.path.isdir(above)), folder)
+    with contextlib.suppress(OSError):
+        for path in (*there.iterdir(), there):
+            if path.name.isascii() and path.name != path.name.swapcase():
+                status = path.lstat()
+                try:
+                    return not os.path.samestat(status, path.with_name(path.name.swapcase()).lstat())
+                except FileNotFoundError:
+                    return True
+    return sys.platform not in ("win32", "darwin")
 
 
 def _file(path: Path) -> object:
