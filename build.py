@@ -606,8 +606,9 @@ def forget_if_broken(environment: Environment, packages: Sequence[str]) -> None:
 
 
 def provide_landmark_model(engine: Path, folder: Path | None = None) -> None:
-    """folder: where it is, or comes into; the home's by default."""
-    code = run_python(engine, "-m", "lifter", "model-file", "--models-dir", folder or home_folder() / "models")
+    """folder: where it is, or comes into; by default where everything else looks for it."""
+    folder = folder or models_folder(engine, home_folder())
+    code = run_python(engine, "-m", "lifter", "model-file", "--models-dir", folder)
     require_success(code, "Providing MediaPipe's landmark model")
 
 
@@ -927,7 +928,7 @@ def command_bench(arguments: Sequence[str]) -> int:
     if options.name not in known:
         raise BuildError(f"There is no benchmark '{options.name}'.", hint=f"There are: {', '.join(known) or 'none yet'}.")
     engine = make_engine()
-    provide_landmark_model(engine)
+    provide_landmark_model(engine, home_folder() / "models")
     words = ["--json", options.json.absolute()] if options.json else []
     words += ["--ablate"] if options.ablate else []
     extra = {"POSE3D_ENGINE_PYTHON": str(engine), "POSE3D_BLENDER_COMMAND": json.dumps(make_blender().command())}

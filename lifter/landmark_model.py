@@ -112,9 +112,14 @@ HAND = Recipe("hand", HAND_NAME, HAND_SHA256, (_PALMS, _HANDS))
 
 
 def default_models_dir() -> Path:
-    """`$POSE3D_HOME/models`, or `.pose3d/models` beside the `lifter` package."""
+    """`$POSE3D_HOME/models`, or `.pose3d/models` beside the `lifter` package; where it is not there the one of the home in which
+    this Python was made, as the add-on and `build.py retarget` have it.
+    """
     home = os.environ.get("POSE3D_HOME")
-    return (Path(os.path.expanduser(home)) if home else Path(__file__).resolve().parents[1] / ".pose3d") / "models"
+    folder = (Path(os.path.expanduser(home)) if home else Path(__file__).resolve().parents[1] / ".pose3d") / "models"
+    made_in = Path(sys.prefix)
+    beside = made_in.parents[1] / "models" if made_in.parts[-2:] == ("envs", "lifter") else folder
+    return beside if beside.is_dir() and not folder.is_dir() else folder
 
 
 def find_landmark_model(

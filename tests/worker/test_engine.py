@@ -7,13 +7,14 @@ import signal
 import subprocess
 import sys
 import textwrap
+import venv
 from pathlib import Path
 
 import pytest
 
 from blender_pose3d import places
 from blender_pose3d.core.errors import Pose3DError
-from blender_pose3d.worker.engine import Engine, find_engine, python_of_environment
+from blender_pose3d.worker.engine import Engine, find_engine, models_folder, python_of_environment
 from blender_pose3d.worker.job import PARENT_PIPE_VARIABLE, Job
 from tests.worker.engines import ENGINE_PYTHON, MODELS
 from tests.worker.workers import assert_gone, is_alive
@@ -220,3 +221,21 @@ def test_the_real_worker_runs_to_its_end_where_stdin_says_nothing(real_engine, t
         done = subprocess.run(command, env=environment, stdin=given, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 2, done.stderr
     assert json.loads(done.stdout.splitlines()[-1])["event"] == "error"
+
+
+def test_a_home_without_models_has_those_of_the_home_where_its_python_was_made(tmp_path: Path) -> None:
+    """As the add-on and `retarget` have it: what is on the disk is not fetched again."""
+    made_in, home = tmp_path / "made", tmp_path / "home"
+    venv.create(made_in / "envs" / "lifter")
+    python = python_of_environment(made_in / "envs" / "lifter")
+    program = "from lifter import landmark_model; print(landmark_model.default_models_dir())"
+    environment = os.environ | {"POSE3D_HOME": str(home), "PYTHONPATH": str(ROOT)}
+
+    def found() -> str:
+        return subprocess.run([python, "-c", program], env=environment, capture_output=True, text=True, check=True).stdout.strip()
+
+    assert found() == str(home / "models")
+    (made_in / "models").mkdir()
+    assert found() == str(made_in / "models") == str(models_folder(python, home))
+    (home / "models").mkdir(parents=True)
+    assert found() == str(home / "models") == str(models_folder(python, home))
