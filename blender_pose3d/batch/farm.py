@@ -19,7 +19,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -161,25 +161,30 @@ def _check_rigs(ray: Any, cluster: Cluster, todo: Sequence[BatchJob]) -> None:
 def _animate_all(
     ray: Any, cluster: Cluster, inputs: Inputs, todo: Sequence[BatchJob], account: Account, *, fail_fast: bool
 ) -> None:
-    waiting: dict[Any, BatchJob] = {}
+    left, waiting = deque(_first_looks_first(todo)), dict[Any, BatchJob]()
     places = int(ray.cluster_resources().get("CPU", 0) // cluster.cpus)
     again = steps.looked_at_again(todo)
-    for job in _first_looks_first(todo):
-        try:
-            account.begin(job)
-            work = _Work(job, inputs.track_name(job), cluster, max(1, places // len(todo)), steps.look_of(job) in again)
-        except Pose3DError as error:
-            account.end(Outcome(job, State.FAILED, error.sentence))
-        else:
-            waiting[_task(ray, work, job.clip.name)] = job
-    account.say(f"{len(waiting)} clips are with the cluster '{cluster.address}'.")
-    while waiting:
+    handed_out = 0
+    while left or waiting:
         if fail_fast and account.any_failed:
             for reference in waiting:
                 ray.cancel(reference)
-            account.pass_over(list(waiting.values()), FAILED_FAST)
+            account.pass_over([*waiting.values(), *left], FAILED_FAST)
             return
-        ended, _ = ray.wait(list(waiting), timeout=_WAIT_S)
+        if left:
+            job = left.popleft()
+            try:
+                account.begin(job)
+                work = _Work(job, inputs.track_name(job), cluster, max(1, places // len(todo)), steps.look_of(job) in again)
+            except Pose3DError as error:
+                account.end(Outcome(job, State.FAILED, error.sentence))
+            else:
+                waiting[_task(ray, work, job.clip.name)] = job
+                handed_out += 1
+            if not left:
+                account.say(f"{handed_out} clips are with the cluster '{cluster.address}'.")
+        # Also between two that are handed out: each clip is read before, which takes long from a network's disk.
+        ended, _ = ray.wait(list(waiting), timeout=0.0 if left else _WAIT_S) if waiting else ([], [])
         for reference in ended:
             job = waiting.pop(reference)
             try:

@@ -19,7 +19,9 @@ import cv2
 import numpy as np
 import pytest
 
+from blender_pose3d.core.track_io import write_track
 from tests.bench.batch import CLUSTER
+from tests.blender import exact_tracks
 from tests.worker.engines import ENGINE_PYTHON, MODELS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -172,6 +174,25 @@ def test_what_was_seen_of_a_clip_is_kept_for_its_other_rows(environment, cluster
     started = [line["out"][0] for line in lines(out / JOURNAL) if line["event"] == "started"]
     assert started == list("012" * 3)
     assert len(list((tmp_path / "home" / "cache" / "tracks" / "seen").glob("*.npz"))) == 3
+
+
+def test_what_has_ended_is_in_the_journal_while_other_clips_are_still_handed_out(
+    start_blender, blender_python, environment, cluster, tmp_path
+) -> None:
+    """Each is read before, which takes minutes for a shoot on a network's disk; a batch killed meanwhile goes on from it."""
+    assert start_blender(blender_python, CHECKS, tmp_path / "done.json", "props", tmp_path).returncode == 0
+    assert cluster.stdout
+    address, rig, out = cluster.stdout.readline().strip(), f"{tmp_path / 'human.blend'}:a_pose", tmp_path / "out"
+    write_track(tmp_path / "0.npz", exact_tracks.motion("reach", fps=10, seconds=1.0).track)
+    for number in range(1, 9):
+        with (tmp_path / f"{number}.mp4").open("wb") as file:
+            file.truncate(1_500_000_000)
+    names = [tmp_path / "0.npz", *sorted(tmp_path.glob("*.mp4"))]
+    command = [RAY_PYTHON, BUILD, "batch", *names, "--rig", rig, "--out", out / "{stem}.bvh", "--cluster", address]
+    done = subprocess.run([str(w) for w in command], env=environment, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 1 and "1 done, 0 skipped, 8 failed" in done.stdout, done.stdout + done.stderr
+    events = [(line["out"], line["event"]) for line in lines(out / JOURNAL)]
+    assert events.index(("0.bvh", "done")) < events.index(("8.bvh", "started"))
 
 
 def scratch_folders() -> set[Path]:
