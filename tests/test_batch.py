@@ -146,6 +146,12 @@ def test_a_table_of_another_kind_is_not_taken_for_a_clip(folder: Path, name: str
     assert ".csv" in caught.value.hint
 
 
+def test_a_path_in_quotes_as_windows_copies_it(folder: Path) -> None:
+    (folder / "t.csv").write_text('clip;rig;out\n"""a.mp4""";"""rig.blend""";"""sub/o.glb"""\n')
+    (job,) = read(folder / "t.csv")
+    assert (job.clip, job.rig_file, job.out) == (folder / "a.mp4", folder / "rig.blend", folder / "sub" / "o.glb")
+
+
 def test_a_table_in_an_old_encoding_is_one_sentence(folder: Path) -> None:
     (folder / "jobs.csv").write_bytes("clip;rig\r\nTür.mp4;rigify\r\n".encode("cp1252"))
     with pytest.raises(Pose3DError, match=r"jobs.csv cannot be read: it is not in UTF-8") as caught:
@@ -225,6 +231,10 @@ BAD_TABLES: dict[str, tuple[str, list[str]]] = {
     "list.json": ('[{"clip": ["a.mp4"]}]', ["Row 1 of list.json", "neither a text nor a number"]),
     "row.json": ('["a.mp4"]', ["Row 1 of row.json"]),
     "none.json": ('{"clips": []}', ["none.json", "jobs"]),
+    "users.json": (r'[{"clip": "C:\Users\a.mp4"}]', ["users.json cannot be read", r"/ or \\ for each"]),
+    "users.toml": ('[[jobs]]\nclip = "C:\\Users\\a.mp4"', ["users.toml cannot be read", r"/ or \\ for each"]),
+    "new.json": (r'[{"clip": "C:\new.mp4"}]', ["Row 1 of new.json", r"'clip' has '\n' in it", r"/ or \\ for each"]),
+    "capitals.csv": ("clip,start,Start\na.mp4,1,2\n", ["Row 2 of capitals.csv", "two columns 'start'"]),
     "broken.toml": ("[[jobs]\n", ["broken.toml cannot be read", "line 1"]),
 }
 

@@ -39,6 +39,7 @@ _SEPARATOR = re.compile(r'"?sep=.?"?', re.IGNORECASE)  # as Excel has it before 
 # As spreadsheets write them in their user's language.
 _YES = frozenset(("TRUE", "WAHR", "VRAI", "VERDADERO", "VERDADEIRO", "VERO", "WAAR"))
 _NO = frozenset(("FALSE", "FALSCH", "FAUX", "FALSO", "ONWAAR"))
+_BACKSLASH_HINT = r"Write / or \\ for each \ of a path."
 _TABLE_HINT = "The first row of a table names its columns; `python3 build.py batch --help` lists them."
 
 Check = Callable[[Sequence[str]], object]
@@ -170,7 +171,9 @@ def _table(path: Path) -> Iterator[_Row]:
             f"The table {path.name} cannot be read: it is not in UTF-8.", hint="Save it again so (in Excel as 'CSV UTF-8')."
         ) from None
     except (ValueError, RecursionError) as error:  # also what JSON and TOML raise
-        raise Pose3DError(f"The table {path.name} cannot be read: {str(error).rstrip('.')}.", hint=_TABLE_HINT) from None
+        is_path = re.search("escape|hex value", str(error))  # of Windows, in which they take a \ for the beginning of a sign
+        hint = _BACKSLASH_HINT if is_path else _TABLE_HINT
+        raise Pose3DError(f"The table {path.name} cannot be read: {str(error).rstrip('.')}.", hint=hint) from None
     except csv.Error as error:
         raise Pose3DError(f"The table {path.name} cannot be read: {error}.", hint=_TABLE_HINT) from None
     if not rows:
@@ -250,6 +253,10 @@ def _job(row: _Row, number: int, *, defaults: Mapping[str, str | bool], names: f
             raise Pose3DError(f"{at}'{column}' is neither a text nor a number.", hint="Write one value.")
         if isinstance(text, str) and "\0" in text:
             raise Pose3DError(f"{at}'{column}' has a zero byte in it.", hint="Write the table again.")
+        if name in own:
+            raise Pose3DError(f"{at}there are two columns '{name}'.", hint="Leave one of them out.")
+        if isinstance(text, str) and row.table is not None and not os.path.lexists(row.folder / text):
+            text = _as_meant(text, f"{at}'{column}'")
         if name == "person" and isinstance(text, str):  # a spreadsheet's or a program's number
             text = re.sub(r"^(\d+)\.0+$", r"\1", text)
         if text != "":
@@ -272,6 +279,14 @@ def _job(row: _Row, number: int, *, defaults: Mapping[str, str | bool], names: f
     except Pose3DError as error:
         raise Pose3DError(f"{at}{error.message}", hint=error.hint) from None
     return job
+
+
+def _as_meant(text: str, what: str) -> str:
+    r"""A cell that is no file's name as it stands. Raises Pose3DError for C:\new.mp4 in JSON or TOML, to which it has the end of
+    a line in it."""
+    if control := re.search("[\b\t\n\f\r]", text):
+        raise Pose3DError(f"{what} has {control[0]!r} in it.", hint=_BACKSLASH_HINT)
+    return re.sub(r'^"(.+)"$', r"\1", text)  # Windows copies a path so
 
 
 def _text(value: object) -> str | bool | None:
