@@ -380,6 +380,25 @@ def test_what_is_complete_and_unchanged_is_skipped(folder: Path, inputs: Callabl
     log.close()
 
 
+def test_what_was_moved_as_a_whole_is_the_same(folder: Path, inputs: Callable[[], Inputs]) -> None:
+    """Or is seen by another path, as a share of the network's."""
+    shoot = folder / "shoot"
+    shoot.mkdir()
+    for name in ("a.mp4", "rig.blend"):
+        (shoot / name).write_text(name)
+    (shoot / "t.csv").write_text("clip,rig,out,report\na.mp4,rig.blend,a.glb,reports/a.json\n")
+    (job,) = read(shoot / "t.csv")
+    job.out.write_text("the result")
+    (shoot / "reports").mkdir()
+    (shoot / "reports" / "a.json").write_text("the report")
+    with contextlib.closing(journal.Journal(shoot)) as log:
+        log.note(job.out, journal.DONE, inputs().of(job))
+    shoot.rename(folder / "moved")
+    assert state(read(folder / "moved" / "t.csv")[0], inputs)[0] is State.SKIPPED
+    (folder / "moved" / "t.csv").write_text("clip,rig,out,report\na.mp4,rig.blend,a.glb,a.json\n")
+    assert state(read(folder / "moved" / "t.csv")[0], inputs) == (None, "changed: report")
+
+
 def test_what_is_compared_for_long_is_told(folder: Path, inputs: Callable[[], Inputs], monkeypatch: pytest.MonkeyPatch) -> None:
     """Every clip of the run before is read again."""
     jobs = read(folder / "a.mp4", folder / "b.MOV", rig="rigify")

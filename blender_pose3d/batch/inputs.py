@@ -26,7 +26,7 @@ class Inputs:
 
     def of(self, job: BatchJob) -> dict[str, Any]:
         """Raises Pose3DError where the clip or the rig cannot be read."""
-        options = {name: self._value(name, value) for name, value in sorted(job.options.items())}
+        options = {name: self._value(job, name, value) for name, value in sorted(job.options.items())}
         return {"clip": self._file(job.clip), "version": self._version, "weights": self._network(job), **options}
 
     def parts(self, job: BatchJob, paths: Iterable[str]) -> dict[str, str]:
@@ -51,9 +51,14 @@ class Inputs:
         what = {name: inputs.get(name) for name in ("clip", "version", "weights", *LIFTING_OPTIONS)}
         return f"{short_stem(job.clip)}-{hashlib.sha256(json.dumps(what).encode()).hexdigest()[:_PREFIX]}.npz"
 
-    def _value(self, name: str, value: str | bool) -> str | bool:
-        """A file's content in place of its path; other values, and what is written, as they are."""
-        if isinstance(value, bool) or name == "report":
+    def _value(self, job: BatchJob, name: str, value: str | bool) -> str | bool:
+        """A file's content in place of its path; of what is written its place from the result's folder on, so that all of it may
+        be moved; other values as they are."""
+        if isinstance(value, bool):
+            return value
+        if name == "report":
+            with contextlib.suppress(ValueError):  # on another drive of Windows
+                return Path(os.path.relpath(value, job.out.parent)).as_posix()
             return value
         path, _, armature = (value, "", "") if os.path.isfile(value) else value.rpartition(":")
         return f"{self._file(Path(path))}:{armature}" if os.path.isfile(path) else value
