@@ -399,6 +399,24 @@ def test_what_was_moved_as_a_whole_is_the_same(folder: Path, inputs: Callable[[]
     assert state(read(folder / "moved" / "t.csv")[0], inputs) == (None, "changed: report")
 
 
+def test_an_option_that_is_said_in_another_way_is_the_same(folder: Path, inputs: Callable[[], Inputs]) -> None:
+    """As after a spreadsheet has saved the table again, or has a new column that is FALSE in most rows."""
+
+    def job(**cells: object) -> BatchJob:
+        (folder / "t.json").write_text(json.dumps([{"clip": "a.mp4", "rig": "rigify", "out": "a.glb", **cells}]))
+        return read_jobs([str(folder / "t.json")], defaults={}, names=NAMES | {"in_place"}, check=lambda words: None)[0]
+
+    first = job(start="0.10", fps="25", person="2")
+    first.out.write_text("the result")
+    with contextlib.closing(journal.Journal(folder)) as log:
+        log.note(first.out, journal.DONE, inputs().of(first))
+    again = job(start=0.1, fps=25.0, person="02", in_place="FALSCH")
+    assert state(again, inputs)[0] is State.SKIPPED
+    assert inputs().track_name(again) == inputs().track_name(first)
+    assert state(job(start=0.1, fps=25, person=2, in_place=True), inputs) == (None, "changed: in_place")
+    assert state(job(start=0.2, fps=25, person=2), inputs) == (None, "changed: start")
+
+
 def test_what_is_compared_for_long_is_told(folder: Path, inputs: Callable[[], Inputs], monkeypatch: pytest.MonkeyPatch) -> None:
     """Every clip of the run before is read again."""
     jobs = read(folder / "a.mp4", folder / "b.MOV", rig="rigify")

@@ -14,6 +14,8 @@ from ..core.errors import Pose3DError
 from ..core.leftovers import short_stem
 from .jobs import LIFTING_OPTIONS, BatchJob
 
+# Options whose values are names, also where they look like numbers.
+_NAMES = frozenset(("rig", "preset", "model", "report"))
 _PREFIX = 16  # hexadecimal digits of a hash in a file name
 
 
@@ -26,7 +28,8 @@ class Inputs:
 
     def of(self, job: BatchJob) -> dict[str, Any]:
         """Raises Pose3DError where the clip or the rig cannot be read."""
-        options = {name: self._value(job, name, value) for name, value in sorted(job.options.items())}
+        given = sorted((name, value) for name, value in job.options.items() if value is not False)
+        options = {name: self._value(job, name, value) for name, value in given}
         return {"clip": self._file(job.clip), "version": self._version, "weights": self._network(job), **options}
 
     def parts(self, job: BatchJob, paths: Iterable[str]) -> dict[str, str]:
@@ -53,9 +56,12 @@ class Inputs:
 
     def _value(self, job: BatchJob, name: str, value: str | bool) -> str | bool:
         """A file's content in place of its path; of what is written its place from the result's folder on, so that all of it may
-        be moved; other values as they are."""
+        be moved; numbers written in one way, and other values as they are."""
         if isinstance(value, bool):
             return value
+        if name not in _NAMES:
+            with contextlib.suppress(ValueError):
+                return repr(float(value))
         if name == "report":
             with contextlib.suppress(ValueError):  # on another drive of Windows
                 return Path(os.path.relpath(value, job.out.parent)).as_posix()
