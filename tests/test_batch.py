@@ -417,6 +417,25 @@ def test_an_option_that_is_said_in_another_way_is_the_same(folder: Path, inputs:
     assert state(job(start=0.2, fps=25, person=2), inputs) == (None, "changed: start")
 
 
+def test_what_was_done_is_done_when_its_clip_is_there_again(folder: Path, inputs: Callable[[], Inputs]) -> None:
+    """As after a run without the disk that the clips are on."""
+    (job,) = read(folder / "a.mp4", rig="rigify")
+    job.out.write_text("the result")
+    with contextlib.closing(journal.Journal(folder)) as log:
+        log.note(job.out, journal.DONE, inputs().of(job))
+
+    def do(jobs: Sequence[BatchJob], account: Account) -> None:
+        with pytest.raises(Pose3DError, match=r"There is no file .*a\.mp4") as refused:
+            account.begin(jobs[0])
+        account.end(Outcome(jobs[0], State.FAILED, refused.value.sentence))
+
+    job.clip.rename(folder / "elsewhere")
+    assert run(plan([job], inputs()), inputs(), do, results=None, say=print) == 1
+    assert json.loads((folder / "results.jsonl").read_text())["state"] == "failed"
+    (folder / "elsewhere").rename(job.clip)
+    assert state(job, inputs)[0] is State.SKIPPED
+
+
 def test_what_is_compared_for_long_is_told(folder: Path, inputs: Callable[[], Inputs], monkeypatch: pytest.MonkeyPatch) -> None:
     """Every clip of the run before is read again."""
     jobs = read(folder / "a.mp4", folder / "b.MOV", rig="rigify")

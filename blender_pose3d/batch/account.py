@@ -61,7 +61,7 @@ class Hashes(Protocol):
 
 
 class Account:
-    """Of one run. Every end is in its journal when it is said. Threads may share it."""
+    """Of one run. Every end of what was begun is in its journal when it is said. Threads may share it."""
 
     def __init__(self, todo: Sequence[BatchJob], inputs: Hashes, journals: Mapping[Path, Journal], say: Say) -> None:
         """inputs: what outputs are made from; journals: by folder."""
@@ -87,11 +87,12 @@ class Account:
     def end(self, outcome: Outcome) -> None:
         job = outcome.job
         with self._lock:
-            inputs = self._begun.pop(job.out, {})
+            inputs = self._begun.pop(job.out, None)
         told = {name: value for name, value in outcome.as_json().items() if name in _IN_JOURNAL}
         if outcome.parts:
             told["parts"] = self._inputs.parts(job, outcome.parts)
-        self._journals[job.out.parent].note(job.out, DONE if outcome.state is State.DONE else FAILED, inputs, **told)
+        if inputs is not None:  # else nothing was begun, as where a disk is not there: what was done before is still done
+            self._journals[job.out.parent].note(job.out, DONE if outcome.state is State.DONE else FAILED, inputs, **told)
         with self._lock:
             self.outcomes[job.out] = outcome
             number = len(self.outcomes)
