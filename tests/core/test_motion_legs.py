@@ -382,6 +382,23 @@ def test_hands_turn_with_the_persons() -> None:
     )
 
 
+@pytest.mark.parametrize("yaw_deg", [0.0, 40.0])
+@pytest.mark.parametrize("off_deg", [25.0, -25.0])
+def test_hands_point_where_the_picture_has_them(off_deg: float, yaw_deg: float) -> None:
+    """The detector's own 3D has them turned about the line of sight: stretched out they hang down, or up."""
+    rig, made = build(), seen("reach", seconds=4.0, yaw_deg=yaw_deg)
+    points = np.array(made.track.world_landmarks_m)
+    for side, way in (("left", 1), ("right", -1)):
+        wrist, *hand = (LANDMARK_INDEX[f"{side}_{name}"] for name in ("wrist", "index", "pinky", "thumb"))
+        turn = about_axis(np.array([0.0, 0.0, 1.0]), np.array(way * np.radians(off_deg)))
+        points[:, hand] = points[:, [wrist]] + apply(turn, points[:, hand] - points[:, [wrist]])
+    tracks = (replace(made.track, world_landmarks_m=points), made.track)
+    bodies = [posed(rig, solve_motion(track, rig, contacts=[]).motion) for track in tracks]
+    for side in ("left", "right"):
+        rest = rig.end(f"{side}_forearm") - rig.rest_heads[rig.index[f"{side}_forearm"]]
+        assert angle_deg(*(body.turn(f"{side}_hand") @ rest for body in bodies)).max() < 6
+
+
 def test_a_smooth_curve_over_what_is_lacking() -> None:
     times = np.arange(60) / 25
     lacking = np.where((times > 0.8) & (times < 1.0), 0.1, -0.2)

@@ -113,10 +113,8 @@ def turn_hands(
         hand, forearm = rig.bone(f"{side}_hand"), rig.bone(f"{side}_forearm")
         if hand is None or forearm is None:
             continue
-        marks = {name: person.marks.of(f"{side}_{name}") for name in ("wrist", "index", "pinky")}
-        along = (marks["index"][1] + marks["pinky"][1]) / 2 - marks["wrist"][1]
-        across = marks["index"][1] - marks["pinky"][1]
-        trust = _trust(np.minimum.reduce([sure for _, _, sure in marks.values()]), along, across)
+        along, across, sure = _hand_ways(person, side)
+        trust = _trust(sure, along, across)
         for way in (along, across):
             trust = trust * agreement(smoothed(unit(way), times, _HAND_STEADY_S), _HANDS_AGREE)
         trust = smoothed(trust, times, _TRUST_STEADY_S)
@@ -139,6 +137,24 @@ def turn_hands(
         whole = about_axis(arm, turned) @ own[forearm]
         own[hand] = slerp_matrices(whole, _within(whole, bend @ whole, _WRIST_RANGE_RAD), trust)
         own[forearm] = twist @ own[forearm]
+
+
+def _hand_ways(person: Performance, side: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """From the wrist to the knuckles and from the little finger's knuckle to the index finger's, [T, 3] in camera axes, and how
+    sure the detector is of them [T].
+
+    The picture says how the hand lies across the line of sight: in the detector's own 3D, hands that are stretched out hang down
+    by 20 degrees. How far it points along the line of sight, and how the palm is turned, nothing says better.
+    """
+    marks = [person.marks.of(f"{side}_{name}") for name in ("wrist", "index", "pinky")]
+    wrist_px, index_px, pinky_px = (pixels for pixels, _, _ in marks)
+    wrist_m, index_m, pinky_m = (world for _, world, _ in marks)
+    along = (index_m + pinky_m) / 2 - wrist_m
+    sight = (wrist_px - np.array(person.track.image_size_px) / 2) / person.focal_length_px
+    shown, seen = (way @ [1, 1j] for way in (along[:, :2] - sight * along[:, 2:], (index_px + pinky_px) / 2 - wrist_px))
+    ray = unit(np.concatenate([sight, np.ones((len(sight), 1))], axis=1))
+    along = apply(about_axis(ray, np.angle(seen * shown.conj())), along)
+    return along, index_m - pinky_m, np.minimum.reduce([sure for _, _, sure in marks])
 
 
 def lay_hands(rig: RigSpec, own: dict[int, np.ndarray], wrists_m: dict[str, np.ndarray], ground_m: float) -> None:
