@@ -54,7 +54,7 @@ def absolute(folder: str) -> list[Import]:
         ("blender_pose3d/worker", STANDARD),
         (
             "blender_pose3d",
-            STANDARD | {"numpy", "bpy", "mathutils", "bmesh", "gpu", "gpu_extras", "bpy_extras", "addon_utils", "bl_ui"},
+            STANDARD | {"numpy", "bpy", "mathutils", "blf", "bmesh", "gpu", "gpu_extras", "bpy_extras", "addon_utils", "bl_ui"},
         ),
         ("build.py", STANDARD | {"bpy", "blender_pose3d", "tests"}),
     ],

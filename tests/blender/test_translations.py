@@ -15,6 +15,7 @@ NAMES = (
     "blender_knows_the_words",
     "blender_shows_the_tables_words",
     "every_panel_has_a_question_mark",
+    "no_line_of_a_message_is_cut_off",
 )
 
 

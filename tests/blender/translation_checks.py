@@ -24,6 +24,7 @@ from blender_pose3d.core.errors import Pose3DError  # noqa: E402
 from blender_pose3d.core.preset import ROLES  # noqa: E402
 from blender_pose3d.core.review import Row, faults, title_of  # noqa: E402
 from blender_pose3d.translations.de import GERMAN  # noqa: E402
+from blender_pose3d.ui import message  # noqa: E402
 from tests.blender import addon_checks, rig_builders, script  # noqa: E402
 from tests.message_strings import message_strings  # noqa: E402
 
@@ -226,6 +227,30 @@ def check_every_panel_has_a_question_mark() -> None:
             suffix = next(suffix for pattern, suffix in pairs if fnmatchcase(name.lower(), pattern))
             print(name, suffix)
     assert not any("manual.html" in start for start, _ in bpy.utils.manual_map())
+
+
+def check_no_line_of_a_message_is_cut_off() -> None:
+    """In a sidebar as wide as it is at first Blender shows lines of 195 pixels whole and cuts off those of 202: by pictures of
+    it at a scale of 1.0417, measured as here."""
+    import blf  # there once bpy is
+
+    font_px = 1.0417 * 11
+    long = (
+        "There is no track file /home/somebody/"
+        + 3 * "WWWWWWWWWWWWWWWWWWWW"
+        + "-of-people-one-by-one.npz.\n\nImport the clip again."
+    )
+    for sentence in (long, *GERMAN, *GERMAN.values()):
+        lines = message.wrapped(sentence, 195.0, font_px)
+        blf.size(0, font_px)
+        widths = [blf.dimensions(0, line)[0] for line in lines]
+        assert max(widths, default=0.0) <= 195.0, (sentence, lines)
+        assert "".join("".join(lines).split()) == "".join(sentence.split()), (sentence, lines)
+    assert message.wrapped("Find Bones shows what each bone is taken for, to be changed here.", 195.0, font_px) == (
+        "Find Bones shows what each bone",
+        "is taken for, to be changed here.",
+    )
+    assert message.wrapped(long, 195.0, font_px)[-2:] == ("", "Import the clip again.")
 
 
 if __name__ == "__main__":
