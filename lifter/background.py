@@ -12,6 +12,7 @@ import math
 from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, ClassVar
 
 import cv2
@@ -114,6 +115,8 @@ class BackgroundMotion:
     _times_s: list[float] = field(default_factory=list)
     _steps: list[_Step | None] = field(default_factory=list)  # one less; None where there was too little to follow
     _alike: list[float] = field(default_factory=list)  # of each step, how much the pictures are
+    _begins_s: list[float] = field(default_factory=list)  # of each step, when the later one began, if it is another shot
+    _since: list[tuple[float, np.ndarray]] = field(default_factory=list)  # all pictures from the last look on, tiny
 
     # What `as_arrays` gives, M looks of which S steps showed enough, for L lenses: shapes and kinds of numbers. Pictures [h, w]
     # with B bodies.
@@ -123,6 +126,7 @@ class BackgroundMotion:
         "background_times_s": (("M",), "f8"),
         "background_steps_seen": (("steps",), "?"),
         "background_alike": (("steps",), "f8"),
+        "background_begins_s": (("steps",), "f8"),
         "background_fits": (("S", "L", 6), "f4"),
         "background_shift_miss": (("S",), "f8"),
         "background_ahead": (("L", _CELLS**2, _BINS), "i4"),
@@ -139,6 +143,7 @@ class BackgroundMotion:
             "times_s": np.array(self._times_s, float),
             "steps_seen": np.array([step is not None for step in self._steps], bool),
             "alike": np.array(self._alike, float),
+            "begins_s": np.array(self._begins_s, float),
             "fits": np.array([step.fits for step in seen], np.float32),
             "shift_miss": np.array([step.shift_miss for step in seen], float),
             "ahead": np.zeros(0, np.int32) if self._ahead is None else self._ahead,
@@ -159,6 +164,7 @@ class BackgroundMotion:
         made._ahead = own.get("ahead")
         made._times_s = own.get("times_s", np.zeros(0)).tolist()
         made._alike = own.get("alike", np.zeros(0)).tolist()
+        made._begins_s = own.get("begins_s", np.zeros(0)).tolist()
         made._steps = [_Step(next(fits), next(miss)) if seen else None for seen in own.get("steps_seen", np.zeros(0)).tolist()]
         return made
 
@@ -174,6 +180,7 @@ class BackgroundMotion:
             "focal_share": focal is None or focal > 0,
             "steps_seen": steps == max(looks - 1, 0),
             "alike": len(arrays.get("background_alike", ())) == steps,
+            "begins_s": len(arrays.get("background_begins_s", ())) == steps,
             "fits": len(arrays.get("background_fits", ())) == seen and (not seen or arrays["background_fits"].shape[1] == lenses),
             "shift_miss": len(arrays.get("background_shift_miss", ())) == seen,
             "ahead": (not seen and "background_ahead" not in arrays) or len(arrays.get("background_ahead", ())) == lenses,
@@ -183,17 +190,21 @@ class BackgroundMotion:
 
     def look(self, time_s: float, rgb: np.ndarray, bodies: list[np.ndarray]) -> None:
         """rgb [H, W, 3]; bodies [33, >= 2] each: MediaPipe's landmarks, x and y from 0 to 1, of everybody in the picture."""
+        self._since.append((time_s, _thinned(rgb)))
         if self._times_s and not self._fast and time_s - self._times_s[-1] < _EVERY_S - 1e-6:
             return
         grey = _small_and_grey(rgb)
         seen = grey, [body[:, :2] * grey.shape[::-1] for body in bodies]
         if self._last is not None:
             step = self._goes(self._last, seen)
+            is_another = step is None and self._alike[-1] < _CUT_ALIKE
+            self._begins_s.append(_begins_s(self._since) if is_another else time_s)
             if step is None:  # it may have been too fast, once
                 self._fast = len(self._steps) == 1 or self._steps[-2] is not None
             else:
                 self._fast = bool(np.abs(step.fits[:, :3]).max() > _FAST_SHARE * (0.3 if self._fast else 1.0))
         self._times_s.append(time_s)
+        self._since = self._since[-1:]
         self._first, self._last = self._first or seen, seen
 
     def anew(self) -> BackgroundMotion:
@@ -204,6 +215,7 @@ class BackgroundMotion:
         """What another one of the same lens, which began later, has seen from then on."""
         left_out = bisect_left(later._times_s, from_s)
         times_s, steps, alike = later._times_s[left_out:], later._steps[left_out:], later._alike[left_out:]
+        begins_s = later._begins_s[left_out:]
         if not times_s:
             return
         if self._last is not None and later._first is not None and left_out == 0:
@@ -211,11 +223,15 @@ class BackgroundMotion:
         elif self._times_s:
             self._steps.append(None)
             self._alike.append(1.0)
+        if self._times_s:
+            self._begins_s.append(times_s[0])
         if later._ahead is not None:
             self._ahead = later._ahead if self._ahead is None else self._ahead + later._ahead
         self._times_s += times_s
         self._steps += steps
         self._alike += alike
+        self._begins_s += begins_s
+        self._since = later._since
         self._first, self._last, self._fast = self._first or later._first, later._last, later._fast
 
     def _goes(self, before: tuple[np.ndarray, list[np.ndarray]], after: tuple[np.ndarray, list[np.ndarray]]) -> _Step | None:
@@ -308,7 +324,7 @@ class BackgroundMotion:
         lost = [step is None and alike < _CUT_ALIKE for step, alike in zip(self._steps, self._alike, strict=True)]
         usual = [step is not None and alike > _SHOT_ALIKE for step, alike in zip(self._steps, self._alike, strict=True)]
         before, after = [True, *usual], [*usual[1:], True]
-        return [self._times_s[k + 1] for k, cut in enumerate(lost) if cut and before[k] and after[k]]
+        return [self._begins_s[k] for k, cut in enumerate(lost) if cut and before[k] and after[k]]
 
     def _count(self, found: _Ahead) -> None:
         """Points go into the histograms, and are not kept: a clip may be long."""
@@ -384,6 +400,18 @@ def _alike(before: np.ndarray, after: np.ndarray) -> float:
     if min(one.std(), other.std()) < _PLAIN:
         return 1.0
     return float((one * other).mean() / (one.std() * other.std()))
+
+
+def _thinned(rgb: np.ndarray) -> np.ndarray:
+    """[H, W, 3] -> [h, w], some of its green values: of every picture, so in no time."""
+    every = max(1, max(rgb.shape[:2]) // _TINY_PX)
+    return rgb[::every, ::every, 1].copy()
+
+
+def _begins_s(pictures: list[tuple[float, np.ndarray]]) -> float:
+    """When the picture was taken that is least like the one before it."""
+    alike = [_alike(before, after) for (_, before), (_, after) in pairwise(pictures)]
+    return pictures[1 + int(np.argmin(alike))][0]
 
 
 def _around(bodies: list[np.ndarray], shape: tuple[int, ...]) -> np.ndarray:

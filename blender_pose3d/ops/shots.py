@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -13,6 +14,7 @@ from ..core.shots import shots_of
 from ..translations import OWN_CONTEXT
 from . import run
 
+_FRAME_S = 0.1  # of the slowest clip
 _items: list[tuple[str, str, str]] = []  # Blender does not keep them
 
 
@@ -22,8 +24,17 @@ def remember(context: bpy.types.Context, done: run.Run) -> None:
         return
     state, person = context.window_manager.pose3d_run, done.applied[0].person
     found = shots_of(person.track) if person is not None else ()
-    if found or state.shots_clip != str(clip):
+    # Of a part that has cuts itself nothing is said of the rest.
+    is_within = (
+        state.shots_clip == str(clip) and "--start" in done.requests[0].lifting and _covers(json.loads(state.shots), found)
+    )
+    if (found and not is_within) or state.shots_clip != str(clip):
         state.shots_clip, state.shots = str(clip), json.dumps(found)
+
+
+def _covers(shots: Sequence[Sequence[float]], others: Sequence[Sequence[float]]) -> bool:
+    """Whether shots that are known begin before others and end after them, or as they do, but for a frame."""
+    return bool(shots and others) and shots[0][0] <= others[0][0] + _FRAME_S and shots[-1][1] >= others[-1][1] - _FRAME_S
 
 
 def known(context: bpy.types.Context) -> list[tuple[float, float]]:

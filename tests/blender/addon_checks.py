@@ -546,10 +546,10 @@ def check_shots_of_a_clip_that_is_cut() -> None:
         assert not shots.known(bpy.context) and not bpy.ops.pose3d.choose_shot.poll()
         assert bpy.ops.pose3d.import_pose_from_video() == {"FINISHED"}
         state = bpy.context.window_manager.pose3d_run
-        assert "is cut at 1.20 s" in state.message, state.message
+        assert "is cut at 1.24 s" in state.message, state.message
         both = shots.known(bpy.context)
-        assert [round(x, 2) for shot in both for x in shot] == [0.0, 1.18, 1.18, 2.38], both
-        for number, frames in (("2", 30), ("1", 30)):
+        assert [round(x, 2) for shot in both for x in shot] == [0.0, 1.22, 1.22, 2.38], both
+        for number, frames in (("2", 29), ("1", 31)):
             assert bpy.ops.pose3d.choose_shot(shot=number) == {"FINISHED"} and settings.use_range
             assert bpy.ops.pose3d.import_pose_from_video() == {"FINISHED"}
             assert "is cut" not in state.message, state.message
@@ -557,6 +557,9 @@ def check_shots_of_a_clip_that_is_cut() -> None:
             seconds *= bpy.context.scene.render.fps_base / bpy.context.scene.render.fps
             assert abs(seconds - (frames - 1) / 25) < 0.05, (number, seconds)
             assert shots.known(bpy.context) == both
+        settings.use_range, settings.start_s, settings.end_s = True, 0.4, 2.0
+        assert bpy.ops.pose3d.import_pose_from_video() == {"FINISHED"}
+        assert "is cut at 1.24 s" in state.message and shots.known(bpy.context) == both, "a part that has the cut in it"
         settings.clip_path = os.environ["POSE3D_TEST_CLIP"]
         assert not shots.known(bpy.context) and not bpy.ops.pose3d.choose_shot.poll()
 

@@ -64,11 +64,11 @@ def test_import_of_a_clip_without_a_window(run_in_blender, tmp_path):
 
 
 def two_shots(path: Path) -> Path:
-    """The bundled clip, and after 1.2 seconds turned over and nearer, as another camera might have it."""
+    """The bundled clip, and after 1.24 seconds turned over and nearer, as another camera might have it."""
     source = cv2.VideoCapture(str(CLIP))
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 25, (400, 400))
     for number in range(60):
         picture = source.read()[1]
-        writer.write(picture if number < 30 else cv2.resize(picture[40:360, 319::-1], (400, 400)))
+        writer.write(picture if number < 31 else cv2.resize(picture[40:360, 319::-1], (400, 400)))
     writer.release()
     return path

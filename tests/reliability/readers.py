@@ -112,6 +112,7 @@ _PIECE: Arrays = {
     "background_times_s": np.array([0.0, 0.2]),
     "background_steps_seen": np.array([True]),
     "background_alike": np.array([1.0]),
+    "background_begins_s": np.array([0.2]),
     "background_fits": np.zeros((1, 6, 6), np.float32),
     "background_shift_miss": np.zeros(1),
     "background_ahead": np.zeros((6, 36, 41), np.int32),
