@@ -14,7 +14,7 @@ from .errors import Pose3DError
 from .motion.standing_legs import straight_legs
 from .rig import RigSpec
 from .skeleton import INDEX, JOINT_NAMES, LANDMARK_NAMES
-from .solve import SolveOptions, heading_of, solve
+from .solve import FOUND_BEND_RAD, SolveOptions, heading_of, solve
 from .tracks import Pose3DTrack, RigMotion
 from .upright import ground_m, upright
 
@@ -101,7 +101,8 @@ class LiveSolve:
     """The pose of a rig for each pose of a person, as it comes."""
 
     def __init__(self, rig: RigSpec, source: Source, options: SolveOptions) -> None:
-        self._rig, self._source, self._options = rig, source, options
+        self._rig, self._source = rig, source
+        self._options = replace(options, bend_rad=FOUND_BEND_RAD)
         self._recent: deque[LivePose] = deque()
         self._first: LivePose | None = None
         self._sure = np.ones(len(JOINT_NAMES))

@@ -89,7 +89,7 @@ _BLOCK = 4096
 class SolveOptions:
     """smoothing_s: standard deviation of the zero-phase filter on the joints, 0 for none; in_place: no path along the ground;
     ground: keep the lowest point on the ground except in jumps; camera: how the camera was held; upper_body: hips, legs and path
-    are left alone.
+    are left alone; bend_rad: limbs that are bent by this much show their plane.
     """
 
     smoothing_s: float = 0.04
@@ -97,6 +97,7 @@ class SolveOptions:
     ground: bool = True
     camera: CameraPose = field(default_factory=CameraPose)
     upper_body: bool = False
+    bend_rad: float = PLANE_BEND_RAD
 
 
 def solve(track: Pose3DTrack, rig: RigSpec, options: SolveOptions | None = None) -> RigMotion:
@@ -118,7 +119,7 @@ def solve(track: Pose3DTrack, rig: RigSpec, options: SolveOptions | None = None)
     joints_world = apply(to_world[..., None, :, :], joints)  # [T, 17, 3]
     pose = Pose(joints_world, track.timestamps_s, rig)
     face = turn_from_face(track, to_world, pose, rig, sigma_s=1.5 * options.smoothing_s)
-    body = PosedRig(rig, own_turns(pose, rig, face, upper_body=options.upper_body), track.frame_count)
+    body = PosedRig(rig, own_turns(pose, rig, face, upper_body=options.upper_body, bend_rad=options.bend_rad), track.frame_count)
     scale = rig.leg_length_m / leg_length_m(track.positions_m)
     if options.upper_body:
         return upper_motion(body, track.timestamps_s, heading_rad=heading, scale=scale)
