@@ -16,7 +16,7 @@ from .filtering import rolling_minimum, smoothed
 from .kinematics import PosedRig
 from .loops import unrolled
 from .motion.contacts import PARTS, Contact, contacts_of, detect, overhead, stretches
-from .motion.legs import REACH, Foot, carried, feet_of, lowering, raised, sole_m
+from .motion.legs import REACH, Foot, carried, feet_of, lacking_m, raised, sole_m
 from .preset import SIDES
 from .rig import RigSpec
 from .rotations import about_axis, apply, cross, norm, swing, unit
@@ -118,7 +118,7 @@ def stood(
             _ankle(rig, foot, own[foot.foot], now[i], there_m[i] * factor, stands[:, i], source.timestamps_s)
             for i, foot in enumerate(feet)
         ]
-        down = lowering(from_hips, feet, path_m, targets, source.timestamps_s, stretched_m)
+        down = raised(lacking_m(from_hips, feet, path_m, targets, stretched_m).max(axis=1), source.timestamps_s)
         if down.max() < _CROUCH * rig.leg_length_m:
             break
     down = np.maximum(down - raised(down - _room(from_hips, path_m), source.timestamps_s), 0.0)

@@ -9,13 +9,15 @@ import numpy as np
 import pytest
 
 from blender_pose3d.core.errors import Pose3DError
+from blender_pose3d.core.kinematics import PosedRig as JointedRig
 from blender_pose3d.core.motion import Contact, MotionOptions, Smoothing, SolvedMotion, onto_rig, perform, solve_motion
 from blender_pose3d.core.motion.contacts import contacts_of, stretches
-from blender_pose3d.core.motion.legs import feet_of, raised
+from blender_pose3d.core.motion.legs import REACH, feet_of, lowering, raised
 from blender_pose3d.core.motion.limits import limited, softened
 from blender_pose3d.core.rig import RigSpec
 from blender_pose3d.core.rotations import about_axis, angle_between, apply
 from blender_pose3d.core.skeleton import INDEX, LANDMARK_INDEX
+from blender_pose3d.core.solve import FromHips
 from blender_pose3d.core.upright import upright
 from tests.core.motion_tracks import Seen, seen
 from tests.core.rigs import PosedRig, angle_deg, build, object_matrix, posed
@@ -405,6 +407,22 @@ def test_a_smooth_curve_over_what_is_lacking() -> None:
     curve = raised(lacking, times)
     assert (curve >= np.maximum(lacking, 0) - 1e-12).all()
     assert curve[0] == curve[-1] == 0 and np.abs(np.diff(curve)).max() < 0.04
+
+
+@pytest.mark.parametrize("fps", [24, 30, 60])
+def test_hips_come_up_between_steps_for_which_they_went_down(fps: int) -> None:
+    """At each step, twice a second, a foot is 4 cm beyond the leg's reach for a moment: the hips stayed down all along, and the
+    knees bent.
+    """
+    rig, times = build(), np.arange(3 * fps) / fps
+    from_hips, feet, path = FromHips(JointedRig(rig, {}, len(times))), feet_of(rig), np.tile([0.0, 0.0, 1.0], (len(times), 1))
+    from_step_s = np.abs(times % 0.5 - 0.25)
+    beyond = 0.04 * np.maximum(1 - from_step_s / 0.08, 0.0)
+    leg_m = REACH * (rig.length_m("left_thigh") + rig.length_m("left_shin"))
+    targets = [path + from_hips.head_m(foot.thigh) - [0.0, 0.0, 1.0] * (leg_m + beyond)[:, None] for foot in feet]
+    down = lowering(from_hips, feet, path, targets, times, np.ones((len(times), len(feet))))
+    assert (down > beyond - 0.002).all()
+    assert down[from_step_s > 0.2].max() < 0.01
 
 
 def test_a_rig_without_feet_is_told() -> None:

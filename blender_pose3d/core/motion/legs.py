@@ -32,6 +32,10 @@ _ROLL_S = 0.12
 # Share of its length that a leg may use.
 REACH = 0.995
 _MOST_LOWERED = 0.2
+# Hips that go down for a leg do so around that moment: between two steps they come up again.
+_LOWERED_S, _LOWERED_STEADY_S = 0.08, 0.02
+# So long after it has left the ground, and before it comes down, a foot counts for that no more.
+_COUNTS_S = 0.15
 # Of the leg's length: the heel behind the ankle, the ball before it.
 _HEEL_SHARE, _BALL_SHARE = 0.07, 0.15
 # An ankle that is so many times as high at rest as the other one is that of a foot that does not stand there.
@@ -230,7 +234,11 @@ def lock_feet(
         targets.append(_ankle_path(rig, foot, sole, toe, path + from_hips.head_m(foot.foot), ground) + lift)
     # Of somebody who leans on the hands, or lies, the hips do not go down for a foot that is out of reach.
     room = np.maximum(path[:, 2] - lying, 0.0)
-    path = path - [0, 0, 1] * np.minimum(lowering(from_hips, feet, path, targets, timestamps_s), room)[:, None]
+    # A foot that has left the ground need not be where it would be.
+    counts = np.ones((count, len(feet)))
+    for i, sole in enumerate(soles):
+        counts[:, i] -= _eased(_away_s(sole.stands, timestamps_s) / _COUNTS_S)
+    path = path - [0, 0, 1] * np.minimum(lowering(from_hips, feet, path, targets, timestamps_s, counts), room)[:, None]
     for foot, target in zip(feet, targets, strict=True):
         _reach(rig, pose, own, foot, apply(rig.armature_from_world, target - path - from_hips.head_m(foot.thigh)))
     return own, path
@@ -367,20 +375,47 @@ def lowering(
     path: np.ndarray,
     targets: list[np.ndarray],
     timestamps_s: np.ndarray,
+    counts: np.ndarray,
+) -> np.ndarray:
+    """How far the hips go down so that no leg is over-stretched, smoothly: [T]. counts [T, feet] 0 to 1."""
+    lacking = lacking_m(from_hips, feet, path, targets)
+    most = _around((lacking * counts).max(axis=1, initial=0.0), timestamps_s)
+    return smoothed(most, timestamps_s, _LOWERED_STEADY_S)
+
+
+def lacking_m(
+    from_hips: FromHips,
+    feet: list[Foot],
+    path: np.ndarray,
+    targets: list[np.ndarray],
     stretched_m: np.ndarray | float = 0.0,
 ) -> np.ndarray:
-    """How far the hips go down so that no leg is over-stretched, smoothly: [T]. stretched_m [T, feet]: so far apart hip and ankle
-    may be in any case.
+    """How far the hips have to go down for each leg to reach, at most as far as hips may: [T, feet]. stretched_m [T, feet]: so
+    far apart hip and ankle may be in any case.
     """
-    rig, lacking = from_hips.body.rig, np.zeros(len(path))
+    rig, lacking = from_hips.body.rig, np.zeros((len(path), len(feet)))
     allowed_m = np.broadcast_to(stretched_m, (len(path), len(feet))).T
-    for foot, target, allowed in zip(feet, targets, allowed_m, strict=True):
+    for i, (foot, target, allowed) in enumerate(zip(feet, targets, allowed_m, strict=True)):
         hip = path + from_hips.head_m(foot.thigh)
         reach = np.maximum(REACH * sum(rig.length_m(f"{foot.side}_{part}") for part in ("thigh", "shin")), allowed)
         apart = np.linalg.norm((target - hip)[:, :2], axis=-1)
         up = np.sqrt(np.maximum(reach**2 - apart**2, 0.0))
-        lacking = np.maximum(lacking, hip[:, 2] - target[:, 2] - up)
-    return raised(np.minimum(lacking, _MOST_LOWERED * rig.leg_length_m), timestamps_s)
+        lacking[:, i] = np.maximum(hip[:, 2] - target[:, 2] - up, 0.0)
+    return np.minimum(lacking, _MOST_LOWERED * rig.leg_length_m)
+
+
+def _around(lacking: np.ndarray, timestamps_s: np.ndarray) -> np.ndarray:
+    """What is lacking [T], and before and after it less and less of it: [T]."""
+    out = np.maximum(lacking, 0.0)
+    step = float(np.median(np.diff(timestamps_s))) if len(out) > 1 else 0.0
+    if not out.any() or step <= 0:
+        return out
+    peaks = out.copy()
+    for offset in range(1, min(int(np.ceil(3 * _LOWERED_S / step)), len(out) - 1) + 1):
+        share = np.exp(-0.5 * ((timestamps_s[offset:] - timestamps_s[:-offset]) / _LOWERED_S) ** 2)
+        out[:-offset] = np.maximum(out[:-offset], share * peaks[offset:])
+        out[offset:] = np.maximum(out[offset:], share * peaks[:-offset])
+    return out
 
 
 def _reach(rig: RigSpec, pose: Pose, own: dict[int, np.ndarray], foot: Foot, goal: np.ndarray) -> None:
