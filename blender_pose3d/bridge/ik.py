@@ -20,7 +20,7 @@ from mathutils import Matrix
 from ..core.errors import Pose3DError
 from ..core.hinges import Limb, hinged, limbs_of, solved_axis, with_limbs
 from ..core.kinematics import PosedRig, posed
-from ..core.rig import RigSpec
+from ..core.rig import RigSpec, with_parents
 from ..core.rotations import apply, continuous, quaternion_from_matrix, unit
 from ..core.tracks import RigMotion
 from .frames import frame_kept
@@ -51,7 +51,8 @@ class IkLimb:
     """limb; control, pole and toe ("": none): bones, the last the control that turns the toes; root and tip: the chain's first
     and last bone, None where no constraint was found; goal: the bone whose head the chain reaches for; pole_angle_rad; own_bones:
     the chain is the mapped bones themselves; constraint: (bone, name) of the constraint; stretches: the chain may get longer or
-    shorter; hinge [3]: the axis about which a chain with bones of its own bends, armature axes at rest.
+    shorter; hinge [3]: the axis about which a chain with bones of its own bends, armature axes at rest; hangs: hand or foot
+    hang on the control, which turns them.
     """
 
     limb: Limb
@@ -66,6 +67,7 @@ class IkLimb:
     constraint: tuple[str, str] = ("", "")
     stretches: bool = False
     hinge: np.ndarray | None = None
+    hangs: bool = False
 
 
 def require_moved(context: bpy.types.Context, armature_object: bpy.types.Object) -> None:
@@ -126,8 +128,25 @@ def find_limbs(armature_object: bpy.types.Object, rig: RigSpec, *, upper_body: b
             )
             continue
         one = _limb(armature_object, rig, limb, control or constraint.subtarget, pole, tip, constraint)
-        found.append(replace(one, toe=toe))
+        found.append(replace(one, toe=toe, hangs=_hangs(armature_object, rig, one)))
     return found, warnings
+
+
+def _hangs(armature_object: bpy.types.Object, rig: RigSpec, one: IkLimb) -> bool:
+    if one.limb.end is None:
+        return False
+    end = armature_object.data.bones[rig.bone_names[one.limb.end]]
+    return end.use_inherit_rotation and one.control in {bone.name for bone in end.parent_recursive}
+
+
+def on_limbs(rig: RigSpec, limbs: Sequence[IkLimb]) -> RigSpec:
+    """The rig with hands and feet on their limbs that hang on IK controls, or are these: the controls bring them there."""
+    parents = rig.parents.copy()
+    for one in limbs:
+        end, lower = one.limb.end, one.limb.lower
+        if end is not None and (one.hangs or rig.bone_names[end] == one.control) and not rig.is_below(lower, end):
+            parents[end] = parents[end] if rig.is_below(end, lower) else lower
+    return with_parents(rig, parents)
 
 
 def _constraints(
@@ -200,6 +219,15 @@ def keyed_bones(rig: RigSpec, limbs: Sequence[IkLimb]) -> frozenset[str]:
     return frozenset(rig.bone_names[bone] for bone in bones)
 
 
+def on_controls(rig: RigSpec, motion: RigMotion, limbs: Sequence[IkLimb]) -> RigMotion:
+    """The motion with hands and feet that hang on their control as they hang there at rest: that turns them."""
+    rotations = motion.rotations_wxyz.copy()
+    for one in limbs:
+        if one.hangs and one.limb.end is not None:
+            rotations[:, motion.bone_names.index(rig.bone_names[one.limb.end])] = [1.0, 0.0, 0.0, 0.0]
+    return replace(motion, rotations_wxyz=rotations)
+
+
 def passed_on(armature_object: bpy.types.Object, rig: RigSpec, limbs: Sequence[IkLimb]) -> set[str]:
     """The chains' bones, and those through which controls move their goals, such as those that roll a foot: at rest these move
     them as the controls do."""
@@ -254,7 +282,7 @@ def key_controls(
     for one in chains:
         if one.root is not None and one.tip is not None:
             found |= {one.limb.upper: turns[one.root], one.limb.lower: turns[one.tip]}
-    exact = with_limbs(rig, motion, body, found)
+    exact = on_controls(rig, with_limbs(rig, motion, body, found), limbs)
     yield
     armature_object, action = keyed.armature, keyed.action
     for name in keyed_bones(rig, chains):

@@ -30,7 +30,19 @@ from .constraints import (
     sentences,
     varies,
 )
-from .ik import IkLimb, LimbMode, Pauses, as_ik_bends, find_limbs, key_controls, keyed_bones, passed_on, require_moved
+from .ik import (
+    IkLimb,
+    LimbMode,
+    Pauses,
+    as_ik_bends,
+    find_limbs,
+    key_controls,
+    keyed_bones,
+    on_controls,
+    on_limbs,
+    passed_on,
+    require_moved,
+)
 from .keyframes import key_motion, left_alone, passed_through, placing, require_editable
 from .live import require_own_pose
 from .rig_reader import choose_mapping, moved_by, read_rig, take_in_edits
@@ -67,6 +79,8 @@ def handling(
     found, warnings = find_limbs(armature_object, rig, upper_body=upper_body) if LimbMode(limbs) is LimbMode.IK else ([], [])
     if found:
         require_moved(context, armature_object)
+        if (as_shown := on_limbs(rig, found)) is not rig:
+            rig, (found, warnings) = as_shown, find_limbs(armature_object, as_shown, upper_body=upper_body)
     turned = [rig.bone_names[bone] for bone in rig.turned_bones()]
     if upper_body:
         turned = [name for name in turned if name not in rig.below_waist]
@@ -168,7 +182,7 @@ def key_steps(
         motion = as_ik_bends(how.rig, motion if sparse is None else sparse.motion, how.limbs)
     action = key_motion(
         armature_object,
-        motion,
+        on_controls(how.rig, motion, how.limbs),
         frames=frames,
         action_name=action_name,
         properties=(*mapping.properties, *mapping.ik_properties) if how.limbs else mapping.properties,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -250,6 +250,31 @@ class RigSpec:
         here = self.rest_heads[self.index[name]]
         to_legs, to_others = (np.linalg.norm(self.rest_heads[bones] - here, axis=1).min() for bones in (legs, others))
         return bool(to_legs < to_others)
+
+
+def with_parents(rig: RigSpec, parents: np.ndarray) -> RigSpec:
+    """The rig with other parents [B] of its bones, which may come in another order then."""
+    if (parents == rig.parents).all():
+        return rig
+    above = parents.tolist()
+
+    def depth(bone: int) -> int:
+        return 0 if above[bone] < 0 else 1 + depth(above[bone])
+
+    order = np.array(sorted(range(len(above)), key=depth))
+    place = np.argsort(order)
+    return replace(
+        rig,
+        bone_names=tuple(rig.bone_names[bone] for bone in order),
+        parents=np.where(parents < 0, -1, place[parents])[order],
+        rest_heads=rig.rest_heads[order],
+        rest_tails=rig.rest_tails[order],
+        rest_rotations=rig.rest_rotations[order],
+        inherits_rotation=rig.inherits_rotation[order],
+        local_location=rig.local_location[order],
+        soles={int(place[bone]): points for bone, points in rig.soles.items()},
+        body={int(place[bone]): points for bone, points in rig.body.items()},
+    )
 
 
 def require_own_bones(mapping: Mapping) -> None:

@@ -87,6 +87,21 @@ def constraints(name: str, *, options: str = "plain", motion: str = "demo", **ho
     return compare(armature, bones, to_fk, options=options, motion=motion)
 
 
+def hung() -> dict:
+    """Hands and feet that hang on their controls do what those that hang on the limbs do."""
+    given, found, warnings = exact_tracks.motion("walk_turn", fps=25, seconds=4), [], ()
+    for hangs in (False, True):
+        bpy.ops.wm.read_factory_settings(use_empty=True)
+        armature = rig_builders.with_ik_constraints("a_pose", hung=hangs)
+        how = {"limbs": "ik"} if hangs else {"limbs": "fk", "mute_constraints": True}
+        options = SolveOptions(smoothing_s=0)
+        applied = apply_track(bpy.context, armature, given.track, preset="auto", resources=ROOT, options=options, **how)
+        ends = [f"{side}{part}" for side in ("Left", "Right") for part in ("Hand", "Foot", "ToeBase")]
+        found.append(poses(armature, applied, ends))
+        warnings = applied.warnings
+    return apart(*found) | {"warnings": warnings}
+
+
 def set_switches(armature: bpy.types.Object, key: str, value: float) -> None:
     """The user's own hand on the switch: its key in the action."""
     found = 0
@@ -307,6 +322,7 @@ CASES: dict[str, Callable[[], dict]] = {
     "constraints_mirrored": lambda: constraints("mirrored", motion="kick"),
     "constraints_connected_hips": lambda: constraints("connected_hips", parent="Root", motion="walk_turn"),
     "constraints_centimetres": lambda: constraints("centimetres_y_up", motion="punch"),
+    "hung": hung,
     "switch": switch,
     "switch_sparse": lambda: switch(options="sparse", motion="walk_turn"),
     "rigify": rigify,

@@ -242,10 +242,11 @@ def named(name: str) -> Callable[[], bpy.types.Object]:
 _LIMBS = {"hand": ("Arm", "ForeArm", "Hand", (0, 0.6, 0)), "foot": ("UpLeg", "Leg", "Foot", (0, -0.6, 0))}
 
 
-def with_ik_constraints(name: str, *, pole_off_deg: float = 0.0, parent: str = "") -> bpy.types.Object:
+def with_ik_constraints(name: str, *, pole_off_deg: float = 0.0, parent: str = "", hung: bool = False) -> bpy.types.Object:
     """The armature with Blender's own IK on its forearms and shins, for control bones and pole targets.
 
-    pole_off_deg: how far the pole angle is from the one at which the rest pose stays as it is; parent: bone that carries them.
+    pole_off_deg: how far the pole angle is from the one at which the rest pose stays as it is; parent: bone that carries them;
+    hung: hands and feet hang on their controls.
     """
     made = build(name)
     inverse = made.matrix_world.inverted()
@@ -268,6 +269,8 @@ def with_ik_constraints(name: str, *, pole_off_deg: float = 0.0, parent: str = "
                     bone.tail = head + inverse.to_3x3() @ Vector((0.05, 0.1, 0.02))
                     bone.parent = edit.get(parent)
                     bone.use_deform = False
+                if hung:
+                    edit[f"{side}{last}"].parent = edit[f"{side}.{end}.ik"]
     for side in ("Left", "Right"):
         for end, (upper, lower, _, _) in _LIMBS.items():
             constraint = made.pose.bones[f"{side}{lower}"].constraints.new("IK")

@@ -40,7 +40,7 @@ def test_ik_is_what_fk_is(blender_python, checked):
     faults = []
     for case in CASES:
         found = results[case]
-        if case in ("obstacles", "unmoved", "tweaked"):
+        if case in ("hung", "obstacles", "unmoved", "tweaked"):
             continue
         assert found["poles"] == 4, (case, found["poles"])
         assert found["frames"] >= 100 and found["moved_mm"] > 400, case
@@ -51,6 +51,11 @@ def test_ik_is_what_fk_is(blender_python, checked):
         if not (found["mean_limb_deg"] < 0.3 and found["worst_limb_deg"] < (0.5 if "constraints" in case else 1.0)):
             faults.append(f"{told}; limbs {found['mean_limb_deg']:.3f}, at worst {found['worst_limb_deg']:.3f} degrees off")
     assert not faults, "\n".join(faults)
+
+
+def test_hands_and_feet_that_hang_on_their_controls_are_turned_once(blender_python, checked):
+    found = checked(blender_python)["hung"]
+    assert found["mm"] < LARGEST_MM and found["deg"] < LARGEST_DEG, found
 
 
 def test_controls_between_keys_and_body_are_brought_to_rest(blender_python, checked):
