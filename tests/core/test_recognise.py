@@ -553,6 +553,18 @@ def test_a_family_whose_names_fit_by_chance_gives_way_to_the_shape(names: dict[s
     assert map_bones(skeleton, [*PRESETS, own]).preset == own.name, "the user's own preset is taken before the shape"
 
 
+@pytest.mark.parametrize("parts", [("foot",), ("foot", "hand")], ids=["feet", "feet and hands"])
+@pytest.mark.parametrize("names", [_BLENDER | {"hips": "pelvis"}, _BLENDER, {}], ids=["pelvis and spine", "hips", "roles"])
+def test_feet_that_hang_on_controls_are_feet(names: dict[str, str], parts: tuple[str, ...]) -> None:
+    """As rigs made by hand have it: the foot follows the control that the leg reaches for, or is that control."""
+    skeleton, truth = _called(rigs.build(spine_bones=2), names)
+    parents = skeleton.parents.copy()
+    for role in (f"{side}_{part}" for side in SIDES for part in parts):
+        parents[skeleton.names.index(truth.bones[role][0])] = 0
+    found = map_bones(replace(skeleton, parents=parents), PRESETS)
+    assert not wrong_roles(found, truth, {name: name for name in skeleton.names}) and not found.warnings
+
+
 def load_preset_of(mapping: Mapping) -> Preset:
     """A mapping as the user's own preset, without what tells where legs, feet and trunk are."""
     bones = {role: (chain,) for role, chain in mapping.bones.items() if role in REQUIRED_ROLES}

@@ -18,6 +18,8 @@ from .tree import Tree
 SURE = 0.6  # A role below this confidence is named in a warning.
 # A bone this far above the shoulders, in heights of the trunk, is the neck, whatever hangs on it.
 ABOVE_SHOULDERS = 0.04
+# A hand or foot that does not hang on its limb begins so near to where that ends, in lengths of its lower bone.
+_AT_END = 0.1
 
 
 def mapping_of(tree: Tree, body: Body) -> Mapping:
@@ -30,6 +32,7 @@ def mapping_of(tree: Tree, body: Body) -> Mapping:
     for side, leg, arm in (("left", legs.a, arms.a), ("right", legs.b, arms.b)):
         for parts, limb in ((LEG_PARTS, leg), (ARM_PARTS, arm)):
             roles.update({f"{side}_{part}": bone for part, bone in zip(parts, limb.bones, strict=False)})
+    roles |= _ends_beside(tree, roles)
     hips, root, spine, chest, neck, head = _trunk(tree, legs, arms)
     sure: dict[str, float] = {}
     for side in SIDES:
@@ -92,6 +95,22 @@ def mapping_of(tree: Tree, body: Body) -> Mapping:
         fingers=_fingers(tree, roles),
         twists=_twists(tree, roles),
     )
+
+
+def _ends_beside(tree: Tree, roles: dict[str, int]) -> dict[str, int]:
+    """Hands and feet that hang on controls instead of on the limbs: where a limb ends without one, a bone that is called so."""
+    out = {}
+    for lower, end in ((f"{side}_{part}", f"{side}_{after}") for side in SIDES for _, part, after in (LEG_PARTS, ARM_PARTS)):
+        if end in roles:
+            continue
+        bone, part = roles[lower], end.partition("_")[2]
+        tip = tree.tails[bone]
+        near = _AT_END * float(np.linalg.norm(tip - tree.heads[bone]))
+        apart = np.linalg.norm(tree.heads - tip, axis=1)
+        called = [b for b, said in enumerate(tree.said) if said.part == part and not said.junk and apart[b] < near]
+        if called:
+            out[end] = min(called, key=lambda b: apart[b])
+    return out
 
 
 def _told(sure: float) -> float:
