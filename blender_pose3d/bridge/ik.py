@@ -139,13 +139,22 @@ def _hangs(armature_object: bpy.types.Object, rig: RigSpec, one: IkLimb) -> bool
     return end.use_inherit_rotation and one.control in {bone.name for bone in end.parent_recursive}
 
 
+def off_limbs(rig: RigSpec, limbs: Sequence[IkLimb]) -> dict[int, int]:
+    """Hands and feet that hang on IK controls instead of on their limbs, or are these -> the limb's lower bone."""
+    ends = {one.limb.end: one for one in limbs if one.limb.end is not None}
+    return {
+        end: one.limb.lower
+        for end, one in ends.items()
+        if (one.hangs or rig.bone_names[end] == one.control)
+        and not (rig.is_below(end, one.limb.lower) or rig.is_below(one.limb.lower, end))
+    }
+
+
 def on_limbs(rig: RigSpec, limbs: Sequence[IkLimb]) -> RigSpec:
-    """The rig with hands and feet on their limbs that hang on IK controls, or are these: the controls bring them there."""
+    """The rig with these on their limbs: the controls bring them there."""
     parents = rig.parents.copy()
-    for one in limbs:
-        end, lower = one.limb.end, one.limb.lower
-        if end is not None and (one.hangs or rig.bone_names[end] == one.control) and not rig.is_below(lower, end):
-            parents[end] = parents[end] if rig.is_below(end, lower) else lower
+    for end, lower in off_limbs(rig, limbs).items():
+        parents[end] = lower
     return with_parents(rig, parents)
 
 

@@ -38,6 +38,7 @@ from .ik import (
     find_limbs,
     key_controls,
     keyed_bones,
+    off_limbs,
     on_controls,
     on_limbs,
     passed_on,
@@ -76,7 +77,11 @@ def handling(
     upper_body: bool = False,
 ) -> Handling:
     """What is to be keyed, and what is in its way. Reads only. Raises Pose3DError where IK controls cannot be keyed now."""
-    found, warnings = find_limbs(armature_object, rig, upper_body=upper_body) if LimbMode(limbs) is LimbMode.IK else ([], [])
+    found, warnings = find_limbs(armature_object, rig, upper_body=upper_body)
+    if LimbMode(limbs) is LimbMode.FK:
+        left = ", ".join(f"'{rig.bone_names[end]}'" for end in off_limbs(rig, found))
+        told = f"Hands or feet hang on IK controls and stay behind: {left}. Choose FK and IK Controls under Output, Limbs."
+        found, warnings = [], [told] if left else []
     if found:
         require_moved(context, armature_object)
         if (as_shown := on_limbs(rig, found)) is not rig:

@@ -1132,6 +1132,9 @@ GERMAN: dict[str, str] = {
         "Das IK-Ziel von {} ist kein Knochen von „{}“, sondern „{}“, das keine Schlüsselbilder bekommt; das Glied behält seine FK-"
         "Schlüsselbilder."
     ),
+    "Hands or feet hang on IK controls and stay behind: {}. Choose FK and IK Controls under Output, Limbs.": (
+        "Hände oder Füße hängen an IK-Steuerungen und bleiben zurück: {}. Unter Ausgabe, Gliedmaßen „FK und IK“ wählen."
+    ),
     "The {} has no IK control, so it keeps its FK keys.": "{} hat keine IK-Steuerung und behält deshalb die FK-Schlüsselbilder.",
     "'{}' is linked from another file, so its animation would not be saved.": (
         "„{}“ ist aus einer anderen Datei verknüpft, deshalb würde seine Animation nicht gespeichert."

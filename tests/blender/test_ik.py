@@ -56,6 +56,8 @@ def test_ik_is_what_fk_is(blender_python, checked):
 def test_hands_and_feet_that_hang_on_their_controls_are_turned_once(blender_python, checked):
     found = checked(blender_python)["hung"]
     assert found["mm"] < LARGEST_MM and found["deg"] < LARGEST_DEG, found
+    _, by_controls, without = found["warnings"]
+    assert not by_controls and "'LeftHand', 'LeftFoot', 'RightHand', 'RightFoot'" in "".join(without)
 
 
 def test_controls_between_keys_and_body_are_brought_to_rest(blender_python, checked):
