@@ -53,7 +53,7 @@ def export_animation(
         raise Pose3DError(f"{path} exists already.", hint="Choose another name, or tick Replace Existing File.")
     require_root_motion(root_motion, path)
     played = _played(armature_object)
-    if armature_object.data.is_editmode and active_mode(context.view_layer) != "EDIT":
+    if armature_object.data.is_editmode and files.active_mode(context.view_layer) != "EDIT":
         raise Pose3DError(
             f"'{armature_object.name}' is in Edit Mode, where it does not move.", hint="Leave Edit Mode and try again."
         )
@@ -193,14 +193,14 @@ def _out_of_tweak_mode(data: bpy.types.AnimData) -> Iterator[None]:
 @contextlib.contextmanager
 def _scene_as_it_was(context: bpy.types.Context, armature_object: bpy.types.Object) -> Iterator[None]:
     scene, layer = context.scene, context.view_layer
-    active, mode = layer.objects.active, active_mode(layer)
+    active, mode = layer.objects.active, files.active_mode(layer)
     frames = scene.frame_start, scene.frame_end, scene.use_preview_range
     selected = [item for item in layer.objects if item.select_get()]
     seen = armature_object.hide_get(), armature_object.hide_viewport, armature_object.hide_select
     data = armature_object.animation_data
     playing, by_nla = (data.action, data.action_slot), data.use_nla
     if mode != "OBJECT":
-        _set_mode(layer, "OBJECT")
+        files.set_mode(layer, "OBJECT")
     scene.use_preview_range = False
     try:
         yield
@@ -217,21 +217,7 @@ def _scene_as_it_was(context: bpy.types.Context, armature_object: bpy.types.Obje
         layer.objects.active = active
         scene.frame_start, scene.frame_end, scene.use_preview_range = frames
         if mode != "OBJECT":
-            _set_mode(layer, mode)
-
-
-def _set_mode(layer: bpy.types.ViewLayer, mode: str) -> None:
-    """Of the active object; the operator refuses one that is hidden in all viewports."""
-    active = layer.objects.active
-    was_hidden, active.hide_viewport = active.hide_viewport, False
-    try:
-        bpy.ops.object.mode_set(mode=mode)
-    finally:
-        active.hide_viewport = was_hidden
-
-
-def active_mode(layer: bpy.types.ViewLayer) -> str:
-    return layer.objects.active.mode if layer.objects.active else "OBJECT"
+            files.set_mode(layer, mode)
 
 
 @contextlib.contextmanager

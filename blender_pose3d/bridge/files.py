@@ -131,6 +131,8 @@ def _opened(path: Path, *, rate: int | None = None) -> list[bpy.types.Object]:
         if rate is not None:
             bpy.context.scene.render.fps = rate
         _reading(path.name, lambda: _import(path))
+    if active_mode(bpy.context.view_layer) == "EDIT":  # where an armature does not move
+        set_mode(bpy.context.view_layer, "OBJECT")
     return [o for o in bpy.context.scene.objects if o.type == "ARMATURE"]
 
 
@@ -350,6 +352,20 @@ def show(armature_object: bpy.types.Object) -> None:
         )
     armature_object.hide_set(False)
     armature_object.hide_viewport = False
+
+
+def set_mode(layer: bpy.types.ViewLayer, mode: str) -> None:
+    """Of the active object; the operator refuses one that is hidden in all viewports."""
+    active = layer.objects.active
+    was_hidden, active.hide_viewport = active.hide_viewport, False
+    try:
+        bpy.ops.object.mode_set(mode=mode)
+    finally:
+        active.hide_viewport = was_hidden
+
+
+def active_mode(layer: bpy.types.ViewLayer) -> str:
+    return layer.objects.active.mode if layer.objects.active else "OBJECT"
 
 
 def _in_hidden_collection(armature_object: bpy.types.Object) -> Pose3DError:

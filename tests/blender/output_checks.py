@@ -62,7 +62,7 @@ def scene_state() -> dict[str, object]:
         "frames": (scene.frame_start, scene.frame_end, scene.frame_current, scene.use_preview_range),
         "rate": (scene.render.fps, round(scene.render.fps_base, 6)),
         "active": layer.objects.active.name if layer.objects.active else None,
-        "mode": export.active_mode(layer),
+        "mode": files.active_mode(layer),
         "objects": {
             o.name: (o.select_get(), o.hide_get(), o.hide_viewport, o.hide_select, [list(row) for row in o.matrix_world])
             for o in layer.objects
@@ -638,6 +638,39 @@ def distance_to_hips_m(figure: bpy.types.Object, frames: np.ndarray) -> np.ndarr
         hand, hips = (posed.matrix_world @ posed.pose.bones[name].head for name in ("LeftHand", "Hips"))
         found.append((hand - hips).length)
     return np.array(found)
+
+
+def check_a_rig_that_was_saved_in_edit_mode_moves() -> None:
+    """On the command line, in every kind of file; where it is the active object, or another one that was edited along is."""
+    folder = addon_checks.test_folder()
+    write_track(folder / "walk.npz", exact_tracks.motion("walk_turn", seconds=2).track)
+    wanted: tuple[np.ndarray, np.ndarray] | None = None
+    for way in ("as it is", "edited", "edited along", "edited and hidden"):
+        bpy.ops.wm.read_factory_settings(use_empty=True)
+        figure, other = rig_builders.build("a_pose"), rig_builders.build("plain")
+        if way != "as it is":
+            figure.select_set(True)
+            other.select_set(way == "edited along")
+            bpy.context.view_layer.objects.active = other if way == "edited along" else figure
+            bpy.ops.object.mode_set(mode="EDIT")
+        figure.hide_viewport = way == "edited and hidden"
+        bpy.ops.wm.save_as_mainfile(filepath=str(folder / "rig.blend"))
+        for kind in ("bvh", "fbx", "glb", "blend"):
+            out = folder / f"{way}.{kind}"
+            words = ["retarget", str(folder / "walk.npz"), "--rig", f"{folder / 'rig.blend'}:a_pose", "--out", str(out)]
+            with contextlib.redirect_stderr(io.StringIO()) as said:
+                assert headless.main([*words, "--fps", "24"], resources=ROOT) == 0
+            assert "Edit Mode" not in said.getvalue(), said.getvalue()
+            figure = files.open_rig(files.RigFile(out, "a_pose" if kind == "blend" else ""))
+            first = round(figure.animation_data.action.frame_range[0])
+            figure.hide_viewport = False
+            read = np.array([pose_at(figure, first + frame) for frame in range(0, 40, 4)])
+            hips = figure.pose.bones.find("Hips")
+            hand = read[:, figure.pose.bones.find("LeftHand")] - read[:, hips]
+            moved = np.ptp(read[:, hips], axis=0), np.ptp(hand, axis=0)
+            wanted = moved if (way, kind) == ("as it is", "bvh") else wanted
+            np.testing.assert_allclose(moved, wanted, atol=0.01, err_msg=f"{way} {kind}")
+    assert np.max(wanted) > 0.3
 
 
 def check_one_that_is_scaled_to_nothing_for_a_while_is_exported() -> None:

@@ -25,6 +25,7 @@ NAMES = (
     "exports_leave_the_scene_as_it_was",
     "what_rests_or_is_hidden_is_exported_as_it_moves",
     "hidden_ones_that_are_edited_are_exported",
+    "a_rig_that_was_saved_in_edit_mode_moves",
     "one_that_is_scaled_to_nothing_for_a_while_is_exported",
     "one_that_is_carried_is_exported_where_it_goes",
     "animations_are_called_as_the_action_is",
