@@ -33,6 +33,12 @@ OUT_SUFFIXES = (".blend", ".glb", ".fbx", ".bvh")
 # What animations are made at; one at half the rate is on the frames of the whole. And how far off a frame a key may be.
 _RATES = (25, 30, 50, 60, 120, 240)
 _OFF_FRAME = 0.02
+# Modifiers that make points, and what Blender calls one of nodes that makes normals only.
+_BUILDING = frozenset(
+    ("ARRAY", "BEVEL", "BOOLEAN", "BUILD", "DECIMATE", "MASK", "MIRROR", "MULTIRES", "NODES", "REMESH", "SCREW", "SKIN")
+    + ("SOLIDIFY", "SUBSURF", "WELD", "WIREFRAME")
+)
+_NORMALS = "smooth by angle"
 _NEEDED_ADDONS = {".fbx": "io_scene_fbx", ".bvh": "io_anim_bvh", ".glb": "io_scene_gltf2", ".gltf": "io_scene_gltf2"}
 
 
@@ -185,7 +191,8 @@ def export(
 
 
 def left_out(armature_object: bpy.types.Object, path: Path) -> tuple[str, ...]:
-    """What to tell of the meshes that hang on an armature and that `export` passes over, though they are rendered."""
+    """What to tell of the meshes that hang on an armature and that `export` passes over, though they are rendered, or whose
+    modifiers or shape keys it does: Blender's exporters have not both."""
     if path.suffix.lower() not in (".fbx", ".glb"):
         return ()
     layer = bpy.context.view_layer
@@ -193,7 +200,31 @@ def left_out(armature_object: bpy.types.Object, path: Path) -> tuple[str, ...]:
     with bpy.context.temp_override(area=None, region=None):  # what only a 3D view in local view leaves out is written
         hidden = [item for item in meshes if not (item.hide_render or item.visible_get(view_layer=layer))]
     names = ", ".join(sorted(f"'{item.name}'" for item in hidden))
-    return (f"Hidden, so not in the file: {names}. Show them, or disable them in renders.",) if names else ()
+    told = (f"Hidden, so not in the file: {names}. Show them, or disable them in renders.",) if names else ()
+    written = [item for item in meshes if item not in hidden]
+    with_shapes = [item for item in written if item.data.shape_keys is not None]
+    if path.suffix.lower() == ".glb":
+        names = ", ".join(sorted(f"'{item.name}'" for item in written if with_shapes and _is_built_on(item)))
+        what = f"Not in the file, because shape keys are: the modifiers of {names}. Apply them to have them there."
+    else:
+        names = ", ".join(sorted(f"'{item.name}'" for item in with_shapes if _is_applied(item)))
+        what = f"Not in the file, because modifiers are: the shape keys of {names}. Disable these modifiers to have them there."
+    return (*told, what) if names else told
+
+
+def _is_applied(item: bpy.types.Object) -> bool:
+    """Whether the FBX exporter applies a mesh's modifiers: one is enough that is enabled in the viewport or in renders."""
+    return any((one.show_viewport or one.show_render) and one.type != "ARMATURE" for one in item.modifiers)
+
+
+def _is_built_on(item: bpy.types.Object) -> bool:
+    """Whether a mesh has other points by its modifiers than without."""
+    return any(
+        modifier.show_viewport
+        and modifier.type in _BUILDING
+        and not (modifier.type == "NODES" and getattr(modifier.node_group, "name", _NORMALS).lower().startswith(_NORMALS))
+        for modifier in item.modifiers
+    )
 
 
 def read_back(path: Path, armature_name: str = "") -> tuple[int, float]:
@@ -230,12 +261,16 @@ def _write_glb(path: Path, armature_object: bpy.types.Object, bones: Sequence[st
     how = {"export_animation_mode": "SCENE", "export_anim_scene_split_object": False}
     if alone is not None and not is_carried(armature_object):  # the active action, called so
         how = {"export_animation_mode": "ACTIVE_ACTIONS", "export_nla_strips_merged_animation_name": alone}
+    meshes = [item for item in bpy.context.view_layer.objects if item.select_get() and item.type == "MESH"]
+    # Applied or not for the whole file; the shape keys of what they are applied to would be lost.
+    applied = any(map(_is_built_on, meshes)) and all(item.data.shape_keys is None for item in meshes)
     with _gltf_rate(bpy.context.scene):
         bpy.ops.export_scene.gltf(
             filepath=str(path),
             export_format="GLB",
             use_selection=True,
             **how,
+            export_apply=applied,
             export_frame_range=True,
             export_anim_slide_to_zero=True,
         )

@@ -1165,6 +1165,13 @@ GERMAN: dict[str, str] = {
     "Hidden, so not in the file: {}. Show them, or disable them in renders.": (
         "Verborgen, also nicht in der Datei: {}. Einblenden, oder in Renderings deaktivieren."
     ),
+    "Not in the file, because shape keys are: the modifiers of {}. Apply them to have them there.": (
+        "Nicht in der Datei, weil Formschlüssel darin sind: die Modifikatoren von {}. Anwenden, damit sie es sind."
+    ),
+    "Not in the file, because modifiers are: the shape keys of {}. Disable these modifiers to have them there.": (
+        "Nicht in der Datei, weil Modifikatoren darin sind: die Formschlüssel von {}. Diese Modifikatoren abschalten, damit sie es"
+        " sind."
+    ),
     "The action '{}' has no contact markers.": "Die Aktion „{}“ hat keine Kontaktmarkierungen.",
     "Add pose markers such as 'left heel down' and 'left heel up' in the action editor.": (
         "Im Action-Editor Posenmarkierungen wie „left heel down“ und „left heel up“ hinzufügen."

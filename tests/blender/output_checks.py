@@ -837,6 +837,48 @@ def check_what_is_hidden_and_not_in_the_file_is_told() -> None:
     assert {"Body", "Hair", "Shoes", "Collision"} & set(bpy.data.objects.keys()) == {"Body"}
 
 
+def check_modifiers_are_in_the_file() -> None:
+    """A body of which only one half is modelled. Blender's exporters have not both modifiers and shape keys: what is left out is
+    told, of all meshes' modifiers in a glTF file, of one mesh's shape keys in an FBX."""
+    folder = addon_checks.test_folder()
+    for shapes in (False, True):
+        bpy.ops.wm.read_factory_settings(use_empty=True)
+        with addon_checks.registered():
+            figure, _ = imported()
+            skin_on(figure, ["LeftArm", "LeftHand"]).name = "Body"
+            skin_on(figure, ["Head"]).name = "Face"
+            body, face = bpy.data.objects["Body"], bpy.data.objects["Face"]
+            body.modifiers.new("Other half", "MIRROR")
+            body.modifiers.move(1, 0)
+            unseen = face.modifiers.new("Not yet", "SUBSURF")
+            unseen.show_viewport = unseen.show_render = False
+            if shapes:
+                face.shape_key_add(name="Basis")
+                face.shape_key_add(name="Smile").points[0].co.x = 0.1
+            for kind in ("fbx", "glb"):
+                bpy.context.scene.pose3d.output.deform_bones = shapes
+                path = str(folder / f"{shapes}.{kind}")
+                assert bpy.ops.pose3d.export_animation(filepath=path, armature=figure.name) == {"FINISHED"}
+            told = "Not in the file, because shape keys are: the modifiers of 'Body'. Apply them to have them there."
+            assert files.left_out(figure, folder / "a.glb") == ((told,) if shapes else ())
+            assert files.left_out(figure, folder / "a.fbx") == ()
+            if shapes:
+                unseen.show_render = True
+                (told,) = files.left_out(figure, folder / "a.fbx")
+                assert told.startswith("Not in the file, because modifiers are: the shape keys of 'Face'. Disable"), told
+                assert bpy.ops.pose3d.export_animation(filepath=str(folder / "no.fbx"), armature=figure.name) == {"FINISHED"}
+                unseen.show_render = False
+            assert [modifier.show_viewport for modifier in body.modifiers] == [True, True]
+        for kind in ("fbx", "glb"):
+            files.open_rig(files.RigFile(folder / f"{shapes}.{kind}"))
+            meshes = {item.data for item in bpy.data.objects if item.type == "MESH" and item.find_armature() is not None}
+            points = sorted(len(mesh.vertices) for mesh in meshes)
+            assert points == [3, 6 if shapes and kind == "glb" else 12], (shapes, kind, points)
+            assert any(mesh.shape_keys is not None for mesh in meshes) == shapes, (shapes, kind)
+    files.open_rig(files.RigFile(folder / "no.fbx"))
+    assert all(item.data.shape_keys is None for item in bpy.data.objects if item.type == "MESH")
+
+
 def check_what_is_before_frame_0_is_told() -> None:
     """No exporter writes it."""
     folder = addon_checks.test_folder()

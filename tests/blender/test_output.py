@@ -31,6 +31,7 @@ NAMES = (
     "animations_are_called_as_the_action_is",
     "an_fbx_has_the_pictures_that_are_packed",
     "what_is_hidden_and_not_in_the_file_is_told",
+    "modifiers_are_in_the_file",
     "what_is_before_frame_0_is_told",
     "the_root_carries_the_path",
     "root_motion_is_read_back",
