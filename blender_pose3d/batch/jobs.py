@@ -357,11 +357,9 @@ class _Files:
 
     def write(self, path: Path, job: BatchJob) -> None:
         """Raises Pose3DError where the path is needed for something else."""
-        self.require_free(
-            path,
-            job.where,
-            hint="Give --out a pattern with {stem}, {name}, {parent}, {rig} or {row}, or each row an out of its own.",
-        )
+        name = "out" if path == job.out else "report"
+        hint = f"Give --{name} a pattern with {{stem}}, {{name}}, {{parent}}, {{rig}} or {{row}}, or each row its own {name}."
+        self.require_free(path, job.where, hint=hint)
         self._written[self._place(path)] = job
 
     def require_free(self, path: Path, where: str, *, hint: str) -> None:
