@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from .errors import LifterError
 from .files import disk_error
 from .landmark_model import DOWNLOADABLE, HAND_NAME, default_models_dir, find_hand_model, find_landmark_model
-from .memory import stays
+from .memory import loading
 from .native_library import missing_library
 from .native_log import quiet_native_stderr
 from .parent import end_with_parent
@@ -421,7 +421,7 @@ class _LoadLater:
 
     def _load(self) -> None:
         with contextlib.suppress(Exception):  # lifting raises it again, where it is told
-            with stays():
+            with loading():
                 from .infer import load
 
             load(self._arguments.model, self._arguments.device)

@@ -1,4 +1,4 @@
-"""Memory that nobody uses any more, back to the system; and what is used as long as the process runs, not looked through."""
+"""Memory that nobody uses any more, back to the system; and no search for such among what stays."""
 
 from __future__ import annotations
 
@@ -20,13 +20,17 @@ def give_back() -> None:
 
 
 @contextlib.contextmanager
-def stays() -> Iterator[None]:
+def loading() -> Iterator[None]:
     """For packages that are loaded inside: a fifth of the time that torch takes goes into looks for garbage among what it makes,
-    of which there is none, and later looks need not go through all of it either.
+    of which there is none.
     """
     gc.disable()
     try:
         yield
     finally:
-        gc.freeze()
         gc.enable()
+
+
+def keep() -> None:
+    """What is there now is there as long as the process: later looks for garbage need not go through it."""
+    gc.freeze()

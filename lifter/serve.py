@@ -23,7 +23,7 @@ from typing import TextIO
 from .clip import thread_count
 from .errors import LifterError
 from .files import disk_error
-from .memory import stays
+from .memory import keep, loading
 from .progress import Reporter
 
 _IDLE_S = 0.2  # for the main thread to see that there is no more, where it has no work
@@ -35,9 +35,10 @@ def serve(run: Callable[[str, list[str]], object], reporter: Reporter) -> None:
     process.
     """
     # Before the first clip is there, which would have to wait for them. With several threads torch is loaded beside detection.
-    with stays():
+    with loading():
         for name in ("mediapipe_tasks", "detect", *(["infer"] if thread_count() == 1 else [])):
             importlib.import_module(f"{__package__}.{name}")
+        keep()
     lines: queue.Queue[str | None] = queue.Queue()
     threading.Thread(target=_read, args=(_stdin_apart(), lines), name="stdin", daemon=True).start()
     while (line := lines.get()) is not None:
