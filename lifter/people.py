@@ -34,6 +34,8 @@ _SAME_COLOUR = 0.06
 # Whose clothes were seen for less time is not known again by them. Landmarks take some frames to settle on somebody who comes:
 # what was seen of the clothes in the end is the same below the second number.
 _KNOWN_S, _SAME_IN_THE_END = 0.5, 0.05
+# Whose clothes were known again in the first frame, but are as different as this while they are there, is somebody else.
+_OTHER_COLOUR = 0.12
 # The same person found twice in a frame: their joints are this near each other, in body sizes.
 _SAME = 0.08
 # Where somebody comes into the picture or leaves it, a detector finds a whole small body in their hair or their knee: for no
@@ -120,7 +122,51 @@ def follow(
             pose = found[waiting[k]]
             everybody.append(Person(time_s, time_s, pose, np.zeros(2), None, first=pose))
             everybody[-1].add(frame, waiting[k], pose, time_s, wear[waiting[k]])
+    if colours is not None:
+        everybody = [stay for person in everybody for stay in _parted(person, poses, timestamps_s, colours)]
+        everybody.sort(key=lambda person: person.began_s)
     return sorted(_returned(everybody), key=lambda person: -person.weight)
+
+
+def _parted(
+    person: Person,
+    poses: Sequence[Sequence[np.ndarray]],
+    timestamps_s: Sequence[float],
+    colours: Sequence[Sequence[np.ndarray]],
+) -> list[Person]:
+    """The same person, or several where somebody came back after a while whom only the first frame made the same: a small body
+    that is found in the dark hair of somebody who comes in wears dark clothes.
+    """
+    frames = np.array(list(person.places))
+    away_s = np.diff([timestamps_s[frame] for frame in frames])
+    stays = np.split(frames, np.flatnonzero(away_s > _LOST_AFTER_S) + 1)
+    wear = [np.median([colours[frame][person.places[frame]] for frame in stay], axis=0) for stay in stays]
+    groups: list[list[int]] = []
+    for k, worn in enumerate(wear):
+        apart = [float(np.abs(worn - wear[group[-1]]).mean()) for group in groups]
+        if apart and min(apart) < _OTHER_COLOUR:
+            groups[int(np.argmin(apart))].append(k)
+        else:
+            groups.append([k])
+    if len(groups) == 1:
+        return [person]
+    return [_again(person, np.concatenate([stays[k] for k in group]).tolist(), poses, timestamps_s, colours) for group in groups]
+
+
+def _again(
+    person: Person,
+    frames: Sequence[int],
+    poses: Sequence[Sequence[np.ndarray]],
+    timestamps_s: Sequence[float],
+    colours: Sequence[Sequence[np.ndarray]],
+) -> Person:
+    """The person, followed in these frames only."""
+    pose, began_s = poses[frames[0]][person.places[frames[0]]], timestamps_s[frames[0]]
+    out = Person(began_s, began_s, pose, np.zeros(2), None, first=pose)
+    for frame in frames:
+        place = person.places[frame]
+        out.add(frame, place, poses[frame][place], timestamps_s[frame], colours[frame][place])
+    return out
 
 
 def _returned(everybody: Sequence[Person]) -> list[Person]:

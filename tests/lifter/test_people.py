@@ -100,6 +100,19 @@ def test_who_returns_is_known_by_what_is_seen_of_their_clothes_in_the_end() -> N
     assert len(follow(poses, [*at[:20], *(t - 2.7 for t in at[20:])], in_the_end(red))) == 2, "nobody goes so far in 0.1 s"
 
 
+def test_who_is_known_by_a_glimpse_of_dark_hair_is_somebody_else() -> None:
+    """Where somebody comes in, a small body is found in their hair; it wears the dark clothes of whoever was there before."""
+    frames = [*range(60), *range(260, 400), *range(600, 660)]
+    at = [t / FPS for t in frames]
+    poses = [[body(640.0, size=0.3 if 260 <= t < 266 else 1.0)] for t in frames]
+    dark, grey, hair = (np.tile(colour, (8, 1)) for colour in ([0.03, 0.03, 0.05], [0.4, 0.4, 0.42], [0.02, 0.01, 0.04]))
+    other, first = follow(poses, at, [[hair if 260 <= t < 266 else grey if 260 <= t < 400 else dark] for t in frames])
+    assert list(other.places) == list(range(60, 200)) and list(first.places) == [*range(60), *range(200, 260)]
+    # In a jacket that falls open, they are the same.
+    (person,) = follow(poses, at, [[0.75 * dark + 0.25 * grey if t >= 262 else dark] for t in frames])
+    assert list(person.places) == list(range(260))
+
+
 def test_who_was_there_for_a_moment_is_not_known_again_by_clothes() -> None:
     """A body found in somebody's hair in one frame, and a minute later somebody else in the same clothes."""
     frames = [0, *range(1500, 1530)]
