@@ -46,7 +46,7 @@ sys.path.insert(0, str(ROOT))  # Blender runs this file without its folder there
 
 from blender_pose3d.batch import options as retarget_options  # noqa: E402 - standard library only, like this file
 from blender_pose3d.core.errors import Pose3DError  # noqa: E402 - standard library only, like this file
-from blender_pose3d.core.paths import is_file  # noqa: E402 - standard library only, like this file
+from blender_pose3d.core.paths import is_file, is_folder  # noqa: E402 - standard library only, like this file
 from blender_pose3d.worker.engine import models_folder  # noqa: E402 - standard library only, like this file
 from blender_pose3d.worker.setup import (  # noqa: E402 - standard library only, like this file
     DEVICE_PROBE,
@@ -694,6 +694,9 @@ def check_retarget(arguments: Sequence[str]) -> None:
         raise BuildError("Give a CLIP, or with --source an animated rig in its place.", hint="See retarget --help.")
     if options.source is not None:
         require_rig(options.source, "source")
+    elif is_folder(options.clip):
+        hint = "Give one clip in it, or the folder to batch; make a video of a sequence of pictures first."
+        raise BuildError(f"{options.clip} is a folder, not a clip.", hint=hint)
     elif not is_file(options.clip):
         raise BuildError(f"There is no clip {options.clip}.", hint="Check the path.")
     check_options(options)

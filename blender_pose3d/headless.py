@@ -40,7 +40,7 @@ from .core.errors import Pose3DError
 from .core.leftovers import replacing, scratch
 from .core.looping import looped
 from .core.motion import MotionOptions
-from .core.paths import is_file
+from .core.paths import is_file, is_folder
 from .core.track_io import read_track, write_track
 from .core.tracks import Pose3DTrack
 from .core.transfer import SourceMotion
@@ -145,6 +145,9 @@ def retarget(
     began = time.monotonic()
     rig_file = files.parse_rig(options.rig)
     if options.source is None and not is_file(options.clip):
+        if is_folder(options.clip):
+            hint = "Give one clip in it, or the folder to batch; make a video of a sequence of pictures first."
+            raise Pose3DError(f"{options.clip} is a folder, not a clip.", hint=hint)
         raise Pose3DError(f"There is no clip {options.clip}.", hint="Check the path.")
     out = options.out.absolute()
     if out.suffix.lower() not in files.OUT_SUFFIXES:

@@ -176,6 +176,7 @@ def apply_steps(
             *check_mapping(rig),
             *warnings,
             *_gap_warnings(track),
+            *_one_frame_warnings(track),
             *_hand_warnings(track, rig, options),
             *unseen_warnings(armature_object, motion),
         ),
@@ -269,6 +270,12 @@ def _gap_warnings(track: Pose3DTrack) -> tuple[str, ...]:
     spans = ", ".join(f"{a:.1f} to {b:.1f} s" for a, b in empty[:5])
     more = f" and {len(empty) - 5} more" if len(empty) > 5 else ""
     return (f"Nobody was found at {spans}{more}; the pose is held there.",)
+
+
+def _one_frame_warnings(track: Pose3DTrack) -> tuple[str, ...]:
+    if track.frame_count > 1:
+        return ()
+    return ("The clip has only one frame, which gives one pose: make a video of a sequence of pictures first.",)
 
 
 def _hand_warnings(track: Pose3DTrack, rig: RigSpec, options: MotionOptions | SolveOptions) -> tuple[str, ...]:

@@ -29,7 +29,7 @@ from ..bridge.output import Output, output_steps
 from ..core.errors import Pose3DError
 from ..core.leftovers import short_stem
 from ..core.motion import MotionOptions
-from ..core.paths import is_file
+from ..core.paths import is_file, is_folder
 from ..core.takes import SEEN_FOLDER, prune
 from ..core.track_io import read_track
 from ..worker.engine import Engine
@@ -349,6 +349,9 @@ def _clip(path: str) -> Path:
     if not path:
         raise Pose3DError("No clip is chosen.", hint="Choose a video in the Pose3D tab.")
     clip = Path(targets.absolute_path(path)).absolute()
+    if is_folder(clip):
+        hint = "Choose a video in it; make a video of a sequence of pictures first."
+        raise Pose3DError(f"{clip} is a folder, not a clip.", hint=hint)
     if not is_file(clip):
         raise Pose3DError(f"There is no clip at {clip}.", hint="Choose the video again.")
     return clip

@@ -372,6 +372,10 @@ GERMAN: dict[str, str] = {
     "Choose a video in the Pose3D tab.": "Im Tab Pose3D ein Video wählen.",
     "Choose the video again.": "Das Video noch einmal wählen.",
     "There is no clip at {}.": "Bei {} gibt es keinen Clip.",
+    "{} is a folder, not a clip.": "{} ist ein Ordner, kein Clip.",
+    "Choose a video in it; make a video of a sequence of pictures first.": (
+        "Ein Video darin wählen; aus einer Folge von Bildern zuerst ein Video machen."
+    ),
     "The part of the clip ends before it starts.": "Der Teil des Clips endet, bevor er anfängt.",
     "Set End to a later time than Start.": "Das Ende später als den Start setzen.",
     "No armature is chosen.": "Es ist kein Skelett gewählt.",
@@ -1069,6 +1073,9 @@ GERMAN: dict[str, str] = {
     ),
     "The set-up ended without a word.": "Das Einrichten endete ohne ein Wort.",
     # The solve
+    "The clip has only one frame, which gives one pose: make a video of a sequence of pictures first.": (
+        "Der Clip hat nur ein Bild, das eine Pose ergibt: Aus einer Folge von Bildern zuerst ein Video machen."
+    ),
     "Nobody was found at {}{}; the pose is held there.": "Bei {}{} wurde niemand gefunden; dort wird die Pose gehalten.",
     "This track has no hands in it, so the fingers are relaxed: import its clip again to have them looked at.": (
         "In dieser Spur sind keine Hände, darum sind die Finger entspannt: den Clip noch einmal importieren, damit sie angesehen werden."

@@ -264,6 +264,7 @@ def check_refusals_in_one_sentence() -> None:
     figure = add_armature()
     fails_with("No clip is chosen")
     fails_with("There is no clip at", filepath=str(tmp / "none.mp4"))
+    fails_with("is a folder, not a clip", filepath=str(tmp))
     bpy.context.view_layer.objects.active = None
     fails_with("No armature is chosen", filepath=str(clip))
     fails_with("The armature “Nobody” is not in the scene", filepath=str(clip), armature="Nobody")

@@ -10,7 +10,7 @@ import re
 import sys
 import traceback
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import bpy
@@ -420,6 +420,16 @@ def a_rest_position_is_told() -> None:
     armature.data.pose_position = "REST"
     applied = animate(armature, exact_tracks.motion("reach", seconds=1))
     assert armature.data.pose_position == "REST" and any("rest position" in warning for warning in applied.warnings)
+
+
+def one_frame_is_told() -> None:
+    """As of a picture: the first of a sequence is easily taken for all of it."""
+    whole = exact_tracks.motion("reach", seconds=1).track
+    values = {field.name: getattr(whole, field.name) for field in fields(whole)}
+    one = replace(whole, **{name: value[:1] for name, value in values.items() if isinstance(value, np.ndarray)})
+    for track, count in ((one, 1), (whole, 0)):
+        told = apply_track(bpy.context, fresh("plain"), track, preset="auto", resources=ROOT, options=MotionOptions()).warnings
+        assert len(told) == count and all("only one frame" in warning for warning in told), told
 
 
 def bones_that_are_being_edited_are_taken_as_they_are() -> None:
@@ -1018,6 +1028,7 @@ CHECKS: tuple[Callable[[], None], ...] = (
     a_control_that_no_longer_carries_the_character_is_told,
     strips_that_carry_the_character_along_are_told,
     a_rest_position_is_told,
+    one_frame_is_told,
     bones_that_are_being_edited_are_taken_as_they_are,
     angles_do_not_jump,
     halves_of_frames_are_between,

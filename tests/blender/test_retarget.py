@@ -504,6 +504,7 @@ def test_bad_outputs_and_clips(retarget, props, track, tmp_path):
         (track, tmp_path / "none" / "out.glb", "There is no folder"),
         (track, afile / "out.glb", "There is no folder"),
         (tmp_path / "none.mp4", tmp_path / "out.glb", "There is no clip"),
+        (tmp_path, tmp_path / "out.glb", "is a folder, not a clip"),
         (damaged, tmp_path / "out.glb", "The track file damaged.npz cannot be used"),
     ]
     if Path("/proc").is_dir():
