@@ -27,7 +27,7 @@ from .keyframes import fill_linear
 from .targets import KeyTimes, Shown, key_times, layers, shown
 
 CONFIDENCE_PROPERTY = "pose3d_confidence"
-_CONFIDENCE_PATH = f'["{CONFIDENCE_PROPERTY}"]'
+CONFIDENCE_PATH = f'["{CONFIDENCE_PROPERTY}"]'
 _SOURCE_PROPERTY = "pose3d_source"
 _CONTACT_NAME = re.compile(r"\s*(left|right)\s+(heel|toe)\s+(down|up)\s*(\.\d+)?", re.IGNORECASE)
 # Keys that were scaled alike are off by no more than this, each on its own frame; keys of which few were moved change their mean
@@ -184,7 +184,7 @@ def key_confidence(
     """A custom property of the armature, keyed with how well the body was seen, 0 to 1: [T] at the scene frames [T]."""
     _add_confidence(armature_object)
     keyed = polyline(confidence, _CONFIDENCE_TOLERANCE)
-    curve = ensure_fcurve(action, armature_object, _CONFIDENCE_PATH, group_name="Pose3D")
+    curve = ensure_fcurve(action, armature_object, CONFIDENCE_PATH, group_name="Pose3D")
     fill_linear(curve, frames[keyed], confidence[keyed])
 
 
@@ -207,7 +207,7 @@ def after_loading(*_: object) -> None:
 
 def _keys_confidence(action: bpy.types.Action) -> bool:
     bags = [bag for layer in action.layers for strip in layer.strips for bag in strip.channelbags]
-    return any(bag.fcurves.find(_CONFIDENCE_PATH) is not None for bag in bags)
+    return any(bag.fcurves.find(CONFIDENCE_PATH) is not None for bag in bags)
 
 
 def made_now(action: bpy.types.Action, clock: Clock) -> Made | None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import bpy
 import numpy as np
+from bpy_extras import anim_utils
 
 from ..core.curves import reduced
 from ..core.errors import Pose3DError
@@ -19,10 +21,12 @@ from ..core.resample import resampled
 from ..core.rig import RigSpec, check_mapping
 from ..core.transfer import SourceMotion, standing, transfer
 from .apply import AppliedMotion, unseen_warnings
+from .compat import ensure_fcurve
 from .frames import frame_kept, show_now
 from .ik import LimbMode
-from .keyframes import rotation_channels
+from .keyframes import fill_linear, rotation_channels
 from .keying import handling_by_preset, key
+from .markers import CONFIDENCE_PATH
 from .rig_reader import choose_shown, read_rig
 from .targets import heard_strips, keyed_range, plays_solo, require_slot
 
@@ -109,6 +113,67 @@ def mark_cyclic(armature_object: bpy.types.Object, applied: AppliedMotion) -> No
     action = armature_object.animation_data.action
     action.use_frame_range, action.use_cyclic = True, True
     action.frame_start, action.frame_end = applied.frame_start, applied.frame_end
+
+
+def keep_the_rest(
+    armature_object: bpy.types.Object,
+    shown: RigSpec,
+    applied: AppliedMotion,
+    before: bpy.types.Action,
+    slot: bpy.types.ActionSlot,
+) -> None:
+    """What a loop's action does not move is moved by it as by the one before: bones that nothing of the body follows, such as a
+    jaw or a tail, and custom properties. What these lack to end as they begin is spread over them.
+
+    shown: the armature as it was sampled, by the bones that show the body.
+    """
+    data = armature_object.animation_data
+    old = anim_utils.action_get_channelbag_for_slot(before, slot)
+    if old is None or data.use_tweak_mode:
+        return
+    bones = armature_object.pose.bones
+    body = set(applied.motion.bone_names)
+    for rig in (shown, applied.rig):
+        body.update(rig.bone_names[bone] for bone in rig.mapped_bones())
+        body.update(name for names in rig.mapping.fingers.values() for name in names)
+    led_by = _led_by(armature_object, body)
+    free = tuple(f"{bone.path_from_id()}." for bone in bones if bone.name not in led_by)
+    new = anim_utils.action_get_channelbag_for_slot(data.action, data.action_slot)
+    keyed = {curve.data_path for curve in new.fcurves}
+    frames = np.arange(applied.frame_start, applied.frame_end + 1)
+    for curve in old.fcurves:
+        path, index, is_free = curve.data_path, curve.array_index, curve.data_path.startswith(free)
+        if not (is_free or (path.endswith('"]') and path not in {*keyed, CONFIDENCE_PATH})):
+            continue
+        values = np.array([curve.evaluate(frame) for frame in frames])
+        if any(key.interpolation != "CONSTANT" for key in curve.keyframe_points):
+            values -= (values[-1] - values[0]) * (np.linspace(0.0, 1.0, len(frames)) - 0.5)
+        if (there := new.fcurves.find(path, index=index)) is not None:  # at rest, so that no older pose shows
+            new.fcurves.remove(there)
+        group = curve.group.name if curve.group is not None else ""
+        fill_linear(ensure_fcurve(data.action, armature_object, path, index=index, group_name=group), frames, values)
+
+
+def _led_by(armature_object: bpy.types.Object, names: Collection[str]) -> set[str]:
+    """These bones and all that they follow in any way, by hierarchy or by constraints."""
+    bones = armature_object.pose.bones
+    leads = {bone.name: {bone.parent.name} if bone.parent is not None else set() for bone in bones}
+    for bone in bones:
+        for constraint in bone.constraints:
+            ends = [(getattr(one, "target", None), getattr(one, "subtarget", "")) for one in (constraint, *_targets(constraint))]
+            ends.append((getattr(constraint, "pole_target", None), getattr(constraint, "pole_subtarget", "")))
+            for moved in (bone, *bone.parent_recursive) if constraint.type in ("IK", "SPLINE_IK") else (bone,):
+                leads[moved.name] |= {name for target, name in ends if target == armature_object and name in bones}
+    found, waiting = set(names), list(names)
+    while waiting:
+        new = leads[waiting.pop()] - found
+        found |= new
+        waiting += new
+    return found
+
+
+def _targets(constraint: bpy.types.Constraint) -> Sequence[Any]:
+    return constraint.targets if constraint.type == "ARMATURE" else ()
 
 
 def apply_source(

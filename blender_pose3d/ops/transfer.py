@@ -11,7 +11,7 @@ import bpy
 from .. import places, prefs
 from ..bridge import targets
 from ..bridge.apply import AppliedMotion
-from ..bridge.source import apply_source, loop_of, mark_cyclic, sample
+from ..bridge.source import apply_source, keep_the_rest, loop_of, mark_cyclic, sample
 from ..bridge.user_presets import AUTO, as_preset
 from ..core.bvh import read_bvh
 from ..core.errors import Pose3DError
@@ -128,10 +128,17 @@ class POSE3D_OT_make_loop(_Retarget):
 
     def motion(self, context: bpy.types.Context, armature_object: bpy.types.Object, *, presets_folder: Path) -> SourceMotion:
         preset = review.preset_for(context, armature_object, cache_folder=prefs.cache_folder(context))
-        return loop_of(context, armature_object, presets_folder=presets_folder, preset=preset)
+        data = armature_object.animation_data
+        self._before = (data.action, data.action_slot) if data is not None else (None, None)
+        found = loop_of(context, armature_object, presets_folder=presets_folder, preset=preset)
+        self._shown = found.rig
+        return found
 
     def finish(self, armature_object: bpy.types.Object, applied: AppliedMotion) -> None:
         mark_cyclic(armature_object, applied)
+        before, slot = self._before
+        if before is not None and slot is not None:
+            keep_the_rest(armature_object, self._shown, applied, before, slot)
 
 
 CLASSES: tuple[type, ...] = (POSE3D_OT_retarget_animation, POSE3D_OT_retarget_file, POSE3D_OT_make_loop)

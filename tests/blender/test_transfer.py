@@ -28,6 +28,7 @@ EVERYWHERE = (
     "a_linked_one_of_the_same_name",
     "which_animation_is_the_sources",
     "a_loop_is_made",
+    "a_loop_keeps_what_else_was_animated",
 )
 
 

@@ -743,6 +743,68 @@ def check_a_loop_is_made() -> None:
         assert settled() == before
 
 
+def check_a_loop_keeps_what_else_was_animated() -> None:
+    """A jaw, a prop, a tail's own controls and custom properties go on as they were, and end as they begin; what leads the body
+    does not move it twice."""
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    walker = rig_builders.build("a_pose")
+    bpy.context.view_layer.objects.active = walker
+    bpy.ops.object.mode_set(mode="EDIT")
+    edited = walker.data.edit_bones
+    head, hips = (next(bone for bone in edited if bone.name.lower().endswith(name)) for name in ("head", "hips"))
+    tops = [bone for bone in edited if bone.parent is None]
+    for name, parent in (("Jaw", head), ("Tail", hips), ("Tail control", None), ("Prop", None), ("Master", None)):
+        bone = edited.new(name)
+        bone.head, bone.parent = (parent.tail if parent else (1.0, 0.0, 0.0)), parent
+        bone.tail = bone.head + Vector((0.0, -0.1, 0.0))
+    for bone in tops:
+        bone.parent = edited["Master"]
+    bpy.ops.object.mode_set(mode="OBJECT")
+    bones = walker.pose.bones
+    follows = bones["Tail"].constraints.new("COPY_ROTATION")
+    follows.target, follows.subtarget = walker, "Tail control"
+    animated(walker, motion="walk", fps=24)
+    was = walker.animation_data.action
+    added = {}
+    for number, name in enumerate(("Jaw", "Prop", "Tail control", "Master")):
+        bones[name].rotation_mode = "XYZ"
+        for frame in range(1, 80, 7):
+            bones[name].rotation_euler.x = 0.3 * np.sin(frame + number) + 0.005 * frame
+            bones[name].keyframe_insert("rotation_euler", index=0, frame=frame)
+        added[name] = f'pose.bones["{name}"].rotation_euler'
+    for owner, name in ((bones["Jaw"], "smile"), (walker, "lights")):
+        for frame in range(1, 80, 6):
+            owner[name] = frame % 2.5
+            owner.keyframe_insert(f'["{name}"]', frame=frame)
+        added[name] = ("" if owner == walker else owner.path_from_id()) + f'["{name}"]'
+    before = curves_of(walker)
+    for key in before[added["lights"], 0].keyframe_points:
+        key.interpolation = "CONSTANT"
+    want = {name: [before[path, 0].evaluate(frame) for frame in range(120)] for name, path in added.items()}
+    with registered():
+        assert bpy.ops.pose3d.make_loop(armature=walker.name) == {"FINISHED"}
+    assert walker.animation_data.action != was
+    after = curves_of(walker)
+    first, last = (round(frame) for frame in walker.animation_data.action.frame_range)
+    for name, path in added.items():
+        got = np.array([after[path, 0].evaluate(frame) for frame in range(first, last + 1)]) if (path, 0) in after else None
+        if name == "Master":
+            assert got is None or not np.ptp(got), "it leads the body, whose keys have its turns"
+            continue
+        off = got - want[name][first : last + 1]
+        lacks = want[name][last] - want[name][first]
+        if name == "lights":
+            assert not np.abs(off).max(), off
+        else:
+            assert np.allclose(off, lacks * (0.5 - np.linspace(0, 1, len(off))), atol=1e-5), (name, off)
+            assert abs(got[0] - got[-1]) < 1e-5, (name, got[0], got[-1])
+
+
+def curves_of(armature: bpy.types.Object) -> dict[tuple[str, int], bpy.types.FCurve]:
+    bag = anim_utils.action_get_channelbag_for_slot(armature.animation_data.action, armature.animation_data.action_slot)
+    return {(curve.data_path, curve.array_index): curve for curve in bag.fcurves}
+
+
 def check_the_command_lines_loop() -> None:
     folder = test_folder()
     track = folder / "walk.npz"
