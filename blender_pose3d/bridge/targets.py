@@ -6,6 +6,7 @@ import contextlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import bpy
 import numpy as np
@@ -333,6 +334,6 @@ def require_slot(armature_object: bpy.types.Object, action: bpy.types.Action, sl
         )
 
 
-def absolute_path(path: str) -> str:
-    """A path as Blender writes it (`//` is the folder of the .blend file) as a path of the file system."""
-    return bpy.path.abspath(path)
+def file_path(path: str) -> Path:
+    """A path as Blender writes it (`//` is the folder of the .blend file) as an absolute one of the file system."""
+    return Path(bpy.path.abspath(path)).absolute()

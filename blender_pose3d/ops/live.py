@@ -282,7 +282,7 @@ def _source(context: bpy.types.Context) -> str:
         return f"camera:{live.camera}"
     if not live.filepath:
         raise Pose3DError("No video is chosen for the camera's part.", hint="Choose a file, or Camera as the source.")
-    path = Path(targets.absolute_path(live.filepath)).absolute()
+    path = targets.file_path(live.filepath)
     if not is_file(path):
         raise Pose3DError(f"There is no video at {path}.", hint="Choose the file again.")
     return str(path)

@@ -197,7 +197,7 @@ class _FileOperator(_TableOperator):
     def chosen(self) -> Path:
         if not self.filepath:
             raise Pose3DError("No file is chosen.", hint="Choose a .json file.")
-        return Path(targets.absolute_path(self.filepath))
+        return targets.file_path(self.filepath)
 
 
 class POSE3D_OT_export_preset(_FileOperator):

@@ -65,7 +65,7 @@ class POSE3D_OT_export_animation(bpy.types.Operator):
         try:
             if not self.filepath:
                 raise Pose3DError("No file is named.", hint="Give its path as filepath.")
-            path = Path(targets.absolute_path(self.filepath)).absolute()
+            path = targets.file_path(self.filepath)
             path = path if path.suffix else path.with_name(path.name + self._suffix(context))
             armature_object = self._armature(context)
             first, last = export.export_animation(

@@ -348,7 +348,7 @@ def _hands(settings: bpy.types.PropertyGroup) -> tuple[str, ...]:
 def _clip(path: str) -> Path:
     if not path:
         raise Pose3DError("No clip is chosen.", hint="Choose a video in the Pose3D tab.")
-    clip = Path(targets.absolute_path(path)).absolute()
+    clip = targets.file_path(path)
     if is_folder(clip):
         hint = "Choose a video in it; make a video of a sequence of pictures first."
         raise Pose3DError(f"{clip} is a folder, not a clip.", hint=hint)

@@ -49,7 +49,7 @@ def _clip(context: bpy.types.Context, filepath: str) -> Path:
     path = filepath or context.scene.pose3d.clip_path
     if not path:
         raise Pose3DError("No clip is chosen.", hint="Choose the clip that the motion was made from in the Pose3D tab.")
-    return Path(targets.absolute_path(path)).absolute()
+    return targets.file_path(path)
 
 
 def _track(played: targets.Shown) -> Path:
@@ -201,7 +201,7 @@ class POSE3D_OT_landmark_film(bpy.types.Operator):
     def invoke(self, context: bpy.types.Context, _event: bpy.types.Event) -> set[str]:
         if not self.filepath:
             clip = context.scene.pose3d.clip_path
-            self.filepath = f"{Path(targets.absolute_path(clip)).with_suffix('')} landmarks.mp4" if clip else "landmarks.mp4"
+            self.filepath = f"{targets.file_path(clip).with_suffix('')} landmarks.mp4" if clip else "landmarks.mp4"
         context.window_manager.fileselect_add(self)
         return {"RUNNING_MODAL"}
 
@@ -237,7 +237,7 @@ class POSE3D_OT_landmark_film(bpy.types.Operator):
     def _begin(self, context: bpy.types.Context) -> Job:
         if not self.filepath:
             raise Pose3DError("No file is named.", hint="Give its path as filepath.")
-        path = Path(targets.absolute_path(self.filepath)).absolute()
+        path = targets.file_path(self.filepath)
         path = path if path.suffix else path.with_suffix(".mp4")
         if os.path.exists(path) and not self.overwrite:
             raise Pose3DError(f"{path} exists already.", hint="Choose another name, or tick Replace Existing File.")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import ClassVar
 
 import bpy
@@ -40,7 +39,7 @@ def _covers(shots: Sequence[Sequence[float]], others: Sequence[Sequence[float]])
 def known(context: bpy.types.Context) -> list[tuple[float, float]]:
     """Start and end of each shot of the clip that is chosen, as far as it was read."""
     state, path = context.window_manager.pose3d_run, context.scene.pose3d.clip_path
-    if not path or state.shots_clip != str(Path(targets.absolute_path(path)).absolute()):
+    if not path or state.shots_clip != str(targets.file_path(path)):
         return []
     return [(start_s, end_s) for start_s, end_s in json.loads(state.shots)]
 

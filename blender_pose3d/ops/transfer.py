@@ -114,7 +114,7 @@ class POSE3D_OT_retarget_file(_Retarget):
     def motion(self, context: bpy.types.Context, armature_object: bpy.types.Object, *, presets_folder: Path) -> SourceMotion:
         if not self.filepath:
             raise Pose3DError("No file is named.", hint="Give its path as filepath.")
-        source = read_bvh(Path(targets.absolute_path(self.filepath)), load_presets(presets_folder))
+        source = read_bvh(targets.file_path(self.filepath), load_presets(presets_folder))
         return replace(source, first_frame=context.scene.frame_start)
 
 
