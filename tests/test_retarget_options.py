@@ -115,6 +115,27 @@ def test_what_a_source_has_no_use_for_is_refused_and_nothing_else() -> None:
     assert "--action" in (said(options.check_values, given() | {"action": "Walk", "source": None}) or "")
 
 
+@pytest.mark.parametrize(
+    ("option", "others"),
+    [
+        (
+            "--upper-body",
+            ["--in-place", "--no-vertical", "--place-as-filmed", "--no-foot-lock", "--level-ground", "--no-orient-feet"],
+        ),
+        ("--in-place", ["--place-as-filmed"]),
+        ("--dense-keys", ["--whole-poses", "--key-tolerance-cm=2", "--key-tolerance-deg=2"]),
+    ],
+)
+def test_what_the_panel_greys_is_refused(option: str, others: list[str]) -> None:
+    for other in others:
+        sentence = said(options.check_values, given(option, other))
+        assert sentence == f"Beside {option} {other.partition('=')[0]} has nothing to do. Leave one of them out.", sentence
+        options.check_values(given(other) | {option.removeprefix("--").replace("-", "_"): False})  # as a batch's table says it
+    allowed = [name for name, kind, *_ in options.MOTION if kind is None and name not in (option, *others)]
+    for other in set(allowed) - ({"--upper-body"} if option == "--in-place" else set()):
+        options.check_values(given(option, other))
+
+
 @pytest.mark.parametrize("name", ["walk.blend", "walk.bvh", "walk.glb", "walk.FBX"])
 def test_root_motion_is_for_the_files_of_games(name: str) -> None:
     refused = "--root-motion is for .fbx and .glb files" in (

@@ -61,6 +61,12 @@ _FOR_A_SOURCE = (
     "--key-tolerance-cm",
     "--key-tolerance-deg",
 )
+# What has nothing to do beside another one: the panel greys it.
+_IDLE_BESIDE = {
+    "--upper-body": ("--in-place", "--no-vertical", "--place-as-filmed", "--no-foot-lock", "--level-ground", "--no-orient-feet"),
+    "--in-place": ("--place-as-filmed",),
+    "--dense-keys": ("--whole-poses", "--key-tolerance-cm", "--key-tolerance-deg"),
+}
 # What a switch that begins with "no" switches off, where that is called otherwise.
 _NAMES = {"vertical": "keep_vertical"}
 
@@ -85,6 +91,10 @@ def check_values(given: Mapping[str, Any]) -> None:
         raise Pose3DError(f"A source's animation is taken as it is, so {idle[0]} has nothing to do.", hint="Leave it out.")
     if "action_name" in values:
         action_name(values["action_name"])
+    for option, others in _IDLE_BESIDE.items():
+        beside = [other for other in others if values.get(_named(other))] if values.get(_named(option)) else []
+        if beside:
+            raise Pose3DError(f"Beside {option} {beside[0]} has nothing to do.", hint="Leave one of them out.")
     report = Path(values.get("report", ""))
     if report.suffix.lower() in (".html", ".htm"):
         raise Pose3DError("The report is a JSON file, with a page of its own beside it.", hint=f"Call it {report.stem}.json.")
