@@ -483,7 +483,9 @@ def _warnings(told: Mapping[str, Any], person: str, *, speed_given: bool) -> lis
             f"The clip is cut at {places} s: one camera and one ground are taken for all of it. Choose a part of one shot."
         )
     if person == "longest" and (count := len(_seen_for_long(told["people"]["found"]))) > 1:
-        found.append(f"{count} people are in the clip; the one seen largest and longest was taken (--person chooses another).")
+        found.append(
+            f"{count} people are in the clip; the one seen largest and longest was taken (--person, or Person, chooses another)."
+        )
     return found
 
 

@@ -96,6 +96,12 @@ def loop_of(context: bpy.types.Context, armature_object: bpy.types.Object, *, pr
     if scene.use_preview_range:
         first = max(scene.frame_preview_start - source.first_frame, 0)
         own = slice(first, max(scene.frame_preview_end - source.first_frame + 1, first))
+        if not len(source.timestamps_s[own]):
+            last = source.first_frame + len(source.timestamps_s) - 1
+            raise Pose3DError(
+                f"The preview range has none of the animation's frames, {source.first_frame} to {last}.",
+                hint="Clear it, or set it to some of them.",
+            )
         source = replace(
             source,
             timestamps_s=source.timestamps_s[own],

@@ -418,13 +418,18 @@ def stop() -> None:
 
 def summary(applied: AppliedMotion, scene: bpy.types.Scene | None) -> str:
     """What was made, for the animator. scene: where; None where it is gone."""
-    last, beyond = applied.frame_end, ""
-    if scene is not None and scene.use_preview_range and scene.frame_preview_end < last:
-        beyond = f" The preview range stops before that, at frame {scene.frame_preview_end}."
-    elif scene is not None and not scene.use_preview_range and scene.frame_end < last:
-        beyond = f" The scene stops before that, at frame {scene.frame_end}."
+    last, beyond = applied.frame_end, stops_before(applied, scene)
     preset = props.preset_title(applied.preset)
     return f"Made the action “{applied.action_name}”, frames {applied.frame_start} to {last}, preset {preset}.{beyond}"
+
+
+def stops_before(applied: AppliedMotion, scene: bpy.types.Scene | None) -> str:
+    """What is not played of it, after a space; "" where all is."""
+    if scene is not None and scene.use_preview_range and scene.frame_preview_end < applied.frame_end:
+        return f" The preview range stops before that, at frame {scene.frame_preview_end}."
+    if scene is not None and not scene.use_preview_range and scene.frame_end < applied.frame_end:
+        return f" The scene stops before that, at frame {scene.frame_end}."
+    return ""
 
 
 def _scene_of(run: Run) -> bpy.types.Scene | None:

@@ -56,7 +56,8 @@ class _Retarget(run.WhileIdle, bpy.types.Operator):
         for warning in applied.warnings:
             self.report({"WARNING"}, translated(warning))
         span = f"frames {applied.frame_start} to {applied.frame_end}"
-        self.report({"INFO"}, translated(f"Made the action “{applied.action_name}”, {span}."))
+        made = translated(f"Made the action “{applied.action_name}”, {span}.")
+        self.report({"INFO"}, made + translated(run.stops_before(applied, scene)))
         return {"FINISHED"}
 
     def motion(self, context: bpy.types.Context, armature_object: bpy.types.Object, *, presets_folder: Path) -> SourceMotion:

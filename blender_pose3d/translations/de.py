@@ -59,8 +59,9 @@ GERMAN: dict[str, str] = {
         "Der Clip ist bei {} s geschnitten: Für alles werden eine Kamera und ein Boden angenommen. Einen Teil einer einzigen "
         "Einstellung wählen."
     ),
-    "{} people are in the clip; the one seen largest and longest was taken (--person chooses another).": (
-        "{} Menschen sind im Clip; genommen wurde, wer am längsten und größten zu sehen ist (--person wählt jemand anderen)."
+    "{} people are in the clip; the one seen largest and longest was taken (--person, or Person, chooses another).": (
+        "{} Menschen sind im Clip; genommen wurde, wer am längsten und größten zu sehen ist (--person oder Person wählt jemand "
+        "anderen)."
     ),
     "The new action was undone while it was made.": "Die neue Aktion wurde rückgängig gemacht, während sie entstand.",
     "'{}' was given another action while this one was made.": ("„{}“ bekam eine andere Aktion, während diese entstand."),
@@ -387,6 +388,10 @@ GERMAN: dict[str, str] = {
     "Animating the armature": "Das Skelett wird animiert",
     "Starting": "Start",
     "Made the action “{}”, frames {} to {}, preset {}.{}": "Die Aktion „{}“ wurde gemacht, Bilder {} bis {}, Vorgabe {}.{}",
+    "The preview range has none of the animation's frames, {} to {}.": (
+        "Im Vorschaubereich liegt keines der Bilder der Animation, {} bis {}."
+    ),
+    "Clear it, or set it to some of them.": "Ihn aufheben oder auf einige davon setzen.",
     " The scene stops before that, at frame {}.": " Die Szene endet davor, bei Bild {}.",
     " The preview range stops before that, at frame {}.": " Der Vorschaubereich endet davor, bei Bild {}.",
     "{} of {}: ": "{} von {}: ",

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
+import os
 import sys
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import bpy
@@ -741,6 +745,33 @@ def check_a_loop_is_made() -> None:
         else:
             raise AssertionError(result)
         assert settled() == before
+        scene.frame_preview_start, scene.frame_preview_end = last + 500, last + 510
+        try:
+            result = bpy.ops.pose3d.make_loop(armature=walker.name)
+        except RuntimeError as error:
+            assert "The preview range has none of the animation's frames, " in str(error), error
+        else:
+            raise AssertionError(result)
+        scene.use_preview_range, scene.frame_end = False, first + 5
+        told = said(lambda: bpy.ops.pose3d.make_loop(armature=walker.name))
+        assert f" The scene stops before that, at frame {first + 5}." in told, told
+
+
+def said(call: Callable[[], set[str]]) -> str:
+    """What an operator reports, which Blender prints."""
+    flush = ctypes.CDLL(None).fflush
+    flush(None)
+    with tempfile.TemporaryFile() as file:
+        kept = os.dup(1)
+        os.dup2(file.fileno(), 1)
+        try:
+            assert call() == {"FINISHED"}
+        finally:
+            flush(None)
+            os.dup2(kept, 1)
+            os.close(kept)
+        file.seek(0)
+        return file.read().decode()
 
 
 def check_a_loop_keeps_what_else_was_animated() -> None:
