@@ -55,9 +55,8 @@ class _Retarget(run.WhileIdle, bpy.types.Operator):
             return {"CANCELLED"}
         for warning in applied.warnings:
             self.report({"WARNING"}, translated(warning))
-        span = f"frames {applied.frame_start} to {applied.frame_end}"
-        made = translated(f"Made the action “{applied.action_name}”, {span}.")
-        self.report({"INFO"}, made + translated(run.stops_before(applied, scene)))
+        first, last, beyond = applied.frame_start, applied.frame_end, run.stops_before(applied, scene)
+        self.report({"INFO"}, translated(f"Made the action “{applied.action_name}”, frames {first} to {last}.{beyond}"))
         return {"FINISHED"}
 
     def motion(self, context: bpy.types.Context, armature_object: bpy.types.Object, *, presets_folder: Path) -> SourceMotion:

@@ -806,7 +806,7 @@ GERMAN: dict[str, str] = {
     "Name of the armature to animate. When empty, the armature of the Pose3D tab, or else the active one": (
         "Name des Skeletts, das animiert wird. Wenn leer, das Skelett aus dem Tab Pose3D, sonst das aktive"
     ),
-    "Made the action “{}”, {}.": "Die Aktion „{}“ wurde gemacht, {}.",
+    "Made the action “{}”, frames {} to {}.{}": "Die Aktion „{}“ wurde gemacht, Bilder {} bis {}.{}",
     "No source is chosen.": "Es ist keine Quelle gewählt.",
     "The source is the armature itself.": "Die Quelle ist das Skelett selbst.",
     "Choose the armature that has the animation.": "Das Skelett wählen, das die Animation hat.",

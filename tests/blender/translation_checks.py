@@ -113,6 +113,10 @@ def check_messages_with_values() -> None:
     assert german("Made the action “A”, frames 1 to 42, preset B. The scene stops before that, at frame 9.") == (
         "Die Aktion „A“ wurde gemacht, Bilder 1 bis 42, Vorgabe B. Die Szene endet davor, bei Bild 9."
     )
+    assert german("Made the action “A B”, frames 1 to 42. The scene stops before that, at frame 9.") == (
+        "Die Aktion „A B“ wurde gemacht, Bilder 1 bis 42. Die Szene endet davor, bei Bild 9."
+    )
+    assert german("Made the action “A B”, frames 1 to 42.") == "Die Aktion „A B“ wurde gemacht, Bilder 1 bis 42."
     assert german("2026-01-02 03:04, 27 frames, 0.1 MB") == "2026-01-02 03:04, 27 Bilder, 0.1 MB"
     assert german("The motion engine is not set up.") == "Der Bewegungsrechner ist nicht eingerichtet."
     assert german("No clip is chosen.\nNothing of ours.") == "Es ist kein Clip gewählt.\nNothing of ours."
