@@ -19,6 +19,8 @@ DEPTH_SHARE = 0.02
 # And how far off the ground it may seem to be.
 _PIN_ACROSS_M_S = 0.10
 _PIN_ALONG_M_S = 0.4
+# And up and down over ground that is known, where heels rise and soles roll while toes stand: the picture knows better.
+_PIN_UP_M_S = 0.4
 _GROUND_M = 0.01
 # What heels and toes say of the height of the hips is as slow: they are points on a shoe that rolls. Quick ups and downs are the
 # picture's.
@@ -116,17 +118,26 @@ def pins(sight: np.ndarray, across_m_s: float, along_m_s: float) -> np.ndarray:
 
 
 def hold(
-    fit: PathFit, path_m: np.ndarray, parts_m: np.ndarray, held: np.ndarray, pin: np.ndarray, timestamps_s: np.ndarray
+    fit: PathFit,
+    path_m: np.ndarray,
+    parts_m: np.ndarray,
+    held: np.ndarray,
+    pin: np.ndarray,
+    timestamps_s: np.ndarray,
+    *,
+    up_counts: float = 1.0,
 ) -> None:
     """Adds to a fit of a path that parts in contact do not move. A foot that seems to run away while it stands is a mistake: what
     the path so far, path_m [T, 3], makes of it says how much it counts.
 
     parts_m [T, P, 3] relative to the path; held [T - 1, P], from 0 to 1, between each two frames; pin [T - 1, P, 3, 3]: as `pins`
-    says.
+    says, but that a part seems to go up or down counts for less: of a speed, this share.
     """
     step_s, moved = np.diff(timestamps_s), np.diff(parts_m, axis=0)
     speed = (np.diff(path_m, axis=0)[:, None] + moved) / step_s[:, None, None]
     weight = held / (1 + np.einsum("tpi,tpij,tpj->tp", speed, pin, speed) / _ASTRAY**2)
+    counts = np.array([1.0, 1.0, up_counts])
+    pin = pin * counts[:, None] * counts
     for part in range(held.shape[1]):
         fit.steps((weight[:, part] / step_s**2)[:, None, None] * pin[:, part], -moved[:, part])
 
@@ -162,6 +173,7 @@ def fitted_path(
     depth = (depth_share * np.maximum(np.linalg.norm(line_m, axis=-1), 0.5))[:, None, None]
     trust = np.maximum(sure, 1e-4)[:, None, None]
     pin = np.broadcast_to(pins(sight[1:, None], _PIN_ACROSS_M_S, _PIN_ALONG_M_S), (frames - 1, mask.shape[1], 3, 3))
+    up_counts = 1.0 if ground_m is None else _PIN_ACROSS_M_S / _PIN_UP_M_S
     held = mask[1:] * mask[:-1] * np.minimum(mask_sure[1:], mask_sure[:-1])  # [T - 1, 4]
     path = seen_m
     standing = mask * mask_sure
@@ -171,7 +183,7 @@ def fitted_path(
     for _ in range(_ROUNDS):
         fit = PathFit(frames, 3)
         fit.values(trust * ((np.eye(3) - along) / _ACROSS_M**2 + along / depth**2), seen_m)
-        hold(fit, path, parts_m, held, pin, timestamps_s)
+        hold(fit, path, parts_m, held, pin, timestamps_s, up_counts=up_counts)
         if ground_m is not None:
             fit.values(up, over_ground)
         if frames > 2:
