@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import addon_utils
@@ -154,14 +154,39 @@ def _bones_in(
 
 
 def keyed_bones(armature_object: bpy.types.Object, played: Shown, resources: Path) -> tuple[str, ...]:
-    """The bones of the body, without controls and relaxed fingers, for an action of Pose3D's; otherwise none, which means all."""
-    try:
+    """The bones of the body, without controls and relaxed fingers, for an action of Pose3D's, or one that holds the switches of
+    a rig with controls so that these bones count and moves no others; otherwise none, which means all."""
+    preset, has_fingers = "auto", None
+    with contextlib.suppress(Pose3DError):
         source = source_of(played.action, played.slot)
-        rig = read_rig(armature_object, choose_mapping(armature_object, preset=source.preset, presets_folder=resources / "rigs"))
+        preset, has_fingers = source.preset, source.options.follow_hands
+    try:
+        rig = read_rig(armature_object, choose_mapping(armature_object, preset=preset, presets_folder=resources / "rigs"))
     except Pose3DError:
         return ()
-    fingers = [name for names in rig.mapping.fingers.values() for name in names] if source.options.follow_hands else []
-    return (*(rig.bone_names[bone] for bone in rig.mapped_bones()), *fingers)
+    body = [rig.bone_names[bone] for bone in rig.mapped_bones()]
+    fingers = [name for names in rig.mapping.fingers.values() for name in names]
+    if has_fingers is None:
+        strips = [(one.action, one.action_slot) for one in heard_strips(armature_object.animation_data) if one.action is not None]
+        played_too = [(played.action, played.slot), *strips]
+        moved = {name for action, slot in played_too for name in _bones_in(armature_object, action, slot, least_keys=2)}
+        if not _holds_switches(armature_object, played, rig.mapping.properties) or not moved <= {*body, *fingers}:
+            return ()
+        has_fingers = not moved.isdisjoint(fingers)
+    return (*body, *(fingers if has_fingers else ()))
+
+
+def _holds_switches(armature_object: bpy.types.Object, played: Shown, switches: Sequence[tuple[str, str, float]]) -> bool:
+    """Whether there are switches, and an action sets all of them to these values."""
+    bag = anim_utils.action_get_channelbag_for_slot(played.action, played.slot) if played.slot is not None else None
+    values = {curve.data_path: curve.evaluate(0.0) for curve in (bag.fcurves if bag is not None else ())}
+    bones = armature_object.pose.bones
+    wanted = {
+        f'{bones[name].path_from_id()}["{bpy.utils.escape_identifier(key)}"]': value
+        for name, key, value in switches
+        if name in bones and key in bones[name]
+    }
+    return bool(wanted) and wanted.items() <= values.items()
 
 
 def _play_only(armature_object: bpy.types.Object, played: Shown) -> None:

@@ -1060,6 +1060,30 @@ def check_deform_bones_alone_are_exported() -> None:
         assert scene_state() == before
 
 
+def check_a_retargeted_control_rig_is_a_body_in_a_bvh() -> None:
+    """Its controls and helpers are no joints of anybody's, as they are none after an import; where others are keyed all are in
+    it."""
+    path = addon_checks.test_folder() / "retargeted.bvh"
+    rigify = files.open_rig(files.parse_rig("rigify"))
+    with addon_checks.registered():
+        source, frames = walked("plain")
+        assert bpy.ops.pose3d.retarget_animation(source=source.name, armature=rigify.name) == {"FINISHED"}
+        assert bpy.ops.pose3d.export_animation(filepath=str(path), armature=rigify.name) == {"FINISHED"}
+        path = path.rename(path.with_stem("body"))
+        joints = [line.split()[-1] for line in path.read_text().splitlines() if line.split()[0] in ("ROOT", "JOINT")]
+        assert 15 <= len(joints) <= 30 and {"upper_arm_fk.L", "shin_fk.R", "head"} <= set(joints), joints
+        wanted = np.array([pose_at(rigify, frame) for frame in frames])[:, [rigify.pose.bones.find(name) for name in joints]]
+        for frame in frames[:2]:
+            rigify.pose.bones["jaw_master"].keyframe_insert("rotation_quaternion", frame=frame)
+        whole = path.with_stem("with-controls")
+        assert bpy.ops.pose3d.export_animation(filepath=str(whole), armature=rigify.name) == {"FINISHED"}
+        assert whole.read_text().count("JOINT") + 1 == len(rigify.pose.bones)
+    read = files.open_rig(files.RigFile(path))
+    first, order = round(read.animation_data.action.frame_range[0]), [read.pose.bones.find(name) for name in joints]
+    found = np.array([pose_at(read, first + frame) for frame in range(len(frames))])[:, order]
+    assert np.abs(found - wanted).max() < 1e-3, np.abs(found - wanted).max()
+
+
 def skin_on(figure: bpy.types.Object, bones: list[str]) -> bpy.types.Object:
     """A mesh that hangs on an armature and is deformed by these bones, a triangle each, or by none."""
     mesh = bpy.data.meshes.new("Skin")

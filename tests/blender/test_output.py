@@ -37,6 +37,7 @@ NAMES = (
     "root_motion_is_read_back",
     "root_motion_of_layers",
     "deform_bones_alone_are_exported",
+    "a_retargeted_control_rig_is_a_body_in_a_bvh",
     "refusals_of_root_motion",
     "refusals_of_an_export",
 )
