@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,22 @@ from ..core.errors import Pose3DError
 from ..core.leftovers import short_stem
 from .jobs import LIFTING_OPTIONS, BatchJob
 
-# Options whose values are names, also where they look like numbers.
-_NAMES = frozenset(("rig", "preset", "model", "report"))
+# Inputs whose values are names and hashes, also where they look like numbers.
+_NAMES = frozenset(("clip", "version", "weights", "rig", "preset", "model", "report"))
 _PREFIX = 16  # hexadecimal digits of a hash in a file name
+
+
+def said_in_one_way(inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """The same for inputs that mean the same: 0.10 is 0.1, and a switch that is off was not given."""
+    out = {}
+    for name, value in inputs.items():
+        if value is False:
+            continue
+        out[name] = value
+        if isinstance(value, str) and name not in _NAMES:
+            with contextlib.suppress(ValueError):
+                out[name] = repr(float(value))
+    return out
 
 
 class Inputs:
@@ -28,8 +41,7 @@ class Inputs:
 
     def of(self, job: BatchJob) -> dict[str, Any]:
         """Raises Pose3DError where the clip or the rig cannot be read."""
-        given = sorted((name, value) for name, value in job.options.items() if value is not False)
-        options = {name: self._value(job, name, value) for name, value in given}
+        options = said_in_one_way({name: self._value(job, name, value) for name, value in sorted(job.options.items())})
         return {"clip": self._file(job.clip), "version": self._version, "weights": self._network(job), **options}
 
     def parts(self, job: BatchJob, paths: Iterable[str]) -> dict[str, str]:
@@ -56,12 +68,9 @@ class Inputs:
 
     def _value(self, job: BatchJob, name: str, value: str | bool) -> str | bool:
         """A file's content in place of its path; of what is written its place from the result's folder on, so that all of it may
-        be moved; numbers written in one way, and other values as they are."""
+        be moved; other values as they are."""
         if isinstance(value, bool):
             return value
-        if name not in _NAMES:
-            with contextlib.suppress(ValueError):
-                return repr(float(value))
         if name == "report":
             with contextlib.suppress(ValueError):  # on another drive of Windows
                 return Path(os.path.relpath(value, job.out.parent)).as_posix()

@@ -22,7 +22,7 @@ from ..worker.protocol import Progress
 from . import steps
 from .account import FAILED_FAST, STOPPED, Account, Outcome, Say, State, summary
 from .cache import Track, TrackCache, usable
-from .inputs import Inputs
+from .inputs import Inputs, said_in_one_way
 from .jobs import BatchJob, require_account_apart
 from .journal import FAILED, STARTED, Entry, Journal, has_writer, read_journal
 from .served import Served
@@ -79,7 +79,8 @@ def _planned(job: BatchJob, entry: Entry | None, inputs: Inputs, *, retry_failed
         now = inputs.of(job)
     except Pose3DError:
         now = {}  # the run will say why
-    changed = sorted(name for name in {*entry.inputs, *now} if entry.inputs.get(name) != now.get(name))
+    before = said_in_one_way(entry.inputs)  # as an earlier version may have noted it
+    changed = sorted(name for name in {*before, *now} if before.get(name) != now.get(name))
     if changed:
         return Planned(job, None, f"changed: {', '.join(changed)}" if now else "cannot be compared")
     if entry.event == FAILED:
