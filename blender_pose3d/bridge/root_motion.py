@@ -96,7 +96,7 @@ def on_root(
         moved_pose[:, along] = (np.linalg.inv(world) @ moved @ world[0])[:, None] @ rest[along]
         keyed.add(carrier)
     try:
-        with frame_kept(context.scene), _of_its_own(armature_object) as action:
+        with frame_kept(context.scene), _of_its_own(armature_object, frames) as action:
             at = np.array(frames, dtype=float)
             if carrier is None:
                 context.view_layer.update()
@@ -104,6 +104,7 @@ def on_root(
                 _key(action, armature_object, armature_object, to_basis @ moved_world, at)
             for name in keyed:
                 _key(action, armature_object, bones[name], _basis(bones, name, moved_pose), at)
+            armature_object.update_tag()  # an object that nothing moved before would stay where it is
             _require_same(context, armature_object, frames, below, (world, pose))
             yield
     finally:
@@ -167,27 +168,51 @@ def _led(armature_object: bpy.types.Object, carrier: str | None, pose: np.ndarra
 
 
 @contextlib.contextmanager
-def _of_its_own(armature_object: bpy.types.Object) -> Iterator[bpy.types.Action]:
-    """The armature plays a copy of its active action, or over the NLA an empty one, which is gone afterwards."""
+def _of_its_own(armature_object: bpy.types.Object, frames: Sequence[int]) -> Iterator[bpy.types.Action]:
+    """The armature plays a copy of its active action, or over the NLA an empty one, which is gone afterwards. An active action
+    that is blended with the NLA is a strip of it meanwhile: keys in it would be blended, too."""
     data = armature_object.animation_data
     before, slot = data.action, data.action_slot
     how = data.action_blend_type, data.action_influence, data.action_extrapolation
-    if before is None:
+    is_blended = before is not None and data.use_nla and len(data.nla_tracks) > 0 and how[:2] != ("REPLACE", 1.0)
+    track = _in_a_track(data, frames) if is_blended else None
+    if before is None or is_blended:
         action = bpy.data.actions.new("Root Motion")
+        data.action = action
         data.action_blend_type, data.action_influence, data.action_extrapolation = "REPLACE", 1.0, "HOLD"
     else:
-        action = before.copy()
-    data.action = action
-    if before is not None and slot is not None:
-        data.action_slot = action.slots[slot.identifier]
+        data.action = action = before.copy()
+        if slot is not None:
+            data.action_slot = action.slots[slot.identifier]
     try:
         yield action
     finally:
+        if track is not None:
+            data.nla_tracks.remove(track)
         data.action = before
         if before is not None and slot is not None:
             data.action_slot = slot
         data.action_blend_type, data.action_influence, data.action_extrapolation = how
         bpy.data.actions.remove(action)
+
+
+def _in_a_track(data: bpy.types.AnimData, frames: Sequence[int]) -> bpy.types.NlaTrack:
+    """The active action as the uppermost strip, as it is blended."""
+    first, last = data.action.curve_frame_range
+    if data.action_extrapolation == "HOLD":  # what its curves do before and after their keys is theirs to say
+        first, last = min(first, frames[0]), max(last, frames[-1] + 1)
+    track = data.nla_tracks.new()
+    strip = track.strips.new(data.action.name, int(first), data.action)
+    strip.action_slot = data.action_slot
+    strip.use_sync_length, strip.use_auto_blend = False, False
+    strip.action_frame_start, strip.action_frame_end = first, last
+    strip.frame_start, strip.frame_end = first, last
+    strip.scale = 1.0
+    strip.blend_type, strip.extrapolation = data.action_blend_type, data.action_extrapolation
+    if data.action_influence < 1.0:
+        strip.use_animated_influence = True  # else it is what blending in and out makes of 1
+        strip.fcurves.find("influence").keyframe_points.insert(first, data.action_influence)
+    return track
 
 
 def _basis(bones: bpy.types.bpy_prop_collection, name: str, pose: np.ndarray) -> np.ndarray:

@@ -1113,6 +1113,34 @@ def skin_ends_m(frame: int) -> np.ndarray:
     return np.array(found)
 
 
+def check_root_motion_of_corrections() -> None:
+    """A few keys that are added to a walk in the NLA, or blended with it, one of them on the bone that has its path."""
+    for number, (blend, influence) in enumerate((("COMBINE", 1.0), ("ADD", 1.0), ("REPLACE", 0.5), ("COMBINE", 0.4))):
+        with addon_checks.registered():
+            figure = rig_builders.build(("posed_root", "plain")[number % 2])
+            applied = imported_on(figure, start_frame=1, motion="walk_turn")
+            scene, frames = bpy.context.scene, range(1, applied.frame_end + 1)
+            scene.frame_start, scene.frame_end = 1, applied.frame_end
+            data, hips, arm = figure.animation_data, figure.pose.bones["Hips"], figure.pose.bones["LeftArm"]
+            data.action = bpy.data.actions.new("Correction")
+            for frame, way_m in ((5, 0.0), (applied.frame_end // 2, 0.1), (applied.frame_end - 9, 0.05)):
+                hips.location, arm.rotation_quaternion = (way_m, 0.0, way_m), (1.0, 3 * way_m, 0.0, 0.1)
+                hips.keyframe_insert("location", frame=frame)
+                arm.keyframe_insert("rotation_quaternion", frame=frame)
+            data.action_blend_type, data.action_influence = blend, influence
+            poses = np.array([pose_at(figure, frame) for frame in frames])
+            before = scene_state()
+            with on_root(bpy.context, figure, frames=frames, turning=False, resources=ROOT):
+                carried = np.array([pose_at(figure, frame) for frame in frames])
+                way = ground_way(figure, frames, "Root" if number % 2 == 0 else None)
+            went_m = np.ptp(way[:, :2, 3], axis=0).max()
+            assert went_m > (0.5 if blend != "REPLACE" else 0.2), (blend, influence, went_m)
+            body = [i for i, bone in enumerate(figure.pose.bones) if bone.name != "Root"]
+            assert np.abs(carried - poses)[:, body].max() < 1e-3, (blend, influence, np.abs(carried - poses)[:, body].max())
+            assert scene_state() == before, (blend, influence)
+            assert len(data.nla_tracks) == 1 and (data.action_blend_type, round(data.action_influence, 6)) == (blend, influence)
+
+
 def check_refusals_of_root_motion() -> None:
     folder = addon_checks.test_folder()
     with addon_checks.registered():

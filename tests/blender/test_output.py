@@ -38,6 +38,7 @@ NAMES = (
     "root_motion_of_layers",
     "deform_bones_alone_are_exported",
     "a_retargeted_control_rig_is_a_body_in_a_bvh",
+    "root_motion_of_corrections",
     "refusals_of_root_motion",
     "refusals_of_an_export",
 )
