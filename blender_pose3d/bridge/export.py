@@ -135,12 +135,13 @@ def _layers(armature_object: bpy.types.Object, played: Shown) -> tuple[float, fl
 
 
 def _hides(armature_object: bpy.types.Object, played: Shown, strip: bpy.types.NlaStrip) -> bool:
-    """Whether what is played moves the bone as well that carries most of what the strip moves."""
+    """Whether what is played moves most of what the strip moves, and the bone that carries most of it."""
     moved = _bones_in(armature_object, strip.action, strip.action_slot, least_keys=2)
     if not moved:
         return True
     carrier = max(moved, key=lambda name: len(armature_object.pose.bones[name].children_recursive))
-    return carrier in _bones_in(armature_object, played.action, played.slot, least_keys=1)
+    keyed = _bones_in(armature_object, played.action, played.slot, least_keys=1)
+    return carrier in keyed and 2 * len(moved & keyed) >= len(moved)
 
 
 def _bones_in(

@@ -1141,6 +1141,27 @@ def check_root_motion_of_corrections() -> None:
             assert len(data.nla_tracks) == 1 and (data.action_blend_type, round(data.action_influence, 6)) == (blend, influence)
 
 
+def check_a_correction_that_replaces_hides_no_walk() -> None:
+    """Keys of the hips and an arm over a walk in the NLA, whose legs go on in the file."""
+    path = addon_checks.test_folder() / "corrected.glb"
+    with addon_checks.registered():
+        figure = rig_builders.build("plain")
+        applied = imported_on(figure, start_frame=1, motion="walk_turn")
+        data, frames = figure.animation_data, range(1, applied.frame_end + 1)
+        data.action = bpy.data.actions.new("Correction")
+        for frame in (1, applied.frame_end - 5):
+            figure.pose.bones["Hips"].location.x = 0.01 * frame
+            figure.pose.bones["Hips"].keyframe_insert("location", frame=frame)
+            figure.pose.bones["LeftArm"].keyframe_insert("rotation_quaternion", frame=frame)
+        poses, names = np.array([pose_at(figure, frame) for frame in frames]), list(figure.pose.bones.keys())
+        assert bpy.ops.pose3d.export_animation(filepath=str(path), armature=figure.name) == {"FINISHED"}
+    figure = files.open_rig(files.RigFile(path))
+    first = round(figure.animation_data.action.frame_range[0])
+    order = [figure.pose.bones.find(name) for name in names]
+    read = np.array([pose_at(figure, frame) for frame in range(first, first + len(frames))])[:, order]
+    assert np.abs(read - poses).max() < 5e-3, np.abs(read - poses).max()
+
+
 def check_refusals_of_root_motion() -> None:
     folder = addon_checks.test_folder()
     with addon_checks.registered():

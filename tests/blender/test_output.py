@@ -39,6 +39,7 @@ NAMES = (
     "deform_bones_alone_are_exported",
     "a_retargeted_control_rig_is_a_body_in_a_bvh",
     "root_motion_of_corrections",
+    "a_correction_that_replaces_hides_no_walk",
     "refusals_of_root_motion",
     "refusals_of_an_export",
 )
