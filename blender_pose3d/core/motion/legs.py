@@ -33,7 +33,7 @@ _ROLL_S = 0.12
 REACH = 0.995
 _MOST_LOWERED = 0.2
 # Hips that go down for a leg do so around that moment: between two steps they come up again.
-_LOWERED_S, _LOWERED_STEADY_S = 0.08, 0.02
+_LOWERED_S, _LOWERED_STEADY_S = 0.1, 0.02
 # So long after it has left the ground, and before it comes down, a foot counts for that no more.
 _COUNTS_S = 0.15
 # Of the leg's length: the heel behind the ankle, the ball before it.
